@@ -1,0 +1,1 @@
+"""What every stage shares; it knows of no stage and of no harness."""

@@ -1,0 +1,42 @@
+"""The named refusals of the domain. Each message tells a reporter what to do; `field` names the offending field."""
+
+
+class DomainError(Exception):
+    """Base of all refusals; nothing has changed when one is raised."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidError(DomainError):
+    """The input cannot be read as what it should be (wrong type, missing or unknown field)."""
+
+
+class UnknownMatchError(DomainError):
+    """No match has that id."""
+
+
+class UnknownTeamError(DomainError):
+    """No team of that name is known, or it does not play this match."""
+
+
+class UnknownPlayerError(DomainError):
+    """The number is not in the squad."""
+
+
+class NotOnFieldError(DomainError):
+    """The player is not on the field."""
+
+
+class AlreadyOnFieldError(DomainError):
+    """The player is on the field already."""
+
+
+class WrongPeriodError(DomainError):
+    """The event is impossible in the period the match is in."""
+
+
+class MatchExistsError(DomainError):
+    """A match with that id is there already."""

@@ -1,0 +1,90 @@
+"""Teams, players and the state of a match: immutable records that say what JSON they accept."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+TeamId = Annotated[
+    str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$", description="A team's short name, e.g. `elp`.")
+]
+Number = Annotated[int, msgspec.Meta(ge=0, le=999, description="A player's shirt number.")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name, on one line."
+    ),
+]
+Squad = Annotated[tuple["Player", ...], msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Period(StrEnum):
+    """Where a match is; the names are the original's and appear in the status frame."""
+
+    NOT_STARTED = "not_started"
+    FIRST = "first"
+    HALFTIME = "halftime"
+    LAST = "last"
+    FIRST_EXTRA = "first_extra"
+    HALFTIME_EXTRA = "halftime_extra"
+    LAST_EXTRA = "last_extra"
+    PENALTIES = "penalties"
+    ENDED = "ended"
+
+
+class Player(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A player by shirt number and name."""
+
+    number: Number
+    name: Name
+
+
+class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A team and its squad: everyone who may be named in a line-up or come in as a substitute.
+
+    Shirt numbers are unique in a squad; `common.domain.rules.check_team` refuses one that repeats.
+    """
+
+    id: TeamId
+    name: Name
+    players: Squad
+
+
+class NewMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is needed to announce a match."""
+
+    home: TeamId
+    visit: TeamId
+    date: date
+
+    @property
+    def id(self) -> str:
+        """The match id, `<home>-<visit>-<YYYY-MM-DD>`."""
+        return f"{self.home}-{self.visit}-{self.date.isoformat()}"
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A match as it stands after `seq` events.
+
+    `home_players` and `visit_players` are on the field, in line-up order; the squads are copied from the teams when
+    the match is announced, so that a later change of a team does not rewrite a match that is being played.
+    """
+
+    id: str
+    date: date
+    home: TeamId
+    visit: TeamId
+    home_squad: tuple[Player, ...]
+    visit_squad: tuple[Player, ...]
+    home_players: tuple[Player, ...] = ()
+    visit_players: tuple[Player, ...] = ()
+    home_score: int = 0
+    visit_score: int = 0
+    period: Period = Period.NOT_STARTED
+    seq: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the match has started and has not ended: fans stay connected only then."""
+        return self.period not in {Period.NOT_STARTED, Period.ENDED}
