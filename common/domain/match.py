@@ -6,15 +6,11 @@ from typing import Annotated
 
 import msgspec
 
-TeamId = Annotated[
-    str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$", description="A team's short name, e.g. `elp`.")
-]
+TeamId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$", description="A team's short name, e.g. `elp`.")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=999, description="A player's shirt number.")]
 Name = Annotated[
     str,
-    msgspec.Meta(
-        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name, on one line."
-    ),
+    msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name, on one line."),
 ]
 Squad = Annotated[tuple["Player", ...], msgspec.Meta(min_length=1, max_length=64)]
 

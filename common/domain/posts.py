@@ -1,7 +1,7 @@
 """What a reporter may post: one record a kind, told apart by `kind`; a player is named by shirt number.
 
-Any post may carry a `comment`, a remark that is printed as the last detail. The original knows it for the kinds without
-effect only; here it is open to all, so that a harness can number every event. A post without one gives exactly the
+Any post may carry a `comment`, a remark printed as the last detail. The original knows it for the kinds without
+effect only; here it is open to all, so a harness can number every event. A post without one gives exactly the
 original's frame.
 """
 
@@ -13,9 +13,7 @@ from common.domain.match import Number, TeamId
 
 Comment = Annotated[
     str,
-    msgspec.Meta(
-        min_length=1, max_length=280, pattern=r"^[^\x00-\x1f\x7f]*$", description="A remark, on one line."
-    ),
+    msgspec.Meta(min_length=1, max_length=280, pattern=r"^[^\x00-\x1f\x7f]*$", description="A remark, on one line."),
 ]
 LineUp = Annotated[tuple[Number, ...], msgspec.Meta(min_length=1, max_length=11)]
 
@@ -29,34 +27,34 @@ class _Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         return str(self.__struct_config__.tag)
 
 
-class Start(_Post, tag="start"):
+class Start(_Post, frozen=True, tag="start"):
     """Kick-off, with both line-ups."""
 
     home_players: LineUp
     visit_players: LineUp
 
 
-class HalftimeStart(_Post, tag="halftime_start"):
+class HalftimeStart(_Post, frozen=True, tag="halftime_start"):
     """The break begins."""
 
 
-class HalftimeStop(_Post, tag="halftime_stop"):
+class HalftimeStop(_Post, frozen=True, tag="halftime_stop"):
     """The break is over."""
 
 
-class Extratime(_Post, tag="extratime"):
+class Extratime(_Post, frozen=True, tag="extratime"):
     """Extra time begins."""
 
 
-class Penalties(_Post, tag="penalties"):
+class Penalties(_Post, frozen=True, tag="penalties"):
     """The penalty shoot-out begins."""
 
 
-class Stop(_Post, tag="stop"):
+class Stop(_Post, frozen=True, tag="stop"):
     """The match is over."""
 
 
-class Goal(_Post, tag="goal"):
+class Goal(_Post, frozen=True, tag="goal"):
     """A goal for `team`; an own goal names the scorer's own team in `player_team`."""
 
     team: TeamId
@@ -64,7 +62,7 @@ class Goal(_Post, tag="goal"):
     player_team: TeamId | None = None
 
 
-class Card(_Post, tag="card"):
+class Card(_Post, frozen=True, tag="card"):
     """A card; with a red one the player leaves the field."""
 
     team: TeamId
@@ -72,7 +70,7 @@ class Card(_Post, tag="card"):
     card: Literal["yellow", "red"]
 
 
-class Substitution(_Post, tag="substitution"):
+class Substitution(_Post, frozen=True, tag="substitution"):
     """`player_in`, of the squad, takes the place of `player_out`, of the field."""
 
     team: TeamId
@@ -85,43 +83,41 @@ class _Play(_Post, frozen=True):
     player: Number | None = None
 
 
-class Shot(_Play, tag="shot"):
+class Shot(_Play, frozen=True, tag="shot"):
     """A shot."""
 
 
-class Save(_Play, tag="save"):
+class Save(_Play, frozen=True, tag="save"):
     """A save."""
 
 
-class Corner(_Play, tag="corner"):
+class Corner(_Play, frozen=True, tag="corner"):
     """A corner."""
 
 
-class Goalkick(_Play, tag="goalkick"):
+class Goalkick(_Play, frozen=True, tag="goalkick"):
     """A goal kick."""
 
 
-class Offside(_Play, tag="offside"):
+class Offside(_Play, frozen=True, tag="offside"):
     """An offside."""
 
 
-class Foul(_Play, tag="foul"):
+class Foul(_Play, frozen=True, tag="foul"):
     """A foul."""
 
 
-class Penalty(_Play, tag="penalty"):
+class Penalty(_Play, frozen=True, tag="penalty"):
     """A penalty during play."""
 
 
-class Freekick(_Play, tag="freekick"):
+class Freekick(_Play, frozen=True, tag="freekick"):
     """A free kick."""
 
 
-class Throwin(_Play, tag="throwin"):
+class Throwin(_Play, frozen=True, tag="throwin"):
     """A throw-in."""
 
 
 Play = Shot | Save | Corner | Goalkick | Offside | Foul | Penalty | Freekick | Throwin
-Post = (
-    Start | HalftimeStart | HalftimeStop | Extratime | Penalties | Stop | Goal | Card | Substitution | Play
-)
+Post = Start | HalftimeStart | HalftimeStop | Extratime | Penalties | Stop | Goal | Card | Substitution | Play
