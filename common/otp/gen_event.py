@@ -1,0 +1,109 @@
+"""gen_event: a process that hands every event to each of its handlers, one after the other.
+
+A supervised handler (`add_sup_handler`) ties its owner to the manager by a link, as in OTP: the manager looks through
+all its handlers at the exit of any linked process, and the owner is told when the handler goes. With many handlers that
+is much work for every fan that leaves, which is the talk's point in stage 2.2.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from common.otp.gen_server import GenServer
+from common.otp.signals import NORMAL, Exit, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Hashable
+
+    from common.otp.process import Process, ReplyTo
+
+_log = logging.getLogger(__name__)
+
+
+class Handler(Protocol):
+    """What a gen_event runs for each event."""
+
+    def handle_event(self, event: Any) -> Awaitable[None] | None:  # whatever the manager is notified of
+        """Handle one event; an exception removes this handler, and no other."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AddHandler:
+    """The call that adds a handler under an id, in place of one that has it; with an `owner` it is supervised."""
+
+    id: Hashable
+    handler: Handler
+    owner: Process | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteHandler:
+    """The call that removes a handler; answered with whether it was there."""
+
+    id: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerExit:
+    """Sent to the owner of a supervised handler that is gone (OTP: `gen_event_EXIT`)."""
+
+    manager: Process
+    id: Hashable
+    reason: Reason
+
+
+class GenEvent(GenServer):
+    """An event manager. `process.cast(event)` is `gen_event:notify/2`: every handler gets it, in order of adding."""
+
+    trap_exit = True
+
+    def __init__(self) -> None:
+        self._handlers: dict[Hashable, AddHandler] = {}
+
+    @property
+    def handlers(self) -> int:
+        """How many handlers there are."""
+        return len(self._handlers)
+
+    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> bool:
+        """Add or delete a handler."""
+        del reply_to  # answered by returning
+        if isinstance(request, AddHandler):
+            self._handlers[request.id] = request
+            if request.owner is not None:
+                self.process.link(request.owner)
+            return True
+        return self._delete(request.id, NORMAL)
+
+    async def handle_cast(self, message: Any) -> None:  # the event
+        """Hand the event to every handler; drop the ones that crash."""
+        for entry in tuple(self._handlers.values()):
+            try:
+                done = entry.handler.handle_event(message)
+                if isinstance(done, CoroutineType):
+                    await done
+            except Exception as error:
+                _log.exception("handler %r of %s crashed", entry.id, self.process.name)
+                self._delete(entry.id, error)
+
+    def handle_info(self, message: Any) -> None:  # an Exit, or something to pass over
+        """Drop the handlers of an owner that ended: as in OTP, every handler is looked at."""
+        if isinstance(message, Exit):
+            for id_ in [id_ for id_, entry in self._handlers.items() if entry.owner is message.process]:
+                del self._handlers[id_]
+
+    def _delete(self, id_: Hashable, reason: Reason) -> bool:
+        entry = self._handlers.pop(id_, None)
+        if entry is None:
+            return False
+        owner = entry.owner
+        if owner is not None:
+            if all(other.owner is not owner for other in self._handlers.values()):
+                self.process.unlink(owner)
+            if reason != NORMAL:
+                owner.send(HandlerExit(self.process, id_, reason))
+        return True

@@ -1,0 +1,63 @@
+"""gen_fsm: a server whose messages go to the method of the state it is in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from common.otp.gen_server import GenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from common.otp.signals import Reason
+
+    State = Callable[[Any], Awaitable[None] | None]
+
+
+class StateTimeout:
+    """The message that a state gets when its time is up; `state` is compared, so that a late one is dropped."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
+class GenFsm(GenServer):
+    """A finite state machine: `next_state` says which method takes the messages from now on.
+
+    Casts and other messages are handled alike. The time limit of a state counts from its beginning and is not renewed
+    by messages (gen_statem's `state_timeout`, not gen_fsm's), so a peer cannot stay by sending a byte now and then.
+    """
+
+    _state: State
+    _timer: asyncio.TimerHandle | None = None
+
+    def next_state(self, state: State, timeout_s: float | None = None) -> None:
+        """Enter `state`; after `timeout_s` seconds in it, it gets a `StateTimeout`."""
+        self._stop_timer()
+        self._state = state
+        if timeout_s is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(timeout_s, self.process.send, StateTimeout(state))
+
+    def handle_cast(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
+        """Hand the message to the current state."""
+        return self._state(message)
+
+    def handle_info(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
+        """Hand the message to the current state; drop the timeout of a state that was left."""
+        if isinstance(message, StateTimeout) and message.state != self._state:
+            return None
+        return self._state(message)
+
+    async def terminate(self, reason: Reason) -> None:
+        """Stop the timer; a subclass calls this last."""
+        del reason
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

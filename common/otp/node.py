@@ -1,0 +1,73 @@
+"""A node: the processes of one event loop, and the names under which they are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common.otp.process import Process
+from common.otp.signals import AlreadyStartedError, NoProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from common.otp.gen_server import GenServer
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatistics:
+    """A count of a node's processes: in all, by kind of server, and the messages that wait in their mailboxes."""
+
+    processes: int
+    kinds: Mapping[str, int]
+    queued: int
+
+
+class Node:
+    """Starts processes and knows them by name (`register/2`, `whereis/1`)."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Process] = {}
+        self._processes: set[Process] = set()
+
+    def __getitem__(self, name: str) -> Process:
+        """Return the process registered as `name`. Raise NoProcessError."""
+        try:
+            return self._names[name]
+        except KeyError:
+            raise NoProcessError(f"no process is registered as {name}") from None
+
+    def whereis(self, name: str) -> Process | None:
+        """Return the process registered as `name`, or None."""
+        return self._names.get(name)
+
+    async def start(self, server: GenServer, *, name: str | None = None, parent: Process | None = None) -> Process:
+        """Run `server` in a process of its own; return when its `init` is done (`gen_server:start_link`).
+
+        With a `name` the process is registered from before `init` until its end. With a `parent` the two are linked,
+        and the parent's exit signals end the process even when it traps exits. Raise AlreadyStartedError if the name
+        is taken, and whatever `init` raises.
+        """
+        if name is not None and name in self._names:
+            raise AlreadyStartedError(name, self._names[name])
+        process = Process(self, server, name or type(server).__name__, parent)
+        server.process = process
+        if name is not None:
+            self._names[name] = process
+        self._processes.add(process)
+        if parent is not None:
+            process.link(parent)
+        await process.run()
+        return process
+
+    def forget(self, process: Process) -> None:
+        """Drop an ended process and its name; called by the process itself."""
+        self._processes.discard(process)
+        if self._names.get(process.name) is process:
+            del self._names[process.name]
+
+    def statistics(self) -> NodeStatistics:
+        """Count the processes now."""
+        kinds = Counter(type(process.server).__name__ for process in self._processes)
+        return NodeStatistics(len(self._processes), kinds, sum(process.queued for process in self._processes))
