@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from common.otp.gen_server import GenServer
 from common.otp.process import Process
 from common.otp.signals import AlreadyStartedError, NoProcessError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from common.otp.gen_server import GenServer
+
+_Server = TypeVar("_Server", bound=GenServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Node:
             process.link(parent)
         await process.run()
         return process
+
+    def servers(self, kind: type[_Server]) -> Iterator[_Server]:
+        """Go through the running servers of a kind."""
+        return (process.server for process in self._processes if isinstance(process.server, kind))
 
     def forget(self, process: Process) -> None:
         """Drop an ended process and its name; called by the process itself."""

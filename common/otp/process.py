@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections import deque
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from common.otp.signals import (
     KILLED,
@@ -51,7 +51,7 @@ NO_REPLY: Final = object()
 _TURN = 64
 """Messages a process may handle before the others get the loop: what a budget of reductions is to the BEAM."""
 
-_CALL, _CAST, _INFO = range(3)
+_CALL, _CAST, _INFO, _EXIT = range(4)
 
 ReplyTo = asyncio.Future[Any]
 """Who waits for the answer of a call (OTP's `From`)."""
@@ -181,12 +181,14 @@ class Process:
         """Signal an exit (`exit/2`).
 
         From a linked process it ends this one, unless the reason is `normal`, or arrives as an `Exit` message if this
-        one traps exits. From the parent, or from nobody (an order from outside), it ends the process in any case.
+        one traps exits. From the parent, or from nobody (an order from outside), it ends the process in any case; one
+        that traps exits first handles what is already in its mailbox, as in OTP.
         """
-        ordered = sender is None or sender is self.parent
-        if not ordered and self.server.trap_exit:
-            self.send(Exit(sender, reason))  # type: ignore[arg-type]  # ordered covers None
-        elif ordered or reason != NORMAL:
+        if sender is self.parent:
+            sender = None  # its word is an order
+        if self.server.trap_exit:
+            self._post((_EXIT, reason, None) if sender is None else (_INFO, Exit(sender, reason), None))
+        elif sender is None or reason != NORMAL:
             self._end(reason)
 
     def kill(self) -> None:
@@ -220,40 +222,38 @@ class Process:
 
     async def _run(self, started: asyncio.Future[None]) -> None:
         self._begun = True
-        cancelled_from_outside = False
-        reason: Reason = NORMAL
+        reason, cancelled = await self._live(started)
+        if reason != KILLED and started.done():
+            try:
+                await self.server.terminate(reason)
+            except asyncio.CancelledError:
+                cancelled = cancelled or self._exit is None
+                reason = KILLED if self._exit == KILLED else reason
+            except Exception as error:
+                _log.exception("%s crashed in terminate", self.name)
+                reason = error
+        self._finish(reason, started)
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _live(self, started: asyncio.Future[None]) -> tuple[Reason, bool]:
+        """Run until the end; return its reason, and whether it was a cancellation from outside."""
         try:
             if self._exit is not None:
-                raise Stop(self._exit)  # noqa: TRY301  # the exit came before the first step
+                return self._exit, False  # it came before the first step
             await self.server.init()
             if not started.done():  # cancelled, if whoever started this one has been
                 started.set_result(None)
             await self._serve()
         except Stop as stop:
-            reason = stop.reason
+            return stop.reason, False
         except asyncio.CancelledError:
-            cancelled_from_outside = self._exit is None
-            reason = SHUTDOWN if self._exit is None else self._exit
-        except Exception as error:  # a crash of any kind is this process's exit reason
-            reason = error
-        if not isinstance(reason, str):
-            _log.error("%s crashed: %r", self.name, reason, exc_info=reason)
-        if reason != KILLED and started.done():
-            try:
-                await self.server.terminate(reason)
-            except asyncio.CancelledError:
-                if self._exit == KILLED:
-                    reason = KILLED
-                else:
-                    cancelled_from_outside = True
-            except Exception as error:
-                _log.exception("%s crashed in terminate", self.name)
-                reason = error
-        self._finish(reason, started)
-        if cancelled_from_outside:
-            raise asyncio.CancelledError
+            return (SHUTDOWN, True) if self._exit is None else (self._exit, False)
+        except Exception as error:
+            _log.exception("%s crashed", self.name)
+            return error, False
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> NoReturn:
         loop = asyncio.get_running_loop()
         server, mailbox = self.server, self._mailbox
         turn = 0
@@ -268,6 +268,8 @@ class Process:
                         answer = await answer
                     if answer is not NO_REPLY:
                         reply(reply_to, answer)
+                elif kind == _EXIT:
+                    raise Stop(payload)
                 else:
                     done = server.handle_cast(payload) if kind == _CAST else server.handle_info(payload)
                     if done is not None:
