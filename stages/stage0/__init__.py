@@ -1,0 +1,39 @@
+"""Stage 0, the baseline: the talk's components as a good programmer would first write them, and nothing tuned.
+
+Slides: "Components" and "Stage 0: establishing a baseline" (the talk measured N 1,000, C 4, ART 26 s). The settings
+are the defaults of their time: a backlog of 5, one Redis connection behind a gen_server that handles one call at a
+time, 1,024 open files, a log line a message. Every later stage takes from here what it does not change.
+"""
+
+from stages.stage import Parts, Stage
+from stages.stage0.client import Client
+from stages.stage0.client_sup import ClientSup
+from stages.stage0.db import Db
+from stages.stage0.dispatcher import Dispatcher
+from stages.stage0.listener import Listener
+from stages.stage0.live_match import LiveMatch
+from stages.stage0.match_sup import MatchSup
+from stages.stage0.server import Server
+from stages.stage0.user import User
+from stages.stage0.user_sup import UserSup
+from stages.stage0.web import Web
+
+STAGE = Stage(
+    name="0",
+    parts=Parts(
+        server=Server,
+        listener=Listener,
+        client=Client,
+        client_sup=ClientSup,
+        user=User,
+        user_sup=UserSup,
+        live_match=LiveMatch,
+        match_sup=MatchSup,
+        dispatcher=Dispatcher,
+        db=Db,
+        web=Web,
+        backlog=5,
+        redis_connections=1,
+        open_files=1024,
+    ),
+)

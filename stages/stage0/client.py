@@ -1,0 +1,159 @@
+"""The talk's `client`: a gen_fsm that handles one connection: *wait_for_socket*, *wait_for_params*, *running*."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from common.domain.errors import DomainError
+from common.otp.gen_fsm import GenFsm, StateTimeout
+from common.otp.signals import NO_PROCESS, NORMAL, CallError, Stop
+from common.store.errors import StoreUnavailableError
+from common.wire.frames import WELCOME, error_line
+from common.wire.greeting import Greeting, GreetingError, GreetingReader
+from stages.stage0.messages import Transmit, Watch
+
+if TYPE_CHECKING:
+    from common.otp.process import Process
+    from common.otp.signals import Reason
+    from stages.stage import Parts
+
+_log = logging.getLogger(__name__)
+
+CLOSED: Final = "closed"
+STATE_TIMEOUT_S: Final = 60.0
+"""How long a connection may take to say who it is."""
+LINGER_S: Final = 10.0
+"""How long a closed connection may take to read what is left for it."""
+
+_ATTEMPTS = 3
+"""A user may end, its last fan gone, just when a new one comes for it; twice in a row is chance, thrice is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """From the socket to its client: this is the port, and what to write to."""
+
+    port: SocketPort
+    transport: asyncio.Transport
+
+
+class SocketPort(asyncio.Protocol):
+    """Sends what a socket receives to its client as messages, like an Erlang port in active mode.
+
+    Once the fan has greeted it has nothing more to say: what it sends after that is dropped here, so a fan that talks
+    on cannot fill its client's mailbox.
+    """
+
+    __slots__ = ("_client", "deaf")
+
+    def __init__(self, client: Process) -> None:
+        self._client = client
+        self.deaf = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection to the client."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP transport always is
+        self._client.cast(Connected(self, transport))
+        if not self._client.alive:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on the bytes of a greeting."""
+        if not self.deaf:
+            self._client.send(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the client that its fan has gone."""
+        del exc
+        self._client.send(CLOSED)
+
+
+class Client(GenFsm):
+    """One fan's connection. It ends with the connection, and the connection with it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._port: SocketPort | None = None
+        self._transport: asyncio.Transport | None = None
+        self._reader = GreetingReader()
+
+    async def init(self) -> None:
+        """Wait for the socket."""
+        self.next_state(self.wait_for_socket, STATE_TIMEOUT_S)
+
+    def wait_for_socket(self, message: Any) -> None:
+        """Take the socket and greet: the server speaks first."""
+        _log.info("%s in wait_for_socket <- %r", self.process.name, message)
+        if isinstance(message, Connected):
+            self._port, self._transport = message.port, message.transport
+            self._transport.write(WELCOME)
+            self.next_state(self.wait_for_params, STATE_TIMEOUT_S)
+        elif isinstance(message, StateTimeout):
+            raise Stop
+
+    async def wait_for_params(self, message: Any) -> None:
+        """Read the line that says who watches what, and have that user watch it."""
+        _log.info("%s in wait_for_params <- %r", self.process.name, message)
+        if isinstance(message, bytes):
+            try:
+                greeting = self._reader.feed(message)
+            except GreetingError as error:
+                self._refuse(str(error))
+            if greeting is not None:
+                await self._watch(greeting)
+        elif isinstance(message, StateTimeout):
+            self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>")
+        elif message == CLOSED:
+            raise Stop
+
+    def running(self, message: Any) -> None:
+        """Pass on what the user sends, until the last of it or until the fan has gone."""
+        _log.info("%s in running <- %r", self.process.name, message)
+        if isinstance(message, Transmit):
+            self._write(message.data)
+            if message.is_last:
+                raise Stop
+        elif message == CLOSED:
+            raise Stop
+
+    async def terminate(self, reason: Reason) -> None:
+        """Close the connection; a fan that does not read the rest in LINGER_S is cut off."""
+        await super().terminate(reason)
+        if self._transport is not None:
+            self._transport.close()
+            if self._transport.get_write_buffer_size():
+                asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+
+    async def _watch(self, greeting: Greeting) -> None:
+        assert self._port is not None  # noqa: S101  # bytes come from it
+        self._port.deaf = True
+        self.next_state(self.running)
+        try:
+            await self._call_user(greeting)
+        except (DomainError, StoreUnavailableError) as error:
+            self._refuse(str(error))
+        except CallError:
+            self._refuse("your user has crashed; connect again")
+
+    async def _call_user(self, greeting: Greeting) -> None:
+        watch = Watch(self.process, greeting.match_id)
+        for attempt in range(1, _ATTEMPTS + 1):
+            user = await self._parts.user_sup.start_user(self.node, greeting.user)
+            try:
+                await user.call(watch, None)
+            except CallError as error:
+                if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _refuse(self, why: str) -> None:
+        self._write(error_line(why))
+        raise Stop
+
+    def _write(self, data: bytes) -> None:
+        assert self._transport is not None  # noqa: S101  # there is one from wait_for_params on
+        self._transport.write(data)

@@ -1,0 +1,27 @@
+"""The talk's `client_sup`: a `simple_one_for_one` supervisor of connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.otp.supervisor import SimpleOneForOne, StartChild
+
+if TYPE_CHECKING:
+    from common.otp.node import Node
+    from common.otp.process import Process
+    from stages.stage import Parts
+
+
+class ClientSup(SimpleOneForOne):
+    """Starts a client for each connection; one that ends is not started again, its fan connects anew."""
+
+    NAME = "client_sup"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(lambda: parts.client(parts))
+
+    @classmethod
+    async def start_client(cls, node: Node) -> Process:
+        """Return a new client that waits for its socket."""
+        client: Process = await node[cls.NAME].call(StartChild(()), None)
+        return client

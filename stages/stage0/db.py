@@ -1,0 +1,67 @@
+"""The talk's `db`: a gen_server that is the only door to Redis, with one connection, one operation at a time."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from common.domain.errors import DomainError, UnknownMatchError
+from common.otp.gen_server import GenServer
+from common.otp.signals import CallError, Failure
+from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.redis_store import RedisStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from common.domain.match import Match
+    from common.otp.node import Node
+    from common.otp.process import ReplyTo
+    from common.otp.signals import Reason
+    from stages.stage import Parts
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Db(GenServer):
+    """Runs operations on the store, in the order in which they are asked for."""
+
+    NAME = "db"
+
+    def __init__(self, parts: Parts, redis_url: str) -> None:
+        self._store = RedisStore(redis_url, connections=parts.redis_connections)
+
+    @classmethod
+    async def query(cls, node: Node, operation: Callable[[RedisStore], Awaitable[_T]]) -> _T:
+        """Have an operation run; return its result or raise its error.
+
+        Raise StoreUnavailableError as well if the process ends before it answers.
+        """
+        try:
+            result: _T = await node[cls.NAME].call(operation, None)
+        except (CallError, LookupError) as error:
+            raise StoreUnavailableError("the database process was restarted; try again") from error
+        return result
+
+    @classmethod
+    async def match(cls, node: Node, match_id: str) -> Match:
+        """Return a match as it is stored. Raise UnknownMatchError, StoreUnavailableError."""
+        match = await cls.query(node, lambda store: store.match(match_id))
+        if match is None:
+            raise UnknownMatchError(f"there is no match {match_id}; see /1/matches")
+        return match
+
+    async def handle_call(self, request: Callable[[RedisStore], Awaitable[Any]], reply_to: ReplyTo) -> Any:
+        """Run one operation; the calls behind it wait."""
+        del reply_to  # answered by returning
+        _log.info("%s <- %r", self.process.name, request)
+        try:
+            return await request(self._store)
+        except (DomainError, ConflictError, StoreUnavailableError) as error:
+            return Failure(error)
+
+    async def terminate(self, reason: Reason) -> None:
+        """Close the connection."""
+        del reason
+        await self._store.close()

@@ -1,0 +1,34 @@
+"""The talk's `dispatcher`: the gen_event of a match, with a handler for each (match, user, client)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
+
+if TYPE_CHECKING:
+    from common.otp.process import ReplyTo
+    from stages.stage0.messages import Notification
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher(GenEvent):
+    """Delivers a match's notifications to its handlers, and tells who is added how far it has come."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__()
+        self._seq = seq
+
+    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> int:
+        """Add or delete a handler; answer with the number of the last event that was sent to the handlers before."""
+        _log.info("%s <- %r", self.process.name, request)
+        super().handle_call(request, reply_to)
+        return self._seq
+
+    async def handle_cast(self, message: Notification) -> None:
+        """Send a notification to every handler."""
+        _log.info("%s <- %r", self.process.name, message)
+        self._seq = message.seq
+        await super().handle_cast(message)

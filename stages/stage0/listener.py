@@ -1,0 +1,102 @@
+"""The talk's `client_listener`: a gen_server that accepts connections on one TCP port, one at a time.
+
+For each it starts a client and hands it the socket. The listening socket is opened by the server and outlives this
+process, so a restart of the listener loses no connection that waits in the accept queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING, Final
+
+from common.otp.gen_server import GenServer
+from stages.stage0.client import SocketPort
+
+if TYPE_CHECKING:
+    from common.otp.signals import Reason
+    from stages.stage import Parts
+
+_log = logging.getLogger(__name__)
+
+READABLE: Final = "readable"
+RETRY_S: Final = 0.1
+"""How long to leave the accept queue alone when no file is left for it."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def open_socket(host: str, port: int, backlog: int) -> socket.socket:
+    """Listen on a TCP port. Raise OSError (EADDRINUSE: somebody has it)."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setblocking(False)
+        listening.bind(address)
+        listening.listen(backlog)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+class Listener(GenServer):
+    """Accepts on a listening socket until it ends; accepting goes on when files are free again."""
+
+    def __init__(self, parts: Parts, listening: socket.socket) -> None:
+        self._parts = parts
+        self._listening = listening
+        self._exhausted = False
+        self._retry: asyncio.TimerHandle | None = None
+
+    async def init(self) -> None:
+        """Wait for the first connection."""
+        self._watch()
+
+    async def handle_cast(self, message: str) -> None:
+        """Accept the connection that is announced, and wait for the next."""
+        _log.info("%s <- %s", self.process.name, message)
+        try:
+            connection, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            self._watch()  # whoever it was has gone
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._wait_for_files(error)
+        else:
+            self._exhausted = False
+            await self._hand_over(connection)
+            self._watch()
+
+    async def terminate(self, reason: Reason) -> None:
+        """Stop accepting."""
+        del reason
+        asyncio.get_running_loop().remove_reader(self._listening)
+        if self._retry is not None:
+            self._retry.cancel()
+
+    async def _hand_over(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        try:
+            client = await self._parts.client_sup.start_client(self.node)
+        except BaseException:
+            connection.close()
+            raise
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client), connection)
+
+    def _wait_for_files(self, error: OSError) -> None:
+        if not self._exhausted:
+            _log.warning("%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror)
+        self._exhausted = True
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
+
+    def _watch(self) -> None:
+        asyncio.get_running_loop().add_reader(self._listening, self._readable)
+
+    def _readable(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._listening)
+        self.process.cast(READABLE)

@@ -1,0 +1,136 @@
+"""The talk's `match`: a gen_server for each live match that applies an event, stores it, and notifies the dispatcher.
+
+An event is accepted when match and event are in Redis, in one atomic write. When a write fails it is not known whether
+it took effect: the match then counts as stale and is read again, with the events it may have gained, before anything
+else is done with it. So what is in the history was sent to the fans, and what was refused was not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from common.domain import rules
+from common.domain.errors import DomainError, UnknownMatchError
+from common.otp.gen_server import GenServer
+from common.otp.process import NO_REPLY, reply
+from common.otp.signals import Failure, Stop
+from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.redis_store import RedisStore
+from common.wire.frames import encode, error_line
+from stages.stage0.messages import Accept, Cancel, EventManager, Notification
+
+if TYPE_CHECKING:
+    from common.domain.events import Event
+    from common.domain.match import Match
+    from common.domain.posts import Post
+    from common.otp.process import Process, ReplyTo
+    from stages.stage import Parts
+
+_log = logging.getLogger(__name__)
+
+RELOAD = "reload"
+RELOAD_S = 1.0
+"""How long to wait before reading a stale match again."""
+
+
+class LiveMatch(GenServer):
+    """One match, while it is played; before and after, only as long as it takes to answer a call."""
+
+    _match: Match
+    _dispatcher: Process
+
+    def __init__(self, parts: Parts, match_id: str) -> None:
+        self._parts = parts
+        self._id = match_id
+        self._stale = False
+
+    async def init(self) -> None:
+        """Read the match and start its dispatcher. Raise UnknownMatchError, StoreUnavailableError."""
+        self._match = await self._read()
+        self._dispatcher = await self.node.start(self._parts.dispatcher(self._match.seq), parent=self.process)
+
+    async def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
+        """Answer with the dispatcher; with the accepted event; or with None when the match is cancelled.
+
+        Failure of a DomainError or of StoreUnavailableError: nothing was changed.
+        """
+        _log.info("%s <- %r", self.process.name, request)
+        if isinstance(request, EventManager):
+            return self._dispatcher
+        try:
+            if self._stale:
+                await self._reload()
+            if isinstance(request, Cancel):
+                await self._cancel()
+                reply(reply_to, None)
+                raise Stop
+            reply(reply_to, await self._accept(request.post))
+        except (DomainError, StoreUnavailableError) as error:
+            reply(reply_to, Failure(error))
+        if not self._match.is_live:
+            raise Stop
+        return NO_REPLY
+
+    async def handle_info(self, message: Any) -> None:
+        """Read a stale match again."""
+        _log.info("%s <- %r", self.process.name, message)
+        if message == RELOAD and self._stale:
+            try:
+                await self._reload()
+            except StoreUnavailableError:
+                self._reload_later()
+            except UnknownMatchError:
+                raise Stop from None
+
+    async def _read(self) -> Match:
+        return await self._parts.db.match(self.node, self._id)
+
+    async def _accept(self, post: Post) -> Event:
+        while True:
+            match, event = rules.apply(self._match, post, datetime.now(UTC))
+            try:
+                await self._parts.db.query(self.node, partial(RedisStore.append, match=match, event=event))
+            except ConflictError:
+                await self._reload()
+            except StoreUnavailableError:
+                self._stale = True
+                self._reload_later()
+                raise
+            except UnknownMatchError:
+                self._cancelled()
+                raise
+            else:
+                self._match = match
+                self._notify(event)
+                return event
+
+    async def _cancel(self) -> None:
+        await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
+        self._cancelled()
+
+    async def _reload(self) -> None:
+        """Read the match again and send out what it gained. Raise UnknownMatchError, StoreUnavailableError."""
+        try:
+            match = await self._read()
+        except UnknownMatchError:
+            self._cancelled()
+            raise
+        events = await self._parts.db.query(self.node, lambda store: store.history(self._id, self._match.seq))
+        self._match = match
+        self._stale = False
+        for event in events:
+            self._notify(event)
+
+    def _reload_later(self) -> None:
+        asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
+
+    def _notify(self, event: Event) -> None:
+        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match))
+
+    def _cancelled(self) -> None:
+        frame = error_line(f"the match {self._id} was cancelled")
+        self._dispatcher.cast(Notification(0, frame, is_last=True))

@@ -1,0 +1,55 @@
+"""The talk's `match_sup`: a `simple_one_for_one` supervisor of live matches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError
+from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.store.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from common.otp.node import Node
+    from common.otp.process import Process
+    from stages.stage import Parts
+
+_ATTEMPTS = 3
+"""A match may end just when it is asked for; twice in a row is chance, thrice is a fault."""
+
+
+class MatchSup(SimpleOneForOne):
+    """Starts one process for each match that is asked for; one that crashes is started again."""
+
+    NAME = "match_sup"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(lambda match_id: parts.live_match(parts, match_id), Restart.TRANSIENT)
+
+    @classmethod
+    async def start_match(cls, node: Node, match_id: str) -> Process:
+        """Return the process of that match, a new one if there is none.
+
+        Raise UnknownMatchError, StoreUnavailableError.
+        """
+        try:
+            match: Process = await node[cls.NAME].call(StartChild((match_id,), f"match-{match_id}"), None)
+        except AlreadyStartedError as error:
+            return error.process
+        return match
+
+    @classmethod
+    async def call(cls, node: Node, match_id: str, request: object) -> Any:
+        """Call a match, whether its process runs yet or not.
+
+        Raise what the match answers; StoreUnavailableError as well if its process crashes before it does.
+        """
+        for _ in range(_ATTEMPTS):
+            match = await cls.start_match(node, match_id)
+            try:
+                return await match.call(request, None)
+            except CallError as error:
+                if error.reason not in (NORMAL, NO_PROCESS):
+                    break
+        raise StoreUnavailableError(
+            f"the match {match_id} ended before it answered; read its history, then try again",
+        )

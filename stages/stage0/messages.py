@@ -1,0 +1,63 @@
+"""What the components say to each other on an event's way: match → dispatcher → user → client → socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from common.domain.posts import Post
+    from common.otp.process import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An accepted event as it goes out: its number in the match, the bytes that a fan gets, and whether it is the last.
+
+    The frame is encoded once, by the match. Number 0 is said of the match as a whole (it was cancelled).
+    """
+
+    seq: int
+    frame: bytes
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """From a handler to its user: a notification for one of the user's clients."""
+
+    client: Process
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """From a user to a client: bytes for the socket, which is closed after the last."""
+
+    data: bytes
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A client's call to its user; `match_id` None is the current match. Answered when the status is on its way."""
+
+    client: Process
+    match_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventManager:
+    """A call to a match, answered with the process of its dispatcher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """A call to a match: apply, store and send this; answered with the event."""
+
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A call to a match: delete yourself, and tell the fans."""

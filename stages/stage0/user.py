@@ -1,0 +1,192 @@
+"""The talk's `user`: a gen_server for each user id that has its clients watch matches.
+
+On `watch` it reads the match, sends the `status`, and adds a handler to the match's dispatcher. It knows for each
+client the number of the last event that was sent, so whatever else happens, an event goes out once and in order: what a
+status already tells is not told again, and what was missed is read from the history. That is also how a fan gets over
+a crash of the dispatcher without a loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from common.domain import rules
+from common.domain.errors import DomainError, UnknownMatchError
+from common.otp.gen_event import AddHandler, DeleteHandler, HandlerExit
+from common.otp.gen_server import GenServer
+from common.otp.process import NO_REPLY, reply
+from common.otp.signals import SHUTDOWN, CallError, Exit, Failure, Stop
+from common.store.errors import StoreUnavailableError
+from common.wire.frames import encode, error_line
+from stages.stage0.messages import Delivery, EventManager, Notification, Transmit, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from common.domain.match import Match
+    from common.otp.process import Process, ReplyTo
+    from stages.stage import Parts
+
+_log = logging.getLogger(__name__)
+
+RESUME_S = 1.0
+"""How long to wait before asking again for a match that cannot be had now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The handler that a user adds to a dispatcher for one client."""
+
+    user: Process
+    client: Process
+
+    def handle_event(self, event: Notification) -> None:
+        """Pass the notification to the user."""
+        self.user.cast(Delivery(self.client, event))
+
+
+@dataclass(slots=True)
+class Watching:
+    """What one client watches, and how far it has been told."""
+
+    match_id: str
+    seq: int
+    dispatcher: Process | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """To the user itself: bring this client up to date and have it notified from here on."""
+
+    client: Process
+
+
+class User(GenServer):
+    """One user, from its first client until its last has gone."""
+
+    trap_exit = True
+
+    def __init__(self, parts: Parts, user_id: str) -> None:
+        self._parts = parts
+        self._id = user_id
+        self._watching: dict[Process, Watching] = {}
+
+    async def init(self) -> None:
+        """Count the visit, before anything is answered. Raise StoreUnavailableError."""
+        await self._parts.db.query(self.node, lambda store: store.visit(self._id))
+
+    async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
+        """Have a client watch a match: answer None, or Failure of UnknownMatchError or StoreUnavailableError."""
+        _log.info("%s <- %r", self.process.name, request)
+        try:
+            await self._watch(request)
+        except (DomainError, StoreUnavailableError) as error:
+            reply(reply_to, Failure(error))
+        else:
+            reply(reply_to, None)
+        self._stop_if_unused()
+        return NO_REPLY
+
+    def handle_cast(self, message: Delivery) -> Coroutine[Any, Any, None] | None:
+        """Send an event to a client that has not been told of it yet."""
+        _log.info("%s <- %r", self.process.name, message)
+        watching = self._watching.get(message.client)
+        if watching is None:
+            return None
+        notification = message.notification
+        if notification.seq > watching.seq + 1:
+            return self._resume(message.client)
+        if notification.seq == watching.seq + 1 or notification.is_last:
+            self._transmit(message.client, notification)
+            self._stop_if_unused()
+        return None
+
+    async def handle_info(self, message: Any) -> None:
+        """Forget a client that has gone; get over a dispatcher or a handler that has."""
+        _log.info("%s <- %r", self.process.name, message)
+        if isinstance(message, Resume):
+            await self._resume(message.client)
+        elif isinstance(message, HandlerExit):
+            await self._resume_all(message.manager)
+        elif isinstance(message, Exit) and message.process in self._watching:
+            await self._forget(message.process)
+        elif isinstance(message, Exit) and message.reason != SHUTDOWN:
+            await self._resume_all(message.process)
+
+    async def _watch(self, request: Watch) -> None:
+        match = await self._read(request.match_id)
+        status = encode(rules.status(match, datetime.now(UTC)))
+        request.client.cast(Transmit(status, is_last=not match.is_live))
+        if match.is_live:
+            self.process.link(request.client)
+            self._watching[request.client] = Watching(match.id, match.seq)
+            await self._subscribe(request.client)
+
+    async def _read(self, match_id: str | None) -> Match:
+        if match_id is not None:
+            return await self._parts.db.match(self.node, match_id)
+        matches = await self._parts.db.query(self.node, lambda store: store.matches())
+        if not matches:
+            raise UnknownMatchError("there is no match to watch now; try again later")
+        return matches[0]
+
+    async def _subscribe(self, client: Process) -> None:
+        """Add the client's handler; what was sent out between its last event and now is read from the history."""
+        watching = self._watching[client]
+        try:
+            manager: Process = await self._parts.match_sup.call(self.node, watching.match_id, EventManager())
+            id_ = (watching.match_id, self._id, client)
+            sent: int = await manager.call(AddHandler(id_, Subscription(self.process, client), self.process), None)
+            watching.dispatcher = manager
+            if sent > watching.seq:
+                await self._catch_up(client)
+        except UnknownMatchError as error:
+            self._transmit(client, Notification(0, error_line(str(error)), is_last=True))
+        except (StoreUnavailableError, CallError):
+            asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
+
+    async def _catch_up(self, client: Process) -> None:
+        """Send what the history has beyond the client's last event."""
+        watching = self._watching[client]
+        events = await self._parts.db.query(self.node, lambda store: store.history(watching.match_id, watching.seq))
+        for event in events:
+            self._transmit(client, Notification(event.seq, encode(event), event.ends_match))
+
+    async def _resume(self, client: Process) -> None:
+        if client not in self._watching:
+            return
+        try:
+            await self._catch_up(client)
+        except StoreUnavailableError:
+            asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
+        else:
+            if client in self._watching:  # the match has not ended meanwhile
+                await self._subscribe(client)
+        self._stop_if_unused()
+
+    async def _resume_all(self, dispatcher: Process) -> None:
+        for client in [client for client, watching in self._watching.items() if watching.dispatcher is dispatcher]:
+            await self._resume(client)
+
+    async def _forget(self, client: Process) -> None:
+        watching = self._watching.pop(client)
+        self._stop_if_unused()
+        if watching.dispatcher is not None and watching.dispatcher.alive:
+            with suppress(CallError):  # it ended meanwhile, and the handler with it
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+
+    def _transmit(self, client: Process, notification: Notification) -> None:
+        client.cast(Transmit(notification.frame, notification.is_last))
+        if notification.is_last:
+            del self._watching[client]
+        else:
+            self._watching[client].seq = notification.seq
+
+    def _stop_if_unused(self) -> None:
+        if not self._watching:
+            raise Stop

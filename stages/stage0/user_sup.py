@@ -1,0 +1,31 @@
+"""The talk's `user_sup`: a `simple_one_for_one` supervisor of users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.otp.signals import AlreadyStartedError
+from common.otp.supervisor import SimpleOneForOne, StartChild
+
+if TYPE_CHECKING:
+    from common.otp.node import Node
+    from common.otp.process import Process
+    from stages.stage import Parts
+
+
+class UserSup(SimpleOneForOne):
+    """Starts one user for each user id; one that ends is not started again, its fans connect anew."""
+
+    NAME = "user_sup"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(lambda user_id: parts.user(parts, user_id))
+
+    @classmethod
+    async def start_user(cls, node: Node, user_id: str) -> Process:
+        """Return the process of that user, a new one if there is none. Raise StoreUnavailableError."""
+        try:
+            user: Process = await node[cls.NAME].call(StartChild((user_id,), f"user-{user_id}"), None)
+        except AlreadyStartedError as error:
+            return error.process
+        return user

@@ -1,0 +1,110 @@
+"""The talk's `web`: the HTTP API on its port, as a gen_server that owns it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from common.domain import rules
+from common.domain.errors import MatchExistsError, UnknownTeamError
+from common.http.api import make_app
+from common.otp.gen_server import GenServer
+from common.tuning.open_files import OpenFiles, count_open_files
+from stages.stage0.messages import Accept, Cancel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from common.domain.events import Event
+    from common.domain.match import Match, NewMatch, Team
+    from common.domain.posts import Post
+    from common.http.server import ApiServer
+    from common.otp.node import Node
+    from common.otp.signals import Reason
+    from stages.stage import Parts
+
+
+class Web(GenServer):
+    """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
+
+    def __init__(self, parts: Parts, api: ApiServer, fan_port: int, token: str) -> None:
+        self._parts = parts
+        self._api = api
+        self._fan_port = fan_port
+        self._token = token
+
+    async def init(self) -> None:
+        """Serve. Raise CannotListenError."""
+        if not self._api.ports:
+            await self._api.bind()
+        await self._api.start(make_app(WebBackend(self._parts, self.node, self._fan_port), self._token))
+
+    async def terminate(self, reason: Reason) -> None:
+        """Finish the requests under way and free the port."""
+        del reason
+        await self._api.stop()
+
+
+class WebBackend:
+    """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
+
+    def __init__(self, parts: Parts, node: Node, fan_port: int) -> None:
+        self._parts = parts
+        self._node = node
+        self._fan_port = fan_port
+
+    def client_port(self) -> int:
+        """Return the one port there is."""
+        return self._fan_port
+
+    async def matches(self) -> Sequence[Match]:
+        """Return all matches, the ones that are played first."""
+        return await self._parts.db.query(self._node, lambda store: store.matches())
+
+    async def match(self, match_id: str) -> Match:
+        """Return one match."""
+        return await self._parts.db.match(self._node, match_id)
+
+    async def history(self, match_id: str) -> Sequence[Event]:
+        """Return all events of a match."""
+        await self._parts.db.match(self._node, match_id)
+        return await self._parts.db.query(self._node, lambda store: store.history(match_id))
+
+    async def put_team(self, team: Team) -> bool:
+        """Store a team."""
+        rules.check_team(team)
+        return await self._parts.db.query(self._node, lambda store: store.put_team(team))
+
+    async def create_match(self, new: NewMatch) -> Match:
+        """Announce a match between two known teams."""
+        home, visit = await self._team("home", new.home), await self._team("visit", new.visit)
+        match = rules.announce(new, home, visit)
+        if not await self._parts.db.query(self._node, lambda store: store.create_match(match)):
+            raise MatchExistsError(f"the match {match.id} exists already; cancel it before you announce it again")
+        return match
+
+    async def post_event(self, match_id: str, post: Post) -> Event:
+        """Have the match accept an event."""
+        event: Event = await self._parts.match_sup.call(self._node, match_id, Accept(post))
+        return event
+
+    async def cancel_match(self, match_id: str) -> None:
+        """Have the match cancel itself."""
+        await self._parts.match_sup.call(self._node, match_id, Cancel())
+
+    def statistics(self) -> Mapping[str, object]:
+        """Count processes, handlers, tasks and open files."""
+        return {
+            "processes": msgspec.to_builtins(self._node.statistics()),
+            "handlers": sum(dispatcher.handlers for dispatcher in self._node.servers(self._parts.dispatcher)),
+            "tasks": len(asyncio.all_tasks()),
+            "open_files": {"open": count_open_files(), "limit": OpenFiles.read().soft},
+        }
+
+    async def _team(self, field: str, team_id: str) -> Team:
+        team = await self._parts.db.query(self._node, lambda store: store.team(team_id))
+        if team is None:
+            raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
+        return team
