@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from common.http.play import ScriptConflictError, play_script
 
 from common.domain.script import ScriptError, load_script
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
+from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
-from common.store.embedded import RedisNotFoundError, RedisStartError
-from common.store.errors import StoreUnavailableError
-from common.store.redis_store import RedisUrlError
+from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import UnknownStageError, find_stage
 from stages.serve import Play, ServerEndedError, serve
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from common.domain.events import Event
+    from common.domain.script import Step
 
 _USER_ERRORS = (
     ApiError,
@@ -40,6 +38,7 @@ _USER_ERRORS = (
     RedisUrlError,
     ScriptConflictError,
     ScriptError,
+    StepRefusedError,
     StoreUnavailableError,
     TokenError,
     UnknownStageError,
@@ -59,7 +58,7 @@ Script = Annotated[str, typer.Argument(metavar="FILE", help="A match script, or 
 
 
 @app.command(name="serve")
-def serve_command(
+def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 0.")],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port for fans; 0 for any free one.")] = 9999,
@@ -108,7 +107,7 @@ async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool)
         await play_script(client, script, speed=speed, loop=loop, replace=replace, on_event=_say)
 
 
-def _say(event: Event) -> None:
+def _say(_step: Step, event: Event) -> None:
     typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {event.kind}")
 
 
@@ -144,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

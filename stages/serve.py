@@ -9,9 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from common.http.play import play_script
-
 from common.http.client import ReporterClient
+from common.http.play import play_script
 from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
