@@ -10,6 +10,10 @@ class DomainError(Exception):
         self.field = field
 
 
+class BadJsonError(DomainError):
+    """The input is not JSON at all, so no field can be named."""
+
+
 class InvalidError(DomainError):
     """The input cannot be read as what it should be (wrong type, missing or unknown field)."""
 
@@ -32,6 +36,10 @@ class NotOnFieldError(DomainError):
 
 class AlreadyOnFieldError(DomainError):
     """The player is on the field already."""
+
+
+class MayNotReturnError(DomainError):
+    """The player left the field, sent off or substituted, and may not come in again."""
 
 
 class WrongPeriodError(DomainError):

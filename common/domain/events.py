@@ -1,4 +1,4 @@
-"""An accepted event: numbered, dated, with names filled in. It is what is stored, sent to fans and shown in a history."""
+"""An accepted event: numbered, dated, with names filled in. This is stored, sent to fans and shown in a history."""
 
 from datetime import datetime
 

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import msgspec
 
-TeamId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,16}$", description="A team's short name, e.g. `elp`.")]
+# `$` alone would let a line feed at the very end pass; `(?!\n)` closes that, for Python and for JSON Schema's dialect.
+SHORT_NAME = r"^[a-z0-9]{1,16}$(?!\n)"
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+
+TeamId = Annotated[str, msgspec.Meta(pattern=SHORT_NAME, description="A team's short name, e.g. `elp`.")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=999, description="A player's shirt number.")]
 Name = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name, on one line."),
+    msgspec.Meta(min_length=1, max_length=64, pattern=ONE_LINE, description="A name, on one line."),
 ]
 Squad = Annotated[tuple["Player", ...], msgspec.Meta(min_length=1, max_length=64)]
 
@@ -65,6 +69,8 @@ class Match(msgspec.Struct, frozen=True):
 
     `home_players` and `visit_players` are on the field, in line-up order; the squads are copied from the teams when
     the match is announced, so that a later change of a team does not rewrite a match that is being played.
+    `home_gone` and `visit_gone` are the numbers of those who left the field, sent off or substituted: they may not come
+    in again (IFAB, Laws of the Game, Laws 3 and 12).
     """
 
     id: str
@@ -75,6 +81,8 @@ class Match(msgspec.Struct, frozen=True):
     visit_squad: tuple[Player, ...]
     home_players: tuple[Player, ...] = ()
     visit_players: tuple[Player, ...] = ()
+    home_gone: tuple[int, ...] = ()
+    visit_gone: tuple[int, ...] = ()
     home_score: int = 0
     visit_score: int = 0
     period: Period = Period.NOT_STARTED

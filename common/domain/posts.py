@@ -5,15 +5,15 @@ effect only; here it is open to all, so a harness can number every event. A post
 original's frame.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from common.domain.match import Number, TeamId
+from common.domain.match import ONE_LINE, Number, TeamId
 
 Comment = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=280, pattern=r"^[^\x00-\x1f\x7f]*$", description="A remark, on one line."),
+    msgspec.Meta(min_length=1, max_length=280, pattern=ONE_LINE, description="A remark, on one line."),
 ]
 LineUp = Annotated[tuple[Number, ...], msgspec.Meta(min_length=1, max_length=11)]
 
@@ -121,3 +121,6 @@ class Throwin(_Play, frozen=True, tag="throwin"):
 
 Play = Shot | Save | Corner | Goalkick | Offside | Foul | Penalty | Freekick | Throwin
 Post = Start | HalftimeStart | HalftimeStop | Extratime | Penalties | Stop | Goal | Card | Substitution | Play
+
+KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in get_args(Post))
+"""The names of all kinds, in the order above."""

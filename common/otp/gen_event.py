@@ -69,11 +69,14 @@ class GenEvent(GenServer):
         """How many handlers there are."""
         return len(self._handlers)
 
-    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> bool:
+    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> object:
         """Add or delete a handler."""
         del reply_to  # answered by returning
         if isinstance(request, AddHandler):
+            replaced = self._handlers.get(request.id)
             self._handlers[request.id] = request
+            if replaced is not None:
+                self._release(replaced.owner)
             if request.owner is not None:
                 self.process.link(request.owner)
             return True
@@ -100,10 +103,11 @@ class GenEvent(GenServer):
         entry = self._handlers.pop(id_, None)
         if entry is None:
             return False
-        owner = entry.owner
-        if owner is not None:
-            if all(other.owner is not owner for other in self._handlers.values()):
-                self.process.unlink(owner)
-            if reason != NORMAL:
-                owner.send(HandlerExit(self.process, id_, reason))
+        self._release(entry.owner)
+        if entry.owner is not None and reason != NORMAL:
+            entry.owner.send(HandlerExit(self.process, id_, reason))
         return True
+
+    def _release(self, owner: Process | None) -> None:
+        if owner is not None and all(entry.owner is not owner for entry in self._handlers.values()):
+            self.process.unlink(owner)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StateTimeout:
-    """The message that a state gets when its time is up; `state` is compared, so that a late one is dropped."""
+    """The message that `state` gets when its time is up."""
 
     __slots__ = ("state",)
 
@@ -32,6 +32,7 @@ class GenFsm(GenServer):
     """
 
     _state: State
+    _timeout: StateTimeout | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def next_state(self, state: State, timeout_s: float | None = None) -> None:
@@ -39,16 +40,16 @@ class GenFsm(GenServer):
         self._stop_timer()
         self._state = state
         if timeout_s is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(timeout_s, self.process.send, StateTimeout(state))
+            self._timeout = StateTimeout(state)
+            self._timer = asyncio.get_running_loop().call_later(timeout_s, self.process.send, self._timeout)
 
     def handle_cast(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
         """Hand the message to the current state."""
         return self._state(message)
 
     def handle_info(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
-        """Hand the message to the current state; drop the timeout of a state that was left."""
-        if isinstance(message, StateTimeout) and message.state != self._state:
+        """Hand the message to the current state; drop a timeout that is not of the state's present stay."""
+        if isinstance(message, StateTimeout) and message is not self._timeout:
             return None
         return self._state(message)
 
@@ -60,4 +61,4 @@ class GenFsm(GenServer):
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._timeout = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from common.otp.gen_server import GenServer
 from common.otp.process import Process
-from common.otp.signals import AlreadyStartedError, NoProcessError
+from common.otp.signals import SHUTDOWN, AlreadyStartedError, NoProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ class Node:
 
         With a `name` the process is registered from before `init` until its end. With a `parent` the two are linked,
         and the parent's exit signals end the process even when it traps exits. Raise AlreadyStartedError if the name
-        is taken, and whatever `init` raises.
+        is taken, and whatever `init` raises. If the start is cancelled, the process has ended when this returns.
         """
         if name is not None and name in self._names:
             raise AlreadyStartedError(name, self._names[name])
@@ -60,7 +61,18 @@ class Node:
         self._processes.add(process)
         if parent is not None:
             process.link(parent)
-        await process.run()
+        started = process.run()
+        try:
+            await started
+        except asyncio.CancelledError:  # nobody will know of this process, so nobody would end it
+            if parent is not None:
+                process.unlink(parent)
+            if started.cancelled():
+                process.kill()  # out of its init
+            else:
+                process.exit(SHUTDOWN)
+            await process.wait()
+            raise
         return process
 
     def servers(self, kind: type[_Server]) -> Iterator[_Server]:

@@ -5,18 +5,22 @@ What must hold, and how it does:
 * A callback runs alone: nothing else touches the server's state while it awaits. One task, one mailbox.
 * Whoever waits for an answer gets one. Every pending call is held in `_callers` and fails with `CallError` when the
   process ends, also one whose reply was postponed and one still in the mailbox.
-* An end is told exactly once, to links and monitors, after the server's `terminate` has run.
-* An exit signal is a cancellation with a reason. It is the only cancellation that is not passed on: one that comes from
-  elsewhere (the loop being shut down) ends the process with `shutdown` and goes on its way.
+* An end is told exactly once, to links and monitors, after the server's `terminate` has run. `terminate` is not cut
+  short: once it is due, no exit signal counts but `kill`.
+* An exit signal is a cancellation with a reason (to a process that traps exits: a message). It is the only cancellation
+  that is not passed on: one that comes from elsewhere (the loop being shut down) ends the process with `shutdown` and
+  goes on its way. A CancelledError that nobody sent to this task (what it waited for was cancelled) is a crash.
 * A task that is cancelled before its first step never runs a line, so `terminate` and the signals would be lost; until
   the first step an exit only leaves its reason, and the task finds it.
 
-Unlike OTP, `terminate` is called whether the process traps exits or not; only `kill` skips it.
+Unlike OTP, `terminate` is called whether the process traps exits or not; only `kill` skips it. As in OTP a kill is not
+handed on: what is linked to the killed process gets the signal `killed`, and terminates.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from types import CoroutineType
@@ -38,8 +42,6 @@ from common.otp.signals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from common.otp.gen_server import GenServer
     from common.otp.node import Node
 
@@ -47,6 +49,9 @@ _log = logging.getLogger(__name__)
 
 NO_REPLY: Final = object()
 """Returned by `handle_call` when the answer comes later, by `reply`."""
+
+_KILL: Final = "kill"
+"""The exit reason that skips `terminate`; others see the end of it as `killed`, which is a reason like any other."""
 
 _TURN = 64
 """Messages a process may handle before the others get the loop: what a budget of reductions is to the BEAM."""
@@ -65,6 +70,16 @@ def reply(reply_to: ReplyTo, answer: Any) -> None:  # an answer is whatever the 
         reply_to.set_exception(answer.error)
     else:
         reply_to.set_result(answer)
+
+
+async def _take_in_cancellation(task: asyncio.Task[None]) -> None:
+    """Let the cancellation of an exit signal arrive that would disturb `terminate`.
+
+    A process that signals its own exit and then raises ends before it hears of it.
+    """
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    task.uncancel()
 
 
 class Process:
@@ -136,7 +151,7 @@ class Process:
                 return await reply_to
         except TimeoutError:
             if not reply_to.cancelled():
-                raise  # a Failure(TimeoutError) is the server's own word
+                return reply_to.result()  # it came as the time ran out, or is the server's own Failure(TimeoutError)
             raise CallTimeoutError(f"{self.name} did not answer within {timeout_s} s") from None
         finally:
             self._callers.discard(reply_to)
@@ -151,8 +166,9 @@ class Process:
 
     def link(self, other: Process) -> None:
         """Tie two ends together: the exit of one is signalled to the other. A link to the dead signals `noproc`."""
-        if not other.alive:
-            self.exit(NO_PROCESS, other)
+        if not (self.alive and other.alive):
+            self.exit(NO_PROCESS, other)  # nothing happens to the one
+            other.exit(NO_PROCESS, self)  # that is dead already
             return
         self._links.add(other)
         other._links.add(self)  # both ends of one link
@@ -165,7 +181,7 @@ class Process:
     def monitor(self, other: Process) -> Monitor:
         """Have a `Down` sent to this process when `other` ends; at once if it has ended already."""
         monitor = Monitor(other, self)
-        if other.alive:
+        if other.alive and self.alive:
             other._monitors.add(monitor)  # both ends of one monitor
             self._watching.add(monitor)
         else:
@@ -193,15 +209,15 @@ class Process:
 
     def kill(self) -> None:
         """End the process at once, without `terminate` (`exit(Pid, kill)`); links see `killed`."""
-        self._end(KILLED)
+        self._end(_KILL)
 
     async def wait(self) -> None:
         """Return when the process has ended."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        assert self._task is not None  # noqa: S101  # the node starts it in the same breath as it makes the process
+        await asyncio.wait([self._task])
 
-    def run(self) -> Awaitable[None]:
-        """Start the task; the awaitable is done when `init` is, and raises what it raised. Called once, by the node."""
+    def run(self) -> asyncio.Future[None]:
+        """Start the task; the future is done when `init` is, and raises what it raised. Called once, by the node."""
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(started), name=self.name)
         return started
@@ -214,7 +230,7 @@ class Process:
             self._wakeup.set_result(None)
 
     def _end(self, reason: Reason) -> None:
-        if self._ended is not None or (self._exit is not None and reason != KILLED):
+        if self._ended is not None or (self._exit is not None and reason != _KILL):
             return
         self._exit = reason
         if self._begun and self._task is not None:
@@ -222,36 +238,50 @@ class Process:
 
     async def _run(self, started: asyncio.Future[None]) -> None:
         self._begun = True
-        reason, cancelled = await self._live(started)
-        if reason != KILLED and started.done():
-            try:
-                await self.server.terminate(reason)
-            except asyncio.CancelledError:
-                cancelled = cancelled or self._exit is None
-                reason = KILLED if self._exit == KILLED else reason
-            except Exception as error:
-                _log.exception("%s crashed in terminate", self.name)
-                reason = error
-        self._finish(reason, started)
-        if cancelled:
-            raise asyncio.CancelledError
-
-    async def _live(self, started: asyncio.Future[None]) -> tuple[Reason, bool]:
-        """Run until the end; return its reason, and whether it was a cancellation from outside."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a coroutine of asyncio runs in one
+        initialised = cancelled_from_outside = False
+        reason: Reason = NORMAL
         try:
             if self._exit is not None:
-                return self._exit, False  # it came before the first step
+                raise Stop(self._exit)  # noqa: TRY301  # the exit came before the first step
             await self.server.init()
-            if not started.done():  # cancelled, if whoever started this one has been
-                started.set_result(None)
+            initialised = True
+            reply(started, None)
             await self._serve()
         except Stop as stop:
-            return stop.reason, False
-        except asyncio.CancelledError:
-            return (SHUTDOWN, True) if self._exit is None else (self._exit, False)
-        except Exception as error:
+            reason = stop.reason
+        except asyncio.CancelledError as error:
+            cancelled_from_outside = self._exit is None and task.cancelling() > 0
+            reason = self._exit or (SHUTDOWN if cancelled_from_outside else error)
+            task.uncancel()  # it has arrived; `asyncio.timeout` and `TaskGroup` in `terminate` look at this count
+            if reason is error:
+                _log.exception("%s crashed: what it waited for was cancelled", self.name)
+        except Exception as error:  # a crash of any kind is this process's exit reason
+            reason = error
             _log.exception("%s crashed", self.name)
-            return error, False
+        if self._exit is not None and task.cancelling():
+            await _take_in_cancellation(task)
+        if self._exit != _KILL:
+            self._exit = reason  # from here on no signal counts but a kill
+        if initialised:
+            cancelled_from_outside |= await self._terminate(reason)
+        self._finish(KILLED if self._exit == _KILL else self._exit or reason, started)
+        if cancelled_from_outside:
+            raise asyncio.CancelledError
+
+    async def _terminate(self, reason: Reason) -> bool:
+        """Have the server clean up, unless killed; return whether that was cancelled from outside."""
+        if self._exit == _KILL:
+            return False
+        try:
+            await self.server.terminate(reason)
+        except asyncio.CancelledError:
+            return self._exit != _KILL
+        except Exception as error:
+            _log.exception("%s crashed in terminate", self.name)
+            self._exit = error
+        return False
 
     async def _serve(self) -> NoReturn:
         loop = asyncio.get_running_loop()
@@ -278,6 +308,7 @@ class Process:
                 if turn == _TURN:
                     turn = 0
                     await asyncio.sleep(0)
+            payload = reply_to = answer = None  # an idle process does not keep its last message alive
             self._wakeup = loop.create_future()
             await self._wakeup
             self._wakeup = None
@@ -296,6 +327,8 @@ class Process:
         for monitor in self._monitors:
             monitor.watcher._watching.discard(monitor)  # noqa: SLF001  # both ends of one monitor
             monitor.watcher.send(Down(monitor, reason))
+        self._watching.clear()  # whoever holds on to this process should not
+        self._monitors.clear()  # hold on to all it knew
         links, self._links = self._links, set()
         for other in links:
             other._links.discard(self)  # noqa: SLF001  # both ends of one link

@@ -136,9 +136,9 @@ class Supervisor(GenServer):
                 return
 
     async def _stop_children(self) -> None:
-        for id_ in reversed(self._children):
-            await _shut_down([self._children[id_]], self._specs[id_].shutdown_s)
-        self._children.clear()
+        for id_, spec in reversed(self._specs.items()):  # by spec: a restart does not change the order
+            if id_ in self._children:
+                await _shut_down([self._children.pop(id_)], spec.shutdown_s)
 
 
 @dataclass(frozen=True, slots=True)

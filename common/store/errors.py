@@ -7,3 +7,19 @@ class StoreUnavailableError(Exception):
 
 class ConflictError(Exception):
     """The match moved on since it was read (another writer, or a write whose answer was lost): read it again."""
+
+
+class UnreadableRecordError(Exception):
+    """What Redis holds under a key of ours is not what this version writes there."""
+
+
+class RedisUrlError(Exception):
+    """The address of a Redis cannot be read."""
+
+
+class RedisNotFoundError(Exception):
+    """No `redis-server` program was found on this machine."""
+
+
+class RedisStartError(Exception):
+    """A `redis-server` was started and did not get ready to answer."""

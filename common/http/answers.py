@@ -1,0 +1,65 @@
+"""What the API answers: JSON bodies, and headers that let a page from anywhere read them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from common.domain.events import Event
+from common.domain.match import Match
+
+FAILED: Final = "the server failed at this request; its log says why"
+
+
+class Checkin(msgspec.Struct, frozen=True):
+    """Where a fan may connect: a TCP port of this host."""
+
+    port: int
+
+
+class Matches(msgspec.Struct, frozen=True):
+    """All matches: those being played first, then those to come, then the ended ones."""
+
+    matches: tuple[Match, ...]
+
+
+class History(msgspec.Struct, frozen=True):
+    """All accepted events of the match with the id `match`, in order."""
+
+    match: str
+    events: tuple[Event, ...]
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """The server's counts now; which ones there are depends on the stage."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a request was refused: one line that says what to do, and the name of the field that is wrong, if one is."""
+
+    error: str
+    field: str | None = None
+
+
+def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return an answer whose body is `value`, anything that msgspec encodes, as JSON."""
+    return web.Response(
+        body=msgspec.json.encode(value), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def problem_answer(
+    status: int, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return a refusal; `message` is put on one line, whatever a request managed to put into it."""
+    return json_answer(Problem(" ".join(message.split()), field), status, headers)
+
+
+def allow_any_origin(response: web.StreamResponse) -> None:
+    """Let a page from any site read `response`, and those of its headers that a reporter needs (Fetch, CORS protocol).
+
+    It is safe to allow all: what needs authority needs a token in a header, which no page sends unasked.
+    """
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After, WWW-Authenticate"

@@ -1,0 +1,158 @@
+"""The JSON API, version 1: routes and handlers over a `Backend`. Here requests are read and answered; it decides."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import ClientPayloadError, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from common.domain.decode import decode_new_match, decode_post, decode_team, to_team
+from common.domain.errors import BadJsonError, InvalidError
+from common.domain.match import Team
+from common.http.answers import Checkin, History, Matches, allow_any_origin, json_answer
+from common.http.auth import bearer_only
+from common.http.errors import Handler, problems_as_json
+from common.http.openapi import describe
+from common.http.operations import (
+    CANCEL_MATCH,
+    CHECKIN,
+    CREATE_MATCH,
+    HISTORY,
+    MATCH,
+    MATCHES,
+    OPERATIONS,
+    POST_EVENT,
+    PUT_TEAM,
+    STATISTICS,
+    Operation,
+)
+from common.http.roles import Backend
+
+MAX_BODY_BYTES: Final = 64 * 1024
+OPENAPI_PATH: Final = "/1/openapi.json"
+
+
+def make_app(backend: Backend, token: str) -> web.Application:
+    """Return the API as an application: it serves `backend`, and lets those write who have `token`."""
+    api = _Api(backend)
+    handlers: dict[Operation, Handler] = {
+        CHECKIN: api.checkin,
+        MATCHES: api.matches,
+        MATCH: api.match,
+        HISTORY: api.history,
+        STATISTICS: api.statistics,
+        PUT_TEAM: api.put_team,
+        CREATE_MATCH: api.create_match,
+        POST_EVENT: api.post_event,
+        CANCEL_MATCH: api.cancel_match,
+    }
+    by_path: defaultdict[str, dict[str, Handler]] = defaultdict(dict)
+    for operation in OPERATIONS:
+        handler = handlers[operation]
+        by_path[operation.path][operation.method] = bearer_only(token, handler) if operation.is_reporters else handler
+    by_path[OPENAPI_PATH][hdrs.METH_GET] = _description()
+
+    app = web.Application(middlewares=[problems_as_json], client_max_size=MAX_BODY_BYTES)
+    for path, by_method in by_path.items():
+        _add_resource(app, path, by_method)
+    app.on_response_prepare.append(_to_any_origin)
+    return app
+
+
+class _Api:
+    """One method a request; what they raise becomes an answer in `problems_as_json`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def checkin(self, _request: web.Request) -> web.Response:
+        return json_answer(Checkin(self._backend.client_port()))
+
+    async def matches(self, _request: web.Request) -> web.Response:
+        return json_answer(Matches(tuple(await self._backend.matches())))
+
+    async def match(self, request: web.Request) -> web.Response:
+        return json_answer(await self._backend.match(request.match_info["id"]))
+
+    async def history(self, request: web.Request) -> web.Response:
+        match_id = request.match_info["id"]
+        return json_answer(History(match_id, tuple(await self._backend.history(match_id))))
+
+    async def statistics(self, _request: web.Request) -> web.Response:
+        return json_answer(dict(self._backend.statistics()))
+
+    async def put_team(self, request: web.Request) -> web.Response:
+        team = _read_team(await _read_body(request), request.match_info["id"])
+        is_new = await self._backend.put_team(team)
+        return json_answer(team, 201 if is_new else 200)
+
+    async def create_match(self, request: web.Request) -> web.Response:
+        match = await self._backend.create_match(decode_new_match(await _read_body(request)))
+        return json_answer(match, 201, {hdrs.LOCATION: f"/1/match/{match.id}"})
+
+    async def post_event(self, request: web.Request) -> web.Response:
+        post = decode_post(await _read_body(request))
+        return json_answer(await self._backend.post_event(request.match_info["id"], post), 201)
+
+    async def cancel_match(self, request: web.Request) -> web.Response:
+        await self._backend.cancel_match(request.match_info["id"])
+        return web.Response(status=204)
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """Return the whole body. Raise HTTPRequestEntityTooLarge beyond the limit, BadJsonError if it cannot be read."""
+    if (request.content_length or 0) > request.client_max_size:  # refused before any of it is read
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+    try:
+        return await request.read()
+    except (HttpProcessingError, ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
+        raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
+
+
+def _read_team(body: bytes, team_id: str) -> Team:
+    """Return the team in `body`, whose id is that of the path. Raise BadJsonError, InvalidError."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_team(body)  # refuses as everywhere else
+    if not isinstance(value, dict):
+        return to_team(value)  # likewise
+    if value.setdefault("id", team_id) != team_id:
+        raise InvalidError(f"id in the body is not that of the path: leave it out or say {team_id}", "id")
+    return to_team(value)
+
+
+def _description() -> Handler:
+    document = msgspec.json.encode(describe(OPERATIONS))
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json")
+
+    return openapi
+
+
+def _add_resource(app: web.Application, path: str, by_method: Mapping[str, Handler]) -> None:
+    """Add a path with its methods, with HEAD wherever there is GET, and with the answer to a browser's preflight."""
+    resource = app.router.add_resource(path)
+    for method, handler in by_method.items():
+        resource.add_route(method, handler)
+    if hdrs.METH_GET in by_method:
+        resource.add_route(hdrs.METH_HEAD, by_method[hdrs.METH_GET])
+    allowed = ", ".join(sorted({route.method for route in resource} | {hdrs.METH_OPTIONS}))
+    headers = {
+        hdrs.ALLOW: allowed,
+        hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type",  # `*` would not cover Authorization
+        hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
+    }
+
+    async def preflight(_request: web.Request) -> web.Response:
+        return web.Response(status=204, headers=headers)
+
+    resource.add_route(hdrs.METH_OPTIONS, preflight)
+
+
+async def _to_any_origin(_request: web.Request, response: web.StreamResponse) -> None:
+    allow_any_origin(response)

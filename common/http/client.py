@@ -1,0 +1,135 @@
+"""The API as a reporter uses it: one method a request."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from common.domain.events import Event
+from common.domain.match import Match, NewMatch, Team
+from common.domain.posts import Post
+from common.http.answers import Checkin, History, Matches, Problem
+
+_T = TypeVar("_T")
+
+_EXCERPT_CHARACTERS: Final = 200
+
+
+class ApiError(Exception):
+    """The API refused: `status` is HTTP's, `message` says what to do, `field` names what is wrong, if one thing is."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(f"{message} (HTTP {status})")
+        self.status = status
+        self.message = message
+        self.field = field
+
+
+class ApiUnreachableError(Exception):
+    """No answer came. Whether what was asked took effect is not known; the message says in one line what to check."""
+
+
+class ReporterClient:
+    """A client of the API at `url`, e.g. `http://127.0.0.1:8888`; an async context manager.
+
+    Without a `token` it can only read. Each request has `timeout` seconds for everything. All methods raise ApiError
+    and ApiUnreachableError.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the client's connections."""
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def checkin(self) -> int:
+        """Return a TCP port at which a fan may connect now."""
+        return (await self._ask("GET", "/1/checkin", Checkin)).port
+
+    async def matches(self) -> Sequence[Match]:
+        """Return all matches: those being played first, then those to come, then the ended ones."""
+        return (await self._ask("GET", "/1/matches", Matches)).matches
+
+    async def match(self, match_id: str) -> Match:
+        """Return one match as it stands."""
+        return await self._ask("GET", f"/1/match/{_part(match_id)}", Match)
+
+    async def history(self, match_id: str) -> Sequence[Event]:
+        """Return all events of a match, in order."""
+        return (await self._ask("GET", f"/1/match/{_part(match_id)}/history", History)).events
+
+    async def statistics(self) -> dict[str, Any]:
+        """Return the server's counts now."""
+        return await self._ask("GET", "/1/statistics", dict[str, Any])
+
+    async def put_team(self, team: Team) -> bool:
+        """Store a team, in place of an older one of that id; return whether it is new."""
+        status, _ = await self._exchange("PUT", f"/1/team/{_part(team.id)}", team)
+        return status == 201
+
+    async def create_match(self, new: NewMatch) -> Match:
+        """Announce a match."""
+        return await self._ask("POST", "/1/matches", Match, new)
+
+    async def post_event(self, match_id: str, post: Post | dict[str, object]) -> Event:
+        """Post an event; once this returns it is stored and on its way to the fans."""
+        return await self._ask("POST", f"/1/match/{_part(match_id)}/events", Event, post)
+
+    async def cancel_match(self, match_id: str) -> None:
+        """Delete a match and its events."""
+        await self._exchange("DELETE", f"/1/match/{_part(match_id)}")
+
+    async def _ask(self, method: str, path: str, kind: type[_T], body: object = None) -> _T:
+        status, raw = await self._exchange(method, path, body)
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ApiError(status, f"{self._url} is not a Match Stream API ({error}): check the address") from error
+
+    async def _exchange(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """Send a request and return the status and body of its answer. Raise ApiError for all but 2xx."""
+        if self._session is None:
+            raise RuntimeError("a ReporterClient is open inside `async with` only")
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            # Already quoted, and to be left so: an id with a slash in it stays one part of the path.
+            url = URL(self._url + path, encoded=True)
+            async with self._session.request(method, url, data=data, headers=headers) as answer:
+                status, raw = answer.status, await answer.read()
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # a timeout is an OSError since Python 3.11
+            reason = str(error) or type(error).__name__
+            message = f"no answer from {self._url} ({reason}): is the server running, and is this its address?"
+            raise ApiUnreachableError(message) from error
+        if not 200 <= status < 300:
+            raise _refusal(status, raw)
+        return status, raw
+
+
+def _part(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _refusal(status: int, raw: bytes) -> ApiError:
+    try:
+        problem = msgspec.json.decode(raw, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # someone in between answered: a proxy, another server
+        return ApiError(status, " ".join(raw[:_EXCERPT_CHARACTERS].decode(errors="replace").split()))
+    return ApiError(status, problem.error, problem.field)

@@ -1,0 +1,102 @@
+"""The API's description (OpenAPI 3.1), made from the operations and the very types that read and write JSON.
+
+OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what msgspec makes of a type, so nothing is written twice and
+nothing can drift.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from common.domain.events import Event
+from common.domain.match import Match, Team
+from common.http.answers import Checkin, History, Matches, Problem, Statistics
+from common.http.operations import Operation
+
+_REF: Final = "#/components/schemas/{name}"
+_ONLY_ANSWERED: Final = (Checkin, Matches, Match, History, Event, Problem)
+_TEAM_BODY: Final = "TeamBody"
+
+_Json = dict[str, Any]
+
+
+def describe(operations: Sequence[Operation]) -> _Json:
+    """Return the OpenAPI 3.1 document of `operations`, as JSON-encodable values."""
+    types = [Problem, *(operation.body for operation in operations if operation.body is not None)]
+    types += [answer for operation in operations for answer in operation.answers.values() if answer is not None]
+    _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    paths: _Json = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Match Stream",
+            "version": "1",
+            "description": "Live soccer matches: fans read them, reporters with a bearer token write them.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _as_sent(components),
+            "securitySchemes": {"reporter": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _as_sent(components: _Json) -> _Json:
+    """Return the schemas with what only the API knows: answers have all fields, a team's id is in the path."""
+    for answer in _ONLY_ANSWERED:
+        schema = components[answer.__name__]
+        schema["required"] = list(schema["properties"])
+    components[Statistics.__name__]["additionalProperties"] = True
+    team = components[Team.__name__]
+    required = [name for name in team["required"] if name != "id"]
+    components[_TEAM_BODY] = {**team, "title": _TEAM_BODY, "required": required}
+    return components
+
+
+def _operation(operation: Operation) -> _Json:
+    described: _Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": {str(status): _response(status, schema) for status, schema in _responses(operation)},
+    }
+    if "{id}" in operation.path:
+        schema = msgspec.json.schema(operation.id_type)
+        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": schema}]
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _json_content(_body_schema(operation.body))}
+    if operation.is_reporters:
+        described["security"] = [{"reporter": []}]
+    return described
+
+
+def _responses(operation: Operation) -> list[tuple[int, Any]]:
+    refusals = {*operation.refusals, 500}
+    if operation.is_reporters:
+        refusals.add(401)
+    if operation.body is not None:
+        refusals |= {400, 413}
+    return sorted([*operation.answers.items(), *((status, Problem) for status in refusals)], key=lambda pair: pair[0])
+
+
+def _response(status: int, answer: Any) -> _Json:
+    described: _Json = {"description": HTTPStatus(status).phrase}
+    if answer is not None:
+        described["content"] = _json_content(_schema(answer))
+    return described
+
+
+def _body_schema(body: Any) -> _Json:
+    return {"$ref": _REF.format(name=_TEAM_BODY)} if body is Team else _schema(body)
+
+
+def _schema(wanted: Any) -> _Json:
+    (schema,), _ = msgspec.json.schema_components([wanted], ref_template=_REF)
+    return schema
+
+
+def _json_content(schema: _Json) -> _Json:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,120 @@
+"""What can be asked of the API: one record a request, from which both the routes and their description are made."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from common.domain.events import Event
+from common.domain.match import Match, NewMatch, Team, TeamId
+from common.domain.posts import Post
+from common.http.answers import Checkin, History, Matches, Statistics
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # each is what it is; a key of the routes
+class Operation:
+    """A method on a path, and what may come of it.
+
+    `answers` maps a status to the type of its JSON body, None for no body. `refusals` are the statuses of a `Problem`;
+    401, 413 and 400 come on their own with `is_reporters` and `body`. `id_type` is what `{id}` in the path stands for.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answers: dict[int, Any]
+    refusals: tuple[int, ...] = ()
+    is_reporters: bool = False
+    body: Any = None
+    id_type: Any = str
+
+
+CHECKIN: Final = Operation(
+    name="checkin",
+    method="GET",
+    path="/1/checkin",
+    summary="Where a fan may connect now",
+    answers={200: Checkin},
+)
+MATCHES: Final = Operation(
+    name="matches",
+    method="GET",
+    path="/1/matches",
+    summary="All matches",
+    answers={200: Matches},
+    refusals=(503,),
+)
+MATCH: Final = Operation(
+    name="match",
+    method="GET",
+    path="/1/match/{id}",
+    summary="One match as it stands",
+    answers={200: Match},
+    refusals=(404, 503),
+)
+HISTORY: Final = Operation(
+    name="history",
+    method="GET",
+    path="/1/match/{id}/history",
+    summary="All events of a match, in order",
+    answers={200: History},
+    refusals=(404, 503),
+)
+STATISTICS: Final = Operation(
+    name="statistics",
+    method="GET",
+    path="/1/statistics",
+    summary="The server's counts now",
+    answers={200: Statistics},
+)
+PUT_TEAM: Final = Operation(
+    name="put_team",
+    method="PUT",
+    path="/1/team/{id}",
+    summary="Store a team, in place of an older one of that id",
+    answers={200: Team, 201: Team},
+    refusals=(422, 503),
+    is_reporters=True,
+    body=Team,
+    id_type=TeamId,
+)
+CREATE_MATCH: Final = Operation(
+    name="create_match",
+    method="POST",
+    path="/1/matches",
+    summary="Announce a match between two known teams",
+    answers={201: Match},
+    refusals=(409, 422, 503),
+    is_reporters=True,
+    body=NewMatch,
+)
+POST_EVENT: Final = Operation(
+    name="post_event",
+    method="POST",
+    path="/1/match/{id}/events",
+    summary="Post an event; once answered it is stored and on its way to the fans",
+    answers={201: Event},
+    refusals=(404, 409, 422, 503),
+    is_reporters=True,
+    body=Post,
+)
+CANCEL_MATCH: Final = Operation(
+    name="cancel_match",
+    method="DELETE",
+    path="/1/match/{id}",
+    summary="Delete a match and its events; its fans are told and closed",
+    answers={204: None},
+    refusals=(404, 503),
+    is_reporters=True,
+)
+
+OPERATIONS: Final = (
+    CHECKIN,
+    MATCHES,
+    MATCH,
+    HISTORY,
+    STATISTICS,
+    PUT_TEAM,
+    CREATE_MATCH,
+    POST_EVENT,
+    CANCEL_MATCH,
+)

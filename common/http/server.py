@@ -1,0 +1,140 @@
+"""The API on its ports.
+
+Binding and serving are two steps. A second server on a taken port must fail before it writes its token over the first
+one's file, and with port 0 the number that names this file is known only once it is bound. So: `bind()`, then the
+token, then `start(app)`. Between the two, clients wait in the backlog.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from common.http.answers import FAILED, allow_any_origin, problem_answer
+
+_LOG = logging.getLogger(__name__)
+_NO_LOG: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001  # unattached: nothing turns it on
+_DRAIN_SECONDS: Final = 2.0
+
+
+class CannotListenError(Exception):
+    """The API cannot listen there; the message says in one line why and what to do."""
+
+
+class PortTakenError(CannotListenError):
+    """Another program listens on the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServerStatistics:
+    """What an `ApiServer` has seen: connections open now, and requests since it started."""
+
+    connections: int
+    requests: int
+
+
+class ApiServer:
+    """Serves an application on one host and some ports (0: any free one), until it is stopped.
+
+    `backlog` is the length of each accept queue; the kernel cuts it to net.core.somaxconn (listen(2)). `access_log`
+    gets a line a request, at level INFO; by default there is none.
+    """
+
+    def __init__(
+        self, host: str, ports: Sequence[int], *, backlog: int = 128, access_log: logging.Logger = _NO_LOG
+    ) -> None:
+        self._host = host
+        self._wanted = tuple(ports)
+        self._backlog = backlog
+        self._access_log = access_log
+        self._ports: tuple[int, ...] = ()
+        self._bound: list[socket.socket] = []  # not yet handed over to the event loop
+        self._servers: list[asyncio.Server] = []
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that are bound, in the order in which they were asked for; none before `bind`."""
+        return self._ports
+
+    async def bind(self) -> int:
+        """Listen on all ports and return the first. Raise CannotListenError, with nothing left bound."""
+        try:
+            for port in self._wanted:
+                self._bound.append(await self._listen(port))
+        except BaseException:
+            await self.stop()
+            raise
+        self._ports = tuple(sock.getsockname()[1] for sock in self._bound)
+        return self._ports[0]
+
+    async def start(self, app: web.Application) -> None:
+        """Serve `app` on the ports that `bind` took."""
+        self._runner = web.AppRunner(app, shutdown_timeout=_DRAIN_SECONDS)
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        protocol = partial(
+            _JsonRequestHandler, cast("web.Server", self._runner.server), loop=loop, access_log=self._access_log
+        )
+        while self._bound:
+            server = await loop.create_server(protocol, sock=self._bound[0], backlog=self._backlog)
+            self._servers.append(server)
+            self._bound.pop(0)
+
+    async def stop(self) -> None:
+        """Take no more connections, close idle ones, give requests under way 2 s; do nothing if nothing is served."""
+        for server in self._servers:
+            server.close()
+        for sock in self._bound:
+            sock.close()
+        self._ports, self._servers, self._bound = (), [], []
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def statistics(self) -> ApiServerStatistics:
+        """Return the counts now."""
+        server = None if self._runner is None else self._runner.server
+        if server is None:
+            return ApiServerStatistics(connections=0, requests=0)
+        return ApiServerStatistics(connections=len(server.connections), requests=server.requests_count)
+
+    async def _listen(self, port: int) -> socket.socket:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(self._host, port, type=socket.SOCK_STREAM)
+            family, _, _, _, address = found[0]
+            return socket.create_server(address, family=family, backlog=self._backlog)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                message = f"port {port} of {self._host} is taken: stop what listens there, or choose another port"
+                raise PortTakenError(message) from error
+            message = f"cannot listen on {self._host} port {port} ({error.strerror}): choose an address of this machine"
+            raise CannotListenError(message) from error
+
+
+class _JsonRequestHandler(RequestHandler):
+    """aiohttp's own, but what is no HTTP at all is refused in JSON too, and without a traceback in the log."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        is_ours = status >= 500
+        level = logging.ERROR if is_ours else logging.DEBUG
+        _LOG.log(level, "cannot answer %s with more than %d", request.remote, status, exc_info=exc)
+        answer = problem_answer(status, FAILED if is_ours else "this is not HTTP that can be read: send HTTP/1.1")
+        allow_any_origin(answer)
+        answer.force_close()
+        return answer

@@ -1,0 +1,46 @@
+"""Records as bytes and back: JSON, which any tool can read, decoded strictly into the domain's types."""
+
+from typing import TypeVar
+
+import msgspec
+
+from common.domain.events import Event
+from common.domain.match import Match, Team
+from common.store.errors import UnreadableRecordError
+
+Record = TypeVar("Record")
+
+_encoder = msgspec.json.Encoder()
+_event = msgspec.json.Decoder(Event)
+_match = msgspec.json.Decoder(Match)
+_team = msgspec.json.Decoder(Team)
+
+
+def encode(record: Event | Match | Team) -> bytes:
+    """Return the record as JSON; decoding it gives an equal record."""
+    return _encoder.encode(record)
+
+
+def decode_event(stored: bytes) -> Event:
+    """Return the event that was encoded. Raise UnreadableRecordError."""
+    return _decode(_event, stored)
+
+
+def decode_match(stored: bytes) -> Match:
+    """Return the match that was encoded. Raise UnreadableRecordError."""
+    return _decode(_match, stored)
+
+
+def decode_team(stored: bytes) -> Team:
+    """Return the team that was encoded. Raise UnreadableRecordError."""
+    return _decode(_team, stored)
+
+
+def _decode(decoder: msgspec.json.Decoder[Record], stored: bytes) -> Record:
+    try:
+        return decoder.decode(stored)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        name = decoder.type.__name__.lower()
+        raise UnreadableRecordError(
+            f"Redis holds a {name} that this version cannot read ({error}): delete it, or use another database"
+        ) from error

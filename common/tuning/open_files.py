@@ -1,0 +1,68 @@
+"""The limit of open files: read it, move it within what is allowed, count what is in use.
+
+Every connection is an open file, so this limit bounds N. There are two (getrlimit(2)): the *soft* one is enforced, the
+*hard* one is how far an unprivileged process may move it. The talk's baseline runs with the usual soft limit of
+1,024; its first step is to raise it.
+"""
+
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+class OpenFilesError(Exception):
+    """The limit of open files could not be set, or the open files could not be counted."""
+
+
+@dataclass(frozen=True)
+class OpenFiles:
+    """How many files this process may have open: `soft` now, `hard` at most. Both are counts."""
+
+    soft: int
+    hard: int
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return the limits of this process. No limit at all is `sys.maxsize`."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return cls(_count(soft), _count(hard))
+
+
+def _count(limit: int) -> int:
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def set_soft_limit(wanted: int) -> int:
+    """Set the soft limit of this process and of its future children to `wanted`, or to the hard limit if that is less.
+
+    Return what it is now; the hard limit stays as it is, so that the soft one can be raised again. Files that are
+    open stay open, even above a lowered limit. Raise OpenFilesError if `wanted` is below 1 or the system refuses.
+    """
+    if wanted < 1:
+        raise OpenFilesError(f"a limit of {wanted} open files makes no sense: ask for at least 1")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = min(wanted, _count(hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    except (OSError, ValueError) as error:
+        raise OpenFilesError(f"cannot set the limit of open files to {soft:,} ({error}): ask for fewer") from error
+    return soft
+
+
+def count_open_files(pid: int | None = None) -> int:
+    """Return how many files process `pid`, or this one, has open.
+
+    It lists a directory of /proc (proc(5)), which takes some milliseconds when there are ten thousand. Raise
+    OpenFilesError if there is no such process, it belongs to somebody else, or the system has no /proc.
+    """
+    directory = Path(f"/proc/{os.getpid() if pid is None else pid}/fd")
+    try:
+        with os.scandir(directory) as listing:
+            entries = sum(1 for _ in listing)
+    except OSError as error:
+        raise OpenFilesError(f"cannot count the open files in {directory}: {error.strerror}") from error
+    # Of this process the listing shows the directory too, which was open only for as long as it was read.
+    return entries - 1 if pid in {None, os.getpid()} else entries

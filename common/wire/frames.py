@@ -1,0 +1,49 @@
+r"""What a fan hears: the welcome, one frame an event, and an error line. The bytes are the original's, exactly.
+
+    2011-09-13 13:48:51: goal:\n      date and time in UTC, the kind
+    \tplayer: Luna (7) \n            one tab, the key; a player's name, number and a space
+    \tteam: tig\n
+    \r\n                             an empty line ends the frame
+
+A list of players is its key on a line of its own and, for each player, a line of two tabs, a space, the name, the
+number and a space. Names and comments are one line each (`common.domain.match.ONE_LINE`), so they cannot break a frame.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from common.domain.events import Event
+from common.domain.match import Player
+
+WELCOME: Final = (
+    b"Welcome to Match Stream. Every event of a match reaches you here as it happens.\r\n"
+    b"To watch the current match, send V:2:<your user> and press Enter.\r\n"
+)
+"""What the server says first, before it has read anything."""
+
+_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def error_line(message: str) -> bytes:
+    """Return the `ERROR:` line for `message`; control characters in it become spaces, so that it stays one line."""
+    return f"ERROR: {_BREAKS.sub(' ', message)}\r\n".encode(errors="replace")
+
+
+def encode(event: Event) -> bytes:
+    """Return the frame of `event`, details in their order. `event.at` must be aware; it is printed in UTC."""
+    parts = [f"{_utc(event.at)}: {event.kind}:\n"]
+    for key, value in event.details.items():
+        if isinstance(value, Player):
+            parts.append(f"\t{key}: {value.name} ({value.number}) \n")
+        elif isinstance(value, tuple):
+            parts.append(f"\t{key}:\n")
+            parts += [f"\t\t {player.name} ({player.number}) \n" for player in value]
+        else:
+            parts.append(f"\t{key}: {value}\n")
+    parts.append("\r\n")
+    return "".join(parts).encode()
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(" ", "seconds")[:19]  # without the offset, which is always zero

@@ -1,0 +1,358 @@
+"""How a process ends: by whom, when, with what reason, and what is still done."""
+
+import asyncio
+
+import pytest
+
+from common.otp.node import Node
+from common.otp.process import Process
+from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Down, Exit, Reason, Stop
+from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping, crash, forever, probe_of, raising
+from tests.virtual_time import idle, now_s
+
+
+class SlowToStart(Probe):
+    """Takes a minute for `init`, and a second to leave it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_init = False
+
+    async def init(self) -> None:
+        try:
+            await asyncio.sleep(60.0)
+        finally:
+            await asyncio.sleep(1.0)
+            self.left_init = True
+
+
+class TrappingSlowToStart(SlowToStart):
+    trap_exit = True
+
+
+class Refusing(Probe):
+    """Does not start."""
+
+    async def init(self) -> None:
+        raise Boom
+
+
+def task_of(process: Process) -> asyncio.Task[None]:
+    (task,) = (task for task in asyncio.all_tasks() if task.get_name() == process.name)
+    return task
+
+
+async def starting(node: Node, server: Probe, name: str = "starting") -> asyncio.Task[Process]:
+    task = asyncio.create_task(node.start(server, name=name), name="starter")
+    await idle()
+    return task
+
+
+async def test_terminate_runs_once_with_the_reason(node: Node) -> None:
+    for reason in (NORMAL, SHUTDOWN, "why"):
+        process = await node.start(Probe())
+        process.cast(raising(Stop(reason)))
+        await process.wait()
+        assert probe_of(process).ended == [reason]
+        assert not process.alive
+
+
+async def test_an_order_from_outside_ends_any_process(node: Node) -> None:
+    for server in (Probe(), Trapping()):
+        process = await node.start(server)
+        process.exit(NORMAL)
+        await process.wait()
+        assert server.ended == [NORMAL]
+
+
+async def test_the_end_of_the_parent_ends_even_a_trapping_child(node: Node) -> None:
+    for reason in (NORMAL, "why"):
+        parent = await node.start(Probe())
+        child = await node.start(Trapping(), parent=parent)
+        parent.cast(raising(Stop(reason)))
+        await child.wait()
+        assert probe_of(child).ended == [reason]
+        assert probe_of(child).seen == []
+
+
+async def test_a_trapping_process_first_handles_what_is_in_its_mailbox(node: Node) -> None:
+    process = await node.start(Trapping())
+    process.cast("before")
+    process.exit(SHUTDOWN)
+    process.cast("after")
+    await process.wait()
+    assert probe_of(process).seen == ["before"]
+    assert probe_of(process).ended == [SHUTDOWN]
+
+
+async def test_an_exit_interrupts_a_callback_of_a_process_that_does_not_trap(node: Node) -> None:
+    process = await node.start(Probe())
+    process.cast(forever)
+    await idle()
+    process.exit(SHUTDOWN)
+    process.exit("too late")
+    await process.wait()
+    assert probe_of(process).ended == [SHUTDOWN]
+
+
+async def test_an_exit_before_the_first_step_ends_it_without_init_or_terminate(node: Node) -> None:
+    server = SlowToStart()
+    start = asyncio.create_task(node.start(server, name="early"))
+    asyncio.get_running_loop().call_soon(lambda: node["early"].exit(SHUTDOWN))
+    with pytest.raises(CallError) as caught:
+        await start
+    assert caught.value.reason == SHUTDOWN
+    assert not server.left_init
+    assert server.ended == []
+    assert now_s() == 0.0
+
+
+async def test_a_child_of_a_dead_parent_does_not_start(node: Node) -> None:
+    parent = await node.start(Probe())
+    parent.kill()
+    await parent.wait()
+    with pytest.raises(CallError) as caught:
+        await node.start(Probe(), parent=parent)
+    assert caught.value.reason == NO_PROCESS
+
+
+@pytest.mark.parametrize("by", ["exit", "kill"])
+async def test_an_exit_during_init_fails_the_start(node: Node, by: str) -> None:
+    server = SlowToStart()
+    start = await starting(node, server)
+    if by == "kill":
+        node["starting"].kill()
+    else:
+        node["starting"].exit("why")
+    with pytest.raises(CallError) as caught:
+        await start
+    assert caught.value.reason == (KILLED if by == "kill" else "why")
+    assert server.left_init
+    assert server.ended == []
+
+
+@pytest.mark.parametrize("kind", [SlowToStart, TrappingSlowToStart])
+async def test_a_start_that_is_cancelled_leaves_no_process(node: Node, kind: type[SlowToStart]) -> None:
+    server, parent = kind(), await node.start(Probe())
+    start = asyncio.create_task(node.start(server, parent=parent))
+    await idle()
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert now_s() == 1.0
+    assert server.left_init
+    assert node.statistics().processes == 1
+    assert await parent.call("unharmed?") == ("answer", "unharmed?")
+
+
+async def test_a_start_that_is_cancelled_when_it_is_done_terminates_the_process(node: Node) -> None:
+    server = Probe()
+    start = asyncio.create_task(node.start(server, name="done"))
+
+    async def init() -> None:
+        asyncio.get_running_loop().call_soon(start.cancel)
+
+    server.init = init  # type: ignore[method-assign]  # this one server's own
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert server.ended == [SHUTDOWN]
+    assert node.whereis("done") is None
+
+
+async def test_a_failing_init_is_what_the_starter_gets(node: Node) -> None:
+    server = Refusing()
+    with pytest.raises(Boom):
+        await node.start(server, name="refusing")
+    assert server.ended == []
+    assert node.whereis("refusing") is None
+
+
+async def test_a_failing_init_ends_the_parent_that_does_not_trap(node: Node) -> None:
+    plain, trapping = await node.start(Probe()), await node.start(Trapping())
+    for parent in (plain, trapping):
+        with pytest.raises(Boom):
+            await node.start(Refusing(), parent=parent)
+    await plain.wait()
+    await idle()
+    (exit_,) = probe_of(trapping).seen
+    assert isinstance(exit_, Exit)
+    assert isinstance(exit_.reason, Boom)
+
+
+async def test_kill_skips_terminate_and_interrupts_anything(node: Node) -> None:
+    for server in (Probe(), Trapping()):
+        process = await node.start(server)
+        process.cast(forever)
+        await idle()
+        process.kill()
+        await process.wait()
+        assert server.ended == []
+
+
+async def test_kill_interrupts_a_terminate(node: Node) -> None:
+    process, watcher = await node.start(Stubborn(60.0)), await node.start(Probe())
+    monitor, task = watcher.monitor(process), task_of(process)
+    process.exit(SHUTDOWN)
+    await idle()
+    process.kill()
+    await idle()
+    assert not task.cancelled()
+    assert probe_of(process).ended == []
+    assert probe_of(watcher).seen == [Down(monitor, KILLED)]
+
+
+async def test_kill_overtakes_an_exit_of_the_same_moment(node: Node) -> None:
+    process = await node.start(Probe())
+    process.exit(SHUTDOWN)
+    process.kill()
+    await process.wait()
+    assert probe_of(process).ended == []
+
+
+@pytest.mark.parametrize("first", [crash, raising(Stop("done"))], ids=["crash", "stop"])
+async def test_an_exit_does_not_cut_terminate_short(node: Node, first: object) -> None:
+    process = await node.start(Stubborn(1.0))
+    task = task_of(process)
+    process.cast(first)
+    await idle()
+    process.exit(SHUTDOWN)
+    await process.wait()
+    assert len(probe_of(process).ended) == 1
+    assert not task.cancelled()
+
+
+async def test_a_process_that_signals_its_own_exit_and_crashes_still_terminates(node: Node) -> None:
+    process = await node.start(Stubborn(1.0))
+    task = task_of(process)
+
+    def exit_and_crash(server: Probe) -> None:
+        server.process.exit(SHUTDOWN)
+        raise Boom
+
+    process.cast(exit_and_crash)
+    await process.wait()
+    (reason,) = probe_of(process).ended
+    assert isinstance(reason, Boom)
+    assert not task.cancelled()
+    assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize("outside", [False, True])
+async def test_terminate_after_a_cancellation_may_use_timeouts_and_task_groups(node: Node, outside: bool) -> None:
+    async def fail() -> None:
+        raise Boom
+
+    async def work_together() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await asyncio.sleep(2.0)
+
+    class Orderly(Probe):
+        async def terminate(self, reason: Reason) -> None:
+            assert task.cancelling() == 0  # else a TaskGroup of Python 3.13 cancels its task anew
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await asyncio.sleep(2.0)
+            with pytest.raises(ExceptionGroup):
+                await work_together()
+            await super().terminate(reason)
+
+    process = await node.start(Orderly())
+    task = task_of(process)
+    if outside:
+        task.cancel()
+    else:
+        process.exit(SHUTDOWN)
+    await process.wait()
+    assert probe_of(process).ended == [SHUTDOWN]
+    assert task.cancelled() == outside
+
+
+async def test_an_outside_cancellation_ends_the_process_properly_and_is_passed_on(node: Node) -> None:
+    process, watcher, linked = (
+        await node.start(Probe(), name="target"),
+        await node.start(Probe()),
+        await node.start(Trapping()),
+    )
+    monitor = watcher.monitor(process)
+    linked.link(process)
+    task = task_of(process)
+    task.cancel()
+    await process.wait()
+    await idle()
+    assert task.cancelled()
+    assert probe_of(process).ended == [SHUTDOWN]
+    assert probe_of(watcher).seen == [Down(monitor, SHUTDOWN)]
+    assert probe_of(linked).seen == [Exit(process, SHUTDOWN)]
+
+
+async def test_an_outside_cancellation_of_terminate_is_passed_on(node: Node) -> None:
+    process = await node.start(Stubborn(60.0))
+    task = task_of(process)
+    process.exit("why")
+    await idle()
+    task.cancel()
+    await process.wait()
+    assert task.cancelled()
+    assert not process.alive
+
+
+async def test_a_cancellation_of_what_a_callback_waits_for_is_a_crash(node: Node) -> None:
+    process, watcher = await node.start(Probe(), name="target"), await node.start(Probe())
+    watcher.monitor(process)
+    task = task_of(process)
+    waited_for = asyncio.get_running_loop().create_future()
+
+    async def wait(_: Probe) -> None:
+        await waited_for
+
+    process.cast(wait)
+    await idle()
+    waited_for.cancel()
+    await process.wait()
+    await idle()
+    (down,) = probe_of(watcher).seen
+    assert isinstance(down.reason, asyncio.CancelledError)
+    assert not task.cancelled()
+
+
+async def test_a_crash_in_terminate_is_logged_and_is_the_reason(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    server, watcher = Probe(), await node.start(Probe())
+
+    async def terminate(reason: Reason) -> None:
+        del reason
+        raise Boom
+
+    server.terminate = terminate  # type: ignore[method-assign]  # this one server's own
+    process = await node.start(server)
+    watcher.monitor(process)
+    process.exit(SHUTDOWN)
+    await idle()
+    (down,) = probe_of(watcher).seen
+    assert isinstance(down.reason, Boom)
+    assert [record.message for record in caplog.records] == ["Probe crashed in terminate"]
+
+
+async def test_links_and_monitors_are_told_after_terminate(node: Node) -> None:
+    process, watcher = await node.start(Stubborn(3.0)), await node.start(Trapping())
+    watcher.link(process)
+    watcher.monitor(process)
+    process.exit(SHUTDOWN)
+    await asyncio.sleep(2.0)
+    assert probe_of(watcher).seen == []
+    await asyncio.sleep(2.0)
+    assert len(probe_of(watcher).seen) == 2
+
+
+async def test_the_end_of_the_loop_terminates_every_process() -> None:
+    """What `asyncio.run` does at its end: cancel every task, and wait for them."""
+    node, servers = Node(), [Stubborn(1.0) for _ in range(3)]
+    processes = [await node.start(server) for server in servers]
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert [server.ended for server in servers] == [[SHUTDOWN]] * 3
+    assert all(task.cancelled() for task in tasks)
+    assert not any(process.alive for process in processes)
+    assert node.statistics().processes == 0

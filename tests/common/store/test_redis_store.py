@@ -1,0 +1,268 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from redis.crc import key_slot
+
+from common.domain.errors import UnknownMatchError
+from common.domain.events import Event
+from common.domain.match import Match, Period, Player, Team
+from common.store import keys
+from common.store.connections import Connections
+from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
+from common.store.redis_store import RedisStore
+from tests.common.store import records
+from tests.redis_server import RedisServer
+
+MATCH = records.match()
+
+
+def event(seq: int, comment: str = "") -> Event:
+    at = datetime(2011, 9, 10, 19, 0, seq % 60, tzinfo=UTC)
+    return Event(seq=seq, at=at, kind="goal", details={"player": Player(number=7, name="Luna"), "comment": comment})
+
+
+async def play(store: RedisStore, first: int, last: int) -> None:
+    for seq in range(first, last + 1):
+        await store.append(records.match(seq=seq), event(seq))
+
+
+async def test_a_team_is_stored_and_replaced(store: RedisStore) -> None:
+    renamed = Team(id="tig", name="Club Atlético Tigre", players=records.SQUAD)
+    assert await store.team("tig") is None
+    assert await store.put_team(records.TEAM)
+    assert await store.team("tig") == records.TEAM
+    assert not await store.put_team(renamed)
+    assert await store.team("tig") == renamed
+
+
+async def test_a_match_is_created_once(store: RedisStore) -> None:
+    assert await store.match(MATCH.id) is None
+    assert await store.create_match(MATCH)
+    await play(store, 1, 1)
+    assert not await store.create_match(MATCH)
+    assert await store.match(MATCH.id) == records.match(seq=1)
+    assert await store.history(MATCH.id) == [event(1)]
+
+
+async def test_matches_are_listed_live_first_then_to_come_then_ended_by_id_within(store: RedisStore) -> None:
+    periods = {"e": Period.ENDED, "d": Period.FIRST, "c": Period.NOT_STARTED, "b": Period.PENALTIES, "a": Period.ENDED}
+    for match_id, period in periods.items():
+        await store.create_match(records.match(match_id, period=period))
+    assert [match.id for match in await store.matches()] == ["b", "d", "c", "a", "e"]
+
+
+async def test_without_matches_the_list_is_empty(store: RedisStore) -> None:
+    assert await store.matches() == []
+
+
+async def test_an_id_whose_match_is_gone_is_not_listed(store: RedisStore, redis: RedisServer) -> None:
+    await store.create_match(MATCH)
+    raw = Connections(redis.url, 1, 1.0, 1.0)
+    await raw.call("SADD", keys.MATCHES, "of-a-creation-that-failed")
+    await raw.close()
+    assert await store.matches() == [MATCH]
+
+
+async def test_an_event_is_stored_with_its_match(store: RedisStore) -> None:
+    await store.create_match(MATCH)
+    await play(store, 1, 12)
+    assert await store.match(MATCH.id) == records.match(seq=12)
+    assert await store.history(MATCH.id) == [event(seq) for seq in range(1, 13)]
+    assert await store.history(MATCH.id, after_seq=9) == [event(seq) for seq in (10, 11, 12)]
+    assert await store.history(MATCH.id, after_seq=12) == []
+
+
+async def test_an_event_for_an_unknown_match_is_refused_and_leaves_nothing(store: RedisStore) -> None:
+    with pytest.raises(UnknownMatchError, match=MATCH.id):
+        await play(store, 1, 1)
+    assert await store.history(MATCH.id) == []
+    assert await store.match(MATCH.id) is None
+
+
+@pytest.mark.parametrize("seq", [1, 2, 4, 10])
+async def test_an_event_out_of_turn_conflicts_and_leaves_nothing(store: RedisStore, seq: int) -> None:
+    await store.create_match(MATCH)
+    await play(store, 1, 2)
+    with pytest.raises(ConflictError, match=f"has 2 events, so event {seq} cannot follow"):
+        await play(store, seq, seq)
+    assert await store.match(MATCH.id) == records.match(seq=2)
+    assert await store.history(MATCH.id) == [event(1), event(2)]
+
+
+async def test_a_match_and_an_event_that_do_not_belong_together_are_refused(store: RedisStore) -> None:
+    with pytest.raises(ValueError, match="after 3 events was to be stored with event 4"):
+        await store.append(records.match(seq=3), event(4))
+
+
+async def test_of_writers_who_race_exactly_one_wins_each_turn(redis: RedisServer, store: RedisStore) -> None:
+    await store.create_match(MATCH)
+    writers = [RedisStore(redis.url), RedisStore(redis.url), RedisStore(redis.url)]
+    winners = []
+    for seq in range(1, 21):
+        attempts = [writer.append(records.match(seq=seq), event(seq, f"{i}")) for i, writer in enumerate(writers)]
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes if outcome is not None] == [ConflictError, ConflictError]
+        winners.append(str(outcomes.index(None)))
+    assert [stored.details["comment"] for stored in await store.history(MATCH.id)] == winners
+    for writer in writers:
+        await writer.close()
+
+
+async def test_a_refused_event_leaves_the_match_as_it_was(store: RedisStore, redis: RedisServer) -> None:
+    await store.create_match(MATCH)
+    raw = Connections(redis.url, 1, 1.0, 1.0)
+    await raw.call("SET", keys.events_key(MATCH.id), "not a stream")
+    with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):
+        await play(store, 1, 1)
+    await raw.call("DEL", keys.events_key(MATCH.id))
+    await raw.close()
+    assert await store.match(MATCH.id) == MATCH
+    await play(store, 1, 1)
+
+
+async def test_cancelling_deletes_a_match_and_its_events(store: RedisStore) -> None:
+    await store.create_match(MATCH)
+    await play(store, 1, 3)
+    assert await store.cancel(MATCH.id)
+    assert await store.match(MATCH.id) is None
+    assert await store.history(MATCH.id) == []
+    assert await store.matches() == []
+    assert not await store.cancel(MATCH.id)
+
+
+async def test_a_cancelled_match_can_be_played_anew(store: RedisStore) -> None:
+    await store.create_match(MATCH)
+    await play(store, 1, 3)
+    await store.cancel(MATCH.id)
+    assert await store.create_match(MATCH)
+    await play(store, 1, 1)
+    assert await store.history(MATCH.id) == [event(1)]
+
+
+async def test_a_match_that_is_there_is_listed_however_creating_and_cancelling_race(redis: RedisServer) -> None:
+    stores = [RedisStore(redis.url) for _ in range(4)]
+    for _ in range(50):
+        await asyncio.gather(*(s.create_match(MATCH) if i % 2 else s.cancel(MATCH.id) for i, s in enumerate(stores)))
+        there = await stores[0].match(MATCH.id)
+        assert await stores[0].matches() == ([] if there is None else [there])
+    for store in stores:
+        await store.close()
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, by: Callable[[], Awaitable[object]]) -> None:
+    """Have the next commands that are sent in one go interrupted by another client, when `after` of them are done."""
+    call_all = Connections.call_all
+
+    async def interrupted(self: Connections, commands: list[tuple[str | bytes | int, ...]]) -> list[object]:
+        monkeypatch.undo()
+        answers = await call_all(self, commands[:after])
+        await by()
+        return answers + await call_all(self, commands[after:])
+
+    monkeypatch.setattr(Connections, "call_all", interrupted)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+async def test_a_match_created_while_it_is_cancelled_is_listed_if_it_is_there(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, redis: RedisServer, after: int
+) -> None:
+    await store.create_match(MATCH)
+    other = RedisStore(redis.url)
+    interrupt(monkeypatch, after, lambda: other.create_match(MATCH))
+    assert await store.cancel(MATCH.id)
+    there = await store.match(MATCH.id)
+    assert await store.matches() == ([] if there is None else [there])
+    assert (there is None) == (after == 0)
+    await other.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+async def test_a_match_cancelled_while_it_is_created_is_listed_if_it_is_there(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, redis: RedisServer, after: int
+) -> None:
+    other = RedisStore(redis.url)
+    interrupt(monkeypatch, after, lambda: other.cancel(MATCH.id))
+    assert await store.create_match(MATCH)
+    there = await store.match(MATCH.id)
+    assert await store.matches() == ([] if there is None else [there])
+    assert (there is None) == (after >= 2)
+    await other.close()
+
+
+async def test_visits_are_counted_by_user(store: RedisStore) -> None:
+    assert [await store.visit("ana"), await store.visit("ana"), await store.visit("bea")] == [1, 2, 1]
+    assert await store.visit("ñandú {x} 7") == 1
+
+
+async def test_no_visit_is_lost_or_doubled_when_many_come_at_once(redis: RedisServer) -> None:
+    store = RedisStore(redis.url, connections=5)
+    counts = await asyncio.gather(*(store.visit("ana") for _ in range(200)))
+    assert sorted(counts) == list(range(1, 201))
+    assert store.statistics().opened == 5
+    await store.close()
+
+
+async def test_what_was_acknowledged_outlives_a_crash_and_service_resumes(
+    redis: RedisServer, store: RedisStore
+) -> None:
+    await store.create_match(MATCH)
+    await play(store, 1, 5)
+    await store.visit("ana")
+    await redis.kill()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+            await play(store, 6, 6)
+    await redis.start()
+    await play(store, 6, 7)
+    assert await store.history(MATCH.id) == [event(seq) for seq in range(1, 8)]
+    assert await store.match(MATCH.id) == records.match(seq=7)
+    assert await store.matches() == [records.match(seq=7)]
+    assert await store.visit("ana") == 2
+
+
+async def test_a_redis_that_was_away_between_two_calls_is_not_noticed(redis: RedisServer, store: RedisStore) -> None:
+    await store.create_match(MATCH)
+    await redis.stop()
+    await redis.start()
+    await play(store, 1, 1)
+    assert store.statistics().failures == 0
+
+
+async def test_over_tcp_with_a_password() -> None:
+    async with RedisServer(tcp=True, password="s3cret&/") as redis:  # noqa: S106 - of this test alone
+        store = RedisStore(redis.url)
+        await store.ping()
+        assert await store.create_match(MATCH)
+        assert store.address.startswith("127.0.0.1:")
+        await store.close()
+
+
+async def test_a_record_that_cannot_be_read_is_named(store: RedisStore, redis: RedisServer) -> None:
+    raw = Connections(redis.url, 1, 1.0, 1.0)
+    await raw.call("HSET", keys.match_key(MATCH.id), keys.MATCH_FIELD, "{}")
+    await raw.close()
+    with pytest.raises(UnreadableRecordError, match="id"):
+        await store.match(MATCH.id)
+
+
+@pytest.mark.parametrize("match_id", [MATCH.id, "x"])
+def test_a_match_and_its_events_share_a_slot_of_a_cluster(match_id: str) -> None:
+    slots = {key_slot(key.encode()) for key in (keys.match_key(match_id), keys.events_key(match_id))}
+    assert slots == {key_slot(match_id.encode())}
+
+
+def test_arbitrary_matches_differ_in_slot() -> None:
+    assert len({key_slot(keys.match_key(f"match-{i}").encode()) for i in range(50)}) > 40
+
+
+async def test_a_match_read_again_is_the_one_stored_last(redis: RedisServer, store: RedisStore) -> None:
+    other = RedisStore(redis.url)
+    await store.create_match(MATCH)
+    seen: list[Match | None] = [await store.match(MATCH.id)]
+    for seq in (1, 2):
+        await other.append(records.match(seq=seq), event(seq))
+        seen.append(await store.match(MATCH.id))
+    assert seen == [records.match(seq=seq) for seq in (0, 1, 2)]
+    await other.close()

@@ -1,0 +1,116 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.domain import rules
+from common.domain.events import Event
+from common.domain.posts import KINDS
+from common.domain.script import sample_script
+from common.wire.frames import WELCOME, encode, error_line
+from tests.common.domain.strategies import events
+
+AT = datetime(2011, 9, 13, 13, 48, 51, 999_999, tzinfo=UTC)
+HEAD = b"2011-09-13 13:48:51: "
+
+HOME = (
+    b"\thome_players:\n\t\t Albil (25) \n\t\t Mercado (14) \n\t\t Desabato (2) \n\t\t Cellay (3) \n"
+    b"\t\t Dominguez (27) \n\t\t Veron (11) \n\t\t Fernandez (10) \n\t\t Sanchez (5) \n\t\t Gonzalez (19) \n"
+    b"\t\t Fernandez (18) \n\t\t Boselli (9) \n"
+)
+VISIT = (
+    b"\tvisit_players:\n\t\t Garcia (12) \n\t\t Casteglione (13) \n\t\t Echeverria (21) \n\t\t Blengio (3) \n"
+    b"\t\t Diaz (15) \n\t\t Castano (5) \n\t\t Martinez (6) \n\t\t Leone (11) \n\t\t Morales (10) \n"
+    b"\t\t Luna (7) \n\t\t Maggiolo (9) \n"
+)
+EMPTY_STATUS = (
+    b"status:\n\thome: elp\n\thome_players:\n\thome_score: 0\n"
+    b"\tvisit: tig\n\tvisit_players:\n\tvisit_score: 0\n\tperiod: not_started\n\r\n"
+)
+FIRST_STATUS = (
+    b"status:\n\thome: elp\n" + HOME + b"\thome_score: 0\n"
+    b"\tvisit: tig\n" + VISIT + b"\tvisit_score: 0\n\tperiod: first\n\r\n"
+)
+GOLDEN = {  # of the sample match, by seq
+    1: b"start:\n" + HOME + VISIT + b"\r\n",
+    2: b"goal:\n\tplayer: Luna (7) \n\tteam: tig\n\r\n",
+    3: b"penalty:\n\tplayer: Martinez (6) \n\tteam: tig\n\r\n",
+    4: b"card:\n\tplayer: Albil (25) \n\tcard: red\n\tteam: elp\n\r\n",
+    5: b"substitution:\n\tplayer_out: Fernandez (18) \n\tteam: elp\n\tplayer_in: Silva (21) \n\r\n",
+    6: b"card:\n\tplayer: Veron (11) \n\tcard: yellow\n\tteam: elp\n\r\n",
+    20: b"shot:\n\tplayer: Boselli (9) \n\tteam: elp\n\r\n",
+    21: b"halftime_start:\n\r\n",
+    22: b"halftime_stop:\n\r\n",
+    23: b"goal:\n\tplayer: Luna (7) \n\tteam: elp\n\tplayer_team: tig\n\r\n",
+    31: b"stop:\n\r\n",
+}
+
+
+def sample_events() -> dict[int, Event]:
+    """Return the status before the sample match (0) and in its first minute (100), and its events by seq."""
+    script = sample_script()
+    match = rules.announce(script.match, *script.teams)
+    found = {0: rules.status(match, AT)}
+    for step in script.steps:
+        match, found[match.seq] = rules.apply(match, step.post, AT)
+        if match.seq == 1:
+            found[100] = rules.status(match, AT)
+    return found
+
+
+SAMPLE = sample_events()
+
+
+@pytest.mark.parametrize(("seq", "frame"), [(0, EMPTY_STATUS), (100, FIRST_STATUS), *GOLDEN.items()])
+def test_frames_are_the_originals_byte_for_byte(seq: int, frame: bytes) -> None:
+    assert encode(SAMPLE[seq]) == HEAD + frame
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_header_and_its_comment_last(kind: str) -> None:
+    event = Event(7, AT, kind, {"team": "tig", "comment": "17: Ñ"})
+    assert encode(event) == HEAD + kind.encode() + ":\n\tteam: tig\n\tcomment: 17: Ñ\n\r\n".encode()
+
+
+def test_time_is_printed_in_utc_and_in_four_digits_of_a_year() -> None:
+    there = timezone(timedelta(hours=-3))
+    assert encode(Event(1, datetime(2011, 9, 13, 10, 48, 51, tzinfo=there), "stop", {})) == HEAD + b"stop:\n\r\n"
+    assert encode(Event(1, datetime(9, 1, 2, 3, 4, 5, tzinfo=UTC), "stop", {})) == b"0009-01-02 03:04:05: stop:\n\r\n"
+
+
+def test_the_welcome_is_two_lines_the_second_of_which_tells_how_to_watch() -> None:
+    first, second, rest = WELCOME.split(b"\r\n")
+    assert first.startswith(b"Welcome to Match Stream.")
+    assert b"V:2:<your user>" in second
+    assert b"current match" in second
+    assert rest == b""
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("no such match", b"ERROR: no such match\r\n"),
+        ("a\r\nb\tc\x1b[2J\x9b\u2028d", b"ERROR: a b c [2J d\r\n"),
+        ("Ñ \udcff", "ERROR: Ñ ?\r\n".encode()),
+        ("", b"ERROR: \r\n"),
+    ],
+)
+def test_an_error_is_one_harmless_line(message: str, line: bytes) -> None:
+    assert error_line(message) == line
+
+
+@given(st.text())
+def test_any_error_is_one_line(message: str) -> None:
+    line = error_line(message).decode()
+    assert line.splitlines() == [line.removesuffix("\r\n")]
+    assert line.startswith("ERROR: ")
+
+
+@given(events())
+def test_a_frame_has_one_empty_line_and_that_at_its_end(event: Event) -> None:
+    frame = encode(event)
+    assert frame.endswith(b"\n\r\n")
+    assert frame.count(b"\r") == 1
+    assert b"\n\n" not in frame
+    assert all(line.startswith(b"\t") for line in frame.split(b"\n")[1:-2])

@@ -1,0 +1,79 @@
+"""A real Redis that a test may stop, kill and start again, and that loses nothing of what it acknowledged.
+
+    async with RedisServer() as redis:
+        ...                    # use redis.url
+        await redis.kill()     # gone, as by a crash
+        await redis.start()    # back at the same address with the same data
+
+It ends with the tests, even when they are killed.
+"""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from common.store.process import RedisProcess
+
+_START_SECONDS = 20.0
+
+
+class RedisServer:
+    """A `redis-server` with an append-only file that is synced at every write; on a Unix socket, or on a TCP port.
+
+    `password`, if any, is demanded of clients and contained in `url`.
+    """
+
+    def __init__(self, *, tcp: bool = False, password: str | None = None) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="matchstream-test-"))
+        where = ["--port", str(_free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
+        path = self._directory / "redis.sock"
+        settings = ["--dir", str(self._directory), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        user = ""
+        if password is not None:
+            settings += ["--requirepass", password]
+            user = f":{quote(password, safe='')}@"
+        if tcp:
+            self.url = f"redis://{user}127.0.0.1:{where[1]}"
+        else:
+            where += ["--unixsocket", str(path), "--unixsocketperm", "700"]
+            self.url = f"unix://{user}{path}"
+        self._process = RedisProcess(self.url, [*where, *settings], self._directory / "redis.log")
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while it is stopped."""
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start it and return when it answers."""
+        await self._process.start(_START_SECONDS)
+
+    async def stop(self) -> None:
+        """End it as its operator would."""
+        await self._process.stop()
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        await self._process.kill()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._process.kill()
+        await asyncio.to_thread(shutil.rmtree, self._directory)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
