@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, Line
 if TYPE_CHECKING:
     from common.domain.events import Detail
 
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s\[\]]+)):(?P<port>[0-9]{1,5})")
 _STYLES = {
     "status": "bold cyan",
     "goal": "bold green",
@@ -39,8 +41,8 @@ async def watch_match(address: str, user: str, match_id: str | None) -> None:
     host, port = _parse(address)
     try:
         reader, writer = await asyncio.open_connection(host, port)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
+        reason = error.strerror or error if isinstance(error, OSError) else "that is no host"
         raise WatchError(f"no server at {address} ({reason}); start one with: matchstream serve --stage 0") from None
     try:
         writer.write(_greeting(user, match_id))
@@ -54,10 +56,10 @@ async def watch_match(address: str, user: str, match_id: str | None) -> None:
 
 
 def _parse(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found["port"]) < 65536:
         raise WatchError(f"{address!r} is no address; give HOST:PORT, such as 127.0.0.1:9999")
-    return host.strip("[]"), int(port)
+    return found["ipv6"] or found["host"], int(found["port"])
 
 
 def _greeting(user: str, match_id: str | None) -> bytes:

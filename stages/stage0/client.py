@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,6 +80,7 @@ class Client(GenFsm):
         self._port: SocketPort | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = GreetingReader()
+        self._refused = False
 
     async def init(self) -> None:
         """Wait for the socket."""
@@ -120,12 +122,18 @@ class Client(GenFsm):
             raise Stop
 
     async def terminate(self, reason: Reason) -> None:
-        """Close the connection; a fan that does not read the rest in LINGER_S is cut off."""
+        """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
         await super().terminate(reason)
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if self._refused:
+            # To close on what the fan still sends would be a reset (RFC 9293, 3.6.1), which overtakes the ERROR line.
+            with suppress(OSError):  # it has gone already
+                self._transport.write_eof()
+        else:
             self._transport.close()
-            if self._transport.get_write_buffer_size():
-                asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+        if self._refused or self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
     async def _watch(self, greeting: Greeting) -> None:
         assert self._port is not None  # noqa: S101  # bytes come from it
@@ -152,6 +160,7 @@ class Client(GenFsm):
 
     def _refuse(self, why: str) -> None:
         self._write(error_line(why))
+        self._refused = True
         raise Stop
 
     def _write(self, data: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, Failure
-from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 from common.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Db(GenServer):
         _log.info("%s <- %r", self.process.name, request)
         try:
             return await request(self._store)
-        except (DomainError, ConflictError, StoreUnavailableError) as error:
+        except (DomainError, ConflictError, StoreUnavailableError, UnreadableRecordError) as error:
             return Failure(error)
 
     async def terminate(self, reason: Reason) -> None:

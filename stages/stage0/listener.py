@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 READABLE: Final = "readable"
 RETRY_S: Final = 0.1
 """How long to leave the accept queue alone when no file is left for it."""
+SILENCE_S: Final = 60.0
+"""How long the log is spared another line about that; under a crowd, files are free and used up again all the time."""
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -49,7 +51,7 @@ class Listener(GenServer):
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         self._parts = parts
         self._listening = listening
-        self._exhausted = False
+        self._silent_until_s = 0.0
         self._retry: asyncio.TimerHandle | None = None
 
     async def init(self) -> None:
@@ -68,7 +70,6 @@ class Listener(GenServer):
                 raise
             self._wait_for_files(error)
         else:
-            self._exhausted = False
             await self._hand_over(connection)
             self._watch()
 
@@ -89,10 +90,11 @@ class Listener(GenServer):
         await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client), connection)
 
     def _wait_for_files(self, error: OSError) -> None:
-        if not self._exhausted:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._silent_until_s:
             _log.warning("%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror)
-        self._exhausted = True
-        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
+            self._silent_until_s = loop.time() + SILENCE_S
+        self._retry = loop.call_later(RETRY_S, self._watch)
 
     def _watch(self) -> None:
         asyncio.get_running_loop().add_reader(self._listening, self._readable)

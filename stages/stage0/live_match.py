@@ -54,13 +54,15 @@ class LiveMatch(GenServer):
         self._dispatcher = await self.node.start(self._parts.dispatcher(self._match.seq), parent=self.process)
 
     async def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
-        """Answer with the dispatcher; with the accepted event; or with None when the match is cancelled.
+        """Answer with the dispatcher, None if the match is not live; with the accepted event; with None when cancelled.
 
         Failure of a DomainError or of StoreUnavailableError: nothing was changed.
         """
         _log.info("%s <- %r", self.process.name, request)
         if isinstance(request, EventManager):
-            return self._dispatcher
+            reply(reply_to, self._dispatcher if self._match.is_live else None)
+            self._stop_if_over()
+            return NO_REPLY
         try:
             if self._stale:
                 await self._reload()
@@ -71,8 +73,7 @@ class LiveMatch(GenServer):
             reply(reply_to, await self._accept(request.post))
         except (DomainError, StoreUnavailableError) as error:
             reply(reply_to, Failure(error))
-        if not self._match.is_live:
-            raise Stop
+        self._stop_if_over()
         return NO_REPLY
 
     async def handle_info(self, message: Any) -> None:
@@ -85,6 +86,7 @@ class LiveMatch(GenServer):
                 self._reload_later()
             except UnknownMatchError:
                 raise Stop from None
+        self._stop_if_over()
 
     async def _read(self) -> Match:
         return await self._parts.db.match(self.node, self._id)
@@ -124,6 +126,11 @@ class LiveMatch(GenServer):
         self._stale = False
         for event in events:
             self._notify(event)
+
+    def _stop_if_over(self) -> None:
+        """End when the match is not played; whoever has called already is answered first."""
+        if not self._match.is_live and not self.process.queued:
+            raise Stop
 
     def _reload_later(self) -> None:
         asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError
+from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError, NoProcessError
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from common.store.errors import StoreUnavailableError
 
@@ -35,6 +35,8 @@ class MatchSup(SimpleOneForOne):
             match: Process = await node[cls.NAME].call(StartChild((match_id,), f"match-{match_id}"), None)
         except AlreadyStartedError as error:
             return error.process
+        except (CallError, NoProcessError) as error:
+            raise StoreUnavailableError("the matches are being restarted; try again") from error
         return match
 
     @classmethod

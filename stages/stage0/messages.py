@@ -48,7 +48,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class EventManager:
-    """A call to a match, answered with the process of its dispatcher."""
+    """A call to a match, answered with the process of its dispatcher; with None if the match is not live."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,6 @@ class Server:
         fan_port = listening.getsockname()[1]
         api = ApiServer(options.host, [options.http_port])
         self._http_port = await api.bind()
-        self.token = server_token(os.environ, self._http_port)
         specs = [
             ChildSpec(parts.db.NAME, lambda: parts.db(parts, self._redis_url)),
             ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
@@ -88,6 +87,7 @@ class Server:
             ChildSpec("web", lambda: parts.web(parts, api, fan_port, self.token)),
         ]
         try:
+            self.token = server_token(os.environ, self._http_port)
             self._top = await self.node.start(Supervisor(specs), name="match_stream_sup")
         except BaseException:
             await api.stop()
@@ -105,7 +105,8 @@ class Server:
         options = self.options
         try:
             return open_socket(options.host, options.port, self.parts.backlog)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
+            reason = error.strerror if isinstance(error, OSError) else "that is no host"
             raise CannotListenError(
-                f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another --port"
+                f"cannot listen on {options.host}:{options.port}: {reason}; choose another --host or --port"
             ) from error

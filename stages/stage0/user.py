@@ -20,7 +20,7 @@ from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_event import AddHandler, DeleteHandler, HandlerExit
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
-from common.otp.signals import SHUTDOWN, CallError, Exit, Failure, Stop
+from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import encode, error_line
 from stages.stage0.messages import Delivery, EventManager, Notification, Transmit, Watch
@@ -115,7 +115,7 @@ class User(GenServer):
             await self._resume_all(message.manager)
         elif isinstance(message, Exit) and message.process in self._watching:
             await self._forget(message.process)
-        elif isinstance(message, Exit) and message.reason != SHUTDOWN:
+        elif isinstance(message, Exit):
             await self._resume_all(message.process)
 
     async def _watch(self, request: Watch) -> None:
@@ -139,16 +139,23 @@ class User(GenServer):
         """Add the client's handler; what was sent out between its last event and now is read from the history."""
         watching = self._watching[client]
         try:
-            manager: Process = await self._parts.match_sup.call(self.node, watching.match_id, EventManager())
-            id_ = (watching.match_id, self._id, client)
-            sent: int = await manager.call(AddHandler(id_, Subscription(self.process, client), self.process), None)
-            watching.dispatcher = manager
-            if sent > watching.seq:
+            manager: Process | None = await self._parts.match_sup.call(self.node, watching.match_id, EventManager())
+            sent = None if manager is None else await self._add_handler(client, manager)
+            if sent is None or sent > watching.seq:  # None: it has ended, and the history has the end
                 await self._catch_up(client)
+            if client in self._watching and (sent is None or sent < watching.seq):
+                self._dismiss(client, f"the match {watching.match_id} was announced anew; connect again")
         except UnknownMatchError as error:
-            self._transmit(client, Notification(0, error_line(str(error)), is_last=True))
+            self._dismiss(client, str(error))
         except (StoreUnavailableError, CallError):
             asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
+
+    async def _add_handler(self, client: Process, manager: Process) -> int:
+        watching = self._watching[client]
+        id_ = (watching.match_id, self._id, client)
+        sent: int = await manager.call(AddHandler(id_, Subscription(self.process, client), self.process), None)
+        watching.dispatcher = manager
+        return sent
 
     async def _catch_up(self, client: Process) -> None:
         """Send what the history has beyond the client's last event."""
@@ -179,6 +186,9 @@ class User(GenServer):
         if watching.dispatcher is not None and watching.dispatcher.alive:
             with suppress(CallError):  # it ended meanwhile, and the handler with it
                 await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+
+    def _dismiss(self, client: Process, why: str) -> None:
+        self._transmit(client, Notification(0, error_line(why), is_last=True))
 
     def _transmit(self, client: Process, notification: Notification) -> None:
         client.cast(Transmit(notification.frame, notification.is_last))

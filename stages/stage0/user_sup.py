@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.signals import AlreadyStartedError
+from common.otp.signals import AlreadyStartedError, CallError, NoProcessError
 from common.otp.supervisor import SimpleOneForOne, StartChild
+from common.store.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
     from common.otp.node import Node
@@ -28,4 +29,6 @@ class UserSup(SimpleOneForOne):
             user: Process = await node[cls.NAME].call(StartChild((user_id,), f"user-{user_id}"), None)
         except AlreadyStartedError as error:
             return error.process
+        except (CallError, NoProcessError) as error:
+            raise StoreUnavailableError("the users are being restarted; try again") from error
         return user

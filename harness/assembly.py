@@ -1,0 +1,94 @@
+"""From what a trial left behind to its result: figures, validity, verdict and what bound first. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from harness.analysis import Phases, analyse
+from harness.bound import Observations, first_bound
+from harness.events import Posted
+from harness.machine import Machine, harness_version
+from harness.observe import Observation
+from harness.result import SCHEMA, Asked, GeneratorSeen, TrialResult, Verdict
+from harness.samples import GeneratorUsage, Samples
+from harness.slo import Slo
+from harness.usage import busiest_share, host_seen, server_seen
+from harness.validity import judge
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
+
+    `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
+    accept queues grew until then; `server_ended` how the server ended by itself, if it did.
+    """
+
+    samples: Samples
+    usage: GeneratorUsage
+    posts: tuple[Posted, ...] | None
+    phases: Phases
+    held: int
+    server: Observation
+    generator: Observation
+    overflows: tuple[int, int]
+    server_ended: str | None
+
+
+def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
+    """Return the result of a trial."""
+    seen = analyse(raw.samples, raw.posts, raw.phases)
+    server = server_seen(
+        raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
+    )
+    host = host_seen(raw.server, raw.overflows)
+    connecting_s = _connecting_s(raw.samples)
+    generator = _generator_seen(raw, connecting_s)
+    validity = judge(generator, seen.fans, raw.posts or (), interval_s=asked.load.interval_s, connecting_s=connecting_s)
+    broken = slo.check(seen)
+    verdict = Verdict(met=not broken, broken=broken)
+    observations = Observations(
+        load=asked.load,
+        seen=seen,
+        generator=generator,
+        server=server,
+        host=host,
+        cores=machine.cores,
+        memory_bytes=machine.memory_bytes,
+        validity=validity,
+        verdict=verdict,
+    )
+    return TrialResult(
+        schema=SCHEMA,
+        harness=harness_version(),
+        started_at=started_at,
+        asked=asked,
+        seen=seen,
+        generator=generator,
+        server=server,
+        host=host,
+        validity=validity,
+        verdict=verdict,
+        bound=first_bound(observations),
+        machine=machine,
+    )
+
+
+def _connecting_s(samples: Samples) -> float:
+    """Return when the last fan was started or answered, whichever came later: so long the generator was connecting."""
+    moments = np.concatenate((np.asarray(samples.started_s), np.asarray(samples.answered_s)))
+    return float(np.nanmax(moments, initial=0.0))
+
+
+def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
+    return GeneratorSeen(
+        processes=raw.usage.processes,
+        cpu_share=busiest_share(raw.generator, 0.0, connecting_s),
+        lag_p50_s=raw.usage.lag_p50_s,
+        lag_p99_s=raw.usage.lag_p99_s,
+        lag_max_s=raw.usage.lag_max_s,
+        turn_max_s=raw.usage.turn_max_s,
+        bytes_per_connection=raw.usage.bytes_per_connection,
+        peak_rss_bytes=raw.usage.peak_rss,
+    )

@@ -1,0 +1,65 @@
+"""The command `harness`: measure a server, and check the instrument itself.
+
+Errors are one line on standard error. Exit status 0: all went well; 1: the trial was invalid or missed its SLO; 2:
+what was asked cannot be done; 130: interrupted.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from common.domain.script import ScriptError
+from common.tuning.children import ParentDeathSignalError
+from harness.commands.measure import measure
+from harness.commands.schema import schema
+from harness.commands.selftest import selftest
+from harness.errors import HarnessError
+
+_USER_ERRORS = (HarnessError, ParentDeathSignalError, ScriptError)
+"""What a user can mend: it is said in one line."""
+
+INTERRUPTED = 130
+"""The exit status that shells give to what Ctrl-C ended: 128 and the number of SIGINT."""
+
+app = typer.Typer(
+    help="Measure servers of long-lived connections: N, C and ART, honestly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(measure)
+app.command()(selftest)
+app.command()(schema)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (that of the process if None) and return the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except typer.TyperException as error:
+        message = error.format_message()
+        return _fail(f"{message} (see harness --help)", 2) if message else 2  # without a command it showed its help
+    except _USER_ERRORS as error:
+        return _fail(str(error), 2)
+    if status == INTERRUPTED:  # Typer, too, makes this of a KeyboardInterrupt
+        return _fail("interrupted: nothing was left behind", INTERRUPTED)
+    return status if isinstance(status, int) else 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Have SIGTERM end a trial as Ctrl-C does: everything that was started is ended first."""
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, status: int) -> int:
+    typer.echo(f"harness: {' '.join(message.split())}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""What a trial leaves behind: one JSON file that says what was asked and seen, what bound first, and on which machine.
+
+The types below are the format: the JSON Schema that `harness schema` prints is made from them, and a stored result
+is read back through them. A change that an older reader would misread needs a new number at the end of `SCHEMA`.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.histogram import Distribution
+from harness.machine import Machine
+
+SCHEMA: Literal["matchstream-lab/trial/1"] = "matchstream-lab/trial/1"
+_FAMILY = SCHEMA.rpartition("/")[0]
+
+Share = Annotated[float, msgspec.Meta(ge=0, description="1.0 is one core, busy all the time.")]
+Seconds = Annotated[float, msgspec.Meta(description="Seconds; a moment is counted from the first intended start.")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ResultError(HarnessError):
+    """A file is no trial result that this version reads; the message names the file and the reason."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of a result: immutable, and strict when it is read."""
+
+
+class AskedTarget(_Section, frozen=True, kw_only=True):
+    """Whom the trial measured. `stage` is None for a server that the harness did not start."""
+
+    name: str
+    stage: str | None
+    fans: tuple[str, ...]
+    http: str | None
+
+
+class AskedLoad(_Section, frozen=True, kw_only=True):
+    """N connections in waves of C, a wave every `interval_s`."""
+
+    n: Annotated[int, msgspec.Meta(ge=1)]
+    c: Annotated[int, msgspec.Meta(ge=1)]
+    interval_s: Seconds
+
+
+class AskedEvents(_Section, frozen=True, kw_only=True):
+    """The posts of the events phase, `stop` included.
+
+    Either `rate_per_s` is set (a post every 1/rate seconds) or `script` and `speed` (minutes of the match in a minute).
+    """
+
+    count: Count
+    rate_per_s: float | None = None
+    script: str | None = None
+    speed: float | None = None
+
+
+class Asked(_Section, frozen=True, kw_only=True):
+    """What the trial was told to do. No `events`: nobody could post, and only N, C and ART were measured."""
+
+    target: AskedTarget
+    load: AskedLoad
+    events: AskedEvents | None
+    slo: str
+
+
+class Fans(_Section, frozen=True, kw_only=True):
+    """What became of the N fans.
+
+    `answered` got their first event; `served` of them were also held until the match was over, or the trial.
+    `failures` counts the others by what happened to them: served + the sum of failures is N.
+    """
+
+    asked: Count
+    answered: Count
+    served: Count
+    failures: dict[str, Count]
+
+    @property
+    def failed(self) -> int:
+        """How many fans were not served."""
+        return sum(self.failures.values())
+
+
+class Response(_Section, frozen=True, kw_only=True):
+    """Response times of the fans that were answered, by both clocks.
+
+    `honest` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
+    queue or in a SYN retry counts. `art` is the talk's: the larger of the time until the welcome line and the time
+    from the watch line to the first event, both counted after the connect.
+    """
+
+    honest: Distribution | None
+    art: Distribution | None
+
+
+class EventSeen(_Section, frozen=True, kw_only=True):
+    """One post, and how it reached the fans. `answered_s` is None, and `error` is set, if the server did not accept it.
+
+    `fanout_mean_s` and `last_s` run from `sent_s` to a fan's receipt; None where no fan received it.
+    """
+
+    mark: int
+    kind: str
+    intended_s: Seconds
+    sent_s: Seconds
+    answered_s: Seconds | None
+    error: str | None
+    received: Count
+    fanout_mean_s: Seconds | None
+    last_s: Seconds | None
+
+
+class Delivery(_Section, frozen=True, kw_only=True):
+    """How the events reached the fans, counted against what every answered fan must receive.
+
+    `last_mean_s` and `last_max_s` are over the events: the time until the slowest fan had it.
+    """
+
+    posted: Count
+    unposted: Count
+    expected: Count
+    received: Count
+    lost: Count
+    duplicated: Count
+    reordered: Count
+    fanout: Distribution | None
+    last_mean_s: Seconds | None
+    last_max_s: Seconds | None
+    post_answer: Distribution | None
+    post_lag_p99_s: Seconds
+    post_lag_max_s: Seconds
+    events: tuple[EventSeen, ...]
+
+
+class Timeline(_Section, frozen=True, kw_only=True):
+    """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
+
+    `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
+    """
+
+    at_s: tuple[float, ...]
+    connected: tuple[int, ...]
+    answered: tuple[int, ...]
+    slowest_s: tuple[float | None, ...]
+
+
+class Seen(_Section, frozen=True, kw_only=True):
+    """What the fans saw. No `delivery` where no events were posted."""
+
+    fans: Fans
+    response: Response
+    delivery: Delivery | None
+    timeline: Timeline
+    connect_phase_s: Seconds
+    events_phase_s: Seconds
+
+
+class GeneratorSeen(_Section, frozen=True, kw_only=True):
+    """How the load generator fared: a late or saturated one makes the trial invalid.
+
+    CPU is of its busiest process, while fans were being connected.
+    """
+
+    processes: Count
+    cpu_share: Share
+    lag_p50_s: Seconds
+    lag_p99_s: Seconds
+    lag_max_s: Seconds
+    turn_max_s: Seconds
+    bytes_per_connection: float | None
+    peak_rss_bytes: Count
+
+
+class Trace(_Section, frozen=True, kw_only=True):
+    """The server's process tree, about ten times a second; `cpu_share[i]` is over the step that ends at `at_s[i]`."""
+
+    at_s: tuple[float, ...]
+    cpu_share: tuple[float, ...]
+    rss_bytes: tuple[int, ...]
+    open_files: tuple[int, ...]
+
+
+class ServerSeen(_Section, frozen=True, kw_only=True):
+    """The server's process tree, its Redis included; a peak of CPU is over half a second.
+
+    `cpu_mean` is over the time from the first fan's start to the last event.
+    `busiest_*` is the one process that used most CPU: a single-threaded server ends at 1.0 of it.
+    `fullest_*` is the one process nearest to its own limit of open files.
+    """
+
+    processes: Count
+    threads_peak: Count
+    cpu_mean: Share
+    cpu_peak: Share
+    busiest_name: str
+    busiest_cpu_peak: Share
+    rss_before_bytes: Count
+    rss_held_bytes: Count
+    rss_peak_bytes: Count
+    memory_per_connection_bytes: float | None
+    fullest_name: str
+    fullest_open_files: Count
+    fullest_limit: Count
+    ended: str | None
+    trace: Trace
+
+
+class Host(_Section, frozen=True, kw_only=True):
+    """The whole machine while the trial ran, whoever used it; CPU in cores, its peak over half a second.
+
+    The kernel counts the connection attempts that found a listener's accept queue full (`TcpExt` of netstat).
+    """
+
+    cpu_peak: Share
+    memory_available_min_bytes: Count
+    listen_overflows: Count
+    listen_drops: Count
+
+
+class Validity(_Section, frozen=True, kw_only=True):
+    """Whether the figures say something about the server; the reasons why not, each a sentence."""
+
+    valid: bool
+    reasons: tuple[str, ...]
+
+
+class Bound(_Section, frozen=True, kw_only=True):
+    """What bound first, and the evidence for it."""
+
+    name: str
+    evidence: str
+
+
+class Verdict(_Section, frozen=True, kw_only=True):
+    """Whether the SLO was met, and each broken term with what was seen instead."""
+
+    met: bool
+    broken: tuple[str, ...]
+
+
+class TrialResult(_Section, frozen=True, kw_only=True):
+    """One measured run."""
+
+    schema: Literal["matchstream-lab/trial/1"]
+    harness: str
+    started_at: datetime
+    asked: Asked
+    seen: Seen
+    generator: GeneratorSeen
+    server: ServerSeen | None
+    host: Host
+    validity: Validity
+    verdict: Verdict
+    bound: Bound
+    machine: Machine
+
+    @property
+    def passed(self) -> bool:
+        """Whether the trial is valid and its SLO was met."""
+        return self.validity.valid and self.verdict.met
+
+
+def encode_result(result: TrialResult) -> bytes:
+    """Return a result as indented JSON with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def load_result(path: Path) -> TrialResult:
+    """Read a stored result. Raise ResultError for another schema, a broken file, or none at that path."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        found = msgspec.json.decode(content, type=_Labelled).schema
+        if found == SCHEMA:
+            return msgspec.json.decode(content, type=TrialResult)
+    except msgspec.DecodeError as error:
+        raise ResultError(f"{path}: is not a trial result: {error}") from error
+    if found.startswith(f"{_FAMILY}/"):
+        raise ResultError(f"{path}: has schema {found}; this harness reads {SCHEMA}: measure again, or use its version")
+    raise ResultError(f"{path}: has schema {found!r}, which is no trial result ({SCHEMA})")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a stored result."""
+    described = msgspec.json.schema(TrialResult)
+    title = "Match Stream Lab: the result of a trial"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": title, **described}
+
+
+class _Labelled(msgspec.Struct):
+    """The one field by which any version of a result is told."""
+
+    schema: str

@@ -1,0 +1,195 @@
+"""What the fans saw, raw: one array a column, indexed by fan, so that a million fit and nothing is averaged early.
+
+All times are seconds of CLOCK_MONOTONIC since t0, the first intended start; NaN says that it did not happen. The two
+clocks of a response are made from the columns afterwards: the honest one runs from the *intended* start, the talk's
+from the connect.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Outcome(IntEnum):
+    """What became of a fan. Only HELD and ENDED were served as they should be."""
+
+    PENDING = 0
+    """Nothing was decided when the generator was told to finish."""
+    HELD = 1
+    """Answered, and still connected at the end."""
+    ENDED = 2
+    """Answered, then closed by the server in good order, as after the end of a match."""
+    CUT = 3
+    """Answered, then the connection broke (reset, timed out)."""
+    REFUSED = 4
+    """Nobody listens there."""
+    UNREACHABLE = 5
+    """The network has no way to the server, or forbids it."""
+    CONNECT_TIMEOUT = 6
+    """Not connected in time; a full accept queue drops SYNs silently, which looks like this."""
+    NO_WELCOME = 7
+    """Connected, but not greeted in time."""
+    NO_ANSWER = 8
+    """Asked, but not answered in time."""
+    ERROR_LINE = 9
+    """The server said that it will not serve this fan."""
+    CLOSED_BEFORE_ANSWER = 10
+    """The server closed in good order, without an answer."""
+    RESET = 11
+    """The connection broke before the answer."""
+    NO_SOCKET = 12
+    """The generator could not make the connection: no file, port or memory left. Says nothing about the server."""
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the fan got what it came for: an answer, and a connection until one side ended it in good order."""
+        return self in {Outcome.HELD, Outcome.ENDED}
+
+
+def _column() -> array[float]:
+    return array("d")
+
+
+@dataclass(slots=True)
+class Samples:
+    """The columns. Row i of the first eight is fan i; the `receipt_*` three have a row for each mark received.
+
+    A fan's receipts are in the order in which they came; those of different fans are in no particular order.
+    """
+
+    intended_s: array[float] = field(default_factory=_column)
+    started_s: array[float] = field(default_factory=_column)
+    connected_s: array[float] = field(default_factory=_column)
+    welcomed_s: array[float] = field(default_factory=_column)
+    asked_s: array[float] = field(default_factory=_column)
+    answered_s: array[float] = field(default_factory=_column)
+    closed_s: array[float] = field(default_factory=_column)
+    outcome: bytearray = field(default_factory=bytearray)
+    receipt_fan: array[int] = field(default_factory=lambda: array("i"))
+    receipt_mark: array[int] = field(default_factory=lambda: array("i"))
+    receipt_s: array[float] = field(default_factory=_column)
+
+    @classmethod
+    def blank(cls, intended_s: array[float]) -> Self:
+        """Return the samples of fans with these intended starts, to whom nothing has happened yet."""
+        n = len(intended_s)
+        blank = cls(intended_s, outcome=bytearray(n))
+        for name in _TIMES[1:]:
+            setattr(blank, name, array("d", [math.nan]) * n)
+        return blank
+
+    @classmethod
+    def merge(cls, parts: Iterable[tuple[range, Samples]]) -> Self:
+        """Return the samples of all fans from those of each process; row k of a part is the fan `fans[k]` of its range.
+
+        Together the ranges must cover 0 … n-1, each number once.
+        """
+        parts = list(parts)
+        merged = cls.blank(array("d", [math.nan]) * sum(len(fans) for fans, _ in parts))
+        for fans, part in parts:
+            rows = slice(fans.start, fans.stop, fans.step)
+            for name in _TIMES:
+                getattr(merged, name)[rows] = getattr(part, name)
+            merged.outcome[rows] = part.outcome
+            merged.receipt_fan.extend(map(fans.__getitem__, part.receipt_fan))
+            merged.receipt_mark.extend(part.receipt_mark)
+            merged.receipt_s.extend(part.receipt_s)
+        return merged
+
+    def __len__(self) -> int:
+        return len(self.intended_s)
+
+    def outcomes(self) -> Counter[Outcome]:
+        """Return how many fans had each outcome; outcomes that nobody had are not in it."""
+        return Counter({Outcome(value): count for value, count in Counter(self.outcome).items()})
+
+    def honest_s(self) -> array[float]:
+        """Return the response time of every answered fan from its intended start, in the order of the fans."""
+        times = zip(self.answered_s, self.intended_s, strict=True)
+        return array("d", (answered - intended for answered, intended in times if not math.isnan(answered)))
+
+    def talk_s(self) -> array[float]:
+        """Return the talk's response time of every answered fan, in the order of the fans; its mean is the ART.
+
+        That is the larger of two: from the connect to the welcome, and from the question to the answer (slide "Test
+        client"). What a fan waited before it was connected is not in it. A server that does not speak first has only
+        the second.
+        """
+        rows = zip(self.connected_s, self.welcomed_s, self.asked_s, self.answered_s, strict=True)
+        return array(
+            "d",
+            (
+                answer if math.isnan(welcomed) else max(welcomed - connected, answer)
+                for connected, welcomed, asked, answered in rows
+                if not math.isnan(answer := answered - asked)
+            ),
+        )
+
+    def lag_s(self) -> array[float]:
+        """Return how late the generator was with every fan that it started, in the order of the fans."""
+        times = zip(self.started_s, self.intended_s, strict=True)
+        return array("d", (started - intended for started, intended in times if not math.isnan(started)))
+
+
+_TIMES = ("intended_s", "started_s", "connected_s", "welcomed_s", "asked_s", "answered_s", "closed_s")
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorUsage:
+    """How the generator itself fared, by which a reader judges whether it measured the server or itself.
+
+    `cpu_share` has for each process the busy fraction of one core from t0 to the last thing that happened to it, or of
+    one second, for a shorter burst is always busy; `lag_*_s` is how late fans were started (0 if none was);
+    `turn_max_s` the longest turn of any epoll loop, which is the most that a time stamp can be late;
+    `bytes_per_connection` how much memory the processes gained until every fan was settled, or None if they never were;
+    `peak_rss` (bytes) that of the largest process.
+    """
+
+    processes: int
+    cpu_share: tuple[float, ...]
+    lag_p50_s: float
+    lag_p99_s: float
+    lag_max_s: float
+    turn_max_s: float
+    bytes_per_connection: float | None
+    peak_rss: int
+
+    @property
+    def busiest(self) -> float:
+        """The share of the process that used most."""
+        return max(self.cpu_share)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the fans are: counts that only grow.
+
+    Every started fan becomes either `answered` or `failed`. `closed` are those of the answered whom the server closed
+    or lost since; `receipts` are the marks received by all.
+    """
+
+    started: int = 0
+    connected: int = 0
+    answered: int = 0
+    failed: int = 0
+    closed: int = 0
+    receipts: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Fans whose first answer came or will not come."""
+        return self.answered + self.failed
+
+    @classmethod
+    def total(cls, parts: Iterable[Progress]) -> Progress:
+        """Return the sum."""
+        rows = [(p.started, p.connected, p.answered, p.failed, p.closed, p.receipts) for p in parts]
+        return cls(*map(sum, zip(*rows, strict=True)))

@@ -1,0 +1,151 @@
+"""A stage of this project, started for the trial by its command line, as any user would, and ended with it."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from common.tuning.children import command_that_dies_with_parent
+from harness.targets.target import Api, TargetError, match_stream_dialogue, parse_address, show_address
+from harness.workload import Dialogue, Endpoint
+
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+_READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
+_POLL_S = 0.02
+_TAIL = 4096  # bytes of a log that are looked at
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a server listens that listens everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A server that was started, and the file it writes its log to."""
+
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    def ended(self) -> str | None:
+        if (status := self.process.poll()) is None:
+            return None
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"the server {how}{self.last_words()}"
+
+    def last_words(self) -> str:
+        lines = [line.strip() for line in _tail(self.log).splitlines() if line.strip()]
+        return f": {lines[-1]}" if lines else ""
+
+
+class StageTarget:
+    """A stage, on free ports, with an embedded Redis and a token of its own.
+
+    The server has its own session, so that Ctrl-C in a terminal reaches the harness alone, which then takes its match
+    back and ends the server in order; if the harness is killed the kernel ends the server.
+    """
+
+    def __init__(self, stage: str, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> None:
+        self._stage = stage
+        self._command = (*command, "serve", "--stage", stage, "--port", "0", "--http-port", "0")
+        self._token = secrets.token_urlsafe(32)
+        self._running: _Running | None = None
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._api: Api | None = None
+
+    @property
+    def name(self) -> str:
+        """`stage` and its number."""
+        return f"stage {self._stage}"
+
+    @property
+    def stage(self) -> str | None:
+        """The stage's number."""
+        return self._stage
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What the server printed as `fans=`."""
+        return self._endpoints
+
+    @property
+    def api(self) -> Api | None:
+        """The first port that the server printed as `http=`."""
+        return self._api
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The server's process."""
+        return () if self._running is None else (self._running.process.pid,)
+
+    def start(self) -> None:
+        """Start the server and wait until it is ready. Raise TargetError with the last line of its log if it is not."""
+        # Anonymous files rather than pipes: a server that logs a line a message must never wait for a reader.
+        log = tempfile.TemporaryFile()  # noqa: SIM115 -- open for as long as the server runs; `stop` closes it
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(  # noqa: S603 -- this project's own server; no shell
+                command_that_dies_with_parent(self._command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+                env={**os.environ, "MATCHSTREAM_TOKEN": self._token},
+                start_new_session=True,
+            )
+            self._running = _Running(process, log)
+            try:
+                fans, http = map(parse_address, self._wait_until_ready(self._running, output))
+            except BaseException:
+                self.stop()
+                raise
+        self._endpoints = tuple(map(_reachable, fans))
+        self._api = Api(f"http://{show_address((_reachable(http[0]),))[0]}", self._token)
+
+    def stop(self) -> None:
+        """End the server: SIGTERM, and SIGKILL if that does not help in time."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.process.terminate()
+        try:
+            running.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # also on Ctrl-C a second time: the server must not be left behind
+            running.process.kill()
+            running.process.wait()
+            running.log.close()
+
+    def ended(self) -> str | None:
+        """Return the exit status of a server that ended by itself, and the last line of its log."""
+        return None if self._running is None else self._running.ended()
+
+    def dialogue(self, match_id: str | None) -> Dialogue:
+        """Return a fan's part in the stages' protocol."""
+        return match_stream_dialogue(match_id)
+
+    def _wait_until_ready(self, running: _Running, output: IO[bytes]) -> tuple[str, str]:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            # Looked at before the output: a server that says `ready` and ends at once has been ready.
+            ended = running.ended()
+            found = _READY.search(_tail(output))
+            if found is not None:
+                return found[1], found[2]
+            if ended is not None:
+                raise TargetError(f"{self.name} did not start: {ended}")
+            time.sleep(_POLL_S)
+        raise TargetError(f"{self.name} did not get ready within {READY_TIMEOUT_S:.0f} s{running.last_words()}")
+
+
+def _reachable(at: Endpoint) -> Endpoint:
+    return Endpoint(_ANYWHERE.get(at.host, at.host), at.port)
+
+
+def _tail(file: IO[bytes]) -> str:
+    """Return the end of a file that a child writes; without seeking, since the two share one position."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), _TAIL, max(0, size - _TAIL)).decode(errors="replace")

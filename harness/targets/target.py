@@ -1,0 +1,102 @@
+"""What a trial needs to know of whoever it measures."""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.http.client import ReporterClient
+from harness.errors import HarnessError
+from harness.workload import Dialogue, Endpoint
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
+
+
+class TargetError(HarnessError):
+    """There is nobody to measure: a server did not start, does not answer, or was addressed wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a reporter posts, and the token that lets them."""
+
+    url: str
+    token: str
+
+    def client(self) -> ReporterClient:
+        """Return a client of the API, to be opened with `async with`."""
+        return ReporterClient(self.url, self.token)
+
+
+class Target(Protocol):
+    """A server to measure. Everything but the names is known between `start` and `stop` only."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: `stage 0`, or its address."""
+        ...
+
+    @property
+    def stage(self) -> str | None:
+        """The number of the stage, if the harness starts it."""
+        ...
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where fans connect; hosts are numeric."""
+        ...
+
+    @property
+    def api(self) -> Api | None:
+        """Where events are posted; None where nobody can."""
+        ...
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The roots of its processes, as far as they are on this machine and known."""
+        ...
+
+    def start(self) -> None:
+        """Start it, or make sure that it answers. Raise TargetError."""
+        ...
+
+    def stop(self) -> None:
+        """End what `start` started; does nothing a second time."""
+        ...
+
+    def ended(self) -> str | None:
+        """Return how it ended by itself, or None while it runs, as far as that can be known."""
+        ...
+
+    def dialogue(self, match_id: str | None) -> Dialogue:
+        """Return what a fan says to watch that match, or the current one where it is None."""
+        ...
+
+
+def match_stream_dialogue(match_id: str | None) -> Dialogue:
+    """Return a fan's part in the protocol of the stages: one line after the welcome, then frames."""
+    hello = "V:2:{user}\n" if match_id is None else f"VERSION:1:CONNECT:{{user}}:MATCH:{match_id}\n"
+    return Dialogue(
+        hello=hello.encode(),
+        welcome_end=b"\n",
+        answer_end=b"\n\r\n",
+        mark=b"\tcomment: #",
+        error_start=b"ERROR:",
+    )
+
+
+def parse_address(text: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints of `HOST:PORT` or `HOST:PORT-PORT`; an IPv6 address is in brackets. Raise TargetError."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        raise TargetError(f"{text!r} is no address: write HOST:PORT or HOST:PORT-PORT")
+    first = int(found["first"])
+    last = int(found["last"] or first)
+    if not 1 <= first <= last <= 65535:
+        raise TargetError(f"{text!r} has no such ports: they go from 1 to 65535, the lower one first")
+    host = found["host"].strip("[]")
+    return tuple(Endpoint(host, port) for port in range(first, last + 1))
+
+
+def show_address(endpoints: tuple[Endpoint, ...]) -> tuple[str, ...]:
+    """Return endpoints as `HOST:PORT`, an IPv6 host in brackets."""
+    return tuple(f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}" for at in endpoints)

@@ -1,0 +1,210 @@
+"""One trial, from the start of the target to the result.
+
+    target starts (or answers) → a match of the trial's own is announced and kicked off → fans connect in waves of C
+    until N → everyone is answered or has failed → the reporter posts numbered events, the last one ends the match →
+    the server closes the fans → figures
+
+Whatever ends it, also Ctrl-C, everything is undone in the opposite order: the generator's processes end, the match is
+taken back, the server that was started ends.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from common.http.client import ApiError, ApiUnreachableError
+from harness.analysis import Phases
+from harness.assembly import Raw, assemble
+from harness.errors import HarnessError
+from harness.events import MatchPlan, Posted, Reporter
+from harness.generator import Generator
+from harness.machine import describe_machine
+from harness.observe import Observer, listen_counters
+from harness.result import Asked, AskedLoad, AskedTarget, TrialResult
+from harness.samples import Progress
+from harness.slo import Slo
+from harness.targets.target import Api, Target, show_address
+from harness.workload import Load
+
+CLOSE_WAIT_S = 10.0
+"""How long after the end of the match the server may take to deliver what it has and to close its fans."""
+
+_SETTLE_MARGIN_S = 10.0
+_REFUSALS = (ApiError, ApiUnreachableError)
+
+
+class TrialError(HarnessError):
+    """The trial could not be made; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """What to do. `match` is announced and played; None where the current match is watched, and nobody posts."""
+
+    load: Load
+    slo: Slo
+    match: MatchPlan | None
+    answer_timeout_s: float = 60.0
+
+
+class Watcher(Protocol):
+    """Whoever shows a user how far a trial is."""
+
+    def phase(self, name: str, total: int) -> None:
+        """Show that a phase begins, in which `total` steps are to be made; 0 where that is not known."""
+        ...
+
+    def fans(self, progress: Progress) -> None:
+        """Show how far the fans are."""
+        ...
+
+    def posted(self, post: Posted) -> None:
+        """Show that a post was answered, or refused."""
+        ...
+
+
+def trial_id() -> str:
+    """Return a fresh name for a trial and what belongs to it: eight characters of 0-9 and a-f."""
+    return secrets.token_hex(4)
+
+
+def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
+    """Make one trial and return what was seen.
+
+    Raise HarnessError if it cannot be made: there is no such target, the match cannot be announced, or the fans do
+    not fit into this machine.
+    """
+    machine = describe_machine()
+    started_at = datetime.now(UTC)
+    watcher.phase("starting", 0)
+    with _running(target), _announced(target.api, plan.match):
+        raw = _measure(plan, target, watcher)
+    return assemble(raw, _asked(plan, target), plan.slo, machine, started_at)
+
+
+def _asked(plan: TrialPlan, target: Target) -> Asked:
+    return Asked(
+        target=AskedTarget(
+            name=target.name,
+            stage=target.stage,
+            fans=show_address(target.endpoints),
+            http=None if target.api is None else target.api.url,
+        ),
+        load=AskedLoad(n=plan.load.n, c=plan.load.c, interval_s=plan.load.interval_s),
+        events=None if plan.match is None else plan.match.asked,
+        slo=str(plan.slo),
+    )
+
+
+@contextlib.contextmanager
+def _running(target: Target) -> Iterator[None]:
+    target.start()
+    try:
+        yield
+    finally:
+        target.stop()
+
+
+@contextlib.contextmanager
+def _announced(api: Api | None, match: MatchPlan | None) -> Iterator[None]:
+    """Have a match kicked off inside, and gone from the server afterwards."""
+    if api is None or match is None:
+        yield
+        return
+    # Nobody else has a match with a random id. That of a script may be another's until it was announced.
+    is_ours = match.asked.script is None
+    try:
+        asyncio.run(_announce(api, match))
+        is_ours = True
+        asyncio.run(_kick_off(api, match))
+        yield
+    finally:
+        if is_ours:
+            with contextlib.suppress(*_REFUSALS):  # a server that ended has no match any more
+                asyncio.run(_cancel(api, match))
+
+
+async def _announce(api: Api, match: MatchPlan) -> None:
+    try:
+        async with api.client() as client:
+            for team in match.teams:
+                await client.put_team(team)
+            await client.create_match(match.match)
+    except ApiError as error:
+        if error.status == 409:
+            raise TrialError(
+                f"the match {match.match.id} is there already: wait until it is over, or cancel it with "
+                f"DELETE {api.url}/1/match/{match.match.id}"
+            ) from error
+        raise TrialError(f"the match {match.match.id} cannot be announced: {error}") from error
+    except ApiUnreachableError as error:
+        raise TrialError(str(error)) from error
+
+
+async def _kick_off(api: Api, match: MatchPlan) -> None:
+    try:
+        async with api.client() as client:
+            await client.post_event(match.match.id, match.kickoff)
+    except _REFUSALS as error:
+        raise TrialError(f"the match {match.match.id} cannot be started: {error}") from error
+
+
+async def _cancel(api: Api, match: MatchPlan) -> None:
+    async with api.client() as client:
+        await client.cancel_match(match.match.id)
+
+
+def _measure(plan: TrialPlan, target: Target, watcher: Watcher) -> Raw:
+    match_id = None if plan.match is None else plan.match.match.id
+    generator = Generator(
+        plan.load,
+        target.dialogue(match_id),
+        target.endpoints,
+        f"fan-{trial_id()}-",
+        answer_timeout_s=plan.answer_timeout_s,
+    )
+    counters = listen_counters()
+    with generator, Observer(target.pids) as on_server, Observer(generator.pids) as on_generator:
+        on_server.sample()
+        t0 = generator.start()
+        watcher.phase("connecting", plan.load.n)
+        settled = generator.wait_all_settled(
+            plan.load.duration_s + plan.answer_timeout_s + _SETTLE_MARGIN_S, watcher.fans
+        )
+        settled_s = on_server.sample() - t0
+        overflows = tuple(now - before for now, before in zip(listen_counters(), counters, strict=True))
+        posts = _post(plan.match, target.api, t0, watcher)
+        watcher.phase("closing", 0)
+        samples, usage = generator.finish(CLOSE_WAIT_S if posts else 0.0)
+        over_s = on_server.sample() - t0
+        ended = target.ended()
+    return Raw(
+        samples=samples,
+        usage=usage,
+        posts=posts,
+        phases=Phases(settled_s, over_s),
+        held=settled.answered - settled.closed,
+        server=on_server.observation(t0),
+        generator=on_generator.observation(t0),
+        overflows=(overflows[0], overflows[1]),
+        server_ended=ended,
+    )
+
+
+def _post(match: MatchPlan | None, api: Api | None, t0: float, watcher: Watcher) -> tuple[Posted, ...] | None:
+    if match is None or api is None:
+        return None
+    watcher.phase("posting", len(match.posts))
+    return asyncio.run(_post_all(match, api, t0, watcher))
+
+
+async def _post_all(match: MatchPlan, api: Api, t0: float, watcher: Watcher) -> tuple[Posted, ...]:
+    async with api.client() as client:
+        # The first event must not pay for the connection; whatever is wrong here the events will tell.
+        with contextlib.suppress(*_REFUSALS):
+            await client.checkin()
+        return await Reporter(client, match.match.id, _REFUSALS).post_all(match.posts, t0, watcher.posted)

@@ -1,0 +1,168 @@
+r"""What a generator is asked to do, decided beforehand: a schedule, a dialogue, and who plays which fan. Pure, no I/O.
+
+The load is open: fan i starts at its intended moment whether or not the fans before it have been answered. A generator
+that waited for answers would slow down with the server and miss the very moments that hurt (coordinated omission; Gil
+Tene, "How NOT to Measure Latency").
+
+A process has a limit of open files, so many fans need several processes. Process p of P plays the fans p, p + P, p + 2P
+…, so that every wave is spread evenly. On loopback each process has source addresses of its own (127.0.x.y): an address
+has only some 28,000 ports towards one listener (ip(7), ip_local_port_range), and the kernel finds a free one slowly
+when most are taken.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import Final
+
+from harness.errors import HarnessError
+
+RESERVED_FILES: Final = 64  # of a generator process: standard streams, control, epoll, and what the interpreter opens
+CONNECTIONS_PER_ADDRESS: Final = 4096  # an eighth of the usual ports: quick to find, and leaves room for TIME_WAIT
+MAX_HELLO: Final = 1024  # bytes; the original's server reads no more, and a fresh socket takes as much in one piece
+
+_USER: Final = b"{user}"
+_LONGEST_USER: Final = 64  # bytes allowed for a user's name
+_LOOPBACK: Final = IPv4Network("127.0.0.0/8")
+_SOURCES: Final = IPv4Network("127.0.0.0/16")
+_FIRST_SOURCE: Final = 256  # 127.0.1.0: servers live in 127.0.0.x
+
+
+class InvalidLoadError(HarnessError):
+    """The schedule asked for makes no sense; the message says what would."""
+
+
+class InvalidDialogueError(HarnessError):
+    """The dialogue cannot be held; the message says which of its parts is missing or too long."""
+
+
+class OpenFilesError(HarnessError):
+    """The connections asked for do not fit into the processes asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    r"""What a fan says, and what it waits for; all bytes.
+
+    `hello` is the fan's one line, in which `{user}` becomes the user's name. The greeting is complete when
+    `welcome_end` was seen (`b"\n"`: the first line); if that is empty, the server does not speak first and the fan asks
+    at once. The first answer is complete when `answer_end` was seen in what came after the hello. `mark` stands before
+    an event's number, in ASCII digits (nine at most). Until the answer, a line that starts with `error_start` is a
+    refusal.
+    """
+
+    hello: bytes
+    welcome_end: bytes
+    answer_end: bytes
+    mark: bytes
+    error_start: bytes
+
+    def __post_init__(self) -> None:
+        for part in ("hello", "answer_end", "mark", "error_start"):
+            if not getattr(self, part):
+                raise InvalidDialogueError(f"{part} is empty; a fan must know what to say and what to wait for")
+        if len(self.hello) > MAX_HELLO - _LONGEST_USER:
+            raise InvalidDialogueError(f"hello has {len(self.hello)} bytes; use {MAX_HELLO - _LONGEST_USER} at most")
+
+    def hello_of(self, user: bytes) -> bytes:
+        """Return what the fan of that name says."""
+        return self.hello.replace(_USER, user)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """N connections in waves of C: `c` are started at the same moment, then as many `interval_s` seconds later.
+
+    A quarter of a second is the talk's interval (slide "Testing"). Raises InvalidLoadError.
+    """
+
+    n: int
+    c: int
+    interval_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or self.c < 1:
+            raise InvalidLoadError(f"N and C must be 1 or more, not N={self.n}, C={self.c}")
+        if self.c > self.n:
+            raise InvalidLoadError(f"a wave of C={self.c} needs N={self.c} fans or more, not N={self.n}")
+        if not (math.isfinite(self.interval_s) and self.interval_s > 0):
+            raise InvalidLoadError(f"the interval between waves must be more than 0 seconds, not {self.interval_s}")
+
+    def starts(self) -> array[float]:
+        """Return the intended start of each fan in seconds from the first one's: `(i // c) * interval_s`."""
+        return array("d", ((fan // self.c) * self.interval_s for fan in range(self.n)))
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first intended start to the last one."""
+        return (self.n - 1) // self.c * self.interval_s
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where fans connect to; fan i uses endpoint i modulo their number."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is a numeric address in 127.0.0.0/8, towards which a fan may choose its source address."""
+        try:
+            return ip_address(self.host) in _LOOPBACK
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one generator process plays: its fans by number, and the source addresses that no other process uses.
+
+    Its k-th fan, `fans[k]`, binds to `sources[k % len(sources)]` if its endpoint is on loopback.
+    """
+
+    fans: range
+    sources: tuple[str, ...]
+
+
+def processes_needed(n: int, open_files: int) -> int:
+    """Return how many processes hold `n` connections when each may have `open_files` files (its hard limit) open."""
+    room = open_files - RESERVED_FILES
+    if room < 1:
+        raise OpenFilesError(
+            f"a limit of {open_files} open files leaves no room for a connection; raise it (ulimit -n)"
+        )
+    return -(-n // room)
+
+
+def deal(n: int, open_files: int, processes: int | None = None) -> tuple[Share, ...]:
+    """Deal `n` fans to `processes`, or to as few as the hard limit of `open_files` each allows.
+
+    No process is left without a fan. Raise OpenFilesError if the processes asked for cannot hold them all.
+    """
+    needed = processes_needed(n, open_files)
+    if processes is None:
+        processes = needed
+    elif processes < needed:
+        raise OpenFilesError(
+            f"{n} connections need {needed} generator processes of {open_files} open files, not {processes}; "
+            "use more processes, or raise the limit (ulimit -Hn)"
+        )
+    shares = []
+    first = _FIRST_SOURCE
+    for index in range(min(processes, n)):
+        fans = range(index, n, min(processes, n))
+        addresses = -(-len(fans) // CONNECTIONS_PER_ADDRESS)
+        shares.append(Share(fans, _sources(first, addresses)))
+        first += addresses
+    return tuple(shares)
+
+
+def _sources(first: int, count: int) -> tuple[str, ...]:
+    if first + count > _SOURCES.num_addresses - 1:
+        raise InvalidLoadError(f"{_SOURCES} has too few source addresses for so many connections; ask for fewer")
+    base = int(_SOURCES.network_address) + first
+    return tuple(str(IPv4Address(base + offset)) for offset in range(count))

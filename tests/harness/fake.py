@@ -1,0 +1,53 @@
+"""Starting the fake match stream, as a stage would be or by hand."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_match_stream.py")))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A fake that runs: its process, ports and token."""
+
+    pid: int
+    fans: int
+    http: int
+    token: str
+
+    def matches(self) -> int:
+        """Return how many matches are announced and not cancelled."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/1/matches") as answer:
+            return len(json.load(answer)["matches"])
+
+
+@contextlib.contextmanager
+def fake_server(faults: str) -> Iterator[Running]:
+    token = "a-token-for-tests"  # noqa: S105 -- of a fake that lives for one test
+    command = [*FAKE, "serve", "--stage", faults, "--port", "0", "--http-port", "0"]
+    environ = {**os.environ, "MATCHSTREAM_TOKEN": token}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            assert process.stdout is not None
+            ports = re.findall(r":(\d+)", process.stdout.readline())
+            yield Running(process.pid, int(ports[0]), int(ports[1]), token)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)

@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+
+from harness.bound import Observations, first_bound
+from harness.result import AskedLoad, Validity, Verdict
+from tests.harness.results import LIMIT, a_generator, a_host, a_server, seen_by, some_fans
+
+GOOD = {
+    "load": AskedLoad(n=900, c=4, interval_s=0.25),
+    "seen": seen_by(some_fans()),
+    "generator": a_generator(),
+    "server": a_server(),
+    "host": a_host(),
+    "cores": 2,
+    "memory_bytes": 24 * 2**30,
+    "validity": Validity(valid=True, reasons=()),
+    "verdict": Verdict(met=True, broken=()),
+}
+FULL = a_server(fullest_open_files=LIMIT, fullest_limit=LIMIT)
+FAILED = {
+    "seen": seen_by(some_fans(1000, no_welcome=95, connect_timeout=5)),
+    "verdict": Verdict(met=False, broken=("failures=0 (100)",)),
+}
+OVERFLOWS = {"host": a_host(listen_overflows=490, listen_drops=490), "load": AskedLoad(n=4000, c=500, interval_s=0.25)}
+
+
+def bound(**changes: Any) -> tuple[str, str]:
+    found = first_bound(Observations(**{**GOOD, **changes}))
+    return found.name, found.evidence
+
+
+def test_nothing_bound() -> None:
+    assert bound() == ("nothing", "all 900 fans were served and no limit was reached")
+    assert bound(server=None)[0] == "nothing"
+
+
+def test_a_server_at_its_limit_of_open_files_though_its_accept_queue_ran_over_too() -> None:
+    name, evidence = bound(**{**OVERFLOWS, **FAILED}, server=FULL)
+    assert (name, evidence) == ("open files", "python had 1,024 of 1,024 files open")
+
+
+@pytest.mark.parametrize(("files", "limit"), [(LIMIT - 3, LIMIT), (5, 0)])
+def test_open_files_do_not_bind_below_the_limit_or_where_it_is_unknown(files: int, limit: int) -> None:
+    assert bound(server=a_server(fullest_open_files=files, fullest_limit=limit))[0] == "nothing"
+
+
+def test_a_backlog_shorter_than_a_wave() -> None:
+    name, evidence = bound(**{**OVERFLOWS, **FAILED}, server=a_server(busiest_cpu_peak=1.0))
+    assert name == "accept queue"
+    assert "490" in evidence
+    assert "waves of 500" in evidence
+
+
+def test_an_accept_queue_that_only_made_fans_wait() -> None:
+    assert bound(**OVERFLOWS, seen=seen_by(some_fans(), slowest_s=1.02))[0] == "accept queue"
+
+
+def test_overflows_of_somebody_else_on_the_machine() -> None:
+    assert bound(**OVERFLOWS)[0] == "nothing"
+    assert bound(**OVERFLOWS, seen=seen_by(some_fans(0)))[0] == "nothing"
+
+
+def test_one_busy_process_is_enough() -> None:
+    name, evidence = bound(server=a_server(busiest_cpu_peak=0.97))
+    assert (name, evidence) == ("CPU", "python used 97% of a core in its busiest half second")
+
+
+def test_all_cores_in_use() -> None:
+    name, evidence = bound(host=a_host(cpu_peak=1.95), server=a_server(cpu_peak=0.9))
+    assert (name, evidence) == ("CPU", "1.9 of the machine's 2 cores were in use, 0.9 of them by the server")
+    assert bound(host=a_host(cpu_peak=1.95), server=None) == ("CPU", "1.9 of the machine's 2 cores were in use")
+
+
+def test_all_cores_in_use_by_somebody_else() -> None:
+    name, evidence = bound(host=a_host(cpu_peak=1.95), server=a_server(cpu_peak=0.2))
+    assert name == "other load"
+    assert "but only 0.3 by the server and the generator" in evidence
+
+
+def test_memory() -> None:
+    name, evidence = bound(host=a_host(memory_available_min_bytes=100 * 2**20))
+    assert (name, evidence) == ("memory", "100 MiB of the machine's 24,576 MiB were left")
+
+
+def test_the_slo_where_no_resource_explains_it() -> None:
+    name, evidence = bound(**FAILED)
+    assert (name, evidence) == ("SLO", "no resource was used up, but failures=0 (100)")
+
+
+def test_a_server_that_ended() -> None:
+    ended = a_server(ended="the server ended with status 3", fullest_open_files=LIMIT)
+    assert bound(server=ended) == ("server ended", "the server ended with status 3")
+
+
+def test_an_invalid_trial_was_bound_by_its_generator() -> None:
+    late = Validity(valid=False, reasons=("the generator was late", "the generator was saturated"))
+    assert bound(validity=late, server=FULL, **OVERFLOWS) == ("generator", "the generator was late")

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from harness.charts.style import short_time, time_axis
+from harness.charts.trial import draw_trial, finding
+from harness.histogram import distribution
+from harness.result import Bound, TrialResult, Validity
+from tests.harness.results import a_delivery, a_result, seen_by, some_fans
+
+import numpy as np  # isort: skip
+
+NOBODY = a_result(
+    seen=seen_by(some_fans(0, refused=9)), server=None, bound=Bound(name="SLO", evidence="no resource was used up")
+)
+LOST = a_result(seen=seen_by(some_fans(90, no_welcome=10), delivery=a_delivery(90, lost=4)))
+INVALID = a_result(validity=Validity(valid=False, reasons=("the generator was late",)))
+ONE = a_result(
+    seen=msgspec.structs.replace(
+        seen_by(some_fans(1)), delivery=a_delivery(1, 1, fanout=distribution(np.array([0.01])), last_mean_s=None)
+    )
+)
+UNHEARD = a_result(seen=seen_by(some_fans(), delivery=a_delivery(fanout=None, received=0, last_mean_s=None)))
+
+
+@pytest.mark.parametrize("result", [a_result(), NOBODY, LOST, INVALID, ONE, UNHEARD])
+def test_every_trial_has_a_chart(result: TrialResult, tmp_path: Path) -> None:
+    path = tmp_path / "chart.png"
+    draw_trial(result, path)
+    height, width, _ = imread(path).shape
+    assert (width, height) == (1200, 1320)
+
+
+def test_the_finding_is_one_sentence_that_says_what_was_seen() -> None:
+    assert finding(a_result()) == (
+        "All 900 fans were served, 1 % of the answered waited 19.8 ms or more, "
+        "and an event took 50.0 ms at most to reach its last fan."
+    )
+    assert finding(LOST).startswith("90 of 100 fans were served, ")
+    assert "and 4 of 450 deliveries were lost" in finding(LOST)
+    assert finding(NOBODY) == "None of 9 fans was answered; what bound first: SLO (no resource was used up)."
+    assert finding(INVALID) == "INVALID, says nothing about the server: the generator was late."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0"), (-1, "0"), (0.002, "2 ms"), (0.0000025, "2.5 µs"), (1500, "1500 s")]
+)
+def test_labels_of_ticks(seconds: float, text: str) -> None:
+    assert short_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "scale"), [(0.02, 0.1, "linear"), (0.01, 5.0, "log"), (0.0, 0.0, "linear")]
+)
+def test_an_axis_of_times_is_logarithmic_where_they_differ_much(low_s: float, high_s: float, scale: str) -> None:
+    axes = Figure().add_subplot()
+    time_axis(axes, "y", low_s, high_s)
+    assert axes.get_yscale() == scale
+    bottom, top = axes.get_ylim()
+    assert bottom <= low_s or low_s == 0.0
+    assert top > high_s

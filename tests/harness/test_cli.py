@@ -1,0 +1,242 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+from typer.main import get_command
+
+from harness import cli
+from harness.cli import app, main
+from harness.commands import selftest as selftest_command
+from harness.events import Posted
+from harness.progress import Bars
+from harness.result import SCHEMA, load_result
+from harness.samples import Progress
+from harness.selftest import SelfTest
+from tests.harness.fake import Running, fake_server, wait_until
+
+SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
+FEW = ("--events", "2", "--rate", "50")
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "harness.cli", *words]
+
+
+def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words), capture_output=True, text=True, env={**os.environ, **environ}, check=False)
+
+
+def at(server: Running) -> Sequence[str]:
+    return ("--target", f"127.0.0.1:{server.fans}", "--http", f"http://127.0.0.1:{server.http}")
+
+
+@pytest.fixture(autouse=True)
+def _keep_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # `main` is called in this process, which is not to end so
+
+
+def test_a_trial_writes_a_table_a_result_and_a_chart(tmp_path: Path) -> None:
+    with fake_server("0") as server:
+        done = run("measure", *SMALL, *FEW, *at(server), "--out", str(tmp_path), MATCHSTREAM_TOKEN=server.token)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "6 of 6 served" in done.stdout
+    assert "PASSED" in done.stdout
+    (stored,) = tmp_path.glob("*.json")
+    assert re.fullmatch(r"127\.0\.0\.1-\d+-n6-c3-\d{8}T\d{6}Z\.json", stored.name)
+    assert load_result(stored).seen.fans.served == 6
+    assert stored.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert str(stored) in done.stdout
+    assert str(stored.with_suffix(".png")) in done.stdout
+
+
+def test_json_is_all_that_a_program_gets(tmp_path: Path) -> None:
+    with fake_server("lose=1") as server:
+        done = run(
+            "measure", *SMALL, *FEW, *at(server), "--json", "--out", str(tmp_path), MATCHSTREAM_TOKEN=server.token
+        )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    printed = json.loads(done.stdout)
+    assert printed["schema"] == SCHEMA
+    assert printed["seen"]["delivery"]["lost"] == 3
+    assert printed["verdict"]["broken"] == ["lost=0 (3)"]
+
+
+def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None:
+    with fake_server("0") as server:
+        words = ("measure", *SMALL, "--events", "1000", "--rate", "1", *at(server), "--out", str(tmp_path))
+        environ = {**os.environ, "MATCHSTREAM_TOKEN": server.token}
+        with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True, env=environ) as harness:
+            wait_until(lambda: server.matches() == 1 and bool(psutil.Process(harness.pid).children()))
+            children = psutil.Process(harness.pid).children(recursive=True)
+            harness.send_signal(signal.SIGINT)
+            assert harness.stderr is not None
+            assert harness.stderr.read() == "harness: interrupted: nothing was left behind\n"
+        assert harness.returncode == 130
+        assert server.matches() == 0
+        assert not any(child.is_running() for child in children)
+
+
+def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
+    words = ("measure", *SMALL, "--stage", "0", "--events", "1000", "--rate", "1", "--out", str(tmp_path))
+    with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True) as harness:
+        process = psutil.Process(harness.pid)
+        wait_until(lambda: len(process.children()) >= 2)  # the stage and the generator
+        children = process.children(recursive=True)
+        harness.send_signal(signal.SIGTERM)
+        assert harness.stderr is not None
+        assert harness.stderr.read() == "harness: interrupted: nothing was left behind\n"
+    assert harness.returncode == 130
+    assert len(children) >= 2
+    assert not any(child.is_running() for child in children)
+
+
+def test_stage_0_is_measured(tmp_path: Path) -> None:
+    done = run("measure", *SMALL, *FEW, "--stage", "0", "--slo", "failures=0,lost=0", "--out", str(tmp_path))
+    (stored,) = tmp_path.glob("stage-0-*.json")
+    result = load_result(stored)
+    assert result.seen.fans.served == 6
+    assert result.seen.delivery is not None
+    assert (result.seen.delivery.lost, result.seen.delivery.expected) == (0, 18)
+    assert result.server is not None
+    assert result.server.fullest_limit == 1024
+    assert result.verdict.met
+    assert done.returncode == (0 if result.validity.valid else 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "whom to measure"),
+        (("--stage", "0", "--target", "h:1"), "not both"),
+        (("--stage", "0", "--http", "http://h"), "goes with --target"),
+        (("--target", "h"), "is no address"),
+        (("--target", "h:1", "--http", "h"), "is no URL of an API"),
+        (("--target", "h:1", "--events", "3"), "through an API only"),
+        (("--target", "h:1", "--play", "x"), "through an API only"),
+        (("--stage", "0", "--play", "x", "--rate", "3"), "leave --events and --rate out"),
+        (("--stage", "0", "--play", "/no/such.toml"), "no such file"),
+        (("--stage", "0", "--speed", "3"), "goes with --play"),
+        (("--stage", "0", "--slo", "p98<1s"), "no figure is called 'p98'"),
+        (("--stage", "0", "--interval", "0"), "interval"),
+        (("--stage", "0", "-C", "60"), "N=60 fans or more"),
+        (("--stage", "0", "-N", "0"), "-N"),
+        (("--stage", "0", "-N", "many"), "-N"),
+        (("--stage", "0", "--rate", "0"), "--rate"),
+        (("--stage", "0", "--out", "/dev/null/x"), "choose another --out"),
+        (("--nonsense",), "--nonsense"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    words: Sequence[str], says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = {"-N": "50", "-C": "5", "--out": str(tmp_path), **dict(zip(words[::2], words[1::2], strict=False))}
+    extra = ["--nonsense"] if "--nonsense" in words else []
+    assert main(["measure", *(part for pair in given.items() for part in pair), *extra]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("harness: ")
+    assert says in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_bad_input_on_the_real_command_line() -> None:
+    for words in (("measure", "--stage", "no-such", *SMALL), ("measure", "-N", "5"), ("no-such",)):
+        done = run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("harness: ")
+
+
+def test_a_target_where_nobody_answers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["measure", *SMALL, "--target", "127.0.0.1:1", "--out", str(tmp_path)]) == 2
+    assert "nobody answers at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert "measure" in captured.out
+    assert captured.err == ""
+    assert main(["--help"]) == 0
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["measure", "--help"]) == 0
+    text = capsys.readouterr().out
+    measure = get_command(app).commands["measure"]  # type: ignore[attr-defined]
+    for option in measure.params:
+        assert option.opts[0] in text
+        assert option.help
+    assert "Default: 20." in text
+
+
+def test_the_schema_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$id"] == SCHEMA
+
+
+def test_an_interrupt_elsewhere(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert main([]) == 130
+    assert capsys.readouterr().err == "harness: interrupted: nothing was left behind\n"
+
+
+@pytest.mark.parametrize(("reasons", "status"), [((), 0), (("9 connections/s are less than 10,000",), 1)])
+def test_the_selftest_says_what_it_found(
+    reasons: tuple[str, ...], status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(connections: int, *, rounds: int) -> SelfTest:
+        assert (connections, rounds) == (70, 2)
+        return SelfTest(
+            connections=70,
+            rounds=2,
+            connections_per_s=12_345.6,
+            cpu_per_connection_s=6e-5,
+            cpu_per_receipt_s=8e-6,
+            bytes_per_connection=180.0 if not reasons else None,
+            lag_p99_s=0.5,
+            lag_max_s=0.6,
+            turn_max_s=0.01,
+            reasons=reasons,
+        )
+
+    monkeypatch.setattr(selftest_command, "run_selftest", found)
+    assert main(["selftest", "--connections", "70", "--rounds", "2"]) == status
+    printed = capsys.readouterr().out
+    assert "12,346 a second" in printed
+    assert ("PASSED" in printed) is not bool(reasons)
+    assert all(reason in printed for reason in reasons)
+
+
+def test_bars_follow_the_phases() -> None:
+    console = Console(width=120, force_terminal=True, record=True, file=Path(os.devnull).open("w"))  # noqa: SIM115 -- closed below
+    with Bars(console) as bars:
+        bars.fans(Progress(answered=1))  # before any phase there is nothing to move
+        bars.phase("starting", 0)
+        bars.phase("connecting", 12)
+        bars.fans(Progress(answered=7, failed=2))
+        bars.phase("posting", 3)
+        bars.posted(Posted(3, "shot", 0.0, 0.0, 0.0, 0.0, "no store"))
+        bars.phase("closing", 0)
+    console.file.close()
+    shown = console.export_text()
+    assert "connecting" in shown
+    assert "2 failed" in shown
+    assert "9 of 12" in shown
+    assert "3 of 3" in shown
+    assert "no store" in shown

@@ -1,0 +1,201 @@
+"""Whole trials against a fake of known faults: what is reported must be what was done."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+
+import pytest
+
+from common.domain.script import sample_script
+from harness.events import MatchPlan, Posted, script_match, synthetic_match
+from harness.progress import Silent
+from harness.result import TrialResult
+from harness.samples import Progress
+from harness.slo import DEFAULT_SLO, parse_slo
+from harness.targets.address import AddressTarget
+from harness.targets.stage import StageTarget
+from harness.targets.target import Target, TargetError
+from harness.trial import TrialError, TrialPlan, run_trial
+from harness.workload import Load
+from tests.harness.fake import FAKE, fake_server
+
+EVENTS = 4
+POSTS = EVENTS + 1  # with the stop
+
+
+def plan(n: int = 12, *, match: MatchPlan | None = None, timeout_s: float = 20.0) -> TrialPlan:
+    played = synthetic_match("t1", EVENTS, 50.0) if match is None else match
+    return TrialPlan(Load(n, 4, 0.02), parse_slo(DEFAULT_SLO), played, timeout_s)
+
+
+def trial_of(faults: str, **changes: float) -> TrialResult:
+    return run_trial(plan(**changes), StageTarget(faults, FAKE), Silent())  # type: ignore[arg-type]
+
+
+@dataclass
+class Notes:
+    """A watcher that remembers."""
+
+    phases: list[tuple[str, int]] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    posts: list[Posted] = field(default_factory=list)
+
+    def phase(self, name: str, total: int) -> None:
+        self.phases.append((name, total))
+
+    def fans(self, progress: Progress) -> None:
+        self.progress.append(progress)
+
+    def posted(self, post: Posted) -> None:
+        self.posts.append(post)
+
+
+def test_a_good_server_passes_and_everyone_is_told() -> None:
+    notes = Notes()
+    result = run_trial(plan(), StageTarget("0", FAKE), notes)
+    seen, delivery = result.seen, result.seen.delivery
+    assert (seen.fans.asked, seen.fans.answered, seen.fans.served, seen.fans.failures) == (12, 12, 12, {})
+    assert delivery is not None
+    assert (delivery.posted, delivery.unposted) == (POSTS, 0)
+    assert (delivery.expected, delivery.received, delivery.lost) == (12 * POSTS, 12 * POSTS, 0)
+    assert (delivery.duplicated, delivery.reordered) == (0, 0)
+    assert result.verdict.met
+    assert result.asked.target.name == "stage 0"
+    assert result.asked.events is not None
+    assert result.asked.events.count == POSTS
+    assert notes.phases == [("starting", 0), ("connecting", 12), ("posting", POSTS), ("closing", 0)]
+    assert notes.progress[-1].settled == 12
+    assert [post.mark for post in notes.posts] == list(range(1, POSTS + 1))
+    assert result.server is not None
+    assert result.server.fullest_open_files >= 12
+    assert result.server.rss_before_bytes > 0
+    assert seen.timeline.connected[-1] == 0
+
+
+def test_known_delays_are_reported() -> None:
+    result = trial_of("answer_after=0.3,event_after=0.2,accept_after=0.1")
+    honest, art, delivery = result.seen.response.honest, result.seen.response.art, result.seen.delivery
+    assert honest is not None
+    assert art is not None
+    assert delivery is not None
+    assert delivery.fanout is not None
+    assert delivery.post_answer is not None
+    assert honest.p50_s >= 0.3
+    assert art.p50_s >= 0.3
+    assert delivery.fanout.mean_s >= 0.3
+    assert delivery.last_max_s == delivery.fanout.max_s
+    assert delivery.post_answer.mean_s >= 0.1
+    # Posts are due every 20 ms and take 100 ms: the last one waits for those before it, which is the server's doing.
+    assert delivery.post_lag_max_s >= 4 * 0.08
+    assert not any("reporter" in reason for reason in result.validity.reasons)
+
+
+def test_known_losses_duplicates_and_reorderings_are_counted() -> None:
+    result = trial_of("lose=1,duplicate=2,swap=3")
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert (delivery.lost, delivery.duplicated, delivery.reordered) == (6, 12, 12)
+    assert not result.verdict.met
+    assert result.verdict.broken == ("lost=0 (6)", "duplicated=0 (12)", "reordered=0 (12)")
+
+
+def test_fans_that_are_not_answered_or_not_held_are_failures() -> None:
+    result = trial_of("deaf=3,early=5", timeout_s=1.5)
+    assert result.seen.fans.failures == {"no_answer": 3, "closed_early": 2}
+    assert result.seen.fans.served == 7
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert (delivery.expected, delivery.lost) == (9 * POSTS, 2 * POSTS)
+    assert not result.passed
+
+
+def test_a_post_that_is_refused_is_told_and_the_others_count() -> None:
+    result = trial_of("refuse=2")
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert (delivery.unposted, delivery.expected, delivery.lost) == (1, 12 * (POSTS - 1), 0)
+    assert delivery.events[1].error == "no store (HTTP 503)"
+    assert result.verdict.broken == ("unposted=0 (1)",)
+
+
+def test_a_server_that_dies_in_the_middle() -> None:
+    result = trial_of("die=2")
+    assert result.bound.name == "server ended"
+    assert result.bound.evidence == "the server ended with status 3: fake: dying as told"
+    assert not result.passed
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert delivery.unposted == POSTS - 1
+
+
+def test_a_script_can_be_played() -> None:
+    match = script_match(sample_script(), "sample", 60_000.0)
+    result = run_trial(plan(4, match=match), StageTarget("0", FAKE), Silent())
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert delivery.posted == len(match.posts)
+    assert delivery.lost == 0
+    assert delivery.events[-1].kind == "stop"
+    assert delivery.events[0].kind == "goal"
+
+
+def test_a_running_server_without_an_api_is_measured_without_events() -> None:
+    with fake_server("0") as server:
+        target: Target = AddressTarget(f"127.0.0.1:{server.fans}", None)
+        bare = TrialPlan(Load(8, 4, 0.02), parse_slo(DEFAULT_SLO), None)
+        result = run_trial(bare, target, Silent())
+    assert result.seen.delivery is None
+    assert result.asked.events is None
+    assert result.seen.fans.served == 8
+    assert result.server is not None
+    assert result.verdict.met
+
+
+def test_the_match_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_server("0") as server:
+        monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
+        target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
+        run_trial(plan(), target, Silent())
+        assert server.matches() == 0
+
+
+def test_a_match_that_is_there_already_is_left_alone() -> None:
+    match = script_match(sample_script(), "sample", 60_000.0)
+    with pytest.raises(TrialError, match=r"^the match elp-tig-2011-09-10 is there already: wait until it is over"):
+        run_trial(plan(match=match), StageTarget("taken=1", FAKE), Silent())
+
+
+@pytest.mark.parametrize(
+    ("faults", "says"), [("kickoff=422", "cannot be started: no kick-off"), ("announce=422", "cannot be announced: no")]
+)
+def test_a_match_that_cannot_be_played(faults: str, says: str) -> None:
+    with pytest.raises(TrialError, match=says):
+        trial_of(faults)
+
+
+def test_an_api_that_ends_before_the_match_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(StageTarget):
+        def start(self) -> None:
+            super().start()
+            os.kill(self.pids[0], signal.SIGKILL)
+
+    with pytest.raises(TrialError, match="no answer from"):
+        run_trial(plan(), Dying("0", FAKE), Silent())
+
+
+def test_a_target_that_does_not_start_leaves_nothing() -> None:
+    with pytest.raises(TargetError):
+        trial_of("mute=2")
+
+
+def test_an_interrupted_trial_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting(Notes):
+        def posted(self, post: Posted) -> None:
+            raise KeyboardInterrupt
+
+    with fake_server("0") as server:
+        monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
+        target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(plan(), target, Interrupting())
+        assert server.matches() == 0

@@ -1,0 +1,102 @@
+from array import array
+
+import numpy as np
+import pytest
+
+from harness.observe import Observation, ProcessColumns
+from harness.usage import busiest_share, host_seen, peak_share, server_seen
+
+AT = np.arange(-2, 41, dtype=np.float64) / 10  # -0.2 s to 4.0 s
+
+
+def process(
+    pid: int, cpu_s: list[float], *, first: int = 0, rss: int = 1000, files: int = 10, limit: int = 0
+) -> ProcessColumns:
+    ticks = range(first, first + len(cpu_s))
+    count = len(cpu_s)
+    return ProcessColumns(
+        pid,
+        f"p{pid}",
+        limit,
+        array("q", ticks),
+        array("d", cpu_s),
+        array("q", [rss + 10 * tick for tick in ticks]),
+        array("q", [files] * count),
+        array("q", [3] * count),
+    )
+
+
+def observed(*processes: ProcessColumns) -> Observation:
+    return Observation(AT, np.arange(AT.size, dtype=np.float64) * 0.15, np.arange(AT.size, 0, -1) * 100, processes)
+
+
+def busy_between(begin_s: float, end_s: float, share: float) -> list[float]:
+    return [7.0 + share * (min(max(at, begin_s), end_s) - begin_s) for at in AT]
+
+
+def test_a_peak_is_the_mean_of_half_a_second() -> None:
+    assert peak_share(AT, np.array(busy_between(1.0, 1.5, 1.0))) == pytest.approx(1.0)
+    assert peak_share(AT, np.array(busy_between(1.0, 1.1, 1.0))) == pytest.approx(0.2)
+    assert peak_share(AT, np.array(busy_between(0.0, 4.0, 0.4))) == pytest.approx(0.4)
+
+
+def test_the_peak_of_a_short_series_is_its_mean() -> None:
+    assert peak_share(AT[:3], np.array([0.0, 0.1, 0.1])) == pytest.approx(0.5)
+    assert peak_share(AT[:1], np.array([3.0])) == 0.0
+
+
+def test_the_busiest_process_between_two_moments() -> None:
+    seen = observed(
+        process(1, busy_between(0.0, 1.0, 0.8)), process(2, busy_between(0.0, 4.0, 0.3)), process(3, [5.0], first=4)
+    )
+    assert busiest_share(seen, 0.0, 1.0) == pytest.approx(0.8)
+    assert busiest_share(seen, 2.0, 4.0) == pytest.approx(0.3)
+    assert busiest_share(observed(), 0.0, 1.0) == 0.0
+
+
+def test_the_server_is_its_processes_added_up() -> None:
+    late = process(2, busy_between(1.0, 4.0, 0.5)[10:], first=10, rss=5000, files=90, limit=100)
+    seen = observed(process(1, busy_between(0.0, 4.0, 0.2), files=100, limit=1000), late)
+    server = server_seen(seen, held_s=2.0, over_s=4.0, held=10, ended=None)
+    assert server is not None
+    assert server.processes == 2
+    assert server.threads_peak == 6
+    assert server.cpu_mean == pytest.approx((0.2 * 4 + 0.5 * 3) / 4.0, rel=0.01)
+    assert server.cpu_peak == pytest.approx(0.7)
+    assert server.busiest_name == "p2"
+    assert server.busiest_cpu_peak == pytest.approx(0.5)
+    assert (server.fullest_name, server.fullest_open_files, server.fullest_limit) == ("p2", 90, 100)
+    assert server.rss_before_bytes == 1000 + 20
+    assert server.rss_held_bytes == 1000 + 220 + 5000 + 220
+    assert server.memory_per_connection_bytes == pytest.approx((1220 + 5220 - 1020) / 10)
+    assert server.rss_peak_bytes == 1000 + 420 + 5000 + 420
+    assert len(server.trace.at_s) == len(server.trace.cpu_share) == AT.size
+    assert server.trace.open_files[5] == 100
+    assert server.trace.open_files[20] == 190
+    assert sum(server.trace.cpu_share) * 0.1 == pytest.approx(0.8 + 1.5, rel=0.01)
+
+
+def test_cpu_of_a_process_that_ended_is_not_taken_back() -> None:
+    server = server_seen(observed(process(1, [0.0, 0.1, 0.2])), held_s=2.0, over_s=4.0, held=0, ended="it ended")
+    assert server is not None
+    assert min(server.trace.cpu_share) == 0.0
+    assert server.memory_per_connection_bytes is None
+    assert server.ended == "it ended"
+
+
+def test_a_server_of_which_nothing_was_seen() -> None:
+    assert server_seen(observed(), held_s=1.0, over_s=2.0, held=1, ended=None) is None
+
+
+def test_a_single_sample_is_enough_for_figures() -> None:
+    one = process(1, [1.0])
+    seen = Observation(AT[:1], np.zeros(1), np.array([5]), (one,))
+    server = server_seen(seen, held_s=1.0, over_s=2.0, held=1, ended=None)
+    assert server is not None
+    assert (server.cpu_mean, server.cpu_peak) == (0.0, 0.0)
+
+
+def test_the_machine() -> None:
+    host = host_seen(observed(), (3, 4))
+    assert host.cpu_peak == pytest.approx(1.5)
+    assert (host.memory_available_min_bytes, host.listen_overflows, host.listen_drops) == (100, 3, 4)

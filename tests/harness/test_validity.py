@@ -1,0 +1,56 @@
+import math
+
+import pytest
+
+from harness.events import Posted
+from harness.result import GeneratorSeen, Validity
+from harness.validity import judge
+from tests.harness.results import a_generator, some_fans
+
+
+def judged(
+    generator: GeneratorSeen | None = None,
+    *,
+    interval_s: float = 0.25,
+    connecting_s: float = 5.0,
+    no_socket: int = 0,
+    own_lag_s: float = 0.0,
+) -> Validity:
+    fans = some_fans(10, no_socket=no_socket) if no_socket else some_fans(10, refused=1)
+    posts = [Posted(1, "shot", 1.0, 3.0, math.nan, own_lag_s)]
+    return judge(generator or a_generator(), fans, posts, interval_s=interval_s, connecting_s=connecting_s)
+
+
+def test_a_generator_in_time_and_with_room_makes_a_valid_trial() -> None:
+    assert judged() == Validity(valid=True, reasons=())
+    assert judge(a_generator(), some_fans(), [], interval_s=0.25, connecting_s=1.0).valid
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "interval_s", "valid"),
+    [(0.24, 0.25, True), (0.26, 0.25, False), (0.09, 0.01, True), (0.11, 0.01, False), (0.9, 1.0, True)],
+)
+def test_lag_may_reach_the_interval_or_a_tenth_of_a_second(lag_s: float, interval_s: float, valid: bool) -> None:
+    found = judged(a_generator(lag_p99_s=lag_s), interval_s=interval_s)
+    assert found.valid is valid
+    assert valid or "late" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("share", "connecting_s", "valid"), [(0.91, 0.6, False), (0.89, 0.6, True), (1.0, 0.4, True)])
+def test_a_saturated_generator_is_told_from_half_a_second_on(share: float, connecting_s: float, valid: bool) -> None:
+    found = judged(a_generator(cpu_share=share), connecting_s=connecting_s)
+    assert found.valid is valid
+    assert valid or "saturated: it used 91% of a core" in found.reasons[0]
+
+
+def test_a_generator_without_room() -> None:
+    assert "could not make 3 connections" in judged(no_socket=3).reasons[0]
+
+
+def test_a_late_reporter() -> None:
+    assert "held an event back for 0.20 s" in judged(own_lag_s=0.2).reasons[0]
+
+
+def test_every_reason_is_told() -> None:
+    found = judged(a_generator(lag_p99_s=3, cpu_share=1.0), no_socket=1, own_lag_s=1)
+    assert len(found.reasons) == 4

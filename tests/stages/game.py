@@ -1,0 +1,67 @@
+"""A match of a test's own: its teams, its announcement, and a reporter's few phrases."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import date
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from common.domain.match import NewMatch, Player, Team
+from common.domain.posts import Foul, Goal, Start, Stop
+
+if TYPE_CHECKING:
+    from common.domain.events import Event
+    from common.domain.posts import Post
+    from common.http.client import ReporterClient
+
+_NUMBERS: Final = itertools.count(1)
+_SQUAD: Final = (Player(1, "Casals"), Player(7, "Luna"), Player(10, "Ñandú"), Player(12, "Ba (7) "))
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """A match on a server; nobody else knows its teams."""
+
+    api: ReporterClient
+    new: NewMatch
+
+    @classmethod
+    async def announced(cls, api: ReporterClient, prefix: str) -> Game:
+        """Put two new teams and announce a match between them; the match's id starts with `prefix`."""
+        number = next(_NUMBERS)
+        new = NewMatch(f"{prefix}{number}h", f"{prefix}{number}v", date(2011, 9, 10))
+        for team in (new.home, new.visit):
+            await api.put_team(Team(team, f"Team {team}", _SQUAD))
+        await api.create_match(new)
+        return cls(api, new)
+
+    @property
+    def id(self) -> str:
+        """The match's id."""
+        return self.new.id
+
+    async def post(self, post: Post) -> Event:
+        """Post an event."""
+        return await self.api.post_event(self.id, post)
+
+    async def start(self) -> Event:
+        """Kick off, with two players a side."""
+        return await self.post(Start(home_players=(1, 7), visit_players=(10, 12)))
+
+    async def foul(self, comment: str) -> Event:
+        """Post an event that tells fans `comment`."""
+        return await self.post(Foul(team=self.new.home, player=7, comment=comment))
+
+    async def goal(self, comment: str | None = None) -> Event:
+        """Post a goal for the visitors."""
+        return await self.post(Goal(team=self.new.visit, player=10, comment=comment))
+
+    async def stop(self) -> Event:
+        """End the match; the server closes its fans."""
+        return await self.post(Stop())
+
+
+Announce = Callable[[str], Awaitable[Game]]
+"""Announces a match whose id starts with what is given."""
