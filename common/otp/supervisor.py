@@ -63,6 +63,7 @@ class _Intensity:
         while self._times_s[0] < now_s - self._period_s:
             self._times_s.popleft()
         if len(self._times_s) > self._limit:
+            _log.error("gave up after %d restarts within %g s", self._limit, self._period_s)
             raise Stop("reached_max_restart_intensity")
 
 

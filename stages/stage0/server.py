@@ -84,7 +84,7 @@ class Server:
             ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
             ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
             ChildSpec("client_listener", lambda: parts.listener(parts, listening)),
-            ChildSpec("web", lambda: parts.web(parts, api, fan_port, self.token)),
+            ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), fan_port, self.token)),
         ]
         try:
             self.token = server_token(os.environ, self._http_port)
@@ -93,6 +93,10 @@ class Server:
             await api.stop()
             raise
         return Addresses(options.host, (fan_port, fan_port), (self._http_port, self._http_port))
+
+    def _unstopped(self, api: ApiServer) -> ApiServer:
+        """Return `api`, or when it was stopped by the end of `web`, another on the same port, also if any was wanted."""
+        return api if api.ports else ApiServer(self.options.host, [self._http_port])
 
     async def _check_redis(self) -> None:
         store = RedisStore(self._redis_url)

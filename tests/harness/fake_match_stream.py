@@ -35,7 +35,7 @@ class Faults:
     announce: int = 201  # status of the answer to an announcement
     kickoff: int = 201  # status of the answer to a post without a mark
     mute: int = 0  # 1: never says `ready`; 2: says what is wrong and ends; 3: says nonsense
-    taken: int = 0  # 1: every match is there already
+    taken: int = 0  # 1: every match is there already, so the sample match, too
 
 
 @dataclass
@@ -153,6 +153,8 @@ async def main(arguments: list[str]) -> int:
         say("loading\nfake: port taken\n")
         return 2
     fake = Fake(faults, os.environ.get("MATCHSTREAM_TOKEN", ""))
+    if faults.taken:
+        fake.matches.add("elp-tig-2011-09-10")
     server = await asyncio.start_server(fake.fan, "127.0.0.1", int(options["--port"]), backlog=1024)
     app = web.Application()
     app.router.add_get("/1/checkin", fake.checkin)

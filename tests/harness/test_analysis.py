@@ -129,6 +129,13 @@ def test_a_lower_mark_after_a_higher_one_is_reordered_for_that_fan_only() -> Non
     assert (got.lost, got.duplicated, got.reordered) == (0, 0, 1)
 
 
+def test_the_order_of_many_receipts_is_kept() -> None:
+    posts = [post(mark, 10.0) for mark in range(1, 51)]
+    receipts = [(fan, mark, 12.0) for mark in range(1, 51) for fan in range(20)]
+    assert delivery_of([1.0] * 20, receipts, posts).reordered == 0
+    assert delivery_of([1.0] * 20, receipts[::-1], posts).reordered == 20 * 49
+
+
 def test_marks_of_others_are_ignored() -> None:
     receipts = [(0, 1, 11.1), (0, 0, 11.2), (0, 7, 11.3), (0, 2, 3.0), (0, 2, 12.1), (1, 1, 11.1)]
     got = delivery_of([1.0, NEVER], receipts, [post(1), post(2)])

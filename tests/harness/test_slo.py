@@ -47,6 +47,12 @@ def test_a_term_is_broken_exactly_when_its_comparison_does_not_hold(seen: float,
     assert (slo.broken({"p99": seen}) == ()) == holds[sign]
 
 
+@pytest.mark.parametrize(("sign", "met"), [("<", False), ("<=", True), (">", False), (">=", True), ("=", True)])
+def test_a_figure_at_its_limit(sign: str, met: bool) -> None:
+    assert (parse_slo(f"p99{sign}25ms").broken({"p99": 0.025}) == ()) is met
+    assert (parse_slo(f"lost{sign}3").broken({"lost": 3}) == ()) is met
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -37,6 +37,7 @@ def test_a_stage_is_started_on_free_ports_and_ended() -> None:
             assert fan.recv(100).startswith(b"Welcome")
         assert target.ended() is None
         assert (target.name, target.stage) == ("stage 7", "7")
+        assert os.getsid(pid) != os.getsid(0)  # Ctrl-C in a terminal does not reach it
     assert not psutil.pid_exists(pid)
     assert target.pids == ()
     target.stop()

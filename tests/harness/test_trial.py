@@ -159,10 +159,14 @@ def test_the_match_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
         assert server.matches() == 0
 
 
-def test_a_match_that_is_there_already_is_left_alone() -> None:
+def test_a_match_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     match = script_match(sample_script(), "sample", 60_000.0)
-    with pytest.raises(TrialError, match=r"^the match elp-tig-2011-09-10 is there already: wait until it is over"):
-        run_trial(plan(match=match), StageTarget("taken=1", FAKE), Silent())
+    with fake_server("taken=1") as server:
+        monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
+        target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
+        with pytest.raises(TrialError, match=r"^the match elp-tig-2011-09-10 is there already: wait until it is over"):
+            run_trial(plan(match=match), target, Silent())
+        assert server.matches() == 1
 
 
 @pytest.mark.parametrize(

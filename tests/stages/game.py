@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from common.domain.match import NewMatch, Player, Team
 from common.domain.posts import Foul, Goal, Start, Stop
+from common.http.client import ApiError
+from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from common.domain.events import Event
@@ -53,6 +55,21 @@ class Game:
     async def foul(self, comment: str) -> Event:
         """Post an event that tells fans `comment`."""
         return await self.post(Foul(team=self.new.home, player=7, comment=comment))
+
+    async def insist(self, comment: str) -> Event:
+        """Post an event as often as it takes while the store or the match is away; it may then be stored twice."""
+        answered: list[Event] = []
+
+        async def is_accepted() -> bool:
+            try:
+                answered.append(await self.foul(comment))
+            except ApiError as error:
+                if error.status != 503:
+                    raise
+            return bool(answered)
+
+        await eventually(is_accepted, f"{comment} is accepted")
+        return answered[0]
 
     async def goal(self, comment: str | None = None) -> Event:
         """Post a goal for the visitors."""

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from tests.stages.game import Announce, Game
     from tests.stages.serving import ServerProcess
 
-WRITES = [("PUT", "/1/team/{home}"), ("POST", "/1/matches"), ("POST", "/1/match/{id}/events"), ("DELETE", "/1/match/{id}")]
+WRITES = [
+    ("PUT", "/1/team/{home}"),
+    ("POST", "/1/matches"),
+    ("POST", "/1/match/{id}/events"),
+    ("DELETE", "/1/match/{id}"),
+]
 
 REFUSED = {  # what is posted, and the status and the field of the refusal
     "no JSON": (b'{"kind": ', 400, None),

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from common.domain.script import SAMPLE
 from common.http.client import ReporterClient
+from common.http.token import client_token
 from stages.catalogue import STAGES
 from stages.cli import app
 from tests.stages.fan import Fan
+from tests.stages.game import Game
 from tests.stages.serving import TOKEN, Outcome, ServerProcess, environment, matchstream, run
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -111,20 +113,32 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
     assert children  # its Redis at least
     assert len(list(tmp_path.rglob(f"token-{server.http_ports[0]}"))) == 1
 
-    play = await start(environ, "play", SAMPLE, "--url", server.url, "--speed", "1500")  # for 4.4 s
-    host, port = next(server.fan_addresses())
-    async with ReporterClient(server.url) as api:
-        await eventually(lambda: kicked_off(api), "kick-off")
-    watch = await start(environ, "watch", f"{host}:{port}", "--user", "me")
-    again = await start(environ, "play", SAMPLE, "--url", server.url)
-    assert "on the server already" in the_line(await outcome(again))
-    played, watched = await outcome(play), await outcome(watch)
+    play = ("play", SAMPLE, "--url", server.url, "--speed", "60000")
+    played = run(environ, *play)
     assert (played.status, played.stderr) == (0, "")
     assert [line.split()[-1] for line in played.stdout.splitlines()][::30] == ["start", "stop"]
-    assert (watched.status, watched.stderr) == (0, "")
-    shown = " ".join(watched.stdout.split())
-    for text in ("Welcome", "status home elp", "Veron (11), Fernandez (10)", "substitution", "Carrasco (24)", "stop"):
-        assert text in shown
+    assert "on the server already" in the_line(run(environ, *play))
+
+    host, port = next(server.fan_addresses())
+    async with ReporterClient(server.url, client_token(environ, server.http_ports[0])) as api:
+        game = await Game.announced(api, "m")
+        await game.start()
+        watch = await start(environ, "watch", f"{host}:{port}", "--user", "me")
+        await eventually(lambda: watched(api), "the match is watched")
+        await game.goal("a [bold] one")
+        await game.stop()
+    seen = await outcome(watch)
+    assert (seen.status, seen.stderr) == (0, "")
+    for text in (
+        "Welcome",
+        f"home {game.new.home}",
+        "Casals (1), Luna (7)",
+        "goal",
+        "Ñandú (10)",
+        "a [bold] one",
+        "stop",
+    ):
+        assert text in " ".join(seen.stdout.split())
 
     async with Fan((host, port)) as fan:
         await fan.welcome()
@@ -136,8 +150,8 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
     assert "Traceback" not in server.log()
 
 
-async def kicked_off(api: ReporterClient) -> bool:
-    return any(match.is_live for match in await api.matches())
+async def watched(api: ReporterClient) -> bool:
+    return int((await api.statistics())["handlers"]) > 0
 
 
 async def test_its_redis_ends_with_it_even_when_it_is_killed(server: ServerProcess) -> None:
