@@ -38,7 +38,7 @@ async def watch_match(address: str, user: str, match_id: str | None) -> None:
     `address` is HOST:PORT; `match_id` None is the current match. Raise WatchError if there is no server, it refuses,
     speaks another protocol, or goes away in the middle of something.
     """
-    host, port = _parse(address)
+    host, port = parse_address(address)
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
@@ -55,7 +55,8 @@ async def watch_match(address: str, user: str, match_id: str | None) -> None:
             await writer.wait_closed()
 
 
-def _parse(address: str) -> tuple[str, int]:
+def parse_address(address: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`; an IPv6 address may stand in brackets. Raise WatchError."""
     found = _ADDRESS.fullmatch(address)
     if found is None or not 0 < int(found["port"]) < 65536:
         raise WatchError(f"{address!r} is no address; give HOST:PORT, such as 127.0.0.1:9999")
@@ -77,16 +78,19 @@ async def _print_all(reader: asyncio.StreamReader, console: Console) -> None:
         for element in said:
             if isinstance(element, ErrorLine):
                 raise WatchError(f"the server refuses: {element.message}")
-            console.print(_line(element) if isinstance(element, Line) else _frame(element))
+            console.print(render(element))
     if frames.pending:
         raise WatchError("the server went away in the middle of an event; connect again")
 
 
-def _line(line: Line) -> Text:
-    return Text(line.text, style="dim")
+def render(element: Line | Frame) -> Text:
+    """Return what is shown of a line, or of a frame: its time (UTC), its kind in the kind's colour, its details."""
+    if isinstance(element, Line):
+        return Text(element.text, style="dim")
+    return _render_frame(element)
 
 
-def _frame(frame: Frame) -> Text:
+def _render_frame(frame: Frame) -> Text:
     text = Text(f"{frame.at:%H:%M:%S}  ", style="dim")
     text.append(f"{frame.kind:<14}", style=_STYLES.get(frame.kind, "white"))
     text.append("  ".join(f"{key} {_value(value)}" for key, value in frame.details.items()), style="not dim")

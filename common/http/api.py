@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 from aiohttp import ClientPayloadError, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from common.domain.decode import decode_new_match, decode_post, decode_team, to_team
 from common.domain.errors import BadJsonError, InvalidError
@@ -107,7 +106,7 @@ async def _read_body(request: web.Request) -> bytes:
         raise web.HTTPRequestEntityTooLarge(request.client_max_size)
     try:
         return await request.read()
-    except (HttpProcessingError, ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
+    except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
         raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
 
 

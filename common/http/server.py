@@ -15,7 +15,6 @@ from functools import partial
 from typing import Final, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from common.http.answers import FAILED, allow_any_origin, problem_answer
 
@@ -119,7 +118,7 @@ class ApiServer:
             raise CannotListenError(message) from error
 
 
-class _JsonRequestHandler(RequestHandler):
+class _JsonRequestHandler(web.RequestHandler):
     """aiohttp's own, but what is no HTTP at all is refused in JSON too, and without a traceback in the log."""
 
     __slots__ = ()

@@ -110,9 +110,12 @@ class Fans:
             self._next += 1
         return self._next < upto and intended[self._next] <= monotonic() - self._t0
 
-    def expire(self) -> None:
-        """Give up the fans whose answer is overdue: the timeout runs from the intended start."""
-        now = monotonic() - self._t0
+    def expire(self, now: float) -> None:
+        """Give up the fans whose answer was overdue at `now`, in seconds of time.monotonic().
+
+        The timeout runs from the intended start. Whatever came before `now` must have been read.
+        """
+        now -= self._t0
         intended = self.samples.intended_s
         while self._oldest < self._next:
             fan = self._oldest

@@ -105,8 +105,8 @@ class Reader:
 
     @property
     def kept(self) -> int:
-        """How many fans have something cut in the middle."""
-        return len(self._cut)
+        """How many bytes are kept of all fans together."""
+        return sum(map(len, self._cut.values()))
 
     def _is_refusal(self, data: bytes) -> bool:
         return data.startswith(self._error_start) or self._error_line in data

@@ -76,7 +76,7 @@ class Loop:
         woke = monotonic()
         while True:
             behind = fans.start_due(STARTS_A_TURN)
-            fans.expire()
+            fans.expire(woke)  # not as of now: what came since is not read yet
             self._progress.publish(fans.progress)
             if self._growth is None and fans.is_settled:
                 self._growth = memory("VmRSS") - self._before

@@ -95,7 +95,7 @@ class Server:
         return Addresses(options.host, (fan_port, fan_port), (self._http_port, self._http_port))
 
     def _unstopped(self, api: ApiServer) -> ApiServer:
-        """Return `api`, or when it was stopped by the end of `web`, another on the same port, also if any was wanted."""
+        """Return `api`, or once `web` has stopped it another on the same port, even if any port was wanted."""
         return api if api.ports else ApiServer(self.options.host, [self._http_port])
 
     async def _check_redis(self) -> None:

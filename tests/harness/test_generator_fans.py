@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,8 @@ from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, WELCOME, e
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from harness.workload import Dialogue
 
 N = 3
 
@@ -45,13 +48,18 @@ def epoll() -> Iterator[select.epoll]:
 
 @pytest.fixture
 def fans(listener: socket.socket, epoll: select.epoll) -> Iterator[Fans]:
-    """Three fans that are due now."""
-    endpoint = Endpoint(*listener.getsockname())
-    share = Share(range(N), ("127.0.1.0",))
-    fans = Fans(epoll, Job(share, array("d", [0.0]) * N, DIALOGUE, (endpoint,), "fan-", 60.0))
-    fans.begin(time.monotonic())
+    fans = make_fans(epoll, listener, DIALOGUE)
     yield fans
     fans.close()
+
+
+def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue) -> Fans:
+    """Return three fans that are due now."""
+    endpoint = Endpoint(*listener.getsockname())
+    share = Share(range(N), ("127.0.1.0",))
+    fans = Fans(epoll, Job(share, array("d", [0.0]) * N, dialogue, (endpoint,), "fan-", 60.0))
+    fans.begin(time.monotonic())
+    return fans
 
 
 def turn(fans: Fans, epoll: select.epoll) -> None:
@@ -84,8 +92,11 @@ def test_nobody_is_started_before_the_moment_or_after_stop(fans: Fans) -> None:
 def test_the_next_moment_is_the_oldest_timeout_when_all_are_started(fans: Fans) -> None:
     fans.start_due(N)
     assert fans.next_moment_s == 60
-    fans.begin(time.monotonic() - 60)
-    fans.expire()
+    now = time.monotonic()
+    fans.begin(now)
+    fans.expire(now + 59.9)
+    assert not fans.is_settled
+    fans.expire(now + 60)
     assert fans.samples.outcomes() == {Outcome.CONNECT_TIMEOUT: N}
     assert fans.next_moment_s == math.inf
     assert fans.open == 0
@@ -112,7 +123,7 @@ def test_a_fan_in_conversation(fans: Fans, epoll: select.epoll, listener: socket
         assert fans.progress == Progress(1, 1, 1, 0, 0, 1)
         server.sendall(event(8))
         turn(fans, epoll)
-        fans.expire()
+        fans.expire(time.monotonic() + 3600)
         assert fans.open == 1
     assert list(fans.samples.receipt_mark) == [7, 8]
     turn(fans, epoll)
@@ -121,27 +132,38 @@ def test_a_fan_in_conversation(fans: Fans, epoll: select.epoll, listener: socket
     assert fans.open == 0
 
 
+def test_a_fan_is_given_up_for_what_it_waits_for(fans: Fans, epoll: select.epoll, listener: socket.socket) -> None:
+    fans.start_due(2)
+    (first, _), (second, _) = listener.accept(), listener.accept()
+    with first, second:
+        while fans.connected < 2:
+            turn(fans, epoll)
+        first.sendall(WELCOME)
+        turn(fans, epoll)
+        fans.expire(time.monotonic() + 60)
+    assert sorted(fans.samples.outcomes()) == [Outcome.PENDING, Outcome.NO_WELCOME, Outcome.NO_ANSWER]
+
+
+@pytest.mark.parametrize("speaks_first", [True, False])
 def test_a_hello_into_a_broken_connection_is_a_reset(
-    fans: Fans, epoll: select.epoll, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    speaks_first: bool, epoll: select.epoll, listener: socket.socket
 ) -> None:
+    """The server breaks the connection when epoll has already said that all is well."""
+    dialogue = DIALOGUE if speaks_first else replace(DIALOGUE, welcome_end=b"")
+    fans = make_fans(epoll, listener, dialogue)
     fans.start_due(1)
     server, _ = listener.accept()
-    turn(fans, epoll)
-    server.sendall(WELCOME)
     ((fd, mask),) = epoll.poll(PATIENCE_S)
-    real_read = os.read
-
-    def read_and_break(fd: int, size: int) -> bytes:
-        data = real_read(fd, size)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        server.close()
-        return data
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "read", read_and_break)
+    if speaks_first:
         fans.on_ready(fd, mask)
+        server.sendall(WELCOME)
+        ((fd, mask),) = epoll.poll(PATIENCE_S)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    fans.on_ready(fd, mask | select.EPOLLIN)
     assert fans.samples.outcome[0] == Outcome.RESET
     assert fans.failed == 1
+    assert fans.open == 0
 
 
 def test_a_connection_that_cannot_be_made_is_the_generators_fault(fans: Fans, monkeypatch: pytest.MonkeyPatch) -> None:

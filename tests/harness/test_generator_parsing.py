@@ -126,13 +126,14 @@ def test_an_answer_that_never_ends_takes_no_more_than_its_share_of_memory() -> N
     reader = Reader(DIALOGUE)
     for _ in range(20):
         assert reader.answer(FAN, b"x" * MAX_PENDING)[0] is Heard.PART
+        assert reader.kept == MAX_PENDING
     assert reader.answer(FAN, b"\n\r\n") == (Heard.COMPLETE, b"")
 
 
 def test_a_fan_that_left_is_forgotten() -> None:
     reader = Reader(DIALOGUE)
     reader.answer(FAN, STATUS[:9])
-    assert reader.kept == 1
+    assert reader.kept == 9
     reader.forget(FAN)
     reader.forget(FAN)
     assert reader.kept == 0

@@ -59,7 +59,8 @@ async def announce(api: ReporterClient) -> AsyncIterator[Announce]:
         try:
             await api.cancel_match(game.id)
         except ApiError as error:
-            assert error.status == 404, error
+            if error.status != 404:  # the test has cancelled it itself
+                raise
 
 
 @pytest.fixture

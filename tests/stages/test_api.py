@@ -65,7 +65,7 @@ async def test_who_has_no_token_may_read_but_not_write(
 
 
 @pytest.mark.parametrize(("body", "status", "field"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_refused_event_changes_nothing(
+async def test_a_refused_event_changes_nothing(  # noqa: PLR0917  # fixtures and parameters, by their names
     http: aiohttp.ClientSession, connect: Connect, game: Game, body: bytes, status: int, field: str | None
 ) -> None:
     async with connect() as fan:

@@ -56,12 +56,17 @@ def refused(*arguments: str, token: str | None = None) -> str:
     return the_line(Outcome(ended.exit_code, ended.stdout, ended.stderr))
 
 
+def tokens(directory: Path) -> list[str]:
+    """Return the names of the token files that servers have left in `directory`."""
+    return [path.name for path in directory.rglob("token-*")]
+
+
 def test_a_port_that_is_taken(stage: Stage, tmp_path: Path, taken_port: int) -> None:
     for ports in (("--port", str(taken_port), "--http-port", "0"), ("--port", "0", "--http-port", str(taken_port))):
         line = the_line(run(environment(tmp_path), "serve", "--stage", stage.name, *ports))
         assert str(taken_port) in line
         assert "port" in line.partition("choose another ")[2]
-    assert list(tmp_path.rglob("token-*")) == []
+    assert tokens(tmp_path) == []
 
 
 UNUSABLE = {
@@ -111,7 +116,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
     environ = environment(tmp_path)
     children = psutil.Process(server.pid).children(recursive=True)
     assert children  # its Redis at least
-    assert len(list(tmp_path.rglob(f"token-{server.http_ports[0]}"))) == 1
+    assert tokens(tmp_path) == [f"token-{server.http_ports[0]}"]
 
     play = ("play", SAMPLE, "--url", server.url, "--speed", "60000")
     played = run(environ, *play)
@@ -146,7 +151,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
         await fan.read_to_end()
         assert server.wait() == 0
     assert not any(child.is_running() for child in children)
-    assert list(tmp_path.rglob("token-*")) == []
+    assert tokens(tmp_path) == []
     assert "Traceback" not in server.log()
 
 

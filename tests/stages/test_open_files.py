@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from common.http.client import ReporterClient
 from stages.catalogue import STAGES
-from tests.stages.waiting import eventually
+from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from common.http.client import ReporterClient
     from tests.stages.fan import Connect, Fan
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
@@ -57,6 +57,12 @@ async def fill(server: ServerProcess, connect: Connect, stack: AsyncExitStack) -
     pytest.fail(f"{len(fans)} fans were welcomed")
 
 
+async def ask_anew(server: ServerProcess) -> list[str]:
+    """Return the ids of all matches, over a new connection."""
+    async with ReporterClient(server.url, timeout=DEADLINE_S) as client:
+        return [match.id for match in await client.matches()]
+
+
 async def test_open_files_used_up(server: ServerProcess, connect: Connect, api: ReporterClient, game: Game) -> None:
     limit = (await api.statistics())["open_files"]["limit"]
     async with AsyncExitStack() as stack:
@@ -70,16 +76,19 @@ async def test_open_files_used_up(server: ServerProcess, connect: Connect, api: 
             await fan.read_events(1)
         assert (await api.statistics())["open_files"] == {"open": limit, "limit": limit}
         assert not waiting.heard
+        late_request = asyncio.create_task(ask_anew(server), name="late-request")
+        await eventually(lambda: "the API cannot accept connections" in server.log(), "the API lacks files, too")
 
         for fan in fans[3:53]:
             fan.leave()
         await waiting.watch("late", game.id)  # it has waited in the accept queue
+        assert game.id in await late_request
         again = await fill(server, connect, stack)
         assert 40 <= len(again) <= 52
         await game.foul("to all")
         await waiting.read_events(1)
         assert waiting.told() == ["to all"]
-        assert complaints(server) == 1
+        assert complaints(server) == 2  # one for the fans, one for the API
 
     async def only_the_api_is_left() -> bool:
         return int((await api.statistics())["open_files"]["open"]) < 40

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.domain.match import NewMatch
 from common.domain.posts import (
     Card,
     Corner,
@@ -30,6 +29,7 @@ from common.domain.posts import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from common.domain.match import NewMatch
     from common.domain.posts import Post
     from common.http.client import ReporterClient
     from tests.stages.fan import Connect

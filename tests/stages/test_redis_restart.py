@@ -16,7 +16,7 @@ from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
     from common.domain.events import Event
@@ -115,9 +115,14 @@ async def test_redis_is_killed_while_events_are_posted(redis: RedisServer, conne
         for fan in fans:
             await fan.read_to_end()
 
+    await check_history(game, answered, fans)
+
+
+async def check_history(game: Game, answered: Sequence[Event], fans: Sequence[Fan]) -> None:
+    """Check that what was answered is stored once, and that the fans heard all that is stored, in order."""
     history = list(await game.api.history(game.id))
     assert [event.seq for event in history] == list(range(1, len(history) + 1))
-    assert [history[event.seq - 1] for event in answered] == answered
+    assert [history[event.seq - 1] for event in answered] == list(answered)
     stored = [event.details["comment"] for event in history if event.kind == "foul"]
     assert len(stored) == len(set(stored))
     for fan in fans:

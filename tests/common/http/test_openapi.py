@@ -82,6 +82,15 @@ def test_it_names_every_route_and_no_other(backend: MemoryBackend) -> None:
     assert named | {("GET", "/1/openapi.json")} == routed
 
 
+def test_an_answer_has_all_its_fields_and_a_posted_team_may_leave_its_id_to_the_path() -> None:
+    schemas = DOCUMENTED["components"]["schemas"]
+    assert schemas["Match"]["required"] == list(schemas["Match"]["properties"])
+    assert schemas["Problem"]["required"] == ["error", "field"]
+    assert schemas["Team"]["required"] == ["id", "name", "players"]
+    assert schemas["TeamBody"]["required"] == ["name", "players"]
+    assert schemas["TeamBody"]["properties"] == schemas["Team"]["properties"]
+
+
 @pytest.mark.parametrize(("operation", "status"), EVERY_ANSWER)
 async def test_every_documented_answer_can_be_had_and_has_its_shape(
     announced: MemoryBackend, reader: aiohttp.ClientSession, operation: Operation, status: int

@@ -141,6 +141,16 @@ async def test_a_body_may_have_64_kib_and_no_byte_more(
                 assert "65536 bytes" in (await problem(answer)).error
 
 
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"PUT /1/team/boc HTTP/1.1\r\nHost: x\r\nAuthorization: {BEARER['Authorization']}\r\n".encode())
+    writer.write(f"Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())
+    assert (await reader.readline()).split()[1] == b"413"
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_small_body_that_unpacks_to_a_large_one_is_a_413(
     reporter: aiohttp.ClientSession, backend: MemoryBackend
 ) -> None:

@@ -1,0 +1,194 @@
+"""The client's states on virtual time: who does not get on within a minute is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from common.otp.node import Node
+from common.wire.frames import WELCOME
+from stages.stage0 import STAGE
+from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
+from stages.stage0.messages import Transmit
+from tests.virtual_time import idle, now_s, run_virtual
+
+if TYPE_CHECKING:
+    from common.otp.process import Process
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written; `unread` bytes are never taken by the peer."""
+
+    def __init__(self, unread: int = 0) -> None:
+        super().__init__()
+        self.written = b""
+        self.done: list[tuple[str, float]] = []
+        self._unread = unread
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self._unread
+
+    def write_eof(self) -> None:
+        self.done.append(("eof", now_s()))
+
+    def close(self) -> None:
+        self.done.append(("close", now_s()))
+
+    def abort(self) -> None:
+        self.done.append(("abort", now_s()))
+
+
+@dataclass(slots=True)
+class Connection:
+    """A client process, its port and its transport."""
+
+    process: Process
+    transport: FakeTransport
+    port: SocketPort = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.port = SocketPort(self.process)
+        self.port.connection_made(self.transport)
+
+
+async def start() -> Process:
+    return await Node().start(Client(STAGE.parts))
+
+
+async def start_connected(unread: int = 0) -> Connection:
+    return Connection(await start(), FakeTransport(unread))
+
+
+def test_a_socket_that_never_arrives_ends_the_client() -> None:
+    async def main() -> None:
+        client = await start()
+        await asyncio.sleep(STATE_TIMEOUT_S - 1)
+        assert client.alive
+        await client.wait()
+        assert now_s() == STATE_TIMEOUT_S
+
+    run_virtual(main())
+
+
+def test_the_minute_of_the_greeting_starts_with_the_socket() -> None:
+    async def main() -> None:
+        client = await start()
+        await asyncio.sleep(STATE_TIMEOUT_S - 1)
+        transport = FakeTransport()
+        client.cast(Connected(SocketPort(client), transport))
+        await idle()
+        assert transport.written == WELCOME
+        await client.wait()
+        assert now_s() == 2 * STATE_TIMEOUT_S - 1
+
+    run_virtual(main())
+
+
+def test_who_says_nothing_is_told_and_closed() -> None:
+    async def main() -> None:
+        fan = await start_connected()
+        await fan.process.wait()
+        assert now_s() == STATE_TIMEOUT_S
+        error = fan.transport.written.removeprefix(WELCOME)
+        assert error.startswith(b"ERROR: nothing was said for 60 s")
+        assert error.count(b"\n") == 1
+        assert fan.transport.done == [("eof", STATE_TIMEOUT_S)]
+
+    run_virtual(main())
+
+
+def test_a_byte_now_and_then_does_not_renew_the_minute() -> None:
+    async def main() -> None:
+        fan = await start_connected()
+        for byte in b"V:2:" + b"x" * 100:
+            fan.port.data_received(bytes([byte]))
+            await asyncio.sleep(1)
+            if not fan.process.alive:
+                break
+        assert now_s() == STATE_TIMEOUT_S
+        assert b"ERROR: nothing was said" in fan.transport.written
+
+    run_virtual(main())
+
+
+def test_a_refused_fan_that_stays_is_cut_off() -> None:
+    async def main() -> None:
+        fan = await start_connected()
+        fan.port.data_received(b"nonsense\n")
+        await fan.process.wait()
+        await asyncio.sleep(LINGER_S + 1)
+        assert fan.transport.done == [("eof", 0), ("abort", LINGER_S)]
+
+    run_virtual(main())
+
+
+def test_a_fan_that_goes_away_ends_its_client_at_once() -> None:
+    async def main() -> None:
+        fan = await start_connected()
+        fan.port.data_received(b"V:2:ha")
+        fan.port.connection_lost(ConnectionResetError())
+        await fan.process.wait()
+        await asyncio.sleep(LINGER_S + 1)
+        assert fan.transport.done == [("close", 0)]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtual(main())
+
+
+def run_to_its_last_event(unread: int) -> FakeTransport:
+    """Have a client that is running pass on its last event to a peer that leaves `unread` bytes of it."""
+
+    async def main() -> FakeTransport:
+        fan = await start_connected(unread)
+        await idle()
+        client = fan.process.server
+        assert isinstance(client, Client)
+        client.next_state(client.running)
+        fan.process.cast(Transmit(b"one", is_last=False))
+        await asyncio.sleep(10 * STATE_TIMEOUT_S)  # a match may be dull
+        fan.process.cast(Transmit(b"two", is_last=True))
+        await fan.process.wait()
+        await asyncio.sleep(LINGER_S + 1)
+        return fan.transport
+
+    return run_virtual(main())
+
+
+def test_the_connection_is_closed_after_the_last_event() -> None:
+    transport = run_to_its_last_event(unread=0)
+    assert transport.written == WELCOME + b"onetwo"
+    assert transport.done == [("close", 10 * STATE_TIMEOUT_S)]
+
+
+def test_a_fan_that_does_not_read_is_cut_off_after_the_last_event() -> None:
+    transport = run_to_its_last_event(unread=1)
+    assert transport.done == [("close", 10 * STATE_TIMEOUT_S), ("abort", 10 * STATE_TIMEOUT_S + LINGER_S)]
+
+
+def test_a_fan_that_goes_away_from_a_match_ends_its_client() -> None:
+    async def main() -> None:
+        fan = await start_connected()
+        await idle()
+        client = fan.process.server
+        assert isinstance(client, Client)
+        client.next_state(client.running)
+        fan.process.send(CLOSED)
+        await fan.process.wait()
+
+    run_virtual(main())
+
+
+def test_a_socket_whose_client_has_ended_is_closed() -> None:
+    async def main() -> None:
+        client = await start()
+        client.kill()
+        await client.wait()
+        transport = FakeTransport()
+        SocketPort(client).connection_made(transport)
+        assert transport.done == [("abort", 0)]
+
+    run_virtual(main())
