@@ -125,7 +125,7 @@ async def test_cancelling_tells_the_fans_and_leaves_nothing(connect: Connect, ga
             await fan.read_to_end()
             assert fan.told() == ["last words"]
             (error,) = fan.errors
-            assert game.id in error
+            assert f"{game.id} was cancelled" in error
     for request in (game.api.match(game.id), game.api.history(game.id)):
         with pytest.raises(ApiError, match="404"):
             await request

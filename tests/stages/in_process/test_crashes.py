@@ -1,0 +1,170 @@
+"""Processes of a stage crash, or are killed: they are supervised as in OTP, and everybody else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common.otp.gen_event import AddHandler
+from stages.stage0.client import Client
+from stages.stage0.dispatcher import Dispatcher
+from stages.stage0.user import Subscription
+from tests.stages.in_process.running import play_on, watching
+from tests.stages.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from common.otp.process import Process
+    from stages.stage0.messages import Notification
+    from tests.stages.fan import Connect
+    from tests.stages.game import Game
+    from tests.stages.in_process.running import Running
+
+
+def kill(process: Process) -> None:
+    process.kill()
+
+
+def crash(process: Process) -> None:
+    """Have a process meet messages that it cannot handle."""
+    process.cast(None)
+    process.send(object())
+
+
+injected = pytest.mark.parametrize("end", [kill, crash])
+
+
+async def replaced(running: Running, name: str, ended: Process) -> None:
+    """Return when another process has the name."""
+
+    def another() -> bool:
+        process = running.node.whereis(name)
+        return process is not None and process is not ended
+
+    await eventually(another, f"{name} is started again")
+
+
+class Broken:
+    """A handler that crashes at its first event."""
+
+    def __init__(self, user: Process, client: Process) -> None:
+        del user, client
+
+    def handle_event(self, event: Notification) -> None:
+        raise RuntimeError(f"injected: {event!r}")
+
+
+class Lossy:
+    """A handler that loses its first event."""
+
+    def __init__(self, user: Process, client: Process) -> None:
+        self._next = Subscription(user, client)
+        self._lost = False
+
+    def handle_event(self, event: Notification) -> None:
+        if self._lost:
+            self._next.handle_event(event)
+        self._lost = True
+
+
+@pytest.mark.parametrize("handler", [Broken, Lossy])
+async def test_a_handler_crashes_or_loses_an_event(
+    running: Running, connect: Connect, game: Game, handler: type[Broken | Lossy]
+) -> None:
+    node = running.node
+    async with connect() as unlucky:
+        await unlucky.watch("one", game.id)
+        (dispatcher,), (client,) = node.servers(Dispatcher), node.servers(Client)
+        user = node["user-one"]
+        async with watching(connect, game, "one", "two") as others:
+            id_ = (game.id, "one", client.process)
+            await dispatcher.process.call(AddHandler(id_, handler(user, client.process), user))
+            await play_on(game, [unlucky, *others])
+
+
+@injected
+async def test_a_user_crashes(running: Running, connect: Connect, game: Game, end: Callable[[Process], None]) -> None:
+    async with (
+        watching(connect, game, "one", "one") as unlucky,
+        watching(connect, game, "two", "three") as others,
+    ):
+        await game.foul("before")
+        end(running.node["user-one"])
+        for fan in unlucky:
+            await fan.read_to_end()
+        async with watching(connect, game, "one") as again:
+            await play_on(game, others, again)
+
+
+@injected
+@pytest.mark.parametrize("kind", ["dispatcher", "match"])
+async def test_the_dispatcher_or_its_match_crashes(
+    running: Running, connect: Connect, game: Game, kind: str, end: Callable[[Process], None]
+) -> None:
+    async with watching(connect, game, "one", "one", "two") as fans:
+        await game.foul("before")
+        (dispatcher,) = running.node.servers(Dispatcher)
+        match = running.node[f"match-{game.id}"]
+        end(dispatcher.process if kind == "dispatcher" else match)
+        async with watching(connect, game, "late") as late:
+            await play_on(game, fans, late)
+    assert not match.alive
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("db", crash),  # killed, it would leave its connection to the garbage collector, which complains
+        ("client_listener", crash),
+        ("client_listener", kill),
+        ("web", crash),
+        ("web", kill),
+        ("match_sup", crash),
+        ("match_sup", kill),
+    ],
+)
+async def test_a_process_that_everybody_needs_crashes(
+    running: Running, connect: Connect, game: Game, name: str, end: Callable[[Process], None]
+) -> None:
+    async with watching(connect, game, "one", "two") as fans:
+        await game.foul("before")
+        ended = running.node[name]
+        end(ended)
+        await replaced(running, name, ended)
+        async with watching(connect, game, "late") as late:
+            await play_on(game, fans, late)
+
+
+@injected
+@pytest.mark.parametrize("name", ["client_sup", "user_sup"])
+async def test_a_supervisor_of_fans_crashes(
+    running: Running, connect: Connect, game: Game, name: str, end: Callable[[Process], None]
+) -> None:
+    """As in OTP its children end with it; fans connect anew."""
+    async with watching(connect, game, "one", "two") as fans:
+        ended = running.node[name]
+        end(ended)
+        for fan in fans:
+            await fan.read_to_end()
+        await replaced(running, name, ended)
+    async with watching(connect, game, "one", "two") as fans:
+        await play_on(game, fans)
+
+
+async def test_a_match_that_keeps_crashing_takes_its_supervisor_along_and_no_fan(
+    running: Running, connect: Connect, game: Game
+) -> None:
+    supervisor, name = running.node["match_sup"], f"match-{game.id}"
+    async with watching(connect, game, "one", "two") as fans:
+        while supervisor.alive:
+            match = running.node.whereis(name)
+            if match is None:
+                await asyncio.sleep(0)
+            else:
+                match.kill()
+                await match.wait()
+        await replaced(running, "match_sup", supervisor)
+        await play_on(game, fans)

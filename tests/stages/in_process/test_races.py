@@ -1,0 +1,132 @@
+"""What may happen between two steps: an answer is lost, a match is stopped, cancelled or gone on meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from common.http.client import ApiError
+from common.store.errors import StoreUnavailableError
+from common.store.redis_store import RedisStore
+from stages.stage0.match_sup import MatchSup
+from stages.stage0.messages import EventManager
+from tests.stages.in_process.running import play_on, watching
+
+if TYPE_CHECKING:
+    from common.domain.events import Event
+    from common.domain.match import Match
+    from common.http.client import ReporterClient
+    from common.otp.node import Node
+    from tests.stages.fan import Connect
+    from tests.stages.game import Game
+    from tests.stages.in_process.running import Running
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_write_whose_answer_is_lost(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    """It is refused; if it was made all the same, the fans hear of it without another event."""
+    append = RedisStore.append
+
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
+        if is_stored:
+            await append(store, match, event)
+        raise StoreUnavailableError("injected")
+
+    async with watching(connect, game, "one", "two") as fans:
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisStore, "append", lose_the_answer)
+            with pytest.raises(ApiError, match="injected"):
+                await game.foul("in doubt")
+        if is_stored:
+            for fan in fans:
+                await fan.read_events(1)
+        assert [event.details.get("comment") for event in await game.api.history(game.id)][1:] == (
+            ["in doubt"] if is_stored else []
+        )
+        await play_on(game, fans)
+
+
+async def test_a_stop_whose_answer_is_lost_ends_the_match(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = RedisStore.append
+
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
+        await append(store, match, event)
+        raise StoreUnavailableError("injected")
+
+    async with watching(connect, game, "one") as fans:
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisStore, "append", lose_the_answer)
+            with pytest.raises(ApiError, match="injected"):
+                await game.stop()
+        await fans[0].read_to_end()
+    assert fans[0].kinds == ["status", "stop"]
+
+
+async def test_a_record_that_cannot_be_read_ends_nothing(
+    running: Running, connect: Connect, game: Game, api: ReporterClient
+) -> None:
+    store = RedisStore(running.redis_url)
+    await store._redis.call("HSET", "match:{broken}", "match", "{}")  # noqa: SLF001  # no door makes such a record
+    await store.close()
+    db = running.node["db"]
+    async with watching(connect, game, "one") as fans:
+        for request in (api.match("broken"), api.history("broken"), api.post_event("broken", {"kind": "stop"})):
+            with pytest.raises(ApiError, match="500"):
+                await request
+        async with connect() as unlucky:
+            await unlucky.greet("two", "broken")
+            await unlucky.read_to_end()
+        assert len(unlucky.errors) == 1
+        assert db.alive
+        await play_on(game, fans)
+
+
+async def test_an_event_between_the_status_and_the_subscription(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = MatchSup.call
+
+    async def late(node: Node, match_id: str, request: object) -> Any:
+        if isinstance(request, EventManager):
+            monkeypatch.undo()
+            await game.foul("just now")
+        return await call(node, match_id, request)
+
+    async with connect() as fan:
+        monkeypatch.setattr(MatchSup, "call", late)
+        await fan.watch("fan", game.id)
+        await fan.read_events(1)
+        await game.foul("next")
+        await fan.read_events(2)
+    assert fan.told() == ["just now", "next"]
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+async def test_a_match_that_is_announced_anew_behind_a_fans_back(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, is_started: bool
+) -> None:
+    """When the fan is to be notified of it, it is another match than the one of the status."""
+    call = MatchSup.call
+
+    async def late(node: Node, match_id: str, request: object) -> Any:
+        if isinstance(request, EventManager):
+            monkeypatch.undo()
+            await game.api.cancel_match(game.id)
+            await game.api.create_match(game.new)
+            if is_started:
+                await game.start()
+        return await call(node, match_id, request)
+
+    await game.foul("of the first")
+    async with connect() as fan:
+        monkeypatch.setattr(MatchSup, "call", late)
+        await fan.greet("fan", game.id)
+        await fan.read_to_end()
+    assert fan.kinds == ["status"]
+    (error,) = fan.errors
+    assert "announced anew" in error
