@@ -16,20 +16,15 @@ as much again as the exchange itself.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
 
-from redis.asyncio import ConnectionPool
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
-from common.store.errors import RedisUrlError, StoreUnavailableError
-
-Argument = str | bytes | int
-
-_URL_FORMS = "write redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… for TLS, or unix:///PATH"
+from common.store.endpoint import Argument, Connection, Endpoint
+from common.store.errors import StoreUnavailableError
 
 
 @dataclass(frozen=True)
@@ -43,23 +38,16 @@ class ConnectionStatistics:
     failures: int
 
 
-class _Connection(Protocol):
-    """What is used of redis-py's connections, which have no type annotations of their own."""
+class Redis(Protocol):
+    """What a store needs of a way to Redis; `Connections` is the direct one."""
 
-    @property
-    def is_connected(self) -> bool: ...
+    async def call(self, *command: Argument) -> Any:
+        """Have one command carried out and return Redis's answer. Raise StoreUnavailableError."""
+        ...
 
-    async def connect(self) -> None: ...
-
-    async def disconnect(self, nowait: bool = False) -> None: ...
-
-    async def can_read(self) -> bool: ...
-
-    def pack_commands(self, commands: Iterable[Iterable[Argument]]) -> list[bytes]: ...
-
-    async def send_packed_command(self, command: Iterable[bytes]) -> None: ...
-
-    async def read_response(self) -> Any: ...
+    async def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Have commands carried out in order and return their answers. Raise StoreUnavailableError."""
+        ...
 
 
 class Connections:
@@ -72,23 +60,19 @@ class Connections:
     def __init__(self, url: str, limit: int, connect_timeout: float, command_timeout: float) -> None:
         if limit < 1:
             raise ValueError(f"{limit} connections to Redis are not enough: allow at least 1")
-        factory = _factory(url, connect_timeout)
-        self._make_connection: Callable[[], _Connection] = factory.make_connection
-        self._options: Mapping[str, Any] = factory.connection_kwargs
+        self._endpoint = Endpoint(url, connect_timeout)
         self._limit = limit
         self._command_timeout = command_timeout
         self._free = asyncio.Semaphore(limit)
         # Last in, first out: a few warm connections serve a light load, and the others are never opened.
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._opened = self._busy = self._calls = self._failures = 0
         self._closed = False
 
     @property
     def address(self) -> str:
         """Where Redis is: `HOST:PORT` or the path of its socket, never with a password."""
-        if "path" in self._options:
-            return str(self._options["path"])
-        return f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
+        return self._endpoint.address
 
     async def call(self, *command: Argument) -> Any:
         """Send one command and return Redis's answer. Raise StoreUnavailableError, which also stands for a refusal."""
@@ -99,6 +83,17 @@ class Connections:
         """Send commands in one go and return their answers, in order; they are not one transaction.
 
         Raise StoreUnavailableError if any is refused or unanswered; the others may have been carried out.
+        """
+        answers = await self.answers(commands)
+        for answer in answers:
+            if isinstance(answer, StoreUnavailableError):
+                raise answer
+        return answers
+
+    async def answers(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Do as `call_all`, but where a command is refused return the StoreUnavailableError in its answer's place.
+
+        Raise StoreUnavailableError if any is unanswered.
         """
         self._calls += 1
         try:
@@ -113,17 +108,17 @@ class Connections:
             ) from None
         except (RedisError, OSError) as error:
             self._failures += 1
-            raise StoreUnavailableError(self._explain(error)) from None
-        for answer in answers:
-            if isinstance(answer, ResponseError):
-                self._failures += 1
-                raise StoreUnavailableError(self._explain(answer)) from None
-        return answers
+            raise StoreUnavailableError(self._endpoint.explain(error)) from None
+        return [self._refusal(answer) if isinstance(answer, ResponseError) else answer for answer in answers]
+
+    def _refusal(self, answer: ResponseError) -> StoreUnavailableError:
+        self._failures += 1
+        return StoreUnavailableError(self._endpoint.explain(answer))
 
     async def _exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         if self._closed:
             raise RedisConnectionError("closed by this program")
-        connection = self._idle.pop() if self._idle else self._make_connection()
+        connection = self._idle.pop() if self._idle else self._endpoint.connection()
         self._busy += 1
         try:
             await self._make_ready(connection)
@@ -140,24 +135,13 @@ class Connections:
             self._idle.append(connection)
         return answers
 
-    async def _make_ready(self, connection: _Connection) -> None:
+    async def _make_ready(self, connection: Connection) -> None:
         # While it was idle nothing can have come but the end: Redis stopped, or closed what was not used for long.
         if connection.is_connected and await connection.can_read():
             await connection.disconnect(nowait=True)
         if not connection.is_connected:
             await connection.connect()
             self._opened += 1
-
-    def _explain(self, error: Exception) -> str:
-        # The error itself is not chained to what is raised: a traceback would show what is left out here.
-        text = " ".join(str(error).split())
-        if password := self._options.get("password"):  # Redis repeats the arguments of a command that it does not know
-            text = text.replace(password, "***")
-        if isinstance(error, (AuthenticationError, NoPermissionError)):
-            return f"Redis at {self.address} refuses this user ({text}): put the right name and password into its URL"
-        if isinstance(error, ResponseError):
-            return f"Redis at {self.address} refused a command ({text}): look at that server, then try again"
-        return f"Redis at {self.address} cannot be reached ({text}): check its address and that it runs"
 
     async def close(self) -> None:
         """Close the connections; those in use close when their call ends. Later calls fail."""
@@ -170,40 +154,8 @@ class Connections:
         return ConnectionStatistics(self._limit, self._opened, self._busy, self._calls, self._failures)
 
 
-async def _answer(connection: _Connection) -> Any:
+async def _answer(connection: Connection) -> Any:
     try:
         return await connection.read_response()
     except ResponseError as refusal:  # an answer like any other: those after it must be read all the same
         return refusal
-
-
-def _factory(url: str, connect_timeout: float) -> ConnectionPool:
-    """Return what makes connections (redis-py's pool is used for nothing else). Raise RedisUrlError.
-
-    redis-py passes over what it does not understand, and would then talk to a Redis that nobody named; hence the
-    checks. Messages repeat nothing of the URL: where it is wrong it may hold the password in any place.
-    """
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "unix":
-            understood = parts.path not in {"", "/"} and not parts.hostname
-        else:
-            understood = parts.port != 0 and (parts.path.removeprefix("/") or "0").isdecimal()
-        if not understood or not all(_is_url_option(name) for name in parse_qs(parts.query)):
-            raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}")
-        factory = ConnectionPool.from_url(
-            url,
-            protocol=2,  # nothing is pushed between the answers, and a connection needs no greeting
-            socket_timeout=None,
-            socket_connect_timeout=connect_timeout,
-        )
-        make: Callable[[], object] = factory.make_connection
-        make()  # connects nothing yet, but looks at the options
-    except (ValueError, TypeError, RedisError):
-        raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}") from None
-    return factory
-
-
-def _is_url_option(name: str) -> bool:
-    # Any other would change how this module talks to Redis, for example have it decode what it reads.
-    return name in {"db", "username", "password"} or name.startswith("ssl_")

@@ -18,13 +18,14 @@ and created at the same time: whichever comes last, the id is there.
 """
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from common.domain.errors import UnknownMatchError
 from common.domain.events import Event
 from common.domain.match import Match, Period, Team
 from common.store import codec, keys
-from common.store.connections import Connections, ConnectionStatistics
+from common.store.connections import Connections, ConnectionStatistics, Redis
+from common.store.endpoint import Argument
 from common.store.errors import ConflictError
 
 # Both: KEYS[1] the match's hash. Create: ARGV seq, match.
@@ -66,6 +67,9 @@ class RedisStore:
         self, url: str, connections: int = 1, *, connect_timeout: float = 2.0, command_timeout: float = 5.0
     ) -> None:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
+        # What goes which way; a subclass may have either take another than the direct one.
+        self._reads: Redis = self._redis
+        self._writes: Redis = self._redis
         # Fans who come together read the same bytes, and checking some sixty names takes longer than fetching them. A
         # match cannot change, so all may have the same one; what is compared is what Redis just said, never older.
         self._decode_match = lru_cache(maxsize=32)(codec.decode_match)
@@ -89,29 +93,29 @@ class RedisStore:
 
     async def put_team(self, team: Team) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new."""
-        return await self._redis.call("SET", keys.team_key(team.id), codec.encode(team), "GET") is None
+        return await self._writes.call("SET", keys.team_key(team.id), codec.encode(team), "GET") is None
 
     async def team(self, team_id: str) -> Team | None:
         """Return the team, None if there is none."""
-        stored = await self._redis.call("GET", keys.team_key(team_id))
+        stored = await self._reads.call("GET", keys.team_key(team_id))
         return None if stored is None else codec.decode_team(stored)
 
     async def create_match(self, match: Match) -> bool:
         """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
         add_id = ("SADD", keys.MATCHES, match.id)
         create = ("EVAL", _CREATE, 1, keys.match_key(match.id), match.seq, codec.encode(match))
-        _, created, _ = await self._redis.call_all((add_id, create, add_id))
+        _, created, _ = await self._change(match.id, "created", add_id, create, add_id)
         return bool(created)
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
-        stored = await self._redis.call("HGET", keys.match_key(match_id), keys.MATCH_FIELD)
+        stored = await self._reads.call("HGET", keys.match_key(match_id), keys.MATCH_FIELD)
         return None if stored is None else self._decode_match(stored)
 
     async def matches(self) -> list[Match]:
         """Return all matches: those being played, then those to come, then the ended ones; by id within each."""
-        ids: list[bytes] = await self._redis.call("SMEMBERS", keys.MATCHES)
-        stored = await self._redis.call_all([("HGET", keys.match_key(i.decode()), keys.MATCH_FIELD) for i in ids])
+        ids: list[bytes] = await self._reads.call("SMEMBERS", keys.MATCHES)
+        stored = await self._reads.call_all([("HGET", keys.match_key(i.decode()), keys.MATCH_FIELD) for i in ids])
         return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
 
     async def append(self, match: Match, event: Event) -> None:
@@ -124,7 +128,9 @@ class RedisStore:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         script_keys = (keys.match_key(match.id), keys.events_key(match.id))
         arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event))
-        found: bytes | None = await self._redis.call("EVAL", _APPEND, 2, *script_keys, *arguments)
+        append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
+        found: bytes | None
+        (found,) = await self._change(match.id, event.seq, append)
         if found is None:
             raise UnknownMatchError(f"there is no match {match.id}: create it first")
         if int(found) != event.seq - 1:
@@ -134,26 +140,34 @@ class RedisStore:
 
     async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
         """Return the events after number `after_seq`, in order; none if there is no such match."""
-        entries = await self._redis.call("XRANGE", keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+        entries = await self._reads.call("XRANGE", keys.events_key(match_id), f"{after_seq + 1}-0", "+")
         return [codec.decode_event(event) for _, (_, event) in entries]
 
     async def cancel(self, match_id: str) -> bool:
         """Delete a match and its events in one step; return whether there was one."""
         match_key = keys.match_key(match_id)
-        deleted, _, there_again = await self._redis.call_all(
-            (
-                ("DEL", match_key, keys.events_key(match_id)),
-                ("SREM", keys.MATCHES, match_id),
-                ("EXISTS", match_key),
-            )
+        deleted, _, there_again = await self._change(
+            match_id,
+            "cancelled",
+            ("DEL", match_key, keys.events_key(match_id)),
+            ("SREM", keys.MATCHES, match_id),
+            ("EXISTS", match_key),
         )
         if there_again:
-            await self._redis.call("SADD", keys.MATCHES, match_id)
+            await self._writes.call("SADD", keys.MATCHES, match_id)
         return bool(deleted)
 
     async def visit(self, user: str) -> int:
         """Count a visit of the user; return how many there have been."""
-        return int(await self._redis.call("HINCRBY", keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
+        return int(await self._writes.call("HINCRBY", keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
+
+    async def _change(self, match_id: str, news: str | int, *commands: tuple[Argument, ...]) -> list[Any]:
+        """Send what changes a match, in one go, and return the answers; a subclass may have others told of it.
+
+        The news is `created`, `cancelled` or the number of an event, if Redis accepts what is sent.
+        """
+        del match_id, news  # of use to a subclass only
+        return await self._writes.call_all(commands)
 
 
 def _listing_order(match: Match) -> tuple[bool, bool, str]:

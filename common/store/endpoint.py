@@ -1,0 +1,111 @@
+"""Where a Redis is: its URL read, connections to it made, and what to say of one that does not answer as it should."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import ConnectionPool
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+
+from common.store.errors import RedisUrlError
+
+Argument = str | bytes | int
+
+_URL_FORMS = "write redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… for TLS, or unix:///PATH"
+
+
+class Connection(Protocol):
+    """What is used of redis-py's connections, which have no type annotations of their own."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is made, as far as is known."""
+        ...
+
+    async def connect(self) -> None:
+        """Make it, log in and choose the database."""
+        ...
+
+    async def disconnect(self, nowait: bool = False) -> None:
+        """Close it; with `nowait` without waiting until it is closed."""
+        ...
+
+    async def can_read(self) -> bool:
+        """Return whether there is something to read, an end of the stream included."""
+        ...
+
+    def pack_commands(self, commands: Iterable[Iterable[Argument]]) -> list[bytes]:
+        """Return commands as they go over the wire."""
+        ...
+
+    async def send_packed_command(self, command: Iterable[bytes]) -> None:
+        """Write; wait while too much is unsent."""
+        ...
+
+    async def read_response(self) -> Any:
+        """Return the next answer. Raise RedisError; of those ResponseError, and go on, if that is what was answered."""
+        ...
+
+
+class Endpoint:
+    """The Redis at `url`; making a connection takes at most `connect_timeout` seconds. Raise RedisUrlError."""
+
+    def __init__(self, url: str, connect_timeout: float) -> None:
+        factory = _factory(url, connect_timeout)
+        self._make_connection: Callable[[], Connection] = factory.make_connection
+        self._options: Mapping[str, Any] = factory.connection_kwargs
+
+    @property
+    def address(self) -> str:
+        """Where Redis is: `HOST:PORT` or the path of its socket, never with a password."""
+        if "path" in self._options:
+            return str(self._options["path"])
+        return f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
+
+    def connection(self) -> Connection:
+        """Return a new connection, which is not made yet."""
+        return self._make_connection()
+
+    def explain(self, error: Exception) -> str:
+        """Return one line that says what went wrong and what to do, without the password."""
+        # The error itself is not chained to what is raised: a traceback would show what is left out here.
+        text = " ".join(str(error).split())
+        if password := self._options.get("password"):  # Redis repeats the arguments of a command that it does not know
+            text = text.replace(password, "***")
+        if isinstance(error, (AuthenticationError, NoPermissionError)):
+            return f"Redis at {self.address} refuses this user ({text}): put the right name and password into its URL"
+        if isinstance(error, ResponseError):
+            return f"Redis at {self.address} refused a command ({text}): look at that server, then try again"
+        return f"Redis at {self.address} cannot be reached ({text}): check its address and that it runs"
+
+
+def _factory(url: str, connect_timeout: float) -> ConnectionPool:
+    """Return what makes connections (redis-py's pool is used for nothing else). Raise RedisUrlError.
+
+    redis-py passes over what it does not understand, and would then talk to a Redis that nobody named; hence the
+    checks. Messages repeat nothing of the URL: where it is wrong it may hold the password in any place.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            understood = parts.path not in {"", "/"} and not parts.hostname
+        else:
+            understood = parts.port != 0 and (parts.path.removeprefix("/") or "0").isdecimal()
+        if not understood or not all(_is_url_option(name) for name in parse_qs(parts.query)):
+            raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}")
+        factory = ConnectionPool.from_url(
+            url,
+            protocol=2,  # nothing is pushed between the answers, and a connection needs no greeting
+            socket_timeout=None,
+            socket_connect_timeout=connect_timeout,
+        )
+        make: Callable[[], object] = factory.make_connection
+        make()  # connects nothing yet, but looks at the options
+    except (ValueError, TypeError, RedisError):
+        raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}") from None
+    return factory
+
+
+def _is_url_option(name: str) -> bool:
+    # Any other would change how this module talks to Redis, for example have it decode what it reads.
+    return name in {"db", "username", "password"} or name.startswith("ssl_")
