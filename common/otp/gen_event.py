@@ -10,24 +10,32 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from common.otp.gen_server import GenServer
+from common.otp.gen_server import DONE, GenServer
 from common.otp.signals import NORMAL, Exit, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Hashable
+    from collections.abc import Awaitable, Coroutine, Hashable, Iterator
 
     from common.otp.process import Process, ReplyTo
 
+    _Waiting = tuple["AddHandler", Coroutine[Any, Any, object]]
+
 _log = logging.getLogger(__name__)
+
+REMOVE_HANDLER: Final = object()
+"""Returned by a handler that wants no more events (OTP: `remove_handler`)."""
 
 
 class Handler(Protocol):
     """What a gen_event runs for each event."""
 
-    def handle_event(self, event: Any) -> Awaitable[None] | None:  # whatever the manager is notified of
-        """Handle one event; an exception removes this handler, and no other."""
+    def handle_event(self, event: Any) -> object:  # whatever the manager is notified of
+        """Handle one event, in a coroutine if need be.
+
+        An exception removes this handler, and no other; so does `REMOVE_HANDLER`, without a word in the log.
+        """
         ...
 
 
@@ -82,22 +90,48 @@ class GenEvent(GenServer):
             return True
         return self._delete(request.id, NORMAL)
 
-    async def handle_cast(self, message: Any) -> None:  # the event
-        """Hand the event to every handler; drop the ones that crash."""
-        for entry in tuple(self._handlers.values()):
-            try:
-                done = entry.handler.handle_event(message)
-                if isinstance(done, CoroutineType):
-                    await done
-            except Exception as error:
-                _log.exception("handler %r of %s crashed", entry.id, self.process.name)
-                self._delete(entry.id, error)
+    def handle_cast(self, message: Any) -> Awaitable[None]:  # the event
+        """Hand the event to every handler; drop the ones that crash. No coroutine is made unless one of them waits."""
+        entries = iter(tuple(self._handlers.values()))
+        waiting = self._notify(message, entries)
+        return DONE if waiting is None else self._notify_waiting(message, entries, waiting)
 
     def handle_info(self, message: Any) -> None:  # an Exit, or something to pass over
         """Drop the handlers of an owner that ended: as in OTP, every handler is looked at."""
         if isinstance(message, Exit):
             for id_ in [id_ for id_, entry in self._handlers.items() if entry.owner is message.process]:
                 del self._handlers[id_]
+
+    def _notify(self, event: Any, entries: Iterator[AddHandler]) -> _Waiting | None:
+        """Hand the event to handlers up to one that has to wait; return that one, and for what."""
+        for entry in entries:
+            try:
+                done = entry.handler.handle_event(event)
+            except Exception as error:
+                self._crash(entry, error)
+            else:
+                if done is not None:
+                    if isinstance(done, CoroutineType):
+                        return entry, done
+                    self._remove_if(done, entry)
+        return None
+
+    async def _notify_waiting(self, event: Any, entries: Iterator[AddHandler], waiting: _Waiting | None) -> None:
+        while waiting is not None:
+            entry, done = waiting
+            try:
+                self._remove_if(await done, entry)
+            except Exception as error:
+                self._crash(entry, error)
+            waiting = self._notify(event, entries)
+
+    def _remove_if(self, done: object, entry: AddHandler) -> None:
+        if done is REMOVE_HANDLER and self._handlers.get(entry.id) is entry:
+            self._delete(entry.id, NORMAL)
+
+    def _crash(self, entry: AddHandler, error: Exception) -> None:
+        _log.error("handler %r of %s crashed", entry.id, self.process.name, exc_info=error)
+        self._delete(entry.id, error)
 
     def _delete(self, id_: Hashable, reason: Reason) -> bool:
         entry = self._handlers.pop(id_, None)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class StateTimeout:
-    """The message that `state` gets when its time is up."""
+    """The message that the state of that name gets when its time is up."""
 
     __slots__ = ("state",)
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: str) -> None:
         self.state = state
 
 
@@ -31,32 +31,37 @@ class GenFsm(GenServer):
     by messages (gen_statem's `state_timeout`, not gen_fsm's), so a peer cannot stay by sending a byte now and then.
     """
 
-    _state: State
+    _state: str  # a name: the method itself would tie the server to itself, and leave it to the garbage collector
     _timeout: StateTimeout | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def next_state(self, state: State, timeout_s: float | None = None) -> None:
         """Enter `state`; after `timeout_s` seconds in it, it gets a `StateTimeout`."""
         self._stop_timer()
-        self._state = state
+        self._state = state.__name__
         if timeout_s is not None:
-            self._timeout = StateTimeout(state)
+            self._timeout = StateTimeout(self._state)
             self._timer = asyncio.get_running_loop().call_later(timeout_s, self.process.send, self._timeout)
 
     def handle_cast(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
         """Hand the message to the current state."""
-        return self._state(message)
+        return self._hand_to_state(message)
 
     def handle_info(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
         """Hand the message to the current state; drop a timeout that is not of the state's present stay."""
         if isinstance(message, StateTimeout) and message is not self._timeout:
             return None
-        return self._state(message)
+        return self._hand_to_state(message)
 
-    async def terminate(self, reason: Reason) -> None:
-        """Stop the timer; a subclass calls this last."""
+    def terminate(self, reason: Reason) -> Awaitable[None] | None:
+        """Stop the timer; a subclass that has its own calls this one too."""
         del reason
         self._stop_timer()
+        return None
+
+    def _hand_to_state(self, message: Any) -> Awaitable[None] | None:  # whatever the states take
+        state: State = getattr(self, self._state)
+        return state(message)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from common.otp.gen_server import GenServer
-from common.otp.process import Process
+from common.otp.hibernation import HibernatingProcess
+from common.otp.scheduler import RunQueue
 from common.otp.signals import SHUTDOWN, AlreadyStartedError, NoProcessError
+from common.otp.task_process import TaskProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from common.otp.process import Process
 
 _Server = TypeVar("_Server", bound=GenServer)
 
@@ -32,7 +35,11 @@ class Node:
 
     def __init__(self) -> None:
         self._names: dict[str, Process] = {}
+        self._aliases: dict[Process, list[str]] = {}
         self._processes: set[Process] = set()
+        self.run_queue = RunQueue()
+        self._sleepers_guard: asyncio.Task[None] | None = None
+        self._nobody_left: asyncio.Future[None] | None = None
 
     def __getitem__(self, name: str) -> Process:
         """Return the process registered as `name`. Raise NoProcessError."""
@@ -50,30 +57,32 @@ class Node:
 
         With a `name` the process is registered from before `init` until its end. With a `parent` the two are linked,
         and the parent's exit signals end the process even when it traps exits. Raise AlreadyStartedError if the name
-        is taken, and whatever `init` raises. If the start is cancelled, the process has ended when this returns.
+        is taken, and whatever `init` raises. If the start is cancelled, the process has ended when this returns. It
+        does not suspend for a server that hibernates and has a plain `init`.
         """
         if name is not None and name in self._names:
             raise AlreadyStartedError(name, self._names[name])
-        process = Process(self, server, name or type(server).__name__, parent)
+        kind = HibernatingProcess if server.hibernates else TaskProcess
+        process = kind(self, server, name or type(server).__name__, parent)
         server.process = process
         if name is not None:
             self._names[name] = process
         self._processes.add(process)
+        if server.hibernates:
+            self._guard_sleepers()
         if parent is not None:
             process.link(parent)
         started = process.run()
-        try:
-            await started
-        except asyncio.CancelledError:  # nobody will know of this process, so nobody would end it
-            if parent is not None:
-                process.unlink(parent)
-            if started.cancelled():
-                process.kill()  # out of its init
-            else:
-                process.exit(SHUTDOWN)
-            await process.wait()
-            raise
+        if started is not None:
+            await self._wait_for_start(process, started)
         return process
+
+    def register(self, name: str, process: Process) -> None:
+        """Make a running process known by a name more, until its end (`register/2`). Raise AlreadyStartedError."""
+        if name in self._names:
+            raise AlreadyStartedError(name, self._names[name])
+        self._names[name] = process
+        self._aliases.setdefault(process, []).append(name)
 
     def servers(self, kind: type[_Server]) -> Iterator[_Server]:
         """Go through the running servers of a kind."""
@@ -84,8 +93,44 @@ class Node:
         self._processes.discard(process)
         if self._names.get(process.name) is process:
             del self._names[process.name]
+        for name in self._aliases.pop(process, ()):
+            del self._names[name]
+        if self._nobody_left is not None and not self._processes:
+            if not self._nobody_left.done():
+                self._nobody_left.set_result(None)
+            self._nobody_left = None
 
     def statistics(self) -> NodeStatistics:
         """Count the processes now."""
         kinds = Counter(type(process.server).__name__ for process in self._processes)
         return NodeStatistics(len(self._processes), kinds, sum(process.queued for process in self._processes))
+
+    async def _wait_for_start(self, process: Process, started: asyncio.Future[None]) -> None:
+        try:
+            await started
+        except asyncio.CancelledError:  # nobody will know of this process, so nobody would end it
+            if process.parent is not None:
+                process.unlink(process.parent)
+            if process.initialised:
+                process.exit(SHUTDOWN)
+            else:
+                process.kill()
+            await process.wait()
+            raise
+
+    def _guard_sleepers(self) -> None:
+        if self._nobody_left is None or self._nobody_left.done():
+            self._nobody_left = asyncio.get_running_loop().create_future()
+            self._sleepers_guard = asyncio.create_task(self._end_with_loop(self._nobody_left), name="node")
+
+    async def _end_with_loop(self, nobody_left: asyncio.Future[None]) -> None:
+        """Be cancelled in place of the processes that have no task, until nobody is left."""
+        try:
+            await nobody_left
+        except asyncio.CancelledError:
+            sleepers = [process for process in self._processes if isinstance(process, HibernatingProcess)]
+            for process in sleepers:
+                process.shut_down()
+            for process in sleepers:
+                await process.wait()
+            raise

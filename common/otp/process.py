@@ -1,17 +1,22 @@
-"""A process: one asyncio task that takes messages from its own mailbox, one at a time, and runs a gen_server with them.
+"""A process: a mailbox, and a gen_server that gets one message at a time from it. Here is what both kinds share.
 
-What must hold, and how it does:
+`TaskProcess` runs its server in a task from start to end; `HibernatingProcess` needs one only while a callback waits.
+What must hold for either:
 
-* A callback runs alone: nothing else touches the server's state while it awaits. One task, one mailbox.
+* A callback runs alone: nothing else touches the server's state while it awaits.
 * Whoever waits for an answer gets one. Every pending call is held in `_callers` and fails with `CallError` when the
   process ends, also one whose reply was postponed and one still in the mailbox.
 * An end is told exactly once, to links and monitors, after the server's `terminate` has run. `terminate` is not cut
   short: once it is due, no exit signal counts but `kill`.
-* An exit signal is a cancellation with a reason (to a process that traps exits: a message). It is the only cancellation
-  that is not passed on: one that comes from elsewhere (the loop being shut down) ends the process with `shutdown` and
-  goes on its way. A CancelledError that nobody sent to this task (what it waited for was cancelled) is a crash.
-* A task that is cancelled before its first step never runs a line, so `terminate` and the signals would be lost; until
-  the first step an exit only leaves its reason, and the task finds it.
+* An exit signal ends what a callback waits for by a cancellation; after it no message is handled, whatever the callback
+  makes of that. A cancellation from elsewhere (the loop being shut down) ends the process with `shutdown`. A
+  CancelledError that nobody sent (what a callback waited for was cancelled) is a crash.
+* What has ended holds nobody, and no garbage collector is needed to be rid of it: its `server` is another one then, or
+  process and server would hold each other. (Except for who crashes in a call: the crash has the frames, those have the
+  caller, and the caller has the crash.)
+
+An idle process is small: what it may hold of others is in tuples as long as that is little (see `ties`), one message
+that waits needs no deque (760 bytes), and what is rarely asked for is made when it is.
 
 Unlike OTP, `terminate` is called whether the process traps exits or not; only `kill` skips it. As in OTP a kill is not
 handed on: what is linked to the killed process gets the signal `killed`, and terminates.
@@ -20,17 +25,19 @@ handed on: what is linked to the killed process gets the signal `killed`, and te
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
+from functools import partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
+from common.otp.gen_server import DONE, GenServer
 from common.otp.signals import (
+    KILL,
     KILLED,
     NO_PROCESS,
     NORMAL,
-    SHUTDOWN,
     CallError,
     CallTimeoutError,
     Down,
@@ -40,9 +47,12 @@ from common.otp.signals import (
     Reason,
     Stop,
 )
+from common.otp.tasks import failure_of, task_of, was_cancelled
+from common.otp.ties import tied, untied
 
 if TYPE_CHECKING:
-    from common.otp.gen_server import GenServer
+    from collections.abc import Awaitable, Collection
+
     from common.otp.node import Node
 
 _log = logging.getLogger(__name__)
@@ -50,16 +60,15 @@ _log = logging.getLogger(__name__)
 NO_REPLY: Final = object()
 """Returned by `handle_call` when the answer comes later, by `reply`."""
 
-_KILL: Final = "kill"
-"""The exit reason that skips `terminate`; others see the end of it as `killed`, which is a reason like any other."""
-
-_TURN = 64
-"""Messages a process may handle before the others get the loop: what a budget of reductions is to the BEAM."""
-
 _CALL, _CAST, _INFO, _EXIT = range(4)
+
+_ENDED: Final = GenServer()
+"""The server of every process that has ended."""
 
 ReplyTo = asyncio.Future[Any]
 """Who waits for the answer of a call (OTP's `From`)."""
+
+_Message = tuple[int, Any, ReplyTo | None]
 
 
 def reply(reply_to: ReplyTo, answer: Any) -> None:  # an answer is whatever the server says
@@ -72,31 +81,20 @@ def reply(reply_to: ReplyTo, answer: Any) -> None:  # an answer is whatever the 
         reply_to.set_result(answer)
 
 
-async def _take_in_cancellation(task: asyncio.Task[None]) -> None:
-    """Let the cancellation of an exit signal arrive that would disturb `terminate`.
-
-    A process that signals its own exit and then raises ends before it hears of it.
-    """
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.sleep(0)
-    task.uncancel()
-
-
-class Process:
+class Process(ABC):
     """A running gen_server as others see it: something to call, cast to, link and monitor."""
 
     __slots__ = (
-        "_begun",
+        "_beside",
         "_callers",
-        "_ended",
         "_exit",
+        "_gone",
         "_links",
         "_mailbox",
         "_monitors",
-        "_task",
-        "_wakeup",
         "_watching",
         "handled",
+        "initialised",
         "name",
         "node",
         "parent",
@@ -109,16 +107,15 @@ class Process:
         self.name = name
         self.parent = parent
         self.handled = 0
-        self._mailbox: deque[tuple[int, Any, ReplyTo | None]] = deque()
-        self._wakeup: asyncio.Future[None] | None = None
-        self._callers: set[ReplyTo] = set()
-        self._links: set[Process] = set()
-        self._monitors: set[Monitor] = set()
-        self._watching: set[Monitor] = set()
+        self._mailbox: _Message | deque[_Message] | None = None
+        self._callers: Collection[ReplyTo] = ()
+        self._links: Collection[Process] = ()
+        self._monitors: Collection[Monitor] = ()
+        self._watching: Collection[Monitor] = ()
+        self._beside: Collection[asyncio.Task[Any]] = ()
+        self._gone: asyncio.Future[None] | None = None
         self._exit: Reason | None = None
-        self._ended: Reason | None = None
-        self._begun = False
-        self._task: asyncio.Task[None] | None = None
+        self.initialised = False
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -126,12 +123,13 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether the process has not ended yet."""
-        return self._ended is None
+        return self.server is not _ENDED
 
     @property
     def queued(self) -> int:
         """Messages that wait in the mailbox."""
-        return len(self._mailbox)
+        mailbox = self._mailbox
+        return len(mailbox) if isinstance(mailbox, deque) else int(mailbox is not None)
 
     async def call(self, request: object, timeout_s: float | None = 5.0) -> Any:  # the server's answer
         """Ask and wait for the answer (`gen_server:call/3`).
@@ -139,22 +137,20 @@ class Process:
         `timeout_s` in seconds, None for as long as it takes. Raise CallTimeoutError; CallError if the process has ended
         or ends before it answers; or the error of a `Failure` that the server returned.
         """
-        if self._ended is not None:
+        if self.server is _ENDED:
             raise CallError(self.name, NO_PROCESS)
-        reply_to: ReplyTo = asyncio.get_running_loop().create_future()
-        self._callers.add(reply_to)
+        loop = asyncio.get_running_loop()
+        reply_to: ReplyTo = loop.create_future()
+        self._callers = tied(self._callers, reply_to)
         self._post((_CALL, request, reply_to))
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self._time_out, reply_to, timeout_s)
         try:
-            if timeout_s is None:
-                return await reply_to
-            async with asyncio.timeout(timeout_s):
-                return await reply_to
-        except TimeoutError:
-            if not reply_to.cancelled():
-                return reply_to.result()  # it came as the time ran out, or is the server's own Failure(TimeoutError)
-            raise CallTimeoutError(f"{self.name} did not answer within {timeout_s} s") from None
+            return await reply_to
         finally:
-            self._callers.discard(reply_to)
+            self._callers = untied(self._callers, reply_to)
+            if timer is not None:
+                timer.cancel()
+            del reply_to  # it holds an error whose traceback holds this frame
 
     def cast(self, message: object) -> None:
         """Send a message for `handle_cast`; one to a process that has ended is dropped, as in OTP."""
@@ -170,28 +166,29 @@ class Process:
             self.exit(NO_PROCESS, other)  # nothing happens to the one
             other.exit(NO_PROCESS, self)  # that is dead already
             return
-        self._links.add(other)
-        other._links.add(self)  # both ends of one link
+        self._links = tied(self._links, other)
+        other._links = tied(other._links, self)  # both ends of one link
 
     def unlink(self, other: Process) -> None:
         """Undo `link`."""
-        self._links.discard(other)
-        other._links.discard(self)  # both ends of one link
+        self._links = untied(self._links, other)
+        other._links = untied(other._links, self)  # both ends of one link
 
     def monitor(self, other: Process) -> Monitor:
         """Have a `Down` sent to this process when `other` ends; at once if it has ended already."""
         monitor = Monitor(other, self)
         if other.alive and self.alive:
-            other._monitors.add(monitor)  # both ends of one monitor
-            self._watching.add(monitor)
+            other._monitors = tied(other._monitors, monitor)  # both ends of one monitor
+            self._watching = tied(self._watching, monitor)
         else:
             self.send(Down(monitor, NO_PROCESS))
         return monitor
 
     def demonitor(self, monitor: Monitor) -> None:
         """Undo `monitor`; a `Down` already in the mailbox stays there."""
-        self._watching.discard(monitor)
-        monitor.process._monitors.discard(monitor)  # noqa: SLF001  # both ends of one monitor
+        self._watching = untied(self._watching, monitor)
+        target = monitor.process
+        target._monitors = untied(target._monitors, monitor)  # noqa: SLF001  # both ends of one monitor
 
     def exit(self, reason: Reason, sender: Process | None = None) -> None:
         """Signal an exit (`exit/2`).
@@ -209,127 +206,152 @@ class Process:
 
     def kill(self) -> None:
         """End the process at once, without `terminate` (`exit(Pid, kill)`); links see `killed`."""
-        self._end(_KILL)
+        self._end(KILL)
 
     async def wait(self) -> None:
         """Return when the process has ended."""
-        assert self._task is not None  # noqa: S101  # the node starts it in the same breath as it makes the process
-        await asyncio.wait([self._task])
+        await asyncio.wait([self.gone()])
 
-    def run(self) -> asyncio.Future[None]:
-        """Start the task; the future is done when `init` is, and raises what it raised. Called once, by the node."""
-        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run(started), name=self.name)
-        return started
+    def gone(self) -> asyncio.Future[None]:
+        """Return a future that is done when the process has ended. All who ask share it: nobody may cancel it."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+            if not self.alive:
+                self._gone.set_result(None)
+        return self._gone
 
-    def _post(self, message: tuple[int, Any, ReplyTo | None]) -> None:
-        if self._ended is not None:
-            return
-        self._mailbox.append(message)
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
+    def reply_later(self, reply_to: ReplyTo, awaitable: Awaitable[Any]) -> None:
+        """Await beside, and answer: see `GenServer.reply_later`."""
+        self._begin_beside(awaitable, reply_to)
+
+    def spawn(self, awaitable: Awaitable[object]) -> None:
+        """Await beside: see `GenServer.spawn`."""
+        self._begin_beside(awaitable, None)
+
+    @abstractmethod
+    def run(self) -> asyncio.Future[None] | None:
+        """Start; called once, by the node. Return None when `init` is done, or what is done when `init` is.
+
+        Raise what `init` raises, or CallError if an exit came before it was done; or the future does.
+        """
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Have a message handled: the mailbox was empty before."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """Have the process end by `_exit`, which has just been set."""
+
+    def _post(self, message: _Message) -> None:
+        mailbox = self._mailbox
+        if mailbox is None:
+            if self.server is not _ENDED:
+                self._mailbox = message
+                self._wake()
+        elif isinstance(mailbox, deque):
+            mailbox.append(message)
+        else:
+            self._mailbox = deque((mailbox, message))
 
     def _end(self, reason: Reason) -> None:
-        if self._ended is not None or (self._exit is not None and reason != _KILL):
-            return
-        self._exit = reason
-        if self._begun and self._task is not None:
-            self._task.cancel()
+        if self.server is not _ENDED and (self._exit is None or reason == KILL):
+            self._exit = reason
+            self._interrupt()
 
-    async def _run(self, started: asyncio.Future[None]) -> None:
-        self._begun = True
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # a coroutine of asyncio runs in one
-        initialised = cancelled_from_outside = False
-        reason: Reason = NORMAL
-        try:
-            if self._exit is not None:
-                raise Stop(self._exit)  # noqa: TRY301  # the exit came before the first step
-            await self.server.init()
-            initialised = True
-            reply(started, None)
-            await self._serve()
-        except Stop as stop:
-            reason = stop.reason
-        except asyncio.CancelledError as error:
-            cancelled_from_outside = self._exit is None and task.cancelling() > 0
-            reason = self._exit or (SHUTDOWN if cancelled_from_outside else error)
-            task.uncancel()  # it has arrived; `asyncio.timeout` and `TaskGroup` in `terminate` look at this count
-            if reason is error:
-                _log.exception("%s crashed: what it waited for was cancelled", self.name)
-        except Exception as error:  # a crash of any kind is this process's exit reason
-            reason = error
-            _log.exception("%s crashed", self.name)
-        if self._exit is not None and task.cancelling():
-            await _take_in_cancellation(task)
-        if self._exit != _KILL:
-            self._exit = reason  # from here on no signal counts but a kill
-        if initialised:
-            cancelled_from_outside |= await self._terminate(reason)
-        self._finish(KILLED if self._exit == _KILL else self._exit or reason, started)
-        if cancelled_from_outside:
-            raise asyncio.CancelledError
+    def _work(self, until: int) -> tuple[Awaitable[Any], ReplyTo | None] | None:
+        """Handle messages until there is none, or `until` have been handled in all, or the process is to end.
 
-    async def _terminate(self, reason: Reason) -> bool:
-        """Have the server clean up, unless killed; return whether that was cancelled from outside."""
-        if self._exit == _KILL:
-            return False
-        try:
-            await self.server.terminate(reason)
-        except asyncio.CancelledError:
-            return self._exit != _KILL
-        except Exception as error:
-            _log.exception("%s crashed in terminate", self.name)
-            self._exit = error
-        return False
-
-    async def _serve(self) -> NoReturn:
-        loop = asyncio.get_running_loop()
-        server, mailbox = self.server, self._mailbox
-        turn = 0
-        while True:
-            while mailbox:
+        If a callback has to wait, return for what, and who is to be answered then.
+        """
+        server = self.server
+        while (mailbox := self._mailbox) is not None and self._exit is None and self.handled < until:
+            if isinstance(mailbox, deque):
                 kind, payload, reply_to = mailbox.popleft()
-                self.handled += 1
-                if kind == _CALL:
-                    assert reply_to is not None  # noqa: S101  # a call is always posted with one
-                    answer = server.handle_call(payload, reply_to)
-                    if isinstance(answer, CoroutineType):
-                        answer = await answer
-                    if answer is not NO_REPLY:
-                        reply(reply_to, answer)
-                elif kind == _EXIT:
-                    raise Stop(payload)
-                else:
-                    done = server.handle_cast(payload) if kind == _CAST else server.handle_info(payload)
-                    if done is not None:
-                        await done
-                turn += 1
-                if turn == _TURN:
-                    turn = 0
-                    await asyncio.sleep(0)
-            payload = reply_to = answer = None  # an idle process does not keep its last message alive
-            self._wakeup = loop.create_future()
-            await self._wakeup
-            self._wakeup = None
+                if not mailbox:
+                    self._mailbox = None
+            else:
+                kind, payload, reply_to = mailbox
+                self._mailbox = None
+            self.handled += 1
+            if reply_to is not None:
+                answer = server.handle_call(payload, reply_to)
+                if isinstance(answer, CoroutineType):
+                    return answer, reply_to
+                if answer is not NO_REPLY:
+                    reply(reply_to, answer)
+            elif kind == _EXIT:
+                raise Stop(payload)
+            else:
+                done = server.handle_cast(payload) if kind == _CAST else server.handle_info(payload)
+                if done is not None and done is not DONE:
+                    return done, None
+        return None
 
-    def _finish(self, reason: Reason, started: asyncio.Future[None]) -> None:
-        self._ended = reason
+    def _reason(self, error: BaseException) -> Reason:
+        """Return the exit reason that an exception of the server's code is; log a crash."""
+        if isinstance(error, Stop):
+            return error.reason
+        how = ": what it waited for was cancelled" if isinstance(error, asyncio.CancelledError) else ""
+        _log.error("%s crashed%s", self.name, how, exc_info=error)
+        return error
+
+    def _fail(self, error: BaseException) -> None:
+        """Let what a callback raised be the end of the process, unless it is killed anyway."""
+        reason = self._reason(error)
+        if self._exit != KILL:
+            self._exit = reason
+
+    def _fail_to_terminate(self, error: BaseException) -> None:
+        _log.error("%s crashed in terminate", self.name, exc_info=error)
+        if self._exit != KILL:
+            self._exit = error
+
+    def _finish(self) -> Reason:
+        """End by `_exit`: tell everybody, and let go of everything. Return the reason as others see it."""
+        assert self._exit is not None  # noqa: S101  # nothing ends without a reason
+        reason, self._exit = KILLED if self._exit == KILL else self._exit, None
         self.node.forget(self)
-        if not started.done():
-            started.set_exception(reason if isinstance(reason, Exception) else CallError(self.name, reason))
+        self.server = _ENDED
+        self._mailbox = None
         for reply_to in tuple(self._callers):
             if not reply_to.done():
                 reply_to.set_exception(CallError(self.name, reason))
-        self._mailbox.clear()
-        for monitor in self._watching:
-            monitor.process._monitors.discard(monitor)  # noqa: SLF001  # both ends of one monitor
-        for monitor in self._monitors:
-            monitor.watcher._watching.discard(monitor)  # noqa: SLF001  # both ends of one monitor
-            monitor.watcher.send(Down(monitor, reason))
-        self._watching.clear()  # whoever holds on to this process should not
-        self._monitors.clear()  # hold on to all it knew
-        links, self._links = self._links, set()
+        for task in tuple(self._beside):
+            task.cancel()
+        watching, self._watching = self._watching, ()
+        for monitor in watching:
+            target = monitor.process
+            target._monitors = untied(target._monitors, monitor)  # noqa: SLF001  # both ends of one monitor
+        monitors, self._monitors = self._monitors, ()
+        for monitor in monitors:
+            watcher = monitor.watcher
+            watcher._watching = untied(watcher._watching, monitor)  # noqa: SLF001  # both ends of one monitor
+            watcher.send(Down(monitor, reason))
+        links, self._links = self._links, ()
         for other in links:
-            other._links.discard(self)  # noqa: SLF001  # both ends of one link
+            other._links = untied(other._links, self)  # noqa: SLF001  # both ends of one link
             other.exit(reason, self)
+        if self._gone is not None:
+            self._gone.set_result(None)
+        return reason
+
+    def _start_error(self, reason: Reason) -> Exception:
+        return reason if isinstance(reason, Exception) else CallError(self.name, reason)
+
+    def _time_out(self, reply_to: ReplyTo, after_s: float) -> None:
+        reply(reply_to, Failure(CallTimeoutError(f"{self.name} did not answer within {after_s} s")))
+
+    def _begin_beside(self, awaitable: Awaitable[Any], reply_to: ReplyTo | None) -> None:
+        task = task_of(awaitable, f"{self.name}, beside")
+        self._beside = tied(self._beside, task)
+        task.add_done_callback(partial(self._end_beside, reply_to))
+
+    def _end_beside(self, reply_to: ReplyTo | None, task: asyncio.Task[Any]) -> None:
+        self._beside = untied(self._beside, task)
+        error = failure_of(task)
+        if reply_to is not None:
+            failure = Failure(error if isinstance(error, Exception) else CallError(self.name, error)) if error else None
+            reply(reply_to, failure or task.result())
+        elif error is not None and not was_cancelled(task):
+            self.exit(self._reason(error))

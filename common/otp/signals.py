@@ -15,6 +15,8 @@ NORMAL: Final = "normal"
 SHUTDOWN: Final = "shutdown"
 KILLED: Final = "killed"
 NO_PROCESS: Final = "noproc"
+KILL: Final = "kill"
+"""The reason that skips `terminate`; others see the end of it as `killed`, which is a reason like any other."""
 
 
 class Stop(Exception):  # noqa: N818  # not an error: the `{stop, Reason, State}` of OTP

@@ -17,7 +17,7 @@ from common.otp.gen_server import GenServer
 from common.otp.signals import NORMAL, SHUTDOWN, AlreadyStartedError, Exit, Failure, Reason, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from common.otp.process import Process, ReplyTo
 
@@ -80,7 +80,7 @@ async def _shut_down(children: Iterable[Process], within_s: float) -> None:
         child.exit(SHUTDOWN)
     if not children:
         return
-    _, late = await asyncio.wait([asyncio.ensure_future(child.wait()) for child in children], timeout=within_s)
+    _, late = await asyncio.wait([child.gone() for child in children], timeout=within_s)
     if late:
         for child in children:
             child.kill()
@@ -172,7 +172,7 @@ class SimpleOneForOne(GenServer):
         self._restart = restart
         self._shutdown_s = shutdown_s
         self._intensity = _Intensity(intensity, period_s)
-        self._children: dict[Process, StartChild] = {}
+        self._children: dict[Process, StartChild | None] = {}  # None: it is not started again
 
     async def handle_call(self, request: StartChild, reply_to: ReplyTo) -> Process | Failure:
         """Start a child and answer with its process; with what its `init` raised; or with AlreadyStartedError."""
@@ -182,11 +182,19 @@ class SimpleOneForOne(GenServer):
         except Exception as error:  # whatever init raised is the starter's answer
             return Failure(error)
 
-    async def handle_info(self, message: Any) -> None:  # an Exit, or something to pass over
+    def handle_info(self, message: Any) -> Awaitable[None] | None:  # an Exit, or something to pass over
         """Forget the child that ended, or start it again."""
         request = self._children.pop(message.process, None) if isinstance(message, Exit) else None
         if request is None or not _wants_restart(self._restart, message.reason):
-            return
+            return None
+        return self._start_again(request)
+
+    async def terminate(self, reason: Reason) -> None:
+        """Stop all children at once."""
+        _log.debug("%s stops: %s", self.process.name, reason)
+        await _shut_down(self._children, self._shutdown_s)
+
+    async def _start_again(self, request: StartChild) -> None:
         while True:
             self._intensity.count()
             try:
@@ -198,12 +206,7 @@ class SimpleOneForOne(GenServer):
             else:
                 return
 
-    async def terminate(self, reason: Reason) -> None:
-        """Stop all children at once."""
-        _log.debug("%s stops: %s", self.process.name, reason)
-        await _shut_down(self._children, self._shutdown_s)
-
     async def _start(self, request: StartChild) -> Process:
         process = await self.node.start(self._child(*request.args), name=request.name, parent=self.process)
-        self._children[process] = request
+        self._children[process] = None if self._restart is Restart.TEMPORARY else request
         return process

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.otp.gen_server import GenServer
-from common.otp.node import Node
+from tests.common.otp.servers import RememberingNode
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from common.otp.node import Node
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -21,15 +23,31 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 @pytest.fixture
-async def node() -> AsyncIterator[Node]:
+def node_kind() -> type[Node]:
+    """Return what `node` is; a test that ends processes wants to read what they have noted."""
+    return RememberingNode
+
+
+@pytest.fixture
+async def node(node_kind: type[Node]) -> AsyncIterator[Node]:
     """Return a node; at the end kill what still runs, and check that nothing is left and nothing went unnoticed."""
     unhandled: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
-    node = Node()
+    node = node_kind()
     yield node
-    for server in list(node.servers(GenServer)):
-        server.process.kill()
-        await server.process.wait()
+    processes = [server.process for server in node.servers(GenServer)]
+    for process in processes:  # all at once: a supervisor would start its children anew
+        process.kill()
+    for process in processes:
+        await process.wait()
     assert node.statistics().processes == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert unhandled == []
+
+
+@pytest.fixture(params=[False, True], ids=["task", "hibernating"])
+def hibernates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Have every server hibernate, or none: what they do must be the same."""
+    hibernates: bool = request.param
+    monkeypatch.setattr(GenServer, "hibernates", hibernates)
+    return hibernates

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from common.otp.gen_server import GenServer
+from common.otp.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 class Boom(Exception):  # noqa: N818  # a crash of any kind
     """The crash of these tests."""
+
+
+class RememberingNode(Node):
+    """Knows which server an ended process has run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: dict[Process, GenServer] = {}
+
+    def forget(self, process: Process) -> None:
+        """Remember instead."""
+        self.ended[process] = process.server
+        super().forget(process)
 
 
 class Probe(GenServer):
@@ -37,9 +51,10 @@ class Probe(GenServer):
         """Do or note the message."""
         return self._take(message)
 
-    async def terminate(self, reason: Reason) -> None:
+    def terminate(self, reason: Reason) -> Awaitable[None] | None:
         """Note the reason."""
         self.ended.append(reason)
+        return None
 
     def _take(self, message: Any) -> Awaitable[None] | None:
         if callable(message):
@@ -55,6 +70,18 @@ class Trapping(Probe):
     trap_exit = True
 
 
+class Sleepy(Probe):
+    """The same, but it hibernates."""
+
+    hibernates = True
+
+
+class SleepyTrapping(Trapping):
+    """The same, and the exits of others are messages."""
+
+    hibernates = True
+
+
 class Stubborn(Probe):
     """Takes `busy_s` seconds to terminate."""
 
@@ -65,7 +92,7 @@ class Stubborn(Probe):
     async def terminate(self, reason: Reason) -> None:
         """Take a while, and note the reason only after that."""
         await asyncio.sleep(self._busy_s)
-        await super().terminate(reason)
+        super().terminate(reason)
 
 
 def crash(*_: Any) -> None:
@@ -88,6 +115,10 @@ async def forever(*_: Any) -> None:
 
 
 def probe_of(process: Process) -> Probe:
-    """Return the Probe that a process runs."""
-    assert isinstance(process.server, Probe)
-    return process.server
+    """Return the Probe that a process runs, or has run."""
+    server = process.server
+    if not process.alive:
+        assert isinstance(process.node, RememberingNode)
+        server = process.node.ended[process]
+    assert isinstance(server, Probe)
+    return server

@@ -11,6 +11,8 @@ from common.otp.signals import NO_PROCESS, SHUTDOWN, CallError, CallTimeoutError
 from tests.common.otp.servers import Boom, Probe, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
+pytestmark = pytest.mark.usefixtures("hibernates")
+
 
 class Postponing(Probe):
     """Answers no call of itself; a test does."""
@@ -133,6 +135,14 @@ async def test_a_call_times_out_on_time_and_its_late_reply_is_dropped(node: Node
     assert now_s() == 3.5
 
 
+async def test_a_call_that_is_answered_leaves_no_timer(node: Node) -> None:
+    process, loop = await node.start(Probe()), asyncio.get_running_loop()
+    for _ in range(10):
+        await process.call("x", timeout_s=1e6)
+    await asyncio.sleep(0)
+    assert all(handle.cancelled() for handle in loop._scheduled)  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way to see them
+
+
 async def test_five_seconds_is_the_default(node: Node) -> None:
     process = await node.start(Slow())
     with pytest.raises(CallTimeoutError):
@@ -226,7 +236,9 @@ async def test_a_call_while_the_server_terminates_fails(node: Node) -> None:
 async def test_a_call_to_the_dead_fails_and_messages_are_dropped(node: Node) -> None:
     process = await node.start(Probe())
     process.exit(SHUTDOWN)
+    process.cast("too late")
     await process.wait()
+    assert process.queued == 0
     with pytest.raises(CallError) as caught:
         await process.call("hello")
     assert caught.value.reason == NO_PROCESS

@@ -1,6 +1,7 @@
 """How a process ends: by whom, when, with what reason, and what is still done."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -9,6 +10,8 @@ from common.otp.process import Process
 from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Down, Exit, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
+
+pytestmark = pytest.mark.usefixtures("hibernates")
 
 
 class SlowToStart(Probe):
@@ -37,9 +40,9 @@ class Refusing(Probe):
         raise Boom
 
 
-def task_of(process: Process) -> asyncio.Task[None]:
-    (task,) = (task for task in asyncio.all_tasks() if task.get_name() == process.name)
-    return task
+def tasks_of(process: Process) -> list[asyncio.Task[None]]:
+    """Return the task of a process; that of one which hibernates there is only while a callback waits."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == process.name]
 
 
 async def starting(node: Node, server: Probe, name: str = "starting") -> asyncio.Task[Process]:
@@ -191,14 +194,38 @@ async def test_kill_skips_terminate_and_interrupts_anything(node: Node) -> None:
 
 async def test_kill_interrupts_a_terminate(node: Node) -> None:
     process, watcher = await node.start(Stubborn(60.0)), await node.start(Probe())
-    monitor, task = watcher.monitor(process), task_of(process)
+    monitor, tasks = watcher.monitor(process), tasks_of(process)
     process.exit(SHUTDOWN)
     await idle()
     process.kill()
     await idle()
-    assert not task.cancelled()
+    assert not any(task.cancelled() for task in tasks)
     assert probe_of(process).ended == []
     assert probe_of(watcher).seen == [Down(monitor, KILLED)]
+
+
+async def test_a_kill_is_a_kill_whatever_is_raised_after_it(node: Node) -> None:
+    def kill_and_crash(server: Probe) -> None:
+        server.process.kill()
+        raise Boom
+
+    class Protesting(Probe):
+        async def terminate(self, reason: Reason) -> None:
+            try:
+                await forever()
+            finally:
+                raise Boom
+
+    plain, protesting, watcher = await node.start(Probe()), await node.start(Protesting()), await node.start(Probe())
+    monitors = [watcher.monitor(process) for process in (plain, protesting)]
+    plain.cast(kill_and_crash)
+    await plain.wait()
+    protesting.exit(SHUTDOWN)
+    await idle()
+    protesting.kill()
+    await idle()
+    assert probe_of(plain).ended == []
+    assert probe_of(watcher).seen == [Down(monitor, KILLED) for monitor in monitors]
 
 
 async def test_kill_overtakes_an_exit_of_the_same_moment(node: Node) -> None:
@@ -212,18 +239,18 @@ async def test_kill_overtakes_an_exit_of_the_same_moment(node: Node) -> None:
 @pytest.mark.parametrize("first", [crash, raising(Stop("done"))], ids=["crash", "stop"])
 async def test_an_exit_does_not_cut_terminate_short(node: Node, first: object) -> None:
     process = await node.start(Stubborn(1.0))
-    task = task_of(process)
+    tasks = tasks_of(process)
     process.cast(first)
     await idle()
     process.exit(SHUTDOWN)
     await process.wait()
     assert len(probe_of(process).ended) == 1
-    assert not task.cancelled()
+    assert not any(task.cancelled() for task in tasks)
 
 
 async def test_a_process_that_signals_its_own_exit_and_crashes_still_terminates(node: Node) -> None:
     process = await node.start(Stubborn(1.0))
-    task = task_of(process)
+    tasks = tasks_of(process)
 
     def exit_and_crash(server: Probe) -> None:
         server.process.exit(SHUTDOWN)
@@ -233,12 +260,13 @@ async def test_a_process_that_signals_its_own_exit_and_crashes_still_terminates(
     await process.wait()
     (reason,) = probe_of(process).ended
     assert isinstance(reason, Boom)
-    assert not task.cancelled()
-    assert task.cancelling() == 0
+    assert not any(task.cancelled() or task.cancelling() for task in tasks)
 
 
 @pytest.mark.parametrize("outside", [False, True])
-async def test_terminate_after_a_cancellation_may_use_timeouts_and_task_groups(node: Node, outside: bool) -> None:
+async def test_terminate_after_a_cancellation_may_use_timeouts_and_task_groups(
+    node: Node, outside: bool, hibernates: bool
+) -> None:
     async def fail() -> None:
         raise Boom
 
@@ -249,23 +277,27 @@ async def test_terminate_after_a_cancellation_may_use_timeouts_and_task_groups(n
 
     class Orderly(Probe):
         async def terminate(self, reason: Reason) -> None:
-            assert task.cancelling() == 0  # else a TaskGroup of Python 3.13 cancels its task anew
+            current = asyncio.current_task()
+            assert current is not None
+            assert current.cancelling() == 0  # else a TaskGroup of Python 3.13 cancels its task anew
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await asyncio.sleep(2.0)
             with pytest.raises(ExceptionGroup):
                 await work_together()
-            await super().terminate(reason)
+            super().terminate(reason)
 
     process = await node.start(Orderly())
-    task = task_of(process)
+    process.cast(forever)
+    await idle()
+    (task,) = tasks_of(process)
     if outside:
         task.cancel()
     else:
         process.exit(SHUTDOWN)
     await process.wait()
     assert probe_of(process).ended == [SHUTDOWN]
-    assert task.cancelled() == outside
+    assert task.cancelled() == (outside or hibernates)
 
 
 async def test_an_outside_cancellation_ends_the_process_properly_and_is_passed_on(node: Node) -> None:
@@ -276,7 +308,9 @@ async def test_an_outside_cancellation_ends_the_process_properly_and_is_passed_o
     )
     monitor = watcher.monitor(process)
     linked.link(process)
-    task = task_of(process)
+    process.cast(forever)
+    await idle()
+    (task,) = tasks_of(process)
     task.cancel()
     await process.wait()
     await idle()
@@ -286,21 +320,23 @@ async def test_an_outside_cancellation_ends_the_process_properly_and_is_passed_o
     assert probe_of(linked).seen == [Exit(process, SHUTDOWN)]
 
 
-async def test_an_outside_cancellation_of_terminate_is_passed_on(node: Node) -> None:
-    process = await node.start(Stubborn(60.0))
-    task = task_of(process)
+async def test_an_outside_cancellation_of_terminate_is_passed_on(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    process, watcher = await node.start(Stubborn(60.0)), await node.start(Probe())
+    monitor = watcher.monitor(process)
     process.exit("why")
     await idle()
+    (task,) = tasks_of(process)
     task.cancel()
     await process.wait()
+    await idle()
     assert task.cancelled()
-    assert not process.alive
+    assert probe_of(watcher).seen == [Down(monitor, "why")]
+    assert not caplog.records
 
 
 async def test_a_cancellation_of_what_a_callback_waits_for_is_a_crash(node: Node) -> None:
     process, watcher = await node.start(Probe(), name="target"), await node.start(Probe())
     watcher.monitor(process)
-    task = task_of(process)
     waited_for = asyncio.get_running_loop().create_future()
 
     async def wait(_: Probe) -> None:
@@ -308,12 +344,59 @@ async def test_a_cancellation_of_what_a_callback_waits_for_is_a_crash(node: Node
 
     process.cast(wait)
     await idle()
+    (task,) = tasks_of(process)
     waited_for.cancel()
     await process.wait()
     await idle()
     (down,) = probe_of(watcher).seen
     assert isinstance(down.reason, asyncio.CancelledError)
-    assert not task.cancelled()
+    assert task.cancelling() == 0
+
+
+async def test_a_callback_that_looks_at_what_was_cancelled_has_crashed(node: Node) -> None:
+    process, cancelled = await node.start(Probe()), asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    process.cast(lambda _: cancelled.result())
+    await process.wait()
+    (reason,) = probe_of(process).ended
+    assert isinstance(reason, asyncio.CancelledError)
+
+
+async def test_a_callback_cannot_swallow_an_exit(node: Node) -> None:
+    process = await node.start(Probe())
+
+    async def hold_out(_: Probe) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await forever()
+
+    process.cast(hold_out)
+    process.cast("never handled")
+    await idle()
+    process.exit(SHUTDOWN)
+    await process.wait()
+    assert probe_of(process).ended == [SHUTDOWN]
+    assert probe_of(process).seen == []
+
+
+async def test_a_process_that_signals_its_own_exit_handles_no_more(node: Node) -> None:
+    process = await node.start(Probe())
+    process.cast(lambda server: server.process.exit("enough"))
+    process.cast("never handled")
+    await process.wait()
+    assert probe_of(process).ended == ["enough"]
+    assert probe_of(process).seen == []
+
+
+async def test_any_number_may_wait_for_an_end_and_give_up_on_it(node: Node) -> None:
+    process = await node.start(Probe())
+    waiting = [asyncio.create_task(process.wait()) for _ in range(3)]
+    await idle()
+    waiting[0].cancel()
+    await idle()
+    process.exit(SHUTDOWN)
+    await asyncio.gather(*waiting[1:])
+    assert waiting[0].cancelled()
+    await process.wait()
 
 
 async def test_a_crash_in_terminate_is_logged_and_is_the_reason(node: Node, caplog: pytest.LogCaptureFixture) -> None:
@@ -348,6 +431,7 @@ async def test_the_end_of_the_loop_terminates_every_process() -> None:
     """What `asyncio.run` does at its end: cancel every task, and wait for them."""
     node, servers = Node(), [Stubborn(1.0) for _ in range(3)]
     processes = [await node.start(server) for server in servers]
+    await idle()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent, HandlerExit
+from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler, GenEvent, HandlerExit
+from common.otp.gen_server import DONE
 from common.otp.signals import KILLED, NO_PROCESS, SHUTDOWN, Exit
 from tests.common.otp.servers import Boom, Probe, Trapping, probe_of
 from tests.virtual_time import idle
@@ -16,6 +17,8 @@ from tests.virtual_time import idle
 if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
+
+pytestmark = pytest.mark.usefixtures("hibernates")
 
 
 @dataclass
@@ -130,6 +133,87 @@ async def test_the_others_get_the_event_that_crashes_one(manager: Process) -> No
     await idle()
     assert good.seen == [("good", "goal")]
     assert handlers(manager) == 1
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_handler_may_remove_itself(
+    node: Node, manager: Process, waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Once(Noting):
+        def handle_event(self, event: str) -> object:  # type: ignore[override]  # the protocol takes either
+            super().handle_event(event)
+            return self.leave() if waits else REMOVE_HANDLER
+
+        async def leave(self) -> object:
+            await asyncio.sleep(1.0)
+            return REMOVE_HANDLER
+
+    once, always, owner = Once("once"), Noting("always"), await node.start(Probe())
+    await manager.call(AddHandler("once", once, owner))
+    await manager.call(AddHandler("always", always))
+    for event in ("goal", "stop"):
+        manager.cast(event)
+    await asyncio.sleep(10.0)
+    assert once.seen == [("once", "goal")]
+    assert always.seen == [("always", "goal"), ("always", "stop")]
+    assert not is_linked(manager, owner)
+    assert probe_of(owner).seen == []
+    assert not caplog.records
+
+
+async def test_a_handler_that_removes_itself_does_not_remove_who_has_taken_its_place(manager: Process) -> None:
+    good = Noting("good")
+
+    class Replaced(Noting):
+        def handle_event(self, event: str) -> object:  # type: ignore[override]  # the protocol takes either
+            assert isinstance(manager.server, GenEvent)
+            manager.server.handle_call(AddHandler("a", good), asyncio.get_running_loop().create_future())
+            return REMOVE_HANDLER
+
+    await manager.call(AddHandler("a", Replaced("bad")))
+    manager.cast("goal")
+    manager.cast("stop")
+    await idle()
+    assert good.seen == [("good", "stop")]
+
+
+async def test_no_coroutine_is_made_for_handlers_that_need_not_wait(manager: Process) -> None:
+    assert isinstance(manager.server, GenEvent)
+    for name in "abc":
+        await manager.call(AddHandler(name, Noting(name)))
+    assert manager.server.handle_cast("goal") is DONE
+
+
+async def test_a_coroutine_of_a_subclass_can_await_the_fan_out(node: Node) -> None:
+    class Counting(GenEvent):
+        events = 0
+
+        async def handle_cast(self, message: str) -> None:
+            await super().handle_cast(message)
+            self.events += 1
+
+    server, seen = Counting(), list[tuple[str, str]]()
+    manager = await node.start(server)
+    for handler in (Noting("a", seen), Waiting("b", seen)):
+        await manager.call(AddHandler(handler.name, handler))
+        manager.cast("goal")
+        await asyncio.sleep(61.0)
+    assert server.events == 2
+    assert seen == [("a", "goal"), ("a", "goal"), ("b", "goal")]
+
+
+async def test_any_number_of_handlers_may_wait(manager: Process) -> None:
+    class Yielding(Noting):
+        async def handle_event(self, event: str) -> None:  # type: ignore[override]  # the protocol takes either
+            await asyncio.sleep(0)
+            super().handle_event(event)
+
+    seen: list[tuple[str, str]] = []
+    for number in range(3000):
+        await manager.call(AddHandler(number, Yielding(str(number), seen)))
+    manager.cast("goal")
+    await idle()
+    assert [int(name) for name, _ in seen] == list(range(3000))
 
 
 async def test_the_handlers_of_an_owner_that_ends_go_with_it(node: Node, manager: Process) -> None:

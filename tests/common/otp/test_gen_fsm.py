@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
 
+pytestmark = pytest.mark.usefixtures("hibernates")
+
 
 class Door(GenFsm):
     """Is `closed` or `open`; a pair of a state's name and seconds (or None) has it go there."""
@@ -26,7 +28,7 @@ class Door(GenFsm):
         self.seen: list[tuple[str, Any, float]] = []
         self._timeout_s = timeout_s
 
-    async def init(self) -> None:
+    def init(self) -> None:
         self.next_state(self.closed, self._timeout_s)
 
     def closed(self, message: Any) -> Awaitable[None] | None:

@@ -1,6 +1,7 @@
 """Links, exit signals and monitors."""
 
 import asyncio
+from collections.abc import Collection
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,8 @@ from common.otp.process import Process
 from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, Down, Exit, Monitor, Stop
 from tests.common.otp.servers import Boom, Probe, Trapping, crash, probe_of, raising
 from tests.virtual_time import idle
+
+pytestmark = pytest.mark.usefixtures("hibernates")
 
 
 async def pair(node: Node, left: Probe, right: Probe) -> tuple[Process, Process]:
@@ -170,7 +173,7 @@ async def test_a_monitor_of_the_dead_says_noproc(node: Node) -> None:
     assert probe_of(watcher).seen == [Down(monitor, NO_PROCESS)]
 
 
-def monitors_at(target: Process) -> set[Monitor]:
+def monitors_at(target: Process) -> Collection[Monitor]:
     return target._monitors  # noqa: SLF001  # what must be empty is not for the public
 
 

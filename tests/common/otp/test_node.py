@@ -10,6 +10,8 @@ from common.otp.signals import SHUTDOWN, AlreadyStartedError, NoProcessError
 from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping
 from tests.virtual_time import idle
 
+pytestmark = pytest.mark.usefixtures("hibernates")
+
 
 class Asleep(Probe):
     """Is not up before somebody wakes it."""
@@ -39,6 +41,19 @@ async def test_without_a_name_it_is_called_after_its_server_but_not_registered(n
     process = await node.start(Probe())
     assert repr(process) == "<Probe>"
     assert node.whereis("Probe") is None
+
+
+async def test_a_process_may_have_more_names_until_its_end(node: Node) -> None:
+    process, other = await node.start(Probe(), name="db"), await node.start(Probe(), name="other")
+    node.register("redis", process)
+    assert node["redis"] is node["db"] is process
+    with pytest.raises(AlreadyStartedError):
+        node.register("redis", other)
+    process.exit(SHUTDOWN)
+    await process.wait()
+    assert node.whereis("redis") is None
+    node.register("redis", other)
+    assert node["redis"] is other
 
 
 async def test_the_end_of_an_unnamed_process_does_not_free_the_name_of_another(node: Node) -> None:

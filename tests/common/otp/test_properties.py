@@ -1,4 +1,4 @@
-"""Properties that hold for any order of things."""
+"""Properties that hold for any order of things, and whoever of those involved hibernates."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from common.otp.gen_server import GenServer
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN, AlreadyStartedError, CallError, Stop
 from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
-from tests.common.otp.servers import Probe, Trapping, crash, raising
+from tests.common.otp.servers import Probe, Sleepy, SleepyTrapping, Trapping, crash, raising
 from tests.virtual_time import idle, run_virtual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from common.otp.process import Process
 
@@ -27,6 +27,9 @@ ENDS: dict[str, Callable[[Process], None]] = {
     "stop": lambda process: process.cast(raising(Stop())),
     "crash": lambda process: process.cast(crash),
 }
+
+KINDS = {(False, False): Probe, (False, True): Sleepy, (True, False): Trapping, (True, True): SleepyTrapping}
+"""By whether it traps exits, and whether it hibernates."""
 
 few = settings(max_examples=60, deadline=None)
 
@@ -40,14 +43,21 @@ async def end_all(node: Node) -> None:
 
 
 @few
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["cast", "send"]), st.integers(0, 2)), max_size=150))
-def test_the_messages_of_each_sender_arrive_in_order_and_none_is_lost(sends: list[tuple[int, str, int]]) -> None:
-    """Several senders that pause between their messages, to a server that pauses as well."""
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["cast", "send"]), st.integers(0, 2)), max_size=150),
+    st.booleans(),
+)
+def test_the_messages_of_each_sender_arrive_in_order_and_none_is_lost(
+    sends: list[tuple[int, str, int]], sleepy: bool
+) -> None:
+    """Several senders that pause between their messages, to a server that pauses as well, or does not."""
 
     class Pausing(Probe):
-        async def handle_cast(self, message: tuple[int, int]) -> None:
+        hibernates = sleepy
+
+        def handle_cast(self, message: tuple[int, int]) -> Coroutine[None, None, None] | None:
             self.seen.append(message)
-            await asyncio.sleep(0.5 * (message[1] % 3))
+            return asyncio.sleep(0.5 * (message[1] % 3)) if message[0] else None
 
     async def send(process: Process, sender: int) -> None:
         for number, (who, way, pause) in enumerate(sends):
@@ -74,9 +84,10 @@ def test_the_messages_of_each_sender_arrive_in_order_and_none_is_lost(sends: lis
 @given(
     st.lists(st.tuples(st.sampled_from(["start", *ENDS]), st.sampled_from(NAMES), st.booleans()), max_size=40),
     st.booleans(),
+    st.sets(st.sampled_from(NAMES)),
 )
 def test_any_sequence_of_starts_and_ends_leaves_the_registry_consistent(
-    steps: list[tuple[str, str, bool]], trapping: bool
+    steps: list[tuple[str, str, bool]], trapping: bool, sleepy: set[str]
 ) -> None:
     """Checked against a set of the names that should be there, at each point where things come to rest."""
 
@@ -89,7 +100,7 @@ def test_any_sequence_of_starts_and_ends_leaves_the_registry_consistent(
                     ENDS[action](process)
                     expected.discard(name)
             elif process is None:
-                await node.start(Trapping() if trapping else Probe(), name=name)
+                await node.start(KINDS[trapping, name in sleepy](), name=name)
                 expected.add(name)
             if rest:
                 await idle()
@@ -106,11 +117,14 @@ def test_any_sequence_of_starts_and_ends_leaves_the_registry_consistent(
 @given(
     st.dictionaries(st.sampled_from(NAMES), st.sampled_from(Restart), min_size=1),
     st.lists(st.tuples(st.sampled_from(sorted(ENDS)), st.sampled_from(NAMES)), max_size=12),
+    st.sets(st.sampled_from(NAMES)),
 )
-def test_a_supervisor_keeps_those_alive_that_it_should(kinds: dict[str, Restart], ends: list[tuple[str, str]]) -> None:
+def test_a_supervisor_keeps_those_alive_that_it_should(
+    kinds: dict[str, Restart], ends: list[tuple[str, str]], sleepy: set[str]
+) -> None:
     async def main() -> None:
         node = Node()
-        specs = [ChildSpec(id_, Probe, restart) for id_, restart in kinds.items()]
+        specs = [ChildSpec(id_, KINDS[False, id_ in sleepy], restart) for id_, restart in kinds.items()]
         supervisor = await node.start(Supervisor(specs, intensity=len(ends)))
         expected = set(kinds)
         for end, id_ in ends:
@@ -134,15 +148,16 @@ def test_a_supervisor_keeps_those_alive_that_it_should(kinds: dict[str, Restart]
 @given(
     st.lists(st.tuples(st.sampled_from(["start", *ENDS]), st.integers(0, 3)), max_size=40),
     st.integers(0, 40),
+    st.booleans(),
 )
 def test_every_start_and_call_is_answered_whenever_the_supervisor_ends(
-    steps: list[tuple[str, int]], stop_at: int
+    steps: list[tuple[str, int]], stop_at: int, sleepy: bool
 ) -> None:
     """All at once, without rest: each call gets an answer or an error, and nothing survives the supervisor."""
 
     async def main() -> None:
         node = Node()
-        supervisor = await node.start(SimpleOneForOne(Probe, Restart.TRANSIENT))
+        supervisor = await node.start(SimpleOneForOne(KINDS[False, sleepy], Restart.TRANSIENT))
         pending: list[asyncio.Task[object]] = []
         for number, (action, who) in enumerate(steps):
             name = f"child-{who}"
@@ -170,13 +185,14 @@ def test_every_start_and_call_is_answered_whenever_the_supervisor_ends(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30),
     st.integers(0, 9),
     st.sampled_from(["crash", "kill"]),
+    st.sets(st.integers(0, 9)),
 )
 def test_a_crash_ends_exactly_those_who_are_linked_to_it_directly_or_not(
-    links: list[tuple[int, int]], victim: int, end: str
+    links: list[tuple[int, int]], victim: int, end: str, sleepy: set[int]
 ) -> None:
     async def main() -> set[int]:
         node = Node()
-        processes = [await node.start(Probe()) for _ in range(10)]
+        processes = [await node.start(KINDS[False, number in sleepy]()) for number in range(10)]
         for one, other in links:
             processes[one].link(processes[other])
         ENDS[end](processes[victim])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
 
+pytestmark = pytest.mark.usefixtures("hibernates")
+
 
 class Child(Probe):
     """Does not start for the user `nobody`, nor for one who is in `banned`."""

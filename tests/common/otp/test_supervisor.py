@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from common.otp.process import Process
     from common.otp.signals import Reason
 
+pytestmark = pytest.mark.usefixtures("hibernates")
+
 INTENSITY = "reached_max_restart_intensity"
 
 
@@ -47,7 +49,7 @@ class Noted(Probe):
         self._diary.note(f"+{self._id}")
 
     async def terminate(self, reason: Reason) -> None:
-        await super().terminate(reason)
+        super().terminate(reason)
         self._diary.note(f"-{self._id}")
 
 
