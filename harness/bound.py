@@ -1,9 +1,9 @@
 """What bound first: the one limit that explains a trial best, with the evidence. Pure.
 
-The order is that of cause before effect. A generator that could not keep up explains everything after it. A server
-without files, or without memory, stops accepting, so its accept queue overflows *because* of that; and an accept
-queue that is shorter than a wave drops connections however idle the CPU is. What the CPU cannot explain either is
-named by the SLO.
+The order is that of cause before effect. A generator that could not keep up explains everything after it, and then a
+server that ended, or one of its processes, a node say, if fans were harmed. A server without files, or without memory,
+stops accepting, so its accept queue overflows *because* of that; and an accept queue that is shorter than a wave drops
+connections however idle the CPU is. What the CPU cannot explain either is named by the SLO.
 """
 
 from collections.abc import Callable
@@ -54,6 +54,17 @@ def _generator(trial: Observations) -> str | None:
 
 def _server_ended(trial: Observations) -> str | None:
     return None if trial.server is None else trial.server.ended
+
+
+def _process_ended(trial: Observations) -> str | None:
+    if trial.server is None or not trial.server.ended_processes:
+        return None
+    delivery = trial.seen.delivery
+    if trial.seen.fans.failed == 0 and (delivery is None or delivery.lost + delivery.unposted == 0):
+        return None
+    first, *others = sorted(trial.server.ended_processes, key=lambda process: process.at_s)
+    more = f", and {len(others):,} more later" if others else ""
+    return f"{first.name} (process {first.pid}) of the server ended {first.at_s:.1f} s after the first start{more}"
 
 
 def _open_files(trial: Observations) -> str | None:
@@ -120,6 +131,7 @@ _Rule = Callable[[Observations], str | None]
 _RULES: tuple[tuple[str, _Rule], ...] = (
     ("generator", _generator),
     ("server ended", _server_ended),
+    ("process ended", _process_ended),
     ("open files", _open_files),
     ("memory", _memory),
     ("accept queue", _accept_queue),

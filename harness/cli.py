@@ -1,7 +1,7 @@
-"""The command `harness`: measure a server, and check the instrument itself.
+"""The command `harness`: measure a server, check the instrument itself, tune the machine.
 
-Errors are one line on standard error. Exit status 0: all went well; 1: the trial was invalid or missed its SLO; 2:
-what was asked cannot be done; 130: interrupted.
+Errors are one line on standard error. Exit status 0: all went well; 1: the trial was invalid or missed its SLO, or the
+machine is short of a profile; 2: what was asked cannot be done; 130: interrupted.
 """
 
 import signal
@@ -11,13 +11,18 @@ from collections.abc import Sequence
 import typer
 
 from common.domain.script import ScriptError
+from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
+from common.tuning.profile import ProfileError
+from common.tuning.remembered import StateError
 from harness.commands.measure import measure
 from harness.commands.schema import schema
 from harness.commands.selftest import selftest
+from harness.commands.table import table
+from harness.commands.tune import app as tune
 from harness.errors import HarnessError
 
-_USER_ERRORS = (HarnessError, ParentDeathSignalError, ScriptError)
+_USER_ERRORS = (ApplyError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
 """What a user can mend: it is said in one line."""
 
 INTERRUPTED = 130
@@ -30,8 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(measure)
+app.command()(table)
 app.command()(selftest)
 app.command()(schema)
+app.add_typer(tune, name="tune")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

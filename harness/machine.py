@@ -4,13 +4,14 @@ import os
 import platform
 import resource
 import subprocess
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 import psutil
+
+from common.tuning.sysctl import read_sysctls
 
 SYSCTLS = (
     "fs.file-max",
@@ -27,6 +28,7 @@ SYSCTLS = (
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
     "net.ipv4.tcp_wmem",
+    "net.netfilter.nf_conntrack_max",
     "vm.overcommit_memory",
 )
 """The kernel settings that decide how many connections a machine takes, and how fast: see the kernel's ip-sysctl."""
@@ -73,18 +75,6 @@ def describe_machine(root: Path = Path("/proc")) -> Machine:
         versions=_versions(),
         commit=_commit(Path(__file__).parent),
     )
-
-
-def read_sysctls(names: Iterable[str], root: Path = Path("/proc/sys")) -> dict[str, str]:
-    """Return the values of kernel settings by name; those that do not exist, or may not be read, are left out."""
-    values = {}
-    for name in names:
-        try:
-            text = root.joinpath(*name.split(".")).read_text()
-        except OSError:
-            continue
-        values[name] = " ".join(text.split())
-    return values
 
 
 def _cpu_model(cpuinfo: Path) -> str:

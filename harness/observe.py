@@ -1,17 +1,14 @@
 """Watches processes and the machine from outside, ten times a second, in a thread: CPU, memory, open files.
 
-It must not disturb what it watches. A sample of a process is three small reads of /proc; its open files are counted
-by the size of its `fd` directory (Linux 6.2 and later; see `proc_readfd` in the kernel), since listing 20,000 of them
-ten times a second would take a tenth of a core. Older kernels have no such size: there they are listed, once a
-second.
+It must not disturb what it watches. A sample of a process is one small read of /proc; its open files are counted by
+the size of its `fd` directory (Linux 6.2 and later; see `proc_readfd` in the kernel), since listing 20,000 of them ten
+times a second would take a tenth of a core. Older kernels have no such size: there they are listed, once a second.
 
 Kept as columns; `harness.usage` makes figures of them afterwards.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import threading
 import time
 from array import array
@@ -22,6 +19,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+
+from harness.proc import all_processes, descended, open_files_limit, read_stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +36,8 @@ _Column = NDArray[np.float64]
 class ProcessColumns:
     """What was seen of one process: row i is sample `tick[i]`.
 
-    `limit` is its soft limit of open files: `sys.maxsize` is none, and 0 not known.
+    `began` tells it from an earlier process of the same number (see ProcessStat). `limit` is its soft limit of open
+    files, as it was last: `sys.maxsize` is none, and 0 not known.
     """
 
     pid: int
@@ -48,11 +48,15 @@ class ProcessColumns:
     rss: array[int] = field(default_factory=lambda: array("q"))
     files: array[int] = field(default_factory=lambda: array("q"))
     threads: array[int] = field(default_factory=lambda: array("q"))
+    began: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that was seen, at least one sample: a row each of `at_s` (seconds from t0), `host_cpu_s` and `available`."""
+    """All that was seen, at least one sample: a row each of `at_s` (seconds from t0), `host_cpu_s` and `available`.
+
+    Each of `processes` was there in one sample at least.
+    """
 
     at_s: _Column
     host_cpu_s: _Column
@@ -63,12 +67,13 @@ class Observation:
 class Observer:
     """Samples the process trees of `roots`, and the machine, every `PERIOD_S` seconds between `start` and `stop`.
 
-    Processes that end, or that may not be looked at, have no more rows; children are found within a second.
+    Processes that end, or that may not be looked at, have no more rows. Children are found within a second, those of
+    children too, whenever they appear and whoever they replace; what a process did before is not in its rows.
     """
 
     def __init__(self, roots: Iterable[int]) -> None:
         self._roots = tuple(roots)
-        self._watched: dict[int, tuple[psutil.Process, ProcessColumns]] = {}
+        self._watched: dict[int, ProcessColumns] = {}
         self._gone: list[ProcessColumns] = []
         self._at = array("d")
         self._host_cpu_s = array("d")
@@ -93,9 +98,9 @@ class Observer:
             if tick % _SLOW == 0:
                 self._find()
             now = time.monotonic()
-            for pid, (process, columns) in list(self._watched.items()):
-                if not _read(process, columns, tick):
-                    self._gone.append(self._watched.pop(pid)[1])
+            for pid, columns in list(self._watched.items()):
+                if not _read(columns, tick):
+                    self._gone.append(self._watched.pop(pid))
             self._at.append(now)
             self._host_cpu_s.append(_host_cpu_s())
             self._available.append(psutil.virtual_memory().available)
@@ -107,7 +112,7 @@ class Observer:
             at_s=np.array(self._at) - t0,
             host_cpu_s=np.array(self._host_cpu_s),
             available=np.array(self._available, dtype=np.int64),
-            processes=(*self._gone, *(columns for _, columns in self._watched.values())),
+            processes=tuple(seen for seen in (*self._gone, *self._watched.values()) if seen.tick),
         )
 
     def _run(self) -> None:
@@ -115,14 +120,10 @@ class Observer:
             self.sample()
 
     def _find(self) -> None:
-        for pid in self._roots:
-            try:
-                root = psutil.Process(pid)
-                for process in (root, *root.children(recursive=True)):
-                    if process.pid not in self._watched:
-                        self._watched[process.pid] = process, _columns(process)
-            except psutil.Error:
-                continue
+        # Of those watched already, too: the children of a process that lost its own parent are still the tree's.
+        for stat in descended({*self._roots, *self._watched}, all_processes()):
+            columns = self._watched.setdefault(stat.pid, ProcessColumns(stat.pid, stat.name, 0, began=stat.began))
+            columns.limit = open_files_limit(stat.pid)  # a server raises it itself, a little after it was started
 
 
 def listen_counters(netstat: Path = Path("/proc/net/netstat")) -> tuple[int, int]:
@@ -138,29 +139,20 @@ def listen_counters(netstat: Path = Path("/proc/net/netstat")) -> tuple[int, int
     return 0, 0
 
 
-def _columns(process: psutil.Process) -> ProcessColumns:
-    try:
-        soft, _ = process.rlimit(resource.RLIMIT_NOFILE)
-    except psutil.AccessDenied:
-        soft = 0
-    return ProcessColumns(process.pid, process.name(), sys.maxsize if soft == resource.RLIM_INFINITY else soft)
-
-
-def _read(process: psutil.Process, columns: ProcessColumns, tick: int) -> bool:
+def _read(columns: ProcessColumns, tick: int) -> bool:
     """Add a row; return whether the process is still there and may be looked at."""
+    stat = read_stat(columns.pid)
+    if stat is None or stat.began != columns.began:
+        return False
     try:
-        with process.oneshot():
-            times = process.cpu_times()
-            rss = process.memory_info().rss
-            threads = process.num_threads()
-        files = _open_files(process.pid, columns.files, tick)
-    except (psutil.Error, OSError):
+        files = _open_files(columns.pid, columns.files, tick)
+    except OSError:
         return False
     columns.tick.append(tick)
-    columns.cpu_s.append(times.user + times.system)
-    columns.rss.append(rss)
+    columns.cpu_s.append(stat.cpu_s)
+    columns.rss.append(stat.rss)
     columns.files.append(files)
-    columns.threads.append(threads)
+    columns.threads.append(stat.threads)
     return True
 
 

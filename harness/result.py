@@ -2,6 +2,9 @@
 
 The types below are the format: the JSON Schema that `harness schema` prints is made from them, and a stored result
 is read back through them. A change that an older reader would misread needs a new number at the end of `SCHEMA`.
+
+A field that is added needs none if it has a default: an older file is read with it, and an older reader refuses a file
+that has a field which it does not know, rather than leave out what changes the meaning of the rest.
 """
 
 from datetime import datetime
@@ -13,6 +16,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.histogram import Distribution
 from harness.machine import Machine
+from harness.targets.variant import Topology
 
 SCHEMA: Literal["matchstream-lab/trial/1"] = "matchstream-lab/trial/1"
 _FAMILY = SCHEMA.rpartition("/")[0]
@@ -31,12 +35,20 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class AskedTarget(_Section, frozen=True, kw_only=True):
-    """Whom the trial measured. `stage` is None for a server that the harness did not start."""
+    """Whom the trial measured. `stage` is None for a server that the harness did not start.
+
+    The last four are how the stage was to differ from itself; `nodes` and `topology` are None where that was left to
+    the stage.
+    """
 
     name: str
     stage: str | None
     fans: tuple[str, ...]
     http: str | None
+    with_lessons: tuple[str, ...] = ()
+    without_lessons: tuple[str, ...] = ()
+    nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    topology: Topology | None = None
 
 
 class AskedLoad(_Section, frozen=True, kw_only=True):
@@ -177,7 +189,10 @@ class GeneratorSeen(_Section, frozen=True, kw_only=True):
 
 
 class Trace(_Section, frozen=True, kw_only=True):
-    """The server's process tree, about ten times a second; `cpu_share[i]` is over the step that ends at `at_s[i]`."""
+    """The server's process tree in steps of time; `cpu_share[i]` is over the step that ends at `at_s[i]`.
+
+    A step is a tenth of a second, or longer where a trial would have too many of them.
+    """
 
     at_s: tuple[float, ...]
     cpu_share: tuple[float, ...]
@@ -185,12 +200,25 @@ class Trace(_Section, frozen=True, kw_only=True):
     open_files: tuple[int, ...]
 
 
-class ServerSeen(_Section, frozen=True, kw_only=True):
-    """The server's process tree, its Redis included; a peak of CPU is over half a second.
+class ProcessEnd(_Section, frozen=True, kw_only=True):
+    """A process that was there when the first fan started and gone before the trial was over, such as a node that died.
 
+    `at_s` is when it was missed; it had ended a tenth of a second before, at most.
+    """
+
+    name: str
+    pid: Count
+    at_s: Seconds
+
+
+class ServerSeen(_Section, frozen=True, kw_only=True):
+    """The server's process tree, its nodes and Redis included; a peak of CPU is over half a second.
+
+    `processes` is how many there were at the same time, at most; one that replaced another is not one more.
     `cpu_mean` is over the time from the first fan's start to the last event.
     `busiest_*` is the one process that used most CPU: a single-threaded server ends at 1.0 of it.
     `fullest_*` is the one process nearest to its own limit of open files.
+    `ended` is how the server as a whole ended by itself, `ended_processes` are those of its processes that did.
     """
 
     processes: Count
@@ -207,6 +235,7 @@ class ServerSeen(_Section, frozen=True, kw_only=True):
     fullest_open_files: Count
     fullest_limit: Count
     ended: str | None
+    ended_processes: tuple[ProcessEnd, ...] = ()
     trace: Trace
 
 

@@ -64,7 +64,7 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
     rows = [
         ("N", f"{fans.served:,} of {fans.asked:,} served; failures: {failures or 'none'}"),
-        ("C", f"{result.asked.load.c:,} started at the same moment"),
+        ("C", f"{result.asked.load.c:,} {_together(result.generator.lag_max_s)}"),
         (
             "ART (talk)",
             NOTHING if response.art is None else f"{show_time(response.art.mean_s)}, counted after the connect",
@@ -79,6 +79,12 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     rows.append(("generator", _generator(result.generator)))
     rows.append(("bound first", f"{result.bound.name}: {result.bound.evidence}"))
     return rows
+
+
+def _together(lag_max_s: float) -> str:
+    if lag_max_s < _WORTH_TELLING_S:
+        return "started at the same moment"
+    return f"asked for at the same moment, the last of them started {show_time(lag_max_s)} later"
 
 
 def _percentiles(times: Distribution | None) -> str:
@@ -114,17 +120,18 @@ def _server(server: ServerSeen | None) -> str:
         return "not observed: its processes are not on this machine, or belong to somebody else"
     each = server.memory_per_connection_bytes
     limit = f" of {server.fullest_limit:,}" if 0 < server.fullest_limit < _NO_LIMIT else ""
+    ended = f", {len(server.ended_processes):,} of which ended" if server.ended_processes else ""
     return (
         f"CPU {server.cpu_mean:.0%} of a core, peak {server.cpu_peak:.0%}; "
         f"{NOTHING if each is None else show_bytes(each)} a connection; "
-        f"open files {server.fullest_open_files:,}{limit}; {_processes(server.processes)}"
+        f"open files {server.fullest_open_files:,}{limit}{_of_processes('fullest', server.processes)}{ended}"
     )
 
 
 def _generator(generator: GeneratorSeen) -> str:
     return (
         f"lag p99 {show_time(generator.lag_p99_s)}, max {show_time(generator.lag_max_s)}; "
-        f"CPU {generator.cpu_share:.0%} of a core; {_processes(generator.processes)}"
+        f"CPU {generator.cpu_share:.0%} of a core{_of_processes('busiest', generator.processes)}"
     )
 
 
@@ -136,5 +143,6 @@ def _verdict(result: TrialResult) -> Text:
     return Text(f"PASSED: {result.asked.slo or 'nothing was demanded'}", style="bold green")
 
 
-def _processes(number: int) -> str:
-    return f"{number:,} process{'' if number == 1 else 'es'}"
+def _of_processes(which: str, number: int) -> str:
+    """Tell of how many processes there were, and that the figure before is that of one of them and not their sum."""
+    return "; 1 process" if number == 1 else f" in the {which} of {number:,} processes"

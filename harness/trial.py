@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from common.http.client import ApiError, ApiUnreachableError
 from harness.analysis import Phases
 from harness.assembly import Raw, assemble
@@ -30,8 +32,14 @@ from harness.slo import Slo
 from harness.targets.target import Api, Target, show_address
 from harness.workload import Load
 
-CLOSE_WAIT_S = 10.0
-"""How long after the end of the match the server may take to deliver what it has and to close its fans."""
+QUIET_S = 10.0
+"""How long after the end of the match no fan may hear anything until it counts as over with fans that are not closed.
+
+A server that is behind goes on delivering, however long it takes: that is slow, which the fan-out says, but no loss.
+"""
+
+_DELIVERY_LIMIT_S = 600.0
+"""… unless it never ends."""
 
 _SETTLE_MARGIN_S = 10.0
 _REFUSALS = (ApiError, ApiUnreachableError)
@@ -87,13 +95,23 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
 
 
 def _asked(plan: TrialPlan, target: Target) -> Asked:
+    variant = target.variant
+    whom = AskedTarget(
+        name=target.name,
+        stage=None if variant is None else variant.stage,
+        fans=show_address(target.endpoints),
+        http=None if target.api is None else target.api.url,
+    )
+    if variant is not None:
+        whom = msgspec.structs.replace(
+            whom,
+            with_lessons=variant.with_lessons,
+            without_lessons=variant.without_lessons,
+            nodes=variant.nodes,
+            topology=variant.topology,
+        )
     return Asked(
-        target=AskedTarget(
-            name=target.name,
-            stage=target.stage,
-            fans=show_address(target.endpoints),
-            http=None if target.api is None else target.api.url,
-        ),
+        target=whom,
         load=AskedLoad(n=plan.load.n, c=plan.load.c, interval_s=plan.load.interval_s),
         events=None if plan.match is None else plan.match.asked,
         slo=str(plan.slo),
@@ -179,9 +197,11 @@ def _measure(plan: TrialPlan, target: Target, watcher: Watcher) -> Raw:
         overflows = tuple(now - before for now, before in zip(listen_counters(), counters, strict=True))
         posts = _post(plan.match, target.api, t0, watcher)
         watcher.phase("closing", 0)
-        samples, usage = generator.finish(CLOSE_WAIT_S if posts else 0.0)
-        over_s = on_server.sample() - t0
+        if posts:
+            generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S)
         ended = target.ended()
+        over_s = on_server.sample() - t0  # before the samples are collected, which takes CPU
+        samples, usage = generator.finish(0.0)
     return Raw(
         samples=samples,
         usage=usage,

@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.observe import Observation, ProcessColumns
-from harness.result import Host, ServerSeen, Trace
+from harness.result import Host, ProcessEnd, ServerSeen, Trace
 
 PEAK_WINDOW_S = 0.5
 """A peak of CPU is the mean over this long: the kernel counts CPU time in ticks of 10 ms, so 2 % is the resolution."""
+
+TRACE_STEPS = 600
+"""Steps of a trace, at most: of a minute each sample is kept, of longer trials what a chart can show."""
 
 _Column = NDArray[np.float64]
 
@@ -59,6 +62,7 @@ class _Tree:
     rss: _Column
     files: _Column
     threads: _Column
+    processes: _Column
 
 
 def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, ended: str | None) -> ServerSeen | None:
@@ -78,7 +82,7 @@ def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, e
     busiest = max(seen.processes, key=lambda process: peaks[process.pid])
     fullest = max(seen.processes, key=_fullness)
     return ServerSeen(
-        processes=len(seen.processes),
+        processes=int(tree.processes.max()),
         threads_peak=int(tree.threads.max()),
         cpu_mean=float((tree.cpu_s[end] - tree.cpu_s[before]) / span_s) if span_s > 0 else 0.0,
         cpu_peak=peak_share(seen.at_s, tree.cpu_s),
@@ -92,24 +96,38 @@ def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, e
         fullest_open_files=max(fullest.files, default=0),
         fullest_limit=fullest.limit,
         ended=ended,
+        ended_processes=_ended(seen, before, end),
         trace=_trace(seen.at_s, tree),
     )
 
 
+def _ended(seen: Observation, before: int, end: int) -> tuple[ProcessEnd, ...]:
+    """Return the processes of sample `before` that are not in sample `end`.
+
+    One that came later and went again is none of them: a Redis saves in a child, and a server may run a program.
+    """
+    return tuple(
+        ProcessEnd(name=process.name, pid=process.pid, at_s=float(seen.at_s[process.tick[-1] + 1]))
+        for process in seen.processes
+        if process.tick[0] <= before <= process.tick[-1] < end
+    )
+
+
 def _trace(at_s: _Column, tree: _Tree) -> Trace:
-    steps = np.diff(at_s)
-    share = np.concatenate(([0.0], np.diff(tree.cpu_s) / np.maximum(steps, 1e-3)))
+    kept = np.unique(np.linspace(0, at_s.size - 1, min(at_s.size, TRACE_STEPS + 1)).astype(int))
+    share = np.diff(tree.cpu_s[kept]) / np.maximum(np.diff(at_s[kept]), 1e-3)
+    # The kernel counts CPU in ticks of 10 ms; more digits would only make files long.
     return Trace(
-        at_s=tuple(at_s.tolist()),
-        cpu_share=tuple(share.tolist()),
-        rss_bytes=tuple(tree.rss.astype(int).tolist()),
-        open_files=tuple(tree.files.astype(int).tolist()),
+        at_s=tuple(at_s[kept].round(4).tolist()),
+        cpu_share=(0.0, *share.round(4).tolist()),
+        rss_bytes=tuple(tree.rss[kept].astype(int).tolist()),
+        open_files=tuple(tree.files[kept].astype(int).tolist()),
     )
 
 
 def _add_up(seen: Observation) -> _Tree:
     """Sum the processes by sample; CPU as growth since each was first seen, which stays when it ends."""
-    cpu_s, rss, files, threads = (np.zeros(seen.at_s.size) for _ in range(4))
+    cpu_s, rss, files, threads, processes = (np.zeros(seen.at_s.size) for _ in range(5))
     for process in seen.processes:
         tick = np.array(process.tick)
         used = np.zeros(seen.at_s.size)
@@ -118,7 +136,8 @@ def _add_up(seen: Observation) -> _Tree:
         rss[tick] += process.rss
         files[tick] += process.files
         threads[tick] += process.threads
-    return _Tree(cpu_s, rss, files, threads)
+        processes[tick] += 1
+    return _Tree(cpu_s, rss, files, threads, processes)
 
 
 def _process_peak(seen: Observation, process: ProcessColumns) -> float:

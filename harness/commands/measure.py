@@ -20,6 +20,7 @@ from harness.table import show_result
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target
+from harness.targets.variant import Topology, Variant
 from harness.trial import TrialPlan, run_trial, trial_id
 from harness.workload import Load
 
@@ -30,6 +31,19 @@ DEFAULT_SPEED = 60.0
 
 class AskedError(HarnessError):
     """Options that do not go together, or a place where nothing can be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """The options that say whom to measure, None or empty where they were not given."""
+
+    stage: str | None
+    with_lessons: tuple[str, ...]
+    without_lessons: tuple[str, ...]
+    nodes: int | None
+    topology: Topology | None
+    address: str | None
+    http: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,15 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment: a wave.")],
     interval: Annotated[float, typer.Option(help="Seconds from one wave to the next.")] = 0.25,
     stage: Annotated[str | None, typer.Option(help="The stage to start and measure, e.g. 0.")] = None,
+    with_lessons: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="LESSON", help="A lesson the stage is to have too; repeatable."),
+    ] = None,
+    without_lessons: Annotated[
+        list[str] | None, typer.Option("--without", metavar="LESSON", help="One it is not to have; repeatable.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Node processes of the stage, if it has nodes.")] = None,
+    topology: Annotated[Topology | None, typer.Option(help="Whether its nodes tell each other.")] = None,
     target: Annotated[
         str | None, typer.Option(metavar="HOST:PORT[-PORT]", help="A server that runs already, to measure instead.")
     ] = None,
@@ -72,7 +95,16 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made.
     """
-    whom = _target(stage, target, http)
+    whom = _Whom(
+        stage=stage,
+        with_lessons=tuple(with_lessons or ()),
+        without_lessons=tuple(without_lessons or ()),
+        nodes=nodes,
+        topology=topology,
+        address=target,
+        http=http,
+    )
+    measured = _target(whom)
     plan = TrialPlan(
         load=Load(n, c, interval),
         slo=parse_slo(slo),
@@ -84,7 +116,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         console = Console(stderr=True)
         shows = console.is_terminal and not as_json
         watcher = stack.enter_context(Bars(console)) if shows else Silent()
-        result = run_trial(plan, whom, watcher)
+        result = run_trial(plan, measured, watcher)
     files = _store(result, out)
     if as_json:
         sys.stdout.write(encode_result(result).decode())
@@ -94,16 +126,26 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         raise typer.Exit(1)
 
 
-def _target(stage: str | None, address: str | None, http: str | None) -> Target:
-    if address is None:
-        if stage is None:
+def _target(whom: _Whom) -> Target:
+    """Return what to measure. Raise AskedError for options that do not go together, TargetError for no address."""
+    if whom.address is None:
+        if whom.stage is None:
             raise AskedError("whom to measure? give --stage 0, or --target HOST:PORT for a server that runs already")
-        if http is not None:
+        if whom.http is not None:
             raise AskedError("--http goes with --target: a stage that the harness starts has its own API")
-        return StageTarget(stage)
-    if stage is not None:
+        return StageTarget(Variant(whom.stage, whom.with_lessons, whom.without_lessons, whom.nodes, whom.topology))
+    if whom.stage is not None:
         raise AskedError("give --stage or --target, not both")
-    return AddressTarget(address, http)
+    of_stages = {
+        "--with": whom.with_lessons,
+        "--without": whom.without_lessons,
+        "--nodes": whom.nodes,
+        "--topology": whom.topology,
+    }
+    given = [option for option, value in of_stages.items() if value]
+    if given:
+        raise AskedError(f"{given[0]} goes with --stage: a server that runs already is what it is")
+    return AddressTarget(whom.address, whom.http)
 
 
 def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:

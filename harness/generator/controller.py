@@ -38,9 +38,10 @@ class GeneratorError(HarnessError):
 class Generator:
     """Plays `load` against `endpoints`, each fan holding `dialogue` as the user `<user_prefix><number of the fan>`.
 
-    Use it as a context manager, and its methods in the order start, wait_all_settled, finish, the first and the last of
-    them once; `progress` at any time. Whatever ends the `with` block ends the processes and with them all connections;
-    Ctrl-C reaches only the caller. A fan that has no answer `answer_timeout_s` after its intended start has failed.
+    Use it as a context manager, and its methods in the order start, wait_all_settled, wait_until_quiet, finish, the
+    first and the last of them once; `progress` at any time. Whatever ends the `with` block ends the processes and with
+    them all connections; Ctrl-C reaches only the caller. A fan that has no answer `answer_timeout_s` after its intended
+    start has failed.
     `processes` is as few as the limit of open files allows unless it is given.
 
     The constructor raises OpenFilesError if so many fans do not fit, GeneratorError if an endpoint has no address.
@@ -116,8 +117,27 @@ class Generator:
             left_s = deadline - monotonic()
             if progress.settled == self._n or left_s <= 0:
                 return progress
-            for readable in wait([child.control for child in self._children], min(_LOOK_EVERY_S, left_s)):
-                next(child for child in self._children if child.control is readable).receive()
+            self._watch(min(_LOOK_EVERY_S, left_s))
+
+    def wait_until_quiet(self, quiet_s: float, timeout_s: float) -> Progress:
+        """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
+
+        Return the progress then, or that after `timeout_s`. Raise GeneratorError if a generator process died.
+        """
+        deadline = monotonic() + timeout_s
+        quiet_at = monotonic() + quiet_s
+        progress = self.progress()
+        while progress.closed < progress.answered and monotonic() < min(quiet_at, deadline):
+            self._watch(_LOOK_EVERY_S)
+            before, progress = progress, self.progress()
+            if progress != before:
+                quiet_at = monotonic() + quiet_s
+        return progress
+
+    def _watch(self, seconds: float) -> None:
+        """Sleep, or raise GeneratorError as soon as a generator process has died: none has anything to say now."""
+        for readable in wait([child.control for child in self._children], seconds):
+            next(child for child in self._children if child.control is readable).receive()
 
     def finish(self, close_wait_s: float) -> tuple[Samples, GeneratorUsage]:
         """End the load and return what the fans saw, and what it cost to see it.

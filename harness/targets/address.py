@@ -10,6 +10,7 @@ import psutil
 from common.http.client import ApiError, ApiUnreachableError
 from common.http.token import TokenError, client_token
 from harness.targets.target import Api, TargetError, match_stream_dialogue, parse_address
+from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
 REACH_TIMEOUT_S = 5.0
@@ -37,7 +38,7 @@ class AddressTarget:
         return self._address
 
     @property
-    def stage(self) -> str | None:
+    def variant(self) -> Variant | None:
         """None: which stage runs there, if any, is not known."""
         return None
 

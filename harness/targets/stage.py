@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import IO
 
 from common.tuning.children import command_that_dies_with_parent
+from harness.targets.family import end_all, family
 from harness.targets.target import Api, TargetError, match_stream_dialogue, parse_address, show_address
+from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
+NODE_TIMEOUT_S = 2.0
+"""What each node adds to both: to start a Python takes half a second of a core, and there may be more nodes than cores.
+"""
+ORPHANS_TIMEOUT_S = 5.0
+"""How long its other processes may outlive the server's first one, which should have ended them."""
 
 _READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
 _POLL_S = 0.02
@@ -46,12 +53,13 @@ class StageTarget:
     """A stage, on free ports, with an embedded Redis and a token of its own.
 
     The server has its own session, so that Ctrl-C in a terminal reaches the harness alone, which then takes its match
-    back and ends the server in order; if the harness is killed the kernel ends the server.
+    back and ends the server in order, with all its nodes; if the harness is killed the kernel ends the server.
     """
 
-    def __init__(self, stage: str, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> None:
-        self._stage = stage
-        self._command = (*command, "serve", "--stage", stage, "--port", "0", "--http-port", "0")
+    def __init__(self, variant: Variant, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> None:
+        self._variant = variant
+        self._command = (*command, "serve", *variant.options, "--port", "0", "--http-port", "0")
+        self._nodes_s = NODE_TIMEOUT_S * (variant.nodes or 0)
         self._token = secrets.token_urlsafe(32)
         self._running: _Running | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
@@ -59,13 +67,13 @@ class StageTarget:
 
     @property
     def name(self) -> str:
-        """`stage` and its number."""
-        return f"stage {self._stage}"
+        """The stage's number, and how it differs from it."""
+        return self._variant.name
 
     @property
-    def stage(self) -> str | None:
-        """The stage's number."""
-        return self._stage
+    def variant(self) -> Variant | None:
+        """What was asked for."""
+        return self._variant
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -79,7 +87,7 @@ class StageTarget:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The server's process."""
+        """The server's first process; nodes are its children."""
         return () if self._running is None else (self._running.process.pid,)
 
     def start(self) -> None:
@@ -105,22 +113,27 @@ class StageTarget:
         self._api = Api(f"http://{show_address((_reachable(http[0]),))[0]}", self._token)
 
     def stop(self) -> None:
-        """End the server: SIGTERM, and SIGKILL if that does not help in time."""
+        """End the server: SIGTERM, and SIGKILL if that does not help in time; none of its processes is left."""
         running, self._running = self._running, None
         if running is None:
             return
+        members = family(running.process.pid)
         running.process.terminate()
         try:
-            running.process.wait(STOP_TIMEOUT_S)
+            running.process.wait(STOP_TIMEOUT_S + self._nodes_s)
         except subprocess.TimeoutExpired:
             pass
         finally:  # also on Ctrl-C a second time: the server must not be left behind
             running.process.kill()
             running.process.wait()
             running.log.close()
+            end_all((*members, *family(running.process.pid)), ORPHANS_TIMEOUT_S)
 
     def ended(self) -> str | None:
-        """Return the exit status of a server that ended by itself, and the last line of its log."""
+        """Return the exit status of a server that ended by itself, and the last line of its log.
+
+        A node that ends while the first process goes on is not its end; the observer sees it.
+        """
         return None if self._running is None else self._running.ended()
 
     def dialogue(self, match_id: str | None) -> Dialogue:
@@ -128,7 +141,8 @@ class StageTarget:
         return match_stream_dialogue(match_id)
 
     def _wait_until_ready(self, running: _Running, output: IO[bytes]) -> tuple[str, str]:
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        patience_s = READY_TIMEOUT_S + self._nodes_s
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             # Looked at before the output: a server that says `ready` and ends at once has been ready.
             ended = running.ended()
@@ -138,7 +152,7 @@ class StageTarget:
             if ended is not None:
                 raise TargetError(f"{self.name} did not start: {ended}")
             time.sleep(_POLL_S)
-        raise TargetError(f"{self.name} did not get ready within {READY_TIMEOUT_S:.0f} s{running.last_words()}")
+        raise TargetError(f"{self.name} did not get ready within {patience_s:.0f} s{running.last_words()}")
 
 
 def _reachable(at: Endpoint) -> Endpoint:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from common.http.client import ReporterClient
 from harness.errors import HarnessError
+from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
@@ -32,12 +33,12 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it: `stage 0`, or its address."""
+        """What people call it: `stage 0`, `stage 3, 6 nodes`, or its address."""
         ...
 
     @property
-    def stage(self) -> str | None:
-        """The number of the stage, if the harness starts it."""
+    def variant(self) -> Variant | None:
+        """Which stage it is and how it differs from it, if the harness starts it."""
         ...
 
     @property

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import TextIO
 from aiohttp import web
 
 PLAYER = {"number": 1, "name": "Player 1"}
+NODE = "import sys; sys.stdin.read()"  # it does nothing, and ends with its parent
 
 
 @dataclass
@@ -30,6 +32,8 @@ class Faults:
     swap: int = 0  # this mark reaches the fans after the next one
     refuse: int = 0  # the post of this mark is answered 503
     die: int = 0  # the server ends at the post of this mark
+    node_dies: int = 0  # one of its nodes (--nodes) ends at the post of this mark, and every second fan is closed
+    event_gap: float = 0.0  # seconds from one event's way to the fans to that of the next
     deaf: int = 0  # so many fans are never answered
     early: int = 0  # so many fans are closed right after their answer
     announce: int = 201  # status of the answer to an announcement
@@ -47,6 +51,12 @@ class Fake:
     held_back: bytes = b""
     matches: set[str] = field(default_factory=set)
     closing: set[asyncio.Task[None]] = field(default_factory=set)
+    nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    spreading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def start_nodes(self, number: int) -> None:
+        for _ in range(number):
+            self.nodes.append(subprocess.Popen([sys.executable, "-c", NODE], stdin=subprocess.PIPE))
 
     async def fan(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"Welcome to Match Stream.\n")
@@ -83,6 +93,11 @@ class Fake:
         if mark and mark == self.faults.die:
             say("fake: dying as told")
             os._exit(3)
+        if mark and mark == self.faults.node_dies:
+            self.nodes[0].kill()
+            self.nodes[0].wait()
+            for fan in self.fans[::2]:
+                fan.transport.abort()
         task = asyncio.get_running_loop().create_task(self.spread(mark, body["kind"]), name=f"spread-{mark}")
         self.closing.add(task)
         task.add_done_callback(self.closing.discard)
@@ -91,6 +106,8 @@ class Fake:
 
     async def spread(self, mark: int, kind: str) -> None:
         await asyncio.sleep(self.faults.event_after)
+        async with self.spreading:  # first come, first served
+            await asyncio.sleep(self.faults.event_gap)
         frame = f"2026-01-01 00:00:01: {kind}:\n\tcomment: #{mark}\n\r\n".encode() if mark else b""
         if mark and mark == self.faults.swap:
             self.held_back = frame
@@ -153,6 +170,7 @@ async def main(arguments: list[str]) -> int:
         say("loading\nfake: port taken\n")
         return 2
     fake = Fake(faults, os.environ.get("MATCHSTREAM_TOKEN", ""))
+    fake.start_nodes(int(options.get("--nodes", 0)))
     if faults.taken:
         fake.matches.add("elp-tig-2011-09-10")
     server = await asyncio.start_server(fake.fan, "127.0.0.1", int(options["--port"]), backlog=1024)
@@ -174,6 +192,8 @@ async def main(arguments: list[str]) -> int:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     await over.wait()
+    for node in fake.nodes:
+        node.communicate()
     return 0
 
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from harness.bound import Observations, first_bound
-from harness.result import AskedLoad, Validity, Verdict
-from tests.harness.results import LIMIT, a_generator, a_host, a_server, seen_by, some_fans
+from harness.result import AskedLoad, ProcessEnd, Validity, Verdict
+from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans
 
 GOOD = {
     "load": AskedLoad(n=900, c=4, interval_s=0.25),
@@ -91,6 +91,20 @@ def test_the_slo_where_no_resource_explains_it() -> None:
 def test_a_server_that_ended() -> None:
     ended = a_server(ended="the server ended with status 3", fullest_open_files=LIMIT)
     assert bound(server=ended) == ("server ended", "the server ended with status 3")
+
+
+def test_a_node_that_ended_if_fans_were_harmed() -> None:
+    gone = tuple(ProcessEnd(name="python", pid=pid, at_s=at_s) for pid, at_s in ((7, 9.0), (8, 4.21)))
+    server = a_server(ended_processes=gone, fullest_open_files=LIMIT)
+    evidence = "python (process 8) of the server ended 4.2 s after the first start, and 1 more later"
+    assert bound(**FAILED, server=server) == ("process ended", evidence)
+    lost = seen_by(some_fans(), delivery=a_delivery(lost=1))
+    assert bound(seen=lost, server=a_server(ended_processes=gone[:1])) == (
+        "process ended",
+        "python (process 7) of the server ended 9.0 s after the first start",
+    )
+    assert bound(seen=seen_by(some_fans(), delivery=a_delivery()), server=server)[0] == "open files"
+    assert bound(server=server)[0] == "open files"
 
 
 def test_an_invalid_trial_was_bound_by_its_generator() -> None:

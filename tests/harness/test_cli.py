@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import json
 import os
 import re
@@ -15,13 +16,16 @@ from typer.main import get_command
 
 from harness import cli
 from harness.cli import app, main
+from harness.commands import measure as measure_command
 from harness.commands import selftest as selftest_command
 from harness.events import Posted
 from harness.progress import Bars
-from harness.result import SCHEMA, load_result
+from harness.result import SCHEMA, encode_result, load_result
 from harness.samples import Progress
 from harness.selftest import SelfTest
-from tests.harness.fake import Running, fake_server, wait_until
+from harness.targets.stage import StageTarget
+from tests.harness.fake import FAKE, Running, fake_server, wait_until
+from tests.harness.results import a_result, seen_by, some_fans
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
 FEW = ("--events", "2", "--rate", "50")
@@ -157,6 +161,58 @@ def test_bad_input_is_one_line_and_status_2(
     assert captured.err.startswith("harness: ")
     assert says in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measure_command, "StageTarget", functools.partial(StageTarget, command=FAKE))
+    words = ("--with", "uvloop", "--with", "backlog", "--without", "log", "--nodes", "2", "--topology", "independent")
+    assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
+    (stored,) = tmp_path.glob("*.json")
+    assert re.fullmatch(
+        r"stage-0-with-uvloop-and-backlog-without-log-2-independent-nodes-n6-c3-\d{8}T\d{6}Z\.json", stored.name
+    )
+    target = load_result(stored).asked.target
+    assert target.name == "stage 0 with uvloop and backlog without log, 2 independent nodes"
+    assert (target.stage, target.with_lessons, target.without_lessons) == ("0", ("uvloop", "backlog"), ("log",))
+    assert (target.nodes, target.topology) == (2, "independent")
+    assert target.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--with", "x"), ("--without", "x"), ("--nodes", "2"), ("--topology", "connected")])
+def test_lessons_and_nodes_are_a_stages(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["measure", *SMALL, "--target", "127.0.0.1:1", *words]) == 2
+    assert (
+        capsys.readouterr().err == f"harness: {words[0]} goes with --stage: a server that runs already is what it is\n"
+    )
+
+
+def test_results_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    paths = [tmp_path / "one.json", tmp_path / "other.json"]
+    for path, fans in zip(paths, (900, 800), strict=True):
+        path.write_bytes(encode_result(a_result(seen=seen_by(some_fans(fans)))))
+    names = [str(path) for path in paths]
+    assert main(["table", *names]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 3  # no figure is cut off or wrapped, however narrow the terminal
+    assert ["stage 0" in line for line in shown] == [False, True, True]
+    assert "fan-out mean / last" in shown[0]
+    assert main(["table", "--markdown", *reversed(names)]) == 0
+    _, _, first, second = capsys.readouterr().out.splitlines()
+    assert "| 800 |" in first
+    assert "| 900 | 4 | 250 ms | 900 |" in second
+
+
+def test_what_is_no_result_has_no_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    for path, says in ((tmp_path / "x.json", "is not a trial result"), (tmp_path / "none", "cannot be read")):
+        assert main(["table", str(path)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert says in captured.err
+    assert main(["table"]) == 2
 
 
 def test_bad_input_on_the_real_command_line(tmp_path: Path) -> None:

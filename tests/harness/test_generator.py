@@ -299,6 +299,39 @@ def test_receipts_are_counted_while_it_goes_on() -> None:
     assert samples.outcomes() == {Outcome.HELD: 4}
 
 
+def test_it_waits_for_a_server_that_is_behind_until_that_has_closed_everyone() -> None:
+    def slowly(peer: Peer) -> None:
+        peer.serve()
+        for number in range(1, 9):
+            time.sleep(0.3)
+            peer.say(known_servers.event(number))
+
+    with (
+        KnownServer(slowly) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        assert generator.wait_until_quiet(1.5, PATIENCE_S).closed == 3
+        samples, _ = generator.finish(0.0)
+    assert len(samples.receipt_mark) == 3 * 8
+    assert samples.outcomes() == {Outcome.ENDED: 3}
+
+
+@pytest.mark.parametrize(("quiet_s", "timeout_s"), [(0.05, PATIENCE_S), (PATIENCE_S, 0.05)])
+def test_it_does_not_wait_for_a_server_that_closes_nobody(quiet_s: float, timeout_s: float) -> None:
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        progress = generator.wait_until_quiet(quiet_s, timeout_s)
+        assert (progress.answered, progress.closed) == (3, 0)
+        samples, _ = generator.finish(0.0)
+    assert samples.outcomes() == {Outcome.HELD: 3}
+
+
 def test_no_fan_is_started_after_finish() -> None:
     close_wait_s = 0.3
     with (

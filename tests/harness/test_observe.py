@@ -3,12 +3,16 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from harness import observe
 from harness.observe import Observer, ProcessColumns, listen_counters
+from harness.proc import ProcessStat
 from tests.harness.fake import wait_until
 
 
@@ -51,6 +55,87 @@ def test_children_are_found_and_one_that_ended_keeps_its_rows() -> None:
     assert 1 <= rows[child.pid] < rows[os.getpid()]
 
 
+PARENT = """
+import signal, subprocess, sys
+child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()']).wait()"
+def start():
+    return subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE)
+nodes = [start()]
+for line in sys.stdin:
+    nodes[-1].kill()
+    nodes[-1].wait()
+    nodes.append(start())
+for node in nodes:
+    node.stdin.close()  # which ends also the child of one that was killed
+    node.wait()
+"""
+
+
+def tree_of(pid: int) -> set[int]:
+    return {process.pid for process in psutil.Process(pid).children(recursive=True)}
+
+
+def test_the_whole_tree_is_followed_also_where_a_node_is_replaced_and_its_own_child_left_over() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin is not None
+        wait_until(lambda: len(tree_of(parent.pid)) == 2)
+        before = tree_of(parent.pid)
+        with Observer([parent.pid]) as observer:
+            parent.stdin.write("replace\n")
+            parent.stdin.flush()
+            wait_until(lambda: len(tree_of(parent.pid) - before) == 2)
+            after = tree_of(parent.pid)
+            for _ in range(20):  # so that it looks for children twice at least
+                observer.sample()
+            last = observer.sample()
+        parent.stdin.close()
+    seen = observer.observation(last)
+    moment = int(np.argmin(np.abs(seen.at_s)))
+    there = {process.pid for process in seen.processes if moment in process.tick}
+    assert {process.pid for process in seen.processes} == {parent.pid} | before | after
+    (left_over,) = before & there  # the child of the node that was killed
+    assert there == {parent.pid, left_over} | after
+
+
+def test_a_limit_that_is_raised_later_is_seen() -> None:
+    code = (
+        "import resource, sys\n"
+        "sys.stdin.readline()\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 99))\n"
+        "print('raised', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with Observer([child.pid]) as observer:
+            child.stdin.write("\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "raised\n"
+            for _ in range(11):
+                observer.sample()
+        child.stdin.close()
+    (seen,) = observer.observation(0.0).processes
+    assert seen.limit == 77
+
+
+def test_another_process_of_the_same_number_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = observe.read_stat
+    with Observer([os.getpid()]) as observer:
+        taken = observer.sample()
+
+        def later(pid: int) -> ProcessStat | None:
+            stat = real(pid)
+            return None if stat is None else replace(stat, began=stat.began + 1)
+
+        monkeypatch.setattr(observe, "read_stat", later)
+        observer.sample()
+    seen = observer.observation(taken)
+    mine = [process for process in seen.processes if process.pid == os.getpid()]
+    assert all(process.tick[-1] < len(seen.at_s) - 1 for process in mine)
+
+
 def test_a_process_that_is_not_there_is_not_seen() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
@@ -60,8 +145,6 @@ def test_a_process_that_is_not_there_is_not_seen() -> None:
 
 
 def test_files_are_listed_now_and_then_where_the_kernel_does_not_count_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness import observe  # noqa: PLC0415 -- patched below
-
     class OldKernelPath(type(Path())):  # type: ignore[misc]
         def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
             return os.stat_result((0,) * 10)
@@ -73,6 +156,17 @@ def test_files_are_listed_now_and_then_where_the_kernel_does_not_count_them(monk
     mine: ProcessColumns = next(one for one in observer.observation(0.0).processes if one.pid == os.getpid())
     assert min(mine.files) > 2
     assert len(set(mine.files[:4])) == 1
+
+
+def test_a_process_whose_files_may_not_be_counted_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ForbiddenPath(type(Path())):  # type: ignore[misc]
+        def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+            raise PermissionError
+
+    monkeypatch.setattr(observe, "Path", ForbiddenPath)
+    with Observer([os.getpid()]) as observer:
+        pass
+    assert observer.observation(0.0).processes == ()
 
 
 def test_the_machines_counts_of_full_accept_queues(tmp_path: Path) -> None:

@@ -69,6 +69,14 @@ def test_no_file_at_all(tmp_path: Path) -> None:
         load_result(tmp_path / "none.json")
 
 
+def test_a_file_from_before_there_were_lessons_and_nodes_is_read() -> None:
+    stored = json.loads(encode_result(PLAIN))
+    for name in ("with_lessons", "without_lessons", "nodes", "topology"):
+        del stored["asked"]["target"][name]
+    del stored["server"]["ended_processes"]
+    assert msgspec.convert(stored, TrialResult) == PLAIN
+
+
 def test_a_trial_passes_if_it_is_valid_and_its_slo_was_met() -> None:
     assert PLAIN.passed
     assert not a_result(verdict=msgspec.structs.replace(PLAIN.verdict, met=False)).passed

@@ -1,11 +1,12 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
 
-from harness.result import Validity, Verdict
+from harness.result import ProcessEnd, Validity, Verdict
 from harness.table import show_bytes, show_result, show_time
-from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
+from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
 
 
 def printed(*, colour: bool = False, **changes: object) -> str:
@@ -29,7 +30,7 @@ def test_every_figure_is_there() -> None:
         "5 posted; of 4,500 deliveries 0 lost, 0 duplicated, 0 reordered",
         "CPU 30% of a core, peak 60%",
         "10.9 KiB a connection",
-        "open files 930 of 1,024",
+        "open files 930 of 1,024 in the fullest of 2 processes",
         "lag p99 400 µs, max 2.00 ms; CPU 12% of a core; 1 process",
         "nothing: all 900 fans were served and no limit was reached",
         "PASSED: failures=0,p99<1s",
@@ -70,7 +71,23 @@ def test_what_was_not_measured_is_not_made_up() -> None:
         server=a_server(fullest_limit=0, memory_per_connection_bytes=None),
     )
     assert "nothing arrived" in text
-    assert "- a connection; open files 930; 2 processes" in text
+    assert "- a connection; open files 930 in the fullest of 2 processes" in text
+
+
+def test_a_wave_that_took_long_to_start_is_told() -> None:
+    assert "4 started at the same moment" in printed()
+    late = "4 asked for at the same moment, the last of them started 1.30 s later"
+    assert late in printed(generator=a_generator(lag_max_s=1.3))
+
+
+def test_figures_of_one_process_of_many_say_so() -> None:
+    assert "CPU 12% of a core in the busiest of 6 processes" in printed(generator=a_generator(processes=6))
+    assert "open files 930 of 1,024; 1 process\n" in re.sub(" +\n", "\n", printed(server=a_server(processes=1)))
+
+
+def test_processes_that_ended_are_told() -> None:
+    gone = (ProcessEnd(name="python", pid=7, at_s=1.0),)
+    assert "of 2 processes, 1 of which ended" in printed(server=a_server(ended_processes=gone))
 
 
 def test_posts_that_failed_or_were_held_up_are_told() -> None:

@@ -13,13 +13,14 @@ import pytest
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
+from harness.targets.variant import Variant
 from harness.workload import Endpoint
 from tests.harness.fake import FAKE, fake_server, wait_until
 
 
 @contextlib.contextmanager
 def started(stage: str) -> Iterator[StageTarget]:
-    target = StageTarget(stage, FAKE)
+    target = StageTarget(Variant(stage), FAKE)
     target.start()
     try:
         yield target
@@ -36,7 +37,7 @@ def test_a_stage_is_started_on_free_ports_and_ended() -> None:
         with socket.create_connection((endpoint.host, endpoint.port)) as fan:
             assert fan.recv(100).startswith(b"Welcome")
         assert target.ended() is None
-        assert (target.name, target.stage) == ("stage 7", "7")
+        assert (target.name, target.variant) == ("stage 7", Variant("7"))
         assert os.getsid(pid) != os.getsid(0)  # Ctrl-C in a terminal does not reach it
     assert not psutil.pid_exists(pid)
     assert target.pids == ()
@@ -44,7 +45,7 @@ def test_a_stage_is_started_on_free_ports_and_ended() -> None:
 
 
 def test_a_server_that_does_not_start_is_told_with_the_last_line_of_its_log() -> None:
-    target = StageTarget("mute=2", FAKE)
+    target = StageTarget(Variant("mute=2"), FAKE)
     with pytest.raises(
         TargetError, match=r"^stage mute=2 did not start: the server ended with status 2: fake: port taken$"
     ):
@@ -54,17 +55,25 @@ def test_a_server_that_does_not_start_is_told_with_the_last_line_of_its_log() ->
 
 def test_a_server_that_never_gets_ready_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.targets.stage.READY_TIMEOUT_S", 0.05)
-    target = StageTarget("mute=1", FAKE)
+    target = StageTarget(Variant("mute=1"), FAKE)
     with pytest.raises(TargetError, match="did not get ready within 0 s"):
         target.start()
     assert target.pids == ()
 
 
 def test_a_ready_line_that_makes_no_sense_ends_the_server() -> None:
-    target = StageTarget("mute=3", FAKE)
+    target = StageTarget(Variant("mute=3"), FAKE)
     with pytest.raises(TargetError, match="'nowhere' is no address"):
         target.start()
     assert target.pids == ()
+
+
+def test_more_nodes_have_more_time_to_get_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.targets.stage.READY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("harness.targets.stage.NODE_TIMEOUT_S", 0.5)
+    target = StageTarget(Variant("mute=1", nodes=3), FAKE)
+    with pytest.raises(TargetError, match="stage mute=1, 3 nodes did not get ready within 2 s"):
+        target.start()
 
 
 def test_a_server_that_ends_by_itself_is_noticed() -> None:
@@ -84,7 +93,7 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.
         "print('ready fans=0.0.0.0:1-2 http=[::]:3', flush=True)\n"
         "signal.pause()\n"
     )
-    target = StageTarget("0", (sys.executable, str(deaf)))
+    target = StageTarget(Variant("0"), (sys.executable, str(deaf)))
     target.start()
     process = psutil.Process(target.pids[0])
     assert target.endpoints == (Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
@@ -92,6 +101,51 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.
     assert target.api.url == "http://[::1]:3"
     target.stop()
     assert not process.is_running()
+
+
+PARENT = """
+import os, signal, subprocess, sys
+child = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); signal.pause()"
+nodes = [
+    subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, start_new_session=apart)
+    for apart in (False, True)
+]
+for node in nodes:
+    node.stdout.readline()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+print("ready fans=127.0.0.1:1-2 http=127.0.0.1:3-4", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def careless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StageTarget:
+    """Return a stage with a node in its session and one outside, neither of which ends with it."""
+    monkeypatch.setattr("harness.targets.stage.ORPHANS_TIMEOUT_S", 0.1)
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    return StageTarget(Variant("3", nodes=2), (sys.executable, str(script)))
+
+
+def test_nodes_that_do_not_end_with_their_parent_are_killed(careless: StageTarget) -> None:
+    careless.start()
+    parent = psutil.Process(careless.pids[0])
+    nodes = parent.children()
+    assert len(nodes) == 2
+    careless.stop()
+    assert psutil.wait_procs([parent, *nodes], 20)[1] == []
+
+
+def test_nodes_of_a_parent_that_was_killed_are_killed_too(careless: StageTarget) -> None:
+    careless.start()
+    parent = psutil.Process(careless.pids[0])
+    (node,) = (node for node in parent.children() if os.getsid(node.pid) == parent.pid)
+    (apart,) = (node for node in parent.children() if os.getsid(node.pid) == node.pid)
+    parent.kill()
+    wait_until(lambda: careless.ended() is not None)
+    careless.stop()
+    assert psutil.wait_procs([node], 20)[1] == []
+    apart.kill()  # whoever left the session of a parent that is gone cannot be told from anybody
 
 
 def test_a_running_server_is_reached_and_its_process_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +158,7 @@ def test_a_running_server_is_reached_and_its_process_found(monkeypatch: pytest.M
         assert target.api is not None
         assert target.api.token == server.token
         assert target.ended() is None
-        assert (target.name, target.stage) == (f"localhost:{server.fans}", None)
+        assert (target.name, target.variant) == (f"localhost:{server.fans}", None)
         target.stop()
         assert psutil.pid_exists(server.pid)
     assert target.ended() == "the server's processes ended"
@@ -187,14 +241,15 @@ def test_what_is_no_address(text: str) -> None:
 def test_a_fan_watches_a_match_or_the_current_one() -> None:
     assert match_stream_dialogue("a-b-2026-01-01").hello == b"VERSION:1:CONNECT:{user}:MATCH:a-b-2026-01-01\n"
     assert match_stream_dialogue(None).hello == b"V:2:{user}\n"
-    assert StageTarget("0", FAKE).dialogue("m") == AddressTarget("h:1", None).dialogue("m")
+    assert StageTarget(Variant("0"), FAKE).dialogue("m") == AddressTarget("h:1", None).dialogue("m")
 
 
 def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from harness.targets.stage import StageTarget\n"
-        f"target = StageTarget('0', {FAKE!r})\n"
+        "from harness.targets.variant import Variant\n"
+        f"target = StageTarget(Variant('0'), {FAKE!r})\n"
         "target.start()\n"
         "print(target.pids[0], flush=True)\n"
         "sys.stdin.read()\n"
@@ -210,3 +265,44 @@ def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
     assert not server.is_running()
     harness.stdout.close()
     harness.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("variant", "name", "options"),
+    [
+        (Variant("2.5"), "stage 2.5", "--stage 2.5"),
+        (
+            Variant("2.5", without_lessons=("repeaters",)),
+            "stage 2.5 without repeaters",
+            "--stage 2.5 --without repeaters",
+        ),
+        (
+            Variant("1", ("uvloop", "backlog"), ("files",)),
+            "stage 1 with uvloop and backlog without files",
+            "--stage 1 --with uvloop --with backlog --without files",
+        ),
+        (Variant("3", nodes=6), "stage 3, 6 nodes", "--stage 3 --nodes 6"),
+        (Variant("3", nodes=1), "stage 3, 1 node", "--stage 3 --nodes 1"),
+        (Variant("3", topology="connected"), "stage 3, connected nodes", "--stage 3 --topology connected"),
+        (
+            Variant("3", without_lessons=("groups",), nodes=6, topology="independent"),
+            "stage 3 without groups, 6 independent nodes",
+            "--stage 3 --without groups --nodes 6 --topology independent",
+        ),
+    ],
+)
+def test_a_variant_has_a_name_and_is_asked_for_on_the_command_line(variant: Variant, name: str, options: str) -> None:
+    target = StageTarget(variant, FAKE)
+    assert target.name == name
+    assert variant.options == tuple(options.split())
+
+
+def test_the_stage_gets_the_options_of_its_variant() -> None:
+    variant = Variant("0", ("uvloop",), ("repeaters",), 2, "independent")
+    target = StageTarget(variant, FAKE)
+    target.start()
+    try:
+        command = psutil.Process(target.pids[0]).cmdline()
+    finally:
+        target.stop()
+    assert command[-len(variant.options) - 5 :] == ["serve", *variant.options, "--port", "0", "--http-port", "0"]

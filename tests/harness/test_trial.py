@@ -15,6 +15,7 @@ from harness.slo import DEFAULT_SLO, parse_slo
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target, TargetError
+from harness.targets.variant import Variant
 from harness.trial import TrialError, TrialPlan, run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
@@ -28,8 +29,8 @@ def plan(n: int = 12, *, match: MatchPlan | None = None, timeout_s: float = 20.0
     return TrialPlan(Load(n, 4, 0.02), parse_slo(DEFAULT_SLO), played, timeout_s)
 
 
-def trial_of(faults: str, **changes: float) -> TrialResult:
-    return run_trial(plan(**changes), StageTarget(faults, FAKE), Silent())  # type: ignore[arg-type]
+def trial_of(faults: str, *, nodes: int | None = None, **changes: float) -> TrialResult:
+    return run_trial(plan(**changes), StageTarget(Variant(faults, nodes=nodes), FAKE), Silent())  # type: ignore[arg-type]
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Notes:
 
 def test_a_good_server_passes_and_everyone_is_told() -> None:
     notes = Notes()
-    result = run_trial(plan(), StageTarget("0", FAKE), notes)
+    result = run_trial(plan(), StageTarget(Variant("0"), FAKE), notes)
     seen, delivery = result.seen, result.seen.delivery
     assert (seen.fans.asked, seen.fans.answered, seen.fans.served, seen.fans.failures) == (12, 12, 12, {})
     assert delivery is not None
@@ -128,9 +129,40 @@ def test_a_server_that_dies_in_the_middle() -> None:
     assert delivery.unposted == POSTS - 1
 
 
+def test_a_node_that_dies_in_the_middle() -> None:
+    result = trial_of("node_dies=2", nodes=2)
+    assert result.server is not None
+    (gone,) = result.server.ended_processes
+    assert result.server.ended is None
+    assert result.server.processes == 3
+    assert result.bound.name == "process ended"
+    assert f"(process {gone.pid}) of the server ended" in result.bound.evidence
+    assert result.seen.fans.failures == {"closed_early": 6}
+    assert not result.verdict.met
+
+
+def test_nodes_that_live_on_are_added_up() -> None:
+    result = trial_of("0", nodes=2)
+    assert result.passed
+    assert result.server is not None
+    assert (result.server.processes, result.server.ended_processes) == (3, ())
+    target = result.asked.target
+    assert (target.name, target.stage, target.nodes) == ("stage 0, 2 nodes", "0", 2)
+    assert (target.with_lessons, target.without_lessons, target.topology) == ((), (), None)
+
+
+def test_a_server_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.trial.QUIET_S", 1.5)
+    delivery = trial_of("event_gap=0.5").seen.delivery
+    assert delivery is not None
+    assert (delivery.expected, delivery.lost) == (12 * POSTS, 0)
+    assert delivery.last_max_s is not None
+    assert delivery.last_max_s >= 2.0
+
+
 def test_a_script_can_be_played() -> None:
     match = script_match(sample_script(), "sample", 60_000.0)
-    result = run_trial(plan(4, match=match), StageTarget("0", FAKE), Silent())
+    result = run_trial(plan(4, match=match), StageTarget(Variant("0"), FAKE), Silent())
     delivery = result.seen.delivery
     assert delivery is not None
     assert delivery.posted == len(match.posts)
@@ -184,7 +216,7 @@ def test_an_api_that_ends_before_the_match_is_announced(monkeypatch: pytest.Monk
             os.kill(self.pids[0], signal.SIGKILL)
 
     with pytest.raises(TrialError, match="no answer from"):
-        run_trial(plan(), Dying("0", FAKE), Silent())
+        run_trial(plan(), Dying(Variant("0"), FAKE), Silent())
 
 
 def test_a_target_that_does_not_start_leaves_nothing() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.observe import Observation, ProcessColumns
-from harness.usage import busiest_share, host_seen, peak_share, server_seen
+from harness.usage import TRACE_STEPS, busiest_share, host_seen, peak_share, server_seen
 
 AT = np.arange(-2, 41, dtype=np.float64) / 10  # -0.2 s to 4.0 s
 
@@ -74,6 +74,43 @@ def test_the_server_is_its_processes_added_up() -> None:
     assert server.trace.open_files[5] == 100
     assert server.trace.open_files[20] == 190
     assert sum(server.trace.cpu_share) * 0.1 == pytest.approx(0.8 + 1.5, rel=0.01)
+
+
+def test_a_process_that_was_there_at_the_start_and_not_at_the_end_has_ended() -> None:
+    all_along = busy_between(0.0, 4.0, 0.2)
+    seen = observed(
+        process(1, all_along),
+        process(2, all_along[:22]),  # last seen at 1.9 s
+        process(3, all_along[30:], first=30),  # its successor
+        process(4, all_along[10:20], first=10),  # a helper that came and went
+        process(5, all_along[:1]),  # ended before the first start
+        process(6, all_along[:42]),  # last seen at 3.9 s
+    )
+    server = server_seen(seen, held_s=1.0, over_s=4.0, held=0, ended=None)
+    assert server is not None
+    assert [(one.name, one.pid, round(one.at_s, 3)) for one in server.ended_processes] == [
+        ("p2", 2, 2.0),
+        ("p6", 6, 4.0),
+    ]
+    assert server.processes == 4
+    before_that = server_seen(seen, held_s=1.0, over_s=3.9, held=0, ended=None)
+    assert before_that is not None
+    assert [one.pid for one in before_that.ended_processes] == [2]
+
+
+def test_the_trace_of_a_long_trial_is_thinned_and_keeps_its_cpu() -> None:
+    at = np.arange(-2, 6000, dtype=np.float64) / 10
+    ticks, cpu_s = range(at.size), (0.25 * np.maximum(at, 0.0)).tolist()
+    columns = [array("q", [each] * at.size) for each in (1000, 10, 1)]
+    one = ProcessColumns(1, "p1", 0, array("q", ticks), array("d", cpu_s), *columns)
+    seen = Observation(at, np.zeros(at.size), np.ones(at.size, dtype=np.int64), (one,))
+    server = server_seen(seen, held_s=1.0, over_s=599.0, held=1, ended=None)
+    assert server is not None
+    trace = server.trace
+    assert len(trace.at_s) == TRACE_STEPS + 1
+    assert (trace.at_s[0], trace.at_s[-1]) == (-0.2, 599.9)
+    assert np.sum(np.diff(trace.at_s) * trace.cpu_share[1:]) == pytest.approx(cpu_s[-1], rel=0.01)
+    assert len(trace.rss_bytes) == len(trace.open_files) == len(trace.cpu_share) == len(trace.at_s)
 
 
 def test_cpu_of_a_process_that_ended_is_not_taken_back() -> None:

@@ -1,0 +1,44 @@
+"""Which server of this project to start: a stage, the lessons it has more or less than it should, and its nodes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Topology = Literal["connected", "independent"]
+"""How the nodes of a stage learn of each other's events: told at once, or by looking into the database now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A stage as its command line names it. None is the stage's own default; the stage refuses what makes no sense."""
+
+    stage: str
+    with_lessons: tuple[str, ...] = ()
+    without_lessons: tuple[str, ...] = ()
+    nodes: int | None = None
+    topology: Topology | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it, such as `stage 2.5 without repeaters`, or `stage 3, 6 independent nodes`."""
+        parts = [f"stage {self.stage}"]
+        for word, lessons in (("with", self.with_lessons), ("without", self.without_lessons)):
+            if lessons:
+                parts.append(f"{word} {' and '.join(lessons)}")
+        name = " ".join(parts)
+        if self.nodes is None and self.topology is None:
+            return name
+        nodes = "node" if self.nodes == 1 else "nodes"
+        return f"{name}, {' '.join(str(part) for part in (self.nodes, self.topology, nodes) if part is not None)}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of `matchstream serve` that ask for it."""
+        words = ["--stage", self.stage]
+        for option, lessons in (("--with", self.with_lessons), ("--without", self.without_lessons)):
+            for lesson in lessons:
+                words += [option, lesson]
+        if self.nodes is not None:
+            words += ["--nodes", str(self.nodes)]
+        if self.topology is not None:
+            words += ["--topology", self.topology]
+        return tuple(words)
