@@ -1,18 +1,34 @@
-"""All stages by name, in the talk's order."""
+"""All stages by name, in the talk's order, and all lessons."""
 
-from stages import stage0
-from stages.stage import Stage
+from __future__ import annotations
 
-STAGES: dict[str, Stage] = {stage.name: stage for stage in (stage0.STAGE,)}
+from typing import TYPE_CHECKING
+
+from stages import stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3
+from stages.lessons import change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stages.stage import Lesson, Stage
+
+STAGES: dict[str, Stage] = {
+    package.STAGE.name: package.STAGE
+    for package in (stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3)
+}
+
+LESSONS: tuple[Lesson, ...] = stage3.STAGE.lessons
+"""In the talk's order, which is that in which they are applied; the last stage has learned them all."""
 
 
 class UnknownStageError(Exception):
     """There is no stage of that name; the message lists those there are."""
 
 
-def find_stage(name: str) -> Stage:
-    """Return the stage of that name. Raise UnknownStageError."""
+def find_stage(name: str, *, added: Sequence[str] = (), left_out: Sequence[str] = ()) -> Stage:
+    """Return the stage of that name, with lessons added and left out. Raise UnknownStageError, LessonError."""
     try:
-        return STAGES[name]
+        stage = STAGES[name]
     except KeyError:
         raise UnknownStageError(f"there is no stage {name!r}; there is: {', '.join(STAGES)}") from None
+    return change(stage, LESSONS, stage0.STAGE, added=added, left_out=left_out)

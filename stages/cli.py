@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
+from common.addresses import AddressError
 from common.domain.script import ScriptError, load_script
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
@@ -18,17 +19,20 @@ from common.http.token import TokenError, client_token
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import UnknownStageError, find_stage
+from stages.lessons import LessonError
+from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.serve import Play, ServerEndedError, serve
-from stages.stage import Options
+from stages.stage import Options, Topology
 from stages.watch import WatchError, watch_match
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from common.domain.events import Event
     from common.domain.script import Step
 
 _USER_ERRORS = (
+    AddressError,
     ApiError,
     ApiUnreachableError,
     CannotListenError,
@@ -41,6 +45,8 @@ _USER_ERRORS = (
     StepRefusedError,
     StoreUnavailableError,
     TokenError,
+    LessonError,
+    NginxError,
     UnknownStageError,
     WatchError,
 )
@@ -54,29 +60,44 @@ app = typer.Typer(
 )
 
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
+_PORTS = "HOST:PORT[-PORT]"
 Script = Annotated[str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")]
 
 
 @app.command(name="serve")
 def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 0.")],
+    stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
+    added: Annotated[list[str], typer.Option("--with", metavar="LESSON", help="A later lesson to add.")] = [],  # noqa: B006  # Typer's
+    left_out: Annotated[list[str], typer.Option("--without", metavar="LESSON", help="A lesson to leave out.")] = [],  # noqa: B006
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port for fans; 0 for any free one.")] = 9999,
-    http_port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the API; 0 for any free one.")] = 8888,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
     redis: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use; else one is started.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Node processes to start; from stage 3 on.")] = None,
+    join: Annotated[
+        str | None, typer.Option(metavar="URL", help="The Redis of a system to add a node to; from stage 3 on.")
+    ] = None,
+    topology: Annotated[Topology, typer.Option(help="Whether nodes tell each other.")] = Topology.CONNECTED,
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    options = Options(host=host, port=port, http_port=http_port, redis_url=redis)
     try:
-        found = find_stage(stage)
+        options = Options(
+            host=host,
+            port=port,
+            http_port=http_port,
+            redis_url=_redis_of(redis, join),
+            nodes=1 if nodes is None and join is not None else nodes,
+            topology=topology,
+        )
+        found = find_stage(stage, added=added, left_out=left_out)
         playing = None if play is None else Play(load_script(play), speed, loop)
     except _USER_ERRORS as error:
         _refuse(error)
-    _run(serve(found, options, playing))
+    with found.parts.log():
+        _run(serve(found, options, playing), found.parts.vm.new_event_loop)
 
 
 @app.command(name="play")
@@ -101,6 +122,41 @@ def watch_command(
     _run(watch_match(address, user, match))
 
 
+@app.command(name="nginx")
+def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
+    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; again for more.")] = [FANS],  # noqa: B006  # Typer's
+    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; again for more.")] = [HTTP],  # noqa: B006
+    host: Annotated[str, typer.Option(help="The address for nginx to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    listen_fans: Annotated[int, typer.Option(min=1, max=65535, help="Its port for fans.")] = LISTEN_FANS,
+    listen_http: Annotated[int, typer.Option(min=1, max=65535, help="Its port for the API.")] = LISTEN_HTTP,
+    directory: Annotated[Path, typer.Option(help="Where it keeps its process id and its log.")] = Path(),
+    open_files: Annotated[
+        int | None,
+        typer.Option(min=FEWEST_OPEN_FILES, help="Open files of each worker; else what is allowed here, up to 65,536."),
+    ] = None,
+) -> None:
+    """Print a configuration for nginx: one address in front of all ports of a server."""
+    front = Front(
+        fans=fans,
+        http=http,
+        host=host,
+        listen_fans=listen_fans,
+        listen_http=listen_http,
+        directory=directory,
+        open_files=open_files,
+    )
+    try:
+        typer.echo(configuration(front), nl=False)
+    except _USER_ERRORS as error:
+        _refuse(error)
+
+
+def _redis_of(redis: str | None, join: str | None) -> str | None:
+    if redis is not None and join is not None:
+        raise LessonError("give --redis for a new system or --join for one that is there, not both")
+    return redis if join is None else join
+
+
 async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool) -> None:
     script = load_script(name)
     async with ReporterClient(url, client_token(os.environ, _port_of(url))) as client:
@@ -120,9 +176,12 @@ def _port_of(url: str) -> int:
     return port if port is not None else {"https": 443}.get(parts.scheme, 80)
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+def _run(
+    coroutine: Coroutine[Any, Any, None], new_event_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> None:
     try:
-        asyncio.run(coroutine)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(coroutine)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except ServerEndedError as error:

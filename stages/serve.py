@@ -49,7 +49,7 @@ async def serve(stage: Stage, options: Options, play: Play | None) -> None:
         if options.redis_url is None:
             redis = await stack.enter_async_context(EmbeddedRedis())
             options = replace(options, redis_url=redis.url)
-        server = stage.parts.server(stage.parts, options)
+        server = stage.parts.system(stage, options)
         addresses = await server.start()
         stack.push_async_callback(server.stop)
         print(ready_line(addresses), flush=True)  # noqa: T201  # the command's one line on standard output

@@ -1,11 +1,16 @@
-"""What a stage is: a table of parts. A lesson swaps a part or a setting; a stage is its base and its lessons."""
+"""What a stage is: a table of parts, made from its base and its lessons. A lesson swaps a part or a setting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from common.store.redis_store import RedisStore
     from stages.stage0.client import Client
     from stages.stage0.client_sup import ClientSup
     from stages.stage0.db import Db
@@ -13,10 +18,20 @@ if TYPE_CHECKING:
     from stages.stage0.listener import Listener
     from stages.stage0.live_match import LiveMatch
     from stages.stage0.match_sup import MatchSup
-    from stages.stage0.server import Server
+    from stages.stage0.server import Addresses, Server
     from stages.stage0.user import User
     from stages.stage0.user_sup import UserSup
+    from stages.stage0.vm import Vm
     from stages.stage0.web import Web
+
+_Part = TypeVar("_Part")
+
+
+class Topology(StrEnum):
+    """How nodes learn of each other's events: told at once, or by looking into the database from time to time."""
+
+    CONNECTED = "connected"
+    INDEPENDENT = "independent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +40,39 @@ class Options:
 
     host: str
     port: int
-    """For fans; 0 for any free one."""
+    """The first one for fans; 0 for any free ones."""
     http_port: int
-    """For the API; 0 for any free one."""
+    """The first one for the API; 0 for any free ones."""
     redis_url: str | None
     """None for an embedded Redis of its own, which `stages.serve` starts."""
+    nodes: int | None = None
+    """Node processes to start; None: as many as the stage starts unless it is told."""
+    topology: Topology = Topology.CONNECTED
+
+
+class System(Protocol):
+    """What `matchstream serve` runs: one server, or several nodes under a parent."""
+
+    token: str
+
+    async def start(self) -> Addresses:
+        """Serve, and return where. Raise what keeps it from serving, with nothing left behind."""
+        ...
+
+    async def stop(self) -> None:
+        """End it all."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when it has ended, by `stop` or because it gave up."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The components of a stage, by the talk's names, and the settings that its lessons turn."""
 
+    system: Callable[[Stage, Options], System]
     server: type[Server]
     listener: type[Listener]
     client: type[Client]
@@ -46,18 +83,71 @@ class Parts:
     match_sup: type[MatchSup]
     dispatcher: type[Dispatcher]
     db: type[Db]
+    store: type[RedisStore]
     web: type[Web]
+    vm: Vm
+    log: Callable[[], AbstractContextManager[None]]
+    """Sets up logging for as long as the server runs."""
 
     backlog: int
-    """Connections that may wait to be accepted, on each listening socket."""
+    """Connections that may wait to be accepted by a listener for fans."""
+    http_backlog: int
+    """Connections that may wait to be accepted by a listener of the API."""
+    fan_listeners: int
+    """Ports on which fans are accepted, one after the other from the first."""
+    http_listeners: int
+    """Ports on which the API is served, likewise."""
+    socket_options: tuple[tuple[int, int, int], ...]
+    """(level, name, value) of what is set on a listening socket for fans; what is accepted from it inherits them."""
     redis_connections: int
     open_files: int
-    """The soft limit on open files that the server runs under."""
+    """The soft limit on open files that the server runs under, as far as the hard one allows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One optimisation of the talk: a change to the table of parts that can be made alone, or left out."""
+
+    name: str
+    teaches: str
+    """What it is, in a line, for whoever lists the lessons."""
+    apply: Callable[[Parts], Parts]
+    needs: tuple[str, ...] = ()
+    """The lessons without which it makes no sense."""
+    because: str = ""
+    """Why it needs them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stage by the talk's number, and its parts."""
+    """A stage by the talk's number: its base, or the parts that it begins with, and the lessons that it adds."""
 
     name: str
     parts: Parts
+    lessons: tuple[Lesson, ...] = ()
+    """All that it has learned, its base's first, in the order in which they are applied."""
+    left_out: tuple[str, ...] = ()
+    """The names of lessons of the stage that it goes without."""
+    added: tuple[str, ...] = ()
+    """The names of lessons of later stages that it has all the same."""
+
+    def followed_by(self, name: str, *lessons: Lesson) -> Stage:
+        """Return the next stage: this one and some lessons more."""
+        parts = self.parts
+        for lesson in lessons:
+            parts = lesson.apply(parts)
+        return Stage(name=name, parts=parts, lessons=self.lessons + lessons)
+
+    def has(self, lesson: str) -> bool:
+        """Tell whether the stage has learned that lesson."""
+        return any(one.name == lesson for one in self.lessons)
+
+
+def layered(part: type[_Part], layer: type[_Part]) -> type[_Part]:
+    """Return `part` with the methods of `layer` before its own: a class that derives from both.
+
+    A lesson writes a layer as a class derived from the baseline's component that overrides what the lesson changes and
+    leaves the rest to `super()`, which is the next layer. So lessons that change the same component can be combined
+    and left out freely. The class is called as the part is, since it stands for the same component of the talk.
+    """
+    return type(part.__name__, (layer, part), {"__doc__": layer.__doc__, "__module__": layer.__module__})

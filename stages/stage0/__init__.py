@@ -5,6 +5,7 @@ are the defaults of their time: a backlog of 5, one Redis connection behind a ge
 time, 1,024 open files, a log line a message. Every later stage takes from here what it does not change.
 """
 
+from common.store.redis_store import RedisStore
 from stages.stage import Parts, Stage
 from stages.stage0.client import Client
 from stages.stage0.client_sup import ClientSup
@@ -12,15 +13,18 @@ from stages.stage0.db import Db
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.listener import Listener
 from stages.stage0.live_match import LiveMatch
+from stages.stage0.log import log_everything
 from stages.stage0.match_sup import MatchSup
-from stages.stage0.server import Server
+from stages.stage0.server import Server, one_server
 from stages.stage0.user import User
 from stages.stage0.user_sup import UserSup
+from stages.stage0.vm import Vm
 from stages.stage0.web import Web
 
 STAGE = Stage(
     name="0",
     parts=Parts(
+        system=one_server,
         server=Server,
         listener=Listener,
         client=Client,
@@ -31,8 +35,15 @@ STAGE = Stage(
         match_sup=MatchSup,
         dispatcher=Dispatcher,
         db=Db,
+        store=RedisStore,
         web=Web,
+        vm=Vm(),
+        log=log_everything,
         backlog=5,
+        http_backlog=128,
+        fan_listeners=1,
+        http_listeners=1,
+        socket_options=(),
         redis_connections=1,
         open_files=1024,
     ),

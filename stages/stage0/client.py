@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from common.domain.errors import DomainError
 from common.otp.gen_fsm import GenFsm, StateTimeout
@@ -14,6 +13,7 @@ from common.otp.signals import NO_PROCESS, NORMAL, CallError, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
+from stages.stage0.log import messages
 from stages.stage0.messages import Transmit, Watch
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from common.otp.signals import Reason
     from stages.stage import Parts
 
-_log = logging.getLogger(__name__)
 
 CLOSED: Final = "closed"
 STATE_TIMEOUT_S: Final = 60.0
@@ -56,10 +55,10 @@ class SocketPort(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection to the client."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP transport always is
-        self._client.cast(Connected(self, transport))
+        # uvloop's transports do all that asyncio's do, and derive from none of them.
+        self._client.cast(Connected(self, cast("asyncio.Transport", transport)))
         if not self._client.alive:
-            transport.abort()
+            cast("asyncio.Transport", transport).abort()
 
     def data_received(self, data: bytes) -> None:
         """Pass on the bytes of a greeting."""
@@ -88,7 +87,7 @@ class Client(GenFsm):
 
     def wait_for_socket(self, message: Any) -> None:
         """Take the socket and greet: the server speaks first."""
-        _log.info("%s in wait_for_socket <- %r", self.process.name, message)
+        messages.info("%s in wait_for_socket <- %r", self.process.name, message)
         if isinstance(message, Connected):
             self._port, self._transport = message.port, message.transport
             self._transport.write(WELCOME)
@@ -98,7 +97,7 @@ class Client(GenFsm):
 
     async def wait_for_params(self, message: Any) -> None:
         """Read the line that says who watches what, and have that user watch it."""
-        _log.info("%s in wait_for_params <- %r", self.process.name, message)
+        messages.info("%s in wait_for_params <- %r", self.process.name, message)
         if isinstance(message, bytes):
             try:
                 greeting = self._reader.feed(message)
@@ -113,7 +112,7 @@ class Client(GenFsm):
 
     def running(self, message: Any) -> None:
         """Pass on what the user sends, until the last of it or until the fan has gone."""
-        _log.info("%s in running <- %r", self.process.name, message)
+        messages.info("%s in running <- %r", self.process.name, message)
         if isinstance(message, Transmit):
             self._write(message.data)
             if message.is_last:
@@ -123,7 +122,7 @@ class Client(GenFsm):
 
     async def terminate(self, reason: Reason) -> None:
         """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
-        await super().terminate(reason)
+        super().terminate(reason)
         if self._transport is None:
             return
         if self._refused:

@@ -23,5 +23,10 @@ class ClientSup(SimpleOneForOne):
     @classmethod
     async def start_client(cls, node: Node) -> Process:
         """Return a new client that waits for its socket."""
-        client: Process = await node[cls.NAME].call(StartChild(()), None)
+        client: Process = await cls.supervisor(node).call(StartChild(()), None)
         return client
+
+    @classmethod
+    def supervisor(cls, node: Node) -> Process:
+        """Return the process that starts clients. Raise NoProcessError while it is being restarted."""
+        return node[cls.NAME]

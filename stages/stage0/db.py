@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, Failure
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
-from common.store.redis_store import RedisStore
+from stages.stage0.log import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from common.domain.match import Match
     from common.otp.node import Node
     from common.otp.process import ReplyTo
     from common.otp.signals import Reason
+    from common.store.connections import ConnectionStatistics
+    from common.store.redis_store import RedisStore
     from stages.stage import Parts
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+Operation = Callable[["RedisStore"], Awaitable[Any]]
+"""What a caller wants of the store."""
+
+
+async def answer(operation: Operation, store: RedisStore) -> object:
+    """Run an operation and return its result, or the Failure that the caller is to be told."""
+    try:
+        return await operation(store)
+    except (DomainError, ConflictError, StoreUnavailableError, UnreadableRecordError) as error:
+        return Failure(error)
 
 
 class Db(GenServer):
@@ -30,7 +40,8 @@ class Db(GenServer):
     NAME = "db"
 
     def __init__(self, parts: Parts, redis_url: str) -> None:
-        self._store = RedisStore(redis_url, connections=parts.redis_connections)
+        self._parts = parts
+        self._store = parts.store(redis_url, connections=parts.redis_connections)
 
     @classmethod
     async def query(cls, node: Node, operation: Callable[[RedisStore], Awaitable[_T]]) -> _T:
@@ -52,14 +63,15 @@ class Db(GenServer):
             raise UnknownMatchError(f"there is no match {match_id}; see /1/matches")
         return match
 
-    async def handle_call(self, request: Callable[[RedisStore], Awaitable[Any]], reply_to: ReplyTo) -> Any:
+    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Run one operation; the calls behind it wait."""
         del reply_to  # answered by returning
-        _log.info("%s <- %r", self.process.name, request)
-        try:
-            return await request(self._store)
-        except (DomainError, ConflictError, StoreUnavailableError, UnreadableRecordError) as error:
-            return Failure(error)
+        messages.info("%s <- %r", self.process.name, request)
+        return answer(request, self._store)
+
+    def statistics(self) -> ConnectionStatistics:
+        """Return what the connections to Redis are and did."""
+        return self._store.statistics()
 
     async def terminate(self, reason: Reason) -> None:
         """Close the connection."""

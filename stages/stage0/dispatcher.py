@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
+from stages.stage0.log import messages
 
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
     from stages.stage0.messages import Notification
-
-_log = logging.getLogger(__name__)
 
 
 class Dispatcher(GenEvent):
@@ -23,12 +21,12 @@ class Dispatcher(GenEvent):
 
     def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> int:
         """Add or delete a handler; answer with the number of the last event that was sent to the handlers before."""
-        _log.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %r", self.process.name, request)
         super().handle_call(request, reply_to)
         return self._seq
 
     async def handle_cast(self, message: Notification) -> None:
         """Send a notification to every handler."""
-        _log.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %r", self.process.name, message)
         self._seq = message.seq
         await super().handle_cast(message)

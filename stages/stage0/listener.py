@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from common.otp.gen_server import GenServer
 from stages.stage0.client import SocketPort
+from stages.stage0.log import messages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from common.otp.signals import Reason
     from stages.stage import Parts
 
@@ -30,19 +33,27 @@ SILENCE_S: Final = 60.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-def open_socket(host: str, port: int, backlog: int) -> socket.socket:
-    """Listen on a TCP port. Raise OSError (EADDRINUSE: somebody has it)."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setblocking(False)
-        listening.bind(address)
-        listening.listen(backlog)
-    except BaseException:
-        listening.close()
-        raise
+def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
+    """Listen on a TCP port, with socket `options` as (level, name, value). Raise OSError (EADDRINUSE: taken)."""
+    listening = bind_socket(host, port, options)
+    listening.listen(backlog)
     return listening
+
+
+def bind_socket(host: str, port: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
+    """Return a socket that is bound to a port and does not listen yet. Raise OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in options:
+            bound.setsockopt(*option)
+        bound.setblocking(False)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 class Listener(GenServer):
@@ -60,7 +71,7 @@ class Listener(GenServer):
 
     async def handle_cast(self, message: str) -> None:
         """Accept the connection that is announced, and wait for the next."""
-        _log.info("%s <- %s", self.process.name, message)
+        messages.info("%s <- %s", self.process.name, message)
         try:
             connection, _ = self._listening.accept()
         except (BlockingIOError, ConnectionAbortedError):

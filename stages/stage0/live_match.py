@@ -8,9 +8,7 @@ else is done with it. So what is in the history was sent to the fans, and what w
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.domain import rules
@@ -19,18 +17,19 @@ from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import Failure, Stop
 from common.store.errors import ConflictError, StoreUnavailableError
-from common.store.redis_store import RedisStore
 from common.wire.frames import encode, error_line
+from stages.stage0.log import events, messages
 from stages.stage0.messages import Accept, Cancel, EventManager, Notification
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from common.domain.events import Event
     from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp.process import Process, ReplyTo
     from stages.stage import Parts
 
-_log = logging.getLogger(__name__)
 
 RELOAD = "reload"
 RELOAD_S = 1.0
@@ -47,6 +46,8 @@ class LiveMatch(GenServer):
         self._parts = parts
         self._id = match_id
         self._stale = False
+        self._is_cancelled = False
+        self._placed = 0
 
     async def init(self) -> None:
         """Read the match and start its dispatcher. Raise UnknownMatchError, StoreUnavailableError."""
@@ -58,28 +59,18 @@ class LiveMatch(GenServer):
 
         Failure of a DomainError or of StoreUnavailableError: nothing was changed.
         """
-        _log.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %r", self.process.name, request)
         if isinstance(request, EventManager):
-            reply(reply_to, self._dispatcher if self._match.is_live else None)
-            self._stop_if_over()
-            return NO_REPLY
-        try:
-            if self._stale:
-                await self._reload()
-            if isinstance(request, Cancel):
-                await self._cancel()
-                reply(reply_to, None)
-                raise Stop
-            reply(reply_to, await self._accept(request.post))
-        except (DomainError, StoreUnavailableError) as error:
-            reply(reply_to, Failure(error))
+            reply(reply_to, self._event_manager() if self._match.is_live else None)
+        else:
+            reply(reply_to, await self._decide(request))
         self._stop_if_over()
         return NO_REPLY
 
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again."""
-        _log.info("%s <- %r", self.process.name, message)
-        if message == RELOAD and self._stale:
+        messages.info("%s <- %r", self.process.name, message)
+        if message == RELOAD and self._is_behind():
             try:
                 await self._reload()
             except StoreUnavailableError:
@@ -88,6 +79,32 @@ class LiveMatch(GenServer):
                 raise Stop from None
         self._stop_if_over()
 
+    async def _decide(self, request: Accept | Cancel) -> Event | Failure | None:
+        try:
+            if self._is_behind():
+                await self._reload()
+            if isinstance(request, Accept):
+                return await self._accept(request.post)
+            await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
+            self._cancelled()
+        except (DomainError, StoreUnavailableError) as error:
+            return Failure(error)
+        return None
+
+    def _is_behind(self) -> bool:
+        """Whether Redis may know more of the match than this process."""
+        return self._stale
+
+    def event_managers(self) -> Sequence[Process]:
+        """Return those to whom handlers may be added."""
+        return (self._dispatcher,)
+
+    def _event_manager(self) -> Process:
+        """Return whom the next subscriber is to add its handler to: each in its turn."""
+        managers = self.event_managers()
+        self._placed += 1
+        return managers[self._placed % len(managers)]
+
     async def _read(self) -> Match:
         return await self._parts.db.match(self.node, self._id)
 
@@ -95,7 +112,7 @@ class LiveMatch(GenServer):
         while True:
             match, event = rules.apply(self._match, post, datetime.now(UTC))
             try:
-                await self._parts.db.query(self.node, partial(RedisStore.append, match=match, event=event))
+                await self._append(match, event)
             except ConflictError:
                 await self._reload()
             except StoreUnavailableError:
@@ -107,12 +124,12 @@ class LiveMatch(GenServer):
                 raise
             else:
                 self._match = match
+                events.info("%s: event %d, %s", self._id, event.seq, event.kind)
                 self._notify(event)
                 return event
 
-    async def _cancel(self) -> None:
-        await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
-        self._cancelled()
+    async def _append(self, match: Match, event: Event) -> None:
+        await self._parts.db.query(self.node, lambda store: store.append(match, event))
 
     async def _reload(self) -> None:
         """Read the match again and send out what it gained. Raise UnknownMatchError, StoreUnavailableError."""
@@ -121,15 +138,15 @@ class LiveMatch(GenServer):
         except UnknownMatchError:
             self._cancelled()
             raise
-        events = await self._parts.db.query(self.node, lambda store: store.history(self._id, self._match.seq))
+        missed = await self._parts.db.query(self.node, lambda store: store.history(self._id, self._match.seq))
         self._match = match
         self._stale = False
-        for event in events:
+        for event in missed:
             self._notify(event)
 
     def _stop_if_over(self) -> None:
-        """End when the match is not played; whoever has called already is answered first."""
-        if not self._match.is_live and not self.process.queued:
+        """End when the match is not played (any more); whoever has called already is answered first."""
+        if (self._is_cancelled or not self._match.is_live) and not self.process.queued:
             raise Stop
 
     def _reload_later(self) -> None:
@@ -139,5 +156,6 @@ class LiveMatch(GenServer):
         self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match))
 
     def _cancelled(self) -> None:
+        self._is_cancelled = True
         frame = error_line(f"the match {self._id} was cancelled")
         self._dispatcher.cast(Notification(0, frame, is_last=True))

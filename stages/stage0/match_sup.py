@@ -32,7 +32,7 @@ class MatchSup(SimpleOneForOne):
         Raise UnknownMatchError, StoreUnavailableError.
         """
         try:
-            match: Process = await node[cls.NAME].call(StartChild((match_id,), f"match-{match_id}"), None)
+            match: Process = await node[cls.NAME].call(StartChild((match_id,), cls.name_of(match_id)), None)
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:
@@ -55,3 +55,8 @@ class MatchSup(SimpleOneForOne):
         raise StoreUnavailableError(
             f"the match {match_id} ended before it answered; read its history, then try again",
         )
+
+    @staticmethod
+    def name_of(match_id: str) -> str:
+        """Return the name under which a match is registered."""
+        return f"match-{match_id}"

@@ -1,25 +1,26 @@
-"""The whole server: its supervision tree, in the talk's start-up order: db, users, matches, clients, listener, web."""
+"""The whole server: its supervision tree, in the talk's start-up order: db, users, matches, clients, listeners, web."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from common.http.server import ApiServer, CannotListenError
+from common.http.server import ApiServer
 from common.http.token import forget_token, server_token
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Supervisor
-from common.store.redis_store import RedisStore
 from common.tuning.open_files import set_soft_limit
-from stages.stage0.listener import open_socket
+from stages.stage0.ports import bind_api, listen
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from common.otp.process import Process
-    from stages.stage import Options, Parts
+    from stages.stage import Options, Parts, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Addresses:
     http: tuple[int, int]
 
 
+class NoNodesError(Exception):
+    """Several nodes were asked of a stage that has none."""
+
+
 class Server:
     """A stage, from `start` to `stop`; `wait` returns when it has ended, by `stop` or because it gave up."""
 
@@ -38,12 +43,12 @@ class Server:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
         self.parts = parts
         self.options = options
-        self._redis_url = options.redis_url
+        self.redis_url = options.redis_url
         self.node = Node()
         self.token = ""
-        self._listening: socket.socket | None = None
+        self._listening: Sequence[socket.socket] = ()
         self._top: Process | None = None
-        self._http_port = 0
+        self._http_ports: Sequence[int] = ()
 
     async def start(self) -> Addresses:
         """Serve fans and API calls, and return where.
@@ -63,9 +68,10 @@ class Server:
         if self._top is not None:
             self._top.exit(SHUTDOWN)
             await self._top.wait()
-        if self._listening is not None:
-            self._listening.close()
-        forget_token(os.environ, self._http_port, self.token)
+        for listening in self._listening:
+            listening.close()
+        if self._http_ports:
+            forget_token(os.environ, self._http_ports[0], self.token)
 
     async def wait(self) -> None:
         """Return when the server has ended."""
@@ -74,43 +80,51 @@ class Server:
 
     async def _start(self) -> Addresses:
         options, parts = self.options, self.parts
-        self._listening = listening = self._listen()
-        fan_port = listening.getsockname()[1]
-        api = ApiServer(options.host, [options.http_port])
-        self._http_port = await api.bind()
-        specs = [
-            ChildSpec(parts.db.NAME, lambda: parts.db(parts, self._redis_url)),
-            ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
-            ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
-            ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
-            ChildSpec("client_listener", lambda: parts.listener(parts, listening)),
-            ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), fan_port, self.token)),
-        ]
+        self._listening = listen(parts, options)
+        api = await bind_api(parts, options)
+        self._http_ports = api.ports
         try:
-            self.token = server_token(os.environ, self._http_port)
-            self._top = await self.node.start(Supervisor(specs), name="match_stream_sup")
+            self.token = server_token(os.environ, self._http_ports[0])
+            self._top = await self.node.start(Supervisor(self._children(api)), name="match_stream_sup")
         except BaseException:
             await api.stop()
             raise
-        return Addresses(options.host, (fan_port, fan_port), (self._http_port, self._http_port))
+        parts.vm.started()
+        fan_ports = self._fan_ports()
+        return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
+
+    def _children(self, api: ApiServer) -> list[ChildSpec]:
+        parts = self.parts
+        listeners = (
+            ChildSpec(f"client_listener-{port}", partial(parts.listener, parts, listening))
+            for port, listening in zip(self._fan_ports(), self._listening, strict=True)
+        )
+        return [
+            ChildSpec(parts.db.NAME, lambda: parts.db(parts, self.redis_url)),
+            ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
+            ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
+            ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
+            *listeners,
+            ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
+        ]
+
+    def _fan_ports(self) -> list[int]:
+        return [listening.getsockname()[1] for listening in self._listening]
 
     def _unstopped(self, api: ApiServer) -> ApiServer:
-        """Return `api`, or once `web` has stopped it another on the same port, even if any port was wanted."""
-        return api if api.ports else ApiServer(self.options.host, [self._http_port])
+        """Return `api`, or once `web` has stopped it another on the same ports, even if any port was wanted."""
+        return api if api.ports else ApiServer(self.options.host, self._http_ports, backlog=self.parts.http_backlog)
 
     async def _check_redis(self) -> None:
-        store = RedisStore(self._redis_url)
+        store = self.parts.store(self.redis_url)
         try:
             await store.ping()
         finally:
             await store.close()
 
-    def _listen(self) -> socket.socket:
-        options = self.options
-        try:
-            return open_socket(options.host, options.port, self.parts.backlog)
-        except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
-            reason = error.strerror if isinstance(error, OSError) else "that is no host"
-            raise CannotListenError(
-                f"cannot listen on {options.host}:{options.port}: {reason}; choose another --host or --port"
-            ) from error
+
+def one_server(stage: Stage, options: Options) -> Server:
+    """Return the server of a stage that is one process. Raise NoNodesError if others are asked for."""
+    if options.nodes not in (None, 1):
+        raise NoNodesError(f"stage {stage.name} is one process: leave --nodes out, or serve stage 3")
+    return stage.parts.server(stage.parts, options)

@@ -9,7 +9,6 @@ a crash of the dispatcher without a loss.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,16 +22,16 @@ from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import encode, error_line
+from stages.stage0.log import messages
 from stages.stage0.messages import Delivery, EventManager, Notification, Transmit, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     from common.domain.match import Match
     from common.otp.process import Process, ReplyTo
     from stages.stage import Parts
 
-_log = logging.getLogger(__name__)
 
 RESUME_S = 1.0
 """How long to wait before asking again for a match that cannot be had now."""
@@ -45,9 +44,10 @@ class Subscription:
     user: Process
     client: Process
 
-    def handle_event(self, event: Notification) -> None:
+    def handle_event(self, event: Notification) -> object:
         """Pass the notification to the user."""
         self.user.cast(Delivery(self.client, event))
+        return None
 
 
 @dataclass(slots=True)
@@ -76,13 +76,16 @@ class User(GenServer):
         self._id = user_id
         self._watching: dict[Process, Watching] = {}
 
-    async def init(self) -> None:
+    def init(self) -> Awaitable[None] | None:
         """Count the visit, before anything is answered. Raise StoreUnavailableError."""
+        return self._count_visit()
+
+    async def _count_visit(self) -> None:
         await self._parts.db.query(self.node, lambda store: store.visit(self._id))
 
     async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
         """Have a client watch a match: answer None, or Failure of UnknownMatchError or StoreUnavailableError."""
-        _log.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %r", self.process.name, request)
         try:
             await self._watch(request)
         except (DomainError, StoreUnavailableError) as error:
@@ -94,7 +97,7 @@ class User(GenServer):
 
     def handle_cast(self, message: Delivery) -> Coroutine[Any, Any, None] | None:
         """Send an event to a client that has not been told of it yet."""
-        _log.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %r", self.process.name, message)
         watching = self._watching.get(message.client)
         if watching is None:
             return None
@@ -108,24 +111,33 @@ class User(GenServer):
 
     async def handle_info(self, message: Any) -> None:
         """Forget a client that has gone; get over a dispatcher or a handler that has."""
-        _log.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %r", self.process.name, message)
         if isinstance(message, Resume):
             await self._resume(message.client)
         elif isinstance(message, HandlerExit):
             await self._resume_all(message.manager)
-        elif isinstance(message, Exit) and message.process in self._watching:
-            await self._forget(message.process)
         elif isinstance(message, Exit):
-            await self._resume_all(message.process)
+            await self._ended(message.process)
 
     async def _watch(self, request: Watch) -> None:
         match = await self._read(request.match_id)
         status = encode(rules.status(match, datetime.now(UTC)))
         request.client.cast(Transmit(status, is_last=not match.is_live))
         if match.is_live:
-            self.process.link(request.client)
+            self._hold(request.client)
             self._watching[request.client] = Watching(match.id, match.seq)
             await self._subscribe(request.client)
+
+    def _hold(self, client: Process) -> None:
+        """See to it that this user hears when the client has gone."""
+        self.process.link(client)
+
+    async def _ended(self, process: Process) -> None:
+        """Forget the client, or get over the dispatcher, that has ended."""
+        if process in self._watching:
+            await self._forget(process)
+        else:
+            await self._resume_all(process)
 
     async def _read(self, match_id: str | None) -> Match:
         if match_id is not None:
@@ -139,23 +151,37 @@ class User(GenServer):
         """Add the client's handler; what was sent out between its last event and now is read from the history."""
         watching = self._watching[client]
         try:
-            manager: Process | None = await self._parts.match_sup.call(self.node, watching.match_id, EventManager())
+            manager = await self._find_dispatcher(watching.match_id)
             sent = None if manager is None else await self._add_handler(client, manager)
             if sent is None or sent > watching.seq:  # None: it has ended, and the history has the end
                 await self._catch_up(client)
-            if client in self._watching and (sent is None or sent < watching.seq):
+            if client in self._watching and (sent is None or await self._is_another(watching, sent)):
                 self._dismiss(client, f"the match {watching.match_id} was announced anew; connect again")
         except UnknownMatchError as error:
             self._dismiss(client, str(error))
         except (StoreUnavailableError, CallError):
             asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
 
+    async def _find_dispatcher(self, match_id: str) -> Process | None:
+        """Return whom to add handlers to; None if the match is not live."""
+        manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
+        return manager
+
+    async def _is_another(self, watching: Watching, sent: int) -> bool:
+        """Whether the match was announced anew since the client was told of it: then it has fewer events than that.
+
+        A dispatcher may know fewer for a moment, since an event reaches Redis first; only then Redis is asked.
+        """
+        return sent < watching.seq and (await self._read(watching.match_id)).seq < watching.seq
+
     async def _add_handler(self, client: Process, manager: Process) -> int:
         watching = self._watching[client]
-        id_ = (watching.match_id, self._id, client)
-        sent: int = await manager.call(AddHandler(id_, Subscription(self.process, client), self.process), None)
+        sent: int = await manager.call(self._handler(client, watching.match_id), None)
         watching.dispatcher = manager
         return sent
+
+    def _handler(self, client: Process, match_id: str) -> AddHandler:
+        return AddHandler((match_id, self._id, client), Subscription(self.process, client), owner=self.process)
 
     async def _catch_up(self, client: Process) -> None:
         """Send what the history has beyond the client's last event."""

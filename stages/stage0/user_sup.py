@@ -26,9 +26,19 @@ class UserSup(SimpleOneForOne):
     async def start_user(cls, node: Node, user_id: str) -> Process:
         """Return the process of that user, a new one if there is none. Raise StoreUnavailableError."""
         try:
-            user: Process = await node[cls.NAME].call(StartChild((user_id,), f"user-{user_id}"), None)
+            user: Process = await cls.supervisor(node).call(StartChild((user_id,), cls.name_of(user_id)), None)
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:
             raise StoreUnavailableError("the users are being restarted; try again") from error
         return user
+
+    @classmethod
+    def supervisor(cls, node: Node) -> Process:
+        """Return the process that starts users. Raise NoProcessError while it is being restarted."""
+        return node[cls.NAME]
+
+    @staticmethod
+    def name_of(user_id: str) -> str:
+        """Return the name under which a user is registered."""
+        return f"user-{user_id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from common.domain.errors import MatchExistsError, UnknownTeamError
 from common.http.api import make_app
 from common.otp.gen_server import GenServer
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
+from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
 
 if TYPE_CHECKING:
@@ -29,17 +31,17 @@ if TYPE_CHECKING:
 class Web(GenServer):
     """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
 
-    def __init__(self, parts: Parts, api: ApiServer, fan_port: int, token: str) -> None:
+    def __init__(self, parts: Parts, api: ApiServer, fan_ports: Sequence[int], token: str) -> None:
         self._parts = parts
         self._api = api
-        self._fan_port = fan_port
+        self._fan_ports = fan_ports
         self._token = token
 
     async def init(self) -> None:
         """Serve. Raise CannotListenError."""
         if not self._api.ports:
             await self._api.bind()
-        await self._api.start(make_app(WebBackend(self._parts, self.node, self._fan_port), self._token))
+        await self._api.start(make_app(WebBackend(self._parts, self.node, self._fan_ports), self._token))
 
     async def terminate(self, reason: Reason) -> None:
         """Finish the requests under way and free the port."""
@@ -50,14 +52,14 @@ class Web(GenServer):
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
 
-    def __init__(self, parts: Parts, node: Node, fan_port: int) -> None:
+    def __init__(self, parts: Parts, node: Node, fan_ports: Sequence[int]) -> None:
         self._parts = parts
         self._node = node
-        self._fan_port = fan_port
+        self._next_port = itertools.cycle(fan_ports)
 
     def client_port(self) -> int:
-        """Return the one port there is."""
-        return self._fan_port
+        """Return a port for fans, each in its turn."""
+        return next(self._next_port)
 
     async def matches(self) -> Sequence[Match]:
         """Return all matches, the ones that are played first."""
@@ -95,13 +97,20 @@ class WebBackend:
         await self._parts.match_sup.call(self._node, match_id, Cancel())
 
     def statistics(self) -> Mapping[str, object]:
-        """Count processes, handlers, tasks and open files."""
+        """Count processes, handlers, tasks, connections to Redis and open files."""
         return {
             "processes": msgspec.to_builtins(self._node.statistics()),
-            "handlers": sum(dispatcher.handlers for dispatcher in self._node.servers(self._parts.dispatcher)),
+            "handlers": self._handlers(),
             "tasks": len(asyncio.all_tasks()),
+            "redis": [msgspec.to_builtins(db.statistics()) for db in self._node.servers(self._parts.db)],
             "open_files": {"open": _open_files(), "limit": OpenFiles.read().soft},
         }
+
+    def _handlers(self) -> int:
+        """Count the handlers of users: there is one for each client that watches."""
+        matches = (match for match in self._node.servers(self._parts.live_match) if match.process.initialised)
+        dispatchers = (manager.server for match in matches for manager in match.event_managers())
+        return sum(dispatcher.handlers for dispatcher in dispatchers if isinstance(dispatcher, Dispatcher))
 
     async def _team(self, field: str, team_id: str) -> Team:
         team = await self._parts.db.query(self._node, lambda store: store.team(team_id))

@@ -118,8 +118,8 @@ async def test_the_dispatcher_or_its_match_crashes(
     ("name", "end"),
     [
         ("db", crash),  # killed, it would leave its connection to the garbage collector, which complains
-        ("client_listener", crash),
-        ("client_listener", kill),
+        ("client_listener-{port}", crash),
+        ("client_listener-{port}", kill),
         ("web", crash),
         ("web", kill),
         ("match_sup", crash),
@@ -129,6 +129,7 @@ async def test_the_dispatcher_or_its_match_crashes(
 async def test_a_process_that_everybody_needs_crashes(
     running: Running, connect: Connect, game: Game, name: str, end: Callable[[Process], None]
 ) -> None:
+    name = name.format(port=running.addresses.fans[0])
     async with watching(connect, game, "one", "two") as fans:
         await game.foul("before")
         ended = running.node[name]

@@ -1,0 +1,112 @@
+"""Takes the ports of a server: consecutive ones from a first, or any free range.
+
+A free range is looked for below those ports that the kernel hands out to outgoing connections (ip(7),
+ip_local_port_range): there no client can happen to hold one of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from common.http.server import ApiServer, CannotListenError, PortTakenError
+from stages.stage0.listener import bind_socket, open_socket
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stages.stage import Options, Parts
+
+LOWEST: Final = 10_000
+"""Of a range that is looked for: below it are the ports that people name."""
+
+_ATTEMPTS: Final = 64
+_HIGHEST: Final = 65_535
+
+
+def listen(parts: Parts, options: Options) -> list[socket.socket]:
+    """Listen for fans on as many ports as the stage has listeners, and return the sockets in the order of their ports.
+
+    Raise CannotListenError, with nothing left bound.
+    """
+    for ports in candidates(options.port, parts.fan_listeners):
+        try:
+            return _open_all(
+                options.host, ports, partial(open_socket, backlog=parts.backlog, options=parts.socket_options)
+            )
+        except PortTakenError:
+            if options.port:
+                raise
+    raise _no_range(parts.fan_listeners)
+
+
+async def bind_api(parts: Parts, options: Options) -> ApiServer:
+    """Bind the API's ports. Raise CannotListenError, with nothing left bound."""
+    for ports in candidates(options.http_port, parts.http_listeners):
+        api = ApiServer(options.host, ports, backlog=parts.http_backlog)
+        try:
+            await api.bind()
+        except PortTakenError:
+            if options.http_port:
+                raise
+        else:
+            return api
+    raise _no_range(parts.http_listeners)
+
+
+def reserve(host: str, first: int, count: int) -> list[socket.socket]:
+    """Take `count` ports in a row without listening on them: sockets with SO_REUSEADDR may still do that.
+
+    Raise CannotListenError.
+    """
+    for ports in candidates(first, count):
+        try:
+            return _open_all(host, ports, partial(bind_socket, options=()))
+        except PortTakenError:
+            if first:
+                raise
+    raise _no_range(count)
+
+
+def candidates(first: int, count: int) -> Iterator[Sequence[int]]:
+    """Yield the range of `count` ports from `first`; if that is 0, ranges at random. Raise CannotListenError."""
+    if first:
+        if first + count - 1 > _HIGHEST:
+            raise CannotListenError(f"there are no {count} ports from {first} on: choose a lower port")
+        yield range(first, first + count)
+        return
+    beyond = max(_first_ephemeral_port(), LOWEST + count + 1)
+    for _ in range(_ATTEMPTS):
+        start = random.randrange(LOWEST, beyond - count)  # noqa: S311  # nothing secret about a port
+        yield range(start, start + count)
+
+
+def _open_all(host: str, ports: Sequence[int], open_one: Callable[[str, int], socket.socket]) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    try:
+        for port in ports:
+            opened.append(open_one(host, port))  # noqa: PERF401  # those that were opened before it failed are closed
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
+        for sock in opened:
+            sock.close()
+        reason = error.strerror if isinstance(error, OSError) else "that is no host"
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        raise (PortTakenError if is_taken else CannotListenError)(
+            f"cannot listen on {host}:{ports[len(opened)]}: {reason}; choose another --host or --port"
+        ) from error
+    return opened
+
+
+def _no_range(count: int) -> CannotListenError:
+    return CannotListenError(f"found no {count} free ports in a row: choose a --port and an --http-port")
+
+
+def _first_ephemeral_port() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # not Linux, or hidden: the range that IANA reserves for it (RFC 6335)
+        return 49_152

@@ -1,0 +1,61 @@
+"""Lesson `redis-pool`: the door to Redis has many connections behind it, and uses them side by side.
+
+The process `db` stays the only door. It hands each question to the next of its `connection` processes (the talk's
+erldis clients), which asks, waits and answers whoever asked; a connection still carries one question at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from common.otp.gen_server import GenServer
+from common.otp.process import NO_REPLY, reply
+from stages.stage0.db import Db, Operation, answer
+from stages.stage0.log import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from common.otp.process import Process, ReplyTo
+    from common.store.redis_store import RedisStore
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """From the door to a connection: what to run, and who waits for the answer."""
+
+    operation: Operation
+    reply_to: ReplyTo
+
+
+class Connection(GenServer):
+    """Runs one operation after the other. It ends with its `db`, and `db` with it, which answers all who wait."""
+
+    def __init__(self, store: RedisStore) -> None:
+        self._store = store
+
+    async def handle_cast(self, message: Question) -> None:
+        """Run the operation and answer."""
+        reply(message.reply_to, await answer(message.operation, self._store))
+
+
+class PooledDb(Db):
+    """Hands each operation to the next of its connections."""
+
+    _connections: Iterator[Process]
+
+    async def init(self) -> None:
+        """Start the connections; each opens its socket when it is first asked."""
+        pool = [
+            await self.node.start(Connection(self._store), parent=self.process)
+            for _ in range(self._parts.redis_connections)
+        ]
+        self._connections = cycle(pool)
+
+    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
+        """Hand the operation on; the next call need not wait for its answer."""
+        messages.info("%s <- %r", self.process.name, request)
+        next(self._connections).cast(Question(request, reply_to))
+        return NO_REPLY

@@ -1,0 +1,39 @@
+"""Stage 2.2: gen_event (slides "Sup_handler", "Long delivery queues"; the talk measured N 8,000, C 1,000, ART 2 s).
+
+Cause: the dispatcher. Every fan that leaves makes it look through the handlers of all the others, and an event waits
+behind everything that the dispatcher does, and everything else behind the event.
+
+* `monitors`: a handler is added without supervision; user, client and dispatcher watch each other by monitors. Costs
+  a monitor for each pair. It should move what leaving costs: from N² for a crowd that goes, to N.
+* `repeaters`: dispatchers that are subscribed to the dispatcher and repeat to their share of the users. Costs one
+  message a repeater and event. On the BEAM the shares run on several cores. Here one thread does all the work, so what
+  is left is that other processes get their turn between two shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stages import stage2_1
+from stages.stage import Lesson, layered
+from stages.stage2_2.monitors import MonitoringUser
+from stages.stage2_2.repeaters import RepeatedMatch
+
+if TYPE_CHECKING:
+    from stages.stage import Parts
+
+
+def _monitors(parts: Parts) -> Parts:
+    return replace(parts, user=layered(parts.user, MonitoringUser))
+
+
+def _repeaters(parts: Parts) -> Parts:
+    return replace(parts, live_match=layered(parts.live_match, RepeatedMatch))
+
+
+STAGE = stage2_1.STAGE.followed_by(
+    "2.2",
+    Lesson(name="monitors", teaches="no supervised handlers: monitor the processes instead", apply=_monitors),
+    Lesson(name="repeaters", teaches="dispatchers that repeat to their share of the users", apply=_repeaters),
+)

@@ -1,0 +1,77 @@
+"""Lesson `monitors`: no supervised handlers; user, client and dispatcher are monitored instead.
+
+A supervised handler links its owner to the dispatcher, which must then look through all its handlers when any linked
+process ends. A monitor tells the one who asked, and nobody else. What the link did must be done by others now:
+
+* a dispatcher that ends: the user is told by its monitor, and subscribes anew;
+* a user whose client has gone: it takes the handler away itself, which costs the dispatcher a look-up;
+* a user that crashes: its handlers find out at the next event, and go.
+
+A handler that crashes is dropped and nobody is told (gen_event:add_handler/3 is no different): this one only casts.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler
+from common.otp.signals import CallError, Down
+from stages.stage0.user import Subscription, User
+
+if TYPE_CHECKING:
+    from common.otp.process import Process
+    from common.otp.signals import Monitor
+    from stages.stage import Parts
+    from stages.stage0.messages import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupervisedSubscription(Subscription):
+    """A handler that goes by itself when its user has gone."""
+
+    def handle_event(self, event: Notification) -> object:
+        """Pass the notification to the user, if there still is one."""
+        if not self.user.alive:
+            return REMOVE_HANDLER
+        return Subscription.handle_event(self, event)
+
+
+class MonitoringUser(User):
+    """Monitors its clients and the dispatchers it has handlers with."""
+
+    def __init__(self, parts: Parts, user_id: str) -> None:
+        super().__init__(parts, user_id)
+        self._monitors: dict[Process, Monitor] = {}
+
+    async def handle_info(self, message: Any) -> None:
+        """Forget a client that is down; get over a dispatcher that is."""
+        if not isinstance(message, Down):
+            await super().handle_info(message)
+        elif self._monitors.get(message.monitor.process) is message.monitor:
+            del self._monitors[message.monitor.process]
+            await self._ended(message.monitor.process)
+
+    def _hold(self, client: Process) -> None:
+        self._monitor(client)
+
+    async def _forget(self, client: Process) -> None:
+        watching = self._watching[client]
+        if watching.dispatcher is not None and watching.dispatcher.alive:
+            with suppress(CallError):  # it ended meanwhile, and the handler with it
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+        if self._watching.get(client) is watching:
+            del self._watching[client]
+        self._stop_if_unused()
+
+    def _handler(self, client: Process, match_id: str) -> AddHandler:
+        return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))
+
+    async def _add_handler(self, client: Process, manager: Process) -> int:
+        self._monitor(manager)
+        return await super()._add_handler(client, manager)
+
+    def _monitor(self, process: Process) -> None:
+        if process not in self._monitors:
+            self._monitors[process] = self.process.monitor(process)

@@ -1,0 +1,51 @@
+"""Stage 2.3: gen_server (slides "Queued calls", "Memory footprint", "Long startup time"; N 40,000, C 5,000, ART 25 ms).
+
+Cause: processes that wait. A server that waits for Redis in a call keeps everybody behind it waiting; a supervisor that
+waits for the init of a child starts no other; and an idle process keeps what it needed when it was busy.
+
+* `reply-later`: a call is worked on beside the server's loop and answered when done. It should move ART, and C.
+* `hibernate`: clients and users give up task, stack and mailbox while they have nothing to do. It should move N, by
+  memory; and here ART too: a process that wakes handles what needs no waiting without a task.
+* `delayed-init`: a user starts at once and counts its visit afterwards. It should move ART and C: starting is what the
+  one supervisor of all users does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stages import stage2_2
+from stages.stage import Lesson, layered
+from stages.stage2_3.batches import BatchingStore
+from stages.stage2_3.delayed_init import DelayedUser
+from stages.stage2_3.hibernate import HibernatingClient, HibernatingUser
+from stages.stage2_3.reply_later import LaterDb, LaterMatch
+
+if TYPE_CHECKING:
+    from stages.stage import Parts
+
+
+def _reply_later(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        db=layered(parts.db, LaterDb),
+        store=layered(parts.store, BatchingStore),
+        live_match=layered(parts.live_match, LaterMatch),
+    )
+
+
+def _hibernate(parts: Parts) -> Parts:
+    return replace(parts, client=layered(parts.client, HibernatingClient), user=layered(parts.user, HibernatingUser))
+
+
+def _delayed_init(parts: Parts) -> Parts:
+    return replace(parts, user=layered(parts.user, DelayedUser))
+
+
+STAGE = stage2_2.STAGE.followed_by(
+    "2.3",
+    Lesson(name="reply-later", teaches="calls are worked on beside, and answered when done", apply=_reply_later),
+    Lesson(name="hibernate", teaches="an idle process keeps only its state", apply=_hibernate),
+    Lesson(name="delayed-init", teaches="a process is there at once and initialises afterwards", apply=_delayed_init),
+)

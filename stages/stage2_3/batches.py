@@ -1,0 +1,98 @@
+"""What `reply-later` makes of Redis: the questions of a turn go out in one write, and each asker is answered later.
+
+As long as an operation waited for its answer before the next was begun, there was one question a write. Now all that
+were asked in the same turn of the event loop are there together: they share one exchange over one connection (Redis
+calls it pipelining), and who asks what another has just asked shares the answer. Fans who come together all ask for the
+same match.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from common.store.errors import StoreUnavailableError
+from common.store.redis_store import RedisStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from common.store.connections import Connections
+    from common.store.endpoint import Argument
+
+_READS: Final = frozenset({"GET", "HGET", "XRANGE"})
+"""Commands that change nothing: asked twice at the same moment, one answer is as true as two."""
+
+
+class Batches:
+    """Carries commands out over `connections`, together with those that others ask for in the same turn.
+
+    A command still goes out once, and after those that were asked for before it in the same turn. A failure of the
+    exchange is everybody's who shares it: StoreUnavailableError. A command that Redis refuses is its asker's alone.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._askers: list[tuple[int, int, asyncio.Future[list[Any]]]] = []
+        self._commands: list[tuple[Argument, ...]] = []
+        self._asked: dict[tuple[Argument, ...], int] = {}
+        self._exchanges: set[asyncio.Task[None]] = set()
+
+    async def call(self, *command: Argument) -> Any:
+        """Have one command carried out and return its answer. Raise StoreUnavailableError."""
+        (answer,) = await self.call_all((command,))
+        return answer
+
+    async def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Have commands carried out in order and return their answers. Raise StoreUnavailableError."""
+        loop = asyncio.get_running_loop()
+        if not self._commands:
+            loop.call_soon(self._send)
+        first = self._place(commands)
+        answers: asyncio.Future[list[Any]] = loop.create_future()
+        self._askers.append((first, first + len(commands), answers))
+        return await answers
+
+    def _place(self, commands: Sequence[tuple[Argument, ...]]) -> int:
+        """Return where among the commands of this turn these stand."""
+        first = len(self._commands)
+        if len(commands) == 1 and commands[0][0] in _READS:
+            first = self._asked.setdefault(commands[0], first)
+        else:
+            self._asked.clear()  # what is asked from here on is to see what these have written
+        if first == len(self._commands):
+            self._commands.extend(commands)
+        return first
+
+    def _send(self) -> None:
+        exchange = asyncio.create_task(self._exchange(self._commands, self._askers), name="redis-exchange")
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        self._commands, self._askers, self._asked = [], [], {}
+
+    async def _exchange(
+        self, commands: list[tuple[Argument, ...]], askers: list[tuple[int, int, asyncio.Future[list[Any]]]]
+    ) -> None:
+        try:
+            answers = await self._connections.answers(commands)
+        except StoreUnavailableError as error:
+            answers = [error] * len(commands)
+        for first, end, asker in askers:
+            if asker.done():
+                continue  # it does not wait any more
+            mine = answers[first:end]
+            refusal = next((answer for answer in mine if isinstance(answer, StoreUnavailableError)), None)
+            if refusal is None:
+                asker.set_result(mine)
+            else:
+                asker.set_exception(refusal)
+
+
+class BatchingStore(RedisStore):
+    """Asks Redis in batches."""
+
+    def __init__(
+        self, url: str, connections: int = 1, *, connect_timeout: float = 2.0, command_timeout: float = 5.0
+    ) -> None:
+        super().__init__(url, connections, connect_timeout=connect_timeout, command_timeout=command_timeout)
+        self._reads = self._writes = Batches(self._redis)

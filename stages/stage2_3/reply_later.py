@@ -1,0 +1,71 @@
+"""Lesson `reply-later`: a server does not wait in a call; it works on it beside its loop and answers when done.
+
+* `db`: an operation is begun when it is asked for, however many others are under way.
+* `match`: while an event is on its way to Redis, whoever wants to subscribe is served. Events are still decided one
+  after the other, since each is applied to what the one before has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from common.otp.process import NO_REPLY, reply
+from stages.stage0.db import Db, Operation, answer
+from stages.stage0.live_match import RELOAD, LiveMatch
+from stages.stage0.log import messages
+from stages.stage0.messages import EventManager
+
+if TYPE_CHECKING:
+    from common.otp.process import ReplyTo
+    from stages.stage import Parts
+    from stages.stage0.messages import Accept, Cancel
+
+DECIDED: Final = "decided"
+"""From the work beside to the match itself: it may be over now."""
+
+
+class LaterDb(Db):
+    """Runs any number of operations at a time; how many questions reach Redis at once, its connections say."""
+
+    def init(self) -> None:
+        """Start no connection processes, if the pool would: what is under way here needs none to wait in."""
+
+    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
+        """Begin the operation."""
+        messages.info("%s <- %r", self.process.name, request)
+        self.reply_later(reply_to, answer(request, self._store))
+        return NO_REPLY
+
+
+class LaterMatch(LiveMatch):
+    """Answers who wants to subscribe while an event is being stored."""
+
+    def __init__(self, parts: Parts, match_id: str) -> None:
+        super().__init__(parts, match_id)
+        self._deciding = asyncio.Lock()
+
+    async def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
+        """Answer at once, or decide beside."""
+        if isinstance(request, EventManager):
+            return await super().handle_call(request, reply_to)
+        messages.info("%s <- %r", self.process.name, request)
+        self.spawn(self._decide_beside(request, reply_to))
+        return NO_REPLY
+
+    async def handle_info(self, message: Any) -> None:
+        """Read a stale match again, but not while one is being decided on."""
+        if message == RELOAD:
+            async with self._deciding:
+                await super().handle_info(message)
+        else:
+            await super().handle_info(message)
+
+    async def _decide_beside(self, request: Accept | Cancel, reply_to: ReplyTo) -> None:
+        async with self._deciding:
+            reply(reply_to, await self._decide(request))
+        self.process.send(DECIDED)  # after the answer: the match may end over it
+
+    def _stop_if_over(self) -> None:
+        if not self._deciding.locked():
+            super()._stop_if_over()

@@ -1,0 +1,56 @@
+"""Lessons `user-managers` and `client-managers`: a supervisor whose children are managers, each of its share.
+
+A manager is the baseline's supervisor under another name. The one above it starts it again when it crashes; its
+children go with it, as they would with the one supervisor of the baseline, but only the twentieth part of them.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from stages.stage0.client_sup import ClientSup
+from stages.stage0.user_sup import UserSup
+
+if TYPE_CHECKING:
+    from common.otp.node import Node
+    from common.otp.process import Process
+    from stages.stage import Parts
+
+MANAGERS: Final = 20
+"""The talk's."""
+
+
+class Managers(SimpleOneForOne):
+    """Supervises MANAGERS supervisors, named `<MANAGER>-<number>`."""
+
+    MANAGER: str
+
+    async def init(self) -> None:
+        """Start the managers."""
+        for number in range(MANAGERS):
+            await self._start(StartChild((), f"{self.MANAGER}-{number}"))
+
+    @classmethod
+    def supervisor(cls, node: Node) -> Process:
+        """Return any of the managers, at random as in the talk. Raise NoProcessError while it is being restarted."""
+        return node[f"{cls.MANAGER}-{random.randrange(MANAGERS)}"]  # noqa: S311  # nothing secret about it
+
+
+class UserManagers(Managers, UserSup):
+    """Has each user started by one of its managers."""
+
+    MANAGER = "user_mgr"
+
+    def __init__(self, parts: Parts) -> None:
+        SimpleOneForOne.__init__(self, lambda: UserSup(parts), Restart.PERMANENT)
+
+
+class ClientManagers(Managers, ClientSup):
+    """Has each client started by one of its managers."""
+
+    MANAGER = "client_mgr"
+
+    def __init__(self, parts: Parts) -> None:
+        SimpleOneForOne.__init__(self, lambda: ClientSup(parts), Restart.PERMANENT)

@@ -1,0 +1,35 @@
+"""Lesson `logging`: choose what to log, and write it beside.
+
+What a process handles is logged from WARNING on, which is never: such a line costs a look at a level and no write.
+What is left goes into a queue, from which a thread writes it to standard error (logging.handlers.QueueHandler: "so that
+handling can be done in a separate thread").
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
+from typing import TYPE_CHECKING
+
+from stages.stage0.log import FORMAT, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def log_beside() -> Iterator[None]:
+    """Log events and what is worse than INFO, from a thread; at the end everything that was said is written."""
+    messages.setLevel(logging.WARNING)
+    writer = logging.StreamHandler()
+    writer.setFormatter(logging.Formatter(FORMAT))
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(lines)])
+    listener = QueueListener(lines, writer)
+    listener.start()
+    try:
+        yield
+    finally:
+        listener.stop()

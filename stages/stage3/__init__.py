@@ -1,0 +1,72 @@
+"""Stage 3: adding nodes (slides "Adding nodes", "For MatchStream"; N 100,000, C 32,000, ART 10 ms with four nodes).
+
+Cause: one process has one core, and a limit on open files.
+
+* `match-groups`: a process for the match on every node, which follows what is written in Redis; fans are served by the
+  closest. Costs, for each event and node, a message and two reads. Alone, in one node, it brings nothing.
+* `nodes`: server processes on this machine, or others, joined through one Redis. It should move N (by open files) and
+  C; ART only where there are cores to spare.
+* `db-writer`: one process in the whole system writes, elected by a lease and fenced. Costs two hops for each write. It
+  should move nothing: the compare-and-set of the store keeps the order without it. What it buys is that Redis has one
+  writer, and that visits reach it in batches.
+* `db-readers`: each node reads from Redis by itself. Without it reads, too, go through the one db of the system.
+
+The topology is a choice of whoever serves: connected nodes tell each other, independent ones look from time to time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stages import stage2_5
+from stages.stage import Lesson, layered
+from stages.stage3.group_store import GroupStore
+from stages.stage3.node_server import GroupServer, WriterServer
+from stages.stage3.nodes import start_nodes
+from stages.stage3.remote_store import OneDoorDb, WriterDb, WriterStore
+
+if TYPE_CHECKING:
+    from stages.stage import Parts
+
+
+def _match_groups(parts: Parts) -> Parts:
+    return replace(parts, server=layered(parts.server, GroupServer), store=layered(parts.store, GroupStore))
+
+
+def _nodes(parts: Parts) -> Parts:
+    return replace(parts, system=start_nodes)
+
+
+def _db_writer(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        server=layered(parts.server, WriterServer),
+        db=layered(parts.db, OneDoorDb),
+        store=layered(parts.store, WriterStore),
+    )
+
+
+def _db_readers(parts: Parts) -> Parts:
+    return replace(parts, db=layered(parts.db, WriterDb))
+
+
+STAGE = stage2_5.STAGE.followed_by(
+    "3",
+    Lesson(name="match-groups", teaches="a match process on every node, following Redis", apply=_match_groups),
+    Lesson(
+        name="nodes",
+        teaches="several server processes, joined through one Redis",
+        apply=_nodes,
+        needs=("match-groups",),
+        because="a fan would never hear what is posted to another node",
+    ),
+    Lesson(name="db-writer", teaches="one elected writer for the whole system", apply=_db_writer),
+    Lesson(
+        name="db-readers",
+        teaches="reads go straight to Redis, on each node",
+        apply=_db_readers,
+        needs=("db-writer",),
+        because="the db of a node that writes for itself reads for itself already",
+    ),
+)

@@ -1,0 +1,22 @@
+"""A store that tells the other nodes of what it changes in a match, in one go with the change.
+
+A message that tells of an event which was refused is sent as well; it says "may", and whoever looks finds nothing new.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from common.store.redis_store import RedisStore
+from stages.stage3 import keys
+
+if TYPE_CHECKING:
+    from common.store.endpoint import Argument
+
+
+class GroupStore(RedisStore):
+    """A `RedisStore` whose `create_match`, `append` and `cancel` publish on the match's channel (`keys`)."""
+
+    async def _change(self, match_id: str, news: str | int, *commands: tuple[Argument, ...]) -> list[Any]:
+        tell = ("PUBLISH", keys.match_channel(match_id), news)
+        return (await super()._change(match_id, news, *commands, tell))[:-1]

@@ -1,0 +1,113 @@
+"""The process of one node, as its parent's supervisor sees it: a gen_server that owns a program (Erlang: a port)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from common.otp.gen_server import GenServer
+from common.otp.process import NO_REPLY, reply
+from common.otp.signals import Failure, Stop
+from common.tuning.children import command_that_dies_with_parent
+
+if TYPE_CHECKING:
+    from common.otp.process import ReplyTo
+    from common.otp.signals import Reason
+    from stages.stage import Options, Stage
+
+STOP_S: Final = 8.0
+"""How long a node may take to end in order."""
+
+
+class NodeStartError(Exception):
+    """A node ended before it served; what it said on standard error tells why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntilReady:
+    """A call that is answered when the node serves. Failure of NodeStartError if it ends instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """To the process itself: the program has ended with this status."""
+
+    status: int
+
+
+class NodeProcess(GenServer):
+    """Runs `matchstream serve --join` on given ports; a crash of the program is a crash of this process."""
+
+    _program: asyncio.subprocess.Process
+
+    def __init__(self, stage: Stage, options: Options, port: int, http_port: int, token: str) -> None:
+        self._command = node_command(stage, options, port, http_port)
+        self._environ = {**os.environ, "MATCHSTREAM_TOKEN": token}
+        self._is_ready = False
+        self._waiting: list[ReplyTo] = []
+
+    async def init(self) -> None:
+        """Start the program; it is not waited for, so that all nodes start side by side."""
+        self._program = await asyncio.create_subprocess_exec(
+            *command_that_dies_with_parent(self._command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environ,
+            start_new_session=True,  # Ctrl-C in a terminal is for the parent, which ends its nodes in order
+        )
+        self.spawn(self._follow())
+
+    def handle_call(self, request: WaitUntilReady, reply_to: ReplyTo) -> object:
+        """Answer now, or when the node is ready."""
+        del request  # there is no other
+        if self._is_ready:
+            return None
+        self._waiting.append(reply_to)
+        return NO_REPLY
+
+    def handle_info(self, message: object) -> None:
+        """Answer those who wait; end with the program."""
+        if isinstance(message, Ended):
+            why = f"{self.process.name} ended with status {message.status}"
+            self._answer(Failure(NodeStartError(f"{why} before it served: see above for its last words")))
+            raise Stop(why)
+        self._is_ready = True
+        self._answer(None)
+
+    async def terminate(self, reason: Reason) -> None:
+        """End the program: SIGTERM, and SIGKILL if that does not help in time."""
+        del reason
+        with suppress(ProcessLookupError):  # it has ended by itself
+            self._program.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await self._program.wait()
+            if self._program.returncode is None:
+                self._program.kill()
+        await self._program.wait()
+
+    def _answer(self, answer: Failure | None) -> None:
+        for reply_to in self._waiting:
+            reply(reply_to, answer)
+        self._waiting.clear()
+
+    async def _follow(self) -> None:
+        assert self._program.stdout is not None  # noqa: S101  # it is a pipe
+        async for line in self._program.stdout:
+            if line.startswith(b"ready "):
+                self.process.send(line)
+        self.process.send(Ended(await self._program.wait()))
+
+
+def node_command(stage: Stage, options: Options, port: int, http_port: int) -> list[str]:
+    """Return the command line of one node."""
+    lessons = [f"--with={name}" for name in stage.added] + [f"--without={name}" for name in stage.left_out]
+    return [
+        *(sys.executable, "-m", "stages.cli", "serve", "--stage", stage.name, *lessons),
+        *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
+        *("--join", str(options.redis_url), "--topology", options.topology),
+    ]

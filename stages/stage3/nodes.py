@@ -1,0 +1,110 @@
+"""Lesson `nodes`: several server processes on this machine, under one parent; nodes on other hosts join them.
+
+A node is this same program, started with `--join`: everything it has in common with the others is their Redis. So one
+that is started by hand, on another host, is a node like those that the parent starts here.
+
+The parent serves nobody. It takes the ports of all nodes, so that they form one range, starts a process for each node,
+and starts one again that ends (its supervisor gives up after more than 5 in 10 s). It holds the ports by sockets that
+are bound and do not listen: with SO_REUSEADDR a node can listen on them, nobody else is given them, and when the
+node is gone a fan is refused at once and connects to another, instead of waiting in the queue of the dead.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from common.http.token import forget_token, server_token
+from common.otp.node import Node
+from common.otp.signals import SHUTDOWN
+from common.otp.supervisor import ChildSpec, Supervisor
+from stages.stage0.ports import reserve
+from stages.stage0.server import Addresses
+from stages.stage3.node_process import NodeProcess, WaitUntilReady
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from common.otp.process import Process
+    from stages.stage import Options, Stage, System
+
+
+NODES: Final = 4
+"""The talk's, "with four nodes in the same machine"."""
+
+
+def start_nodes(stage: Stage, options: Options) -> System:
+    """Return the system to start: several nodes under a parent, or the one node that this process is to be itself."""
+    nodes = NODES if options.nodes is None else options.nodes
+    if nodes == 1:
+        return stage.parts.server(stage.parts, options)
+    return Nodes(stage, replace(options, nodes=nodes))
+
+
+class Nodes:
+    """The nodes of this machine, from `start` to `stop`; `wait` returns when their supervisor has given up."""
+
+    def __init__(self, stage: Stage, options: Options) -> None:
+        self._stage = stage
+        self._options = options
+        self._node = Node()
+        self._reserved: list[socket.socket] = []
+        self._top: Process | None = None
+        self._http_port = 0
+        self.token = ""
+
+    async def start(self) -> Addresses:
+        """Start all nodes at once, and return where they serve once all do.
+
+        Raise CannotListenError, TokenError, NodeStartError; nothing is left behind then.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the nodes and free the ports."""
+        if self._top is not None:
+            self._top.exit(SHUTDOWN)
+            await self._top.wait()
+        for sock in self._reserved:
+            sock.close()
+        if self._http_port:
+            forget_token(os.environ, self._http_port, self.token)
+
+    async def wait(self) -> None:
+        """Return when the supervisor of the nodes has ended."""
+        assert self._top is not None  # noqa: S101  # it was started
+        await self._top.wait()
+
+    async def _start(self) -> Addresses:
+        options, parts = self._options, self._stage.parts
+        fans = self._reserve(options.port, parts.fan_listeners)
+        http = self._reserve(options.http_port, parts.http_listeners)
+        self._http_port = http[0]
+        self.token = server_token(os.environ, self._http_port)
+        specs = [
+            ChildSpec(
+                f"node-{number}",
+                lambda fan_port=fan_port, http_port=http_port: NodeProcess(  # type: ignore[misc]  # its own ports
+                    self._stage, options, fan_port, http_port, self.token
+                ),
+            )
+            for number, (fan_port, http_port) in enumerate(
+                zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
+            )
+        ]
+        self._top = await self._node.start(Supervisor(specs), name="nodes_sup")
+        for spec in specs:
+            await self._node[spec.id].call(WaitUntilReady(), None)
+        return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]))
+
+    def _reserve(self, first: int, listeners: int) -> Sequence[int]:
+        assert self._options.nodes is not None  # noqa: S101  # see start_nodes
+        reserved = reserve(self._options.host, first, listeners * self._options.nodes)
+        self._reserved += reserved
+        return [sock.getsockname()[1] for sock in reserved]

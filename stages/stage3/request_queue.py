@@ -1,0 +1,186 @@
+"""The requests for the writer: a queue in Redis, of which each is carried out exactly once, in order.
+
+A request is what a `RedisStore` would have sent itself: commands. The writer has them carried out by one script, which
+Redis runs without letting anything in between, and which for each request, oldest first,
+
+1. checks that this writer has not been replaced (the epoch of its lease),
+2. deletes the request from the queue,
+3. carries out its commands,
+4. publishes the answers on the channel that the request names; if nobody hears it there (Redis was restarted, and the
+   node is not back yet), they are kept until the node asks for them.
+
+So there is no step at which a writer could be killed, or lose its connection, and leave a request done but not deleted,
+or done but not answered. Whoever is the writer next begins with the first one that is left.
+
+Rejected: carrying the requests out from Python within MULTI/EXEC, the epoch under WATCH. It is as safe against doing
+things twice, but the answers are known only after EXEC, so they cannot be published within it; a writer that dies just
+then leaves callers who wait in vain to be told of what was done.
+
+A script may not call EVAL, but the store's writes are scripts themselves. Redis lets a script compile Lua (`loadstring`
+is one of the functions that it promises to keep: `lua_builtins_allow_list` in its `src/script_lua.c`), so an EVAL among
+the commands is compiled and called with its own KEYS and ARGV. Which keys that touches Redis cannot know beforehand, so
+this is for one Redis and not for a Redis Cluster, which would not have all of them on one node in any case.
+
+A request that changes a match or a team is carried out only as long as its caller can still be waiting (`valid`,
+counted by Redis's own clock since the request came in). An event that was refused by a 503 and stored half a minute
+later would be there twice, if its reporter had meanwhile looked at the history and sent it again. A visit is counted
+however late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import hiredis
+
+from stages.stage3 import keys
+from stages.stage3.errors import FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from common.store.connections import Redis
+    from common.store.endpoint import Argument
+
+Command = tuple["Argument", ...]
+
+COMMANDS_AT_ONCE: Final = 2000
+"""After how many commands the script ends and lets others have Redis again: that many take some 5 ms."""
+
+UNHEARD_S: Final = 30
+"""How long an answer is kept that nobody heard: longer than anybody waits for one."""
+
+# KEYS[1] the epoch, KEYS[2] the requests, KEYS[3] the first part of the keys of unheard answers. ARGV[1] the writer's
+# epoch, ARGV[2] how many commands are enough, ARGV[3] how many seconds unheard answers are kept. Returns how many
+# requests were carried out, and how many were too old; nil if the epoch is another.
+_EXECUTE: Final = r"""
+local function resp(value)
+    local kind = type(value)
+    if kind == 'number' then return string.format(':%.0f\r\n', value) end
+    if kind == 'string' then return '$' .. #value .. '\r\n' .. value .. '\r\n' end
+    if value == true then return ':1\r\n' end
+    if kind ~= 'table' then return '$-1\r\n' end
+    if value.ok then return '+' .. value.ok .. '\r\n' end
+    if value.err then return '-' .. string.gsub(value.err, '[\r\n]', ' ') .. '\r\n' end
+    local parts = {'*' .. #value .. '\r\n'}
+    for i, part in ipairs(value) do parts[i + 1] = resp(part) end
+    return table.concat(parts)
+end
+
+local function failure(err)
+    if type(err) == 'table' then return err end
+    return {err = 'ERR ' .. tostring(err)}
+end
+
+local function run(command)
+    if command[1] ~= 'EVAL' then return redis.pcall(unpack(command)) end
+    local keys = tonumber(command[3])
+    local script = assert(loadstring('local KEYS, ARGV = ... ' .. command[2]))
+    return script({unpack(command, 4, 3 + keys)}, {unpack(command, 4 + keys)}) or false
+end
+
+local function carry_out(packed)
+    local answers = {}
+    for i, command in ipairs(cmsgpack.unpack(packed)) do
+        local done, answer = pcall(run, command)
+        if done then answers[i] = answer else answers[i] = failure(answer) end
+    end
+    return answers
+end
+
+local function answer(channel, said)
+    if redis.call('PUBLISH', channel, said) > 0 then return end
+    redis.pcall('RPUSH', KEYS[3] .. channel, said)
+    redis.call('EXPIRE', KEYS[3] .. channel, ARGV[3])
+end
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local executed, expired, commands_run = 0, 0, 0
+while commands_run < tonumber(ARGV[2]) do
+    local entry = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+    if not entry then break end
+    redis.call('XDEL', KEYS[2], entry[1])
+    local request = {}
+    for i = 1, #entry[2], 2 do request[entry[2][i]] = entry[2][i + 1] end
+    local valid_ms = tonumber(request.valid) or 0
+    if valid_ms > 0 and now_ms - string.match(entry[1], '^%d+') > valid_ms then
+        expired = expired + 1
+        commands_run = commands_run + 1
+    else
+        local readable, answers = pcall(carry_out, request.commands)
+        if not readable then answers = failure(answers) end
+        answer(request.reply or '', resp({tonumber(request.number) or 0, answers}))
+        executed = executed + 1
+        commands_run = commands_run + 1 + #answers
+    end
+end
+return {executed, expired}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """How many requests the writer carried out, and how many it dropped because nobody waits for them any more."""
+
+    executed: int
+    expired: int
+
+
+class RequestQueue:
+    """The queue as the writer sees it. Every method may raise StoreUnavailableError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def wait(self, at_most_s: float) -> None:
+        """Return when there is a request, or after `at_most_s` seconds."""
+        block_ms = max(1, round(at_most_s * 1000))  # 0 would be for ever
+        await self._redis.call("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", keys.REQUESTS, "0")
+
+    async def execute(self, epoch: int) -> Executed:
+        """Have the oldest requests carried out and answered. Raise FencedError, and do nothing, in another epoch."""
+        answer: list[int] | None = await self._redis.call(
+            "EVAL", _EXECUTE, 3, keys.EPOCH, keys.REQUESTS, keys.unheard_key(""), epoch, COMMANDS_AT_ONCE, UNHEARD_S
+        )
+        if answer is None:
+            raise FencedError(f"another writer has taken over since epoch {epoch}")
+        return Executed(*answer)
+
+
+def pack(commands: Sequence[Command]) -> bytes:
+    """Return the commands as MessagePack. Raise UnicodeEncodeError if one cannot be sent."""
+    return _array(_array(_string(word) for word in command) for command in commands)
+
+
+def as_request(channel: str, number: int, packed: bytes, valid_ms: int) -> Command:
+    """Return the command that asks the writer to carry out the `packed` commands, and to answer on `channel`.
+
+    `valid_ms` is how long after its arrival it may still do so, 0 for ever.
+    """
+    fields = ("reply", channel, "number", number, "valid", valid_ms, "commands", packed)
+    return ("XADD", keys.REQUESTS, "*", *fields)
+
+
+def _array(items: Iterable[bytes]) -> bytes:
+    packed = list(items)
+    return b"\xdd%b%b" % (len(packed).to_bytes(4, "big"), b"".join(packed))
+
+
+def _string(word: Argument) -> bytes:
+    """Pack bytes as a string, which Redis's MessagePack (it knows no type for binary data) gives to Lua as it is."""
+    data = word if isinstance(word, bytes) else str(word).encode()
+    return b"\xdb%b%b" % (len(data).to_bytes(4, "big"), data)
+
+
+def read_reply(published: bytes) -> tuple[int, list[Any] | hiredis.ReplyError]:
+    """Return the number of a request and the answers to its commands, in which a refused one has a ReplyError.
+
+    In place of all answers stands one ReplyError if the request could not be read.
+    """
+    reader = hiredis.Reader()
+    reader.feed(published)
+    number, answers = reader.gets()
+    return number, answers
