@@ -23,6 +23,8 @@ from stages.lessons import LessonError
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.serve import Play, ServerEndedError, serve
 from stages.stage import Options, Topology
+from stages.stage0.server import NoNodesError
+from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchError, watch_match
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from common.domain.events import Event
     from common.domain.script import Step
+    from stages.stage import Stage
 
 _USER_ERRORS = (
     AddressError,
@@ -47,6 +50,8 @@ _USER_ERRORS = (
     TokenError,
     LessonError,
     NginxError,
+    NodeStartError,
+    NoNodesError,
     UnknownStageError,
     WatchError,
 )
@@ -77,7 +82,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     join: Annotated[
         str | None, typer.Option(metavar="URL", help="The Redis of a system to add a node to; from stage 3 on.")
     ] = None,
-    topology: Annotated[Topology, typer.Option(help="Whether nodes tell each other.")] = Topology.CONNECTED,
+    topology: Annotated[
+        Topology | None, typer.Option(help="Whether nodes tell each other.  [default: connected]")
+    ] = None,
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
@@ -90,9 +97,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             http_port=http_port,
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
-            topology=topology,
+            topology=topology or Topology.CONNECTED,
         )
         found = find_stage(stage, added=added, left_out=left_out)
+        _check_nodes(found, join, topology)
         playing = None if play is None else Play(load_script(play), speed, loop)
     except _USER_ERRORS as error:
         _refuse(error)
@@ -155,6 +163,18 @@ def _redis_of(redis: str | None, join: str | None) -> str | None:
     if redis is not None and join is not None:
         raise LessonError("give --redis for a new system or --join for one that is there, not both")
     return redis if join is None else join
+
+
+def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> None:
+    """Raise LessonError if the stage is told to be part of a system, and cannot be."""
+    if join is not None and not stage.has("nodes"):
+        raise LessonError(
+            f"stage {stage.name} joins no others: give --redis in place of --join, or serve one with the lesson nodes"
+        )
+    if topology is not None and not stage.has("match-groups"):
+        raise LessonError(
+            f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
+        )
 
 
 async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool) -> None:

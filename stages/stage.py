@@ -77,8 +77,12 @@ class Parts:
     listener: type[Listener]
     client: type[Client]
     client_sup: type[ClientSup]
+    client_mgr: type[ClientSup]
+    """What supervises a share of the clients, where `client_sup` supervises managers."""
     user: type[User]
     user_sup: type[UserSup]
+    user_mgr: type[UserSup]
+    """Likewise."""
     live_match: type[LiveMatch]
     match_sup: type[MatchSup]
     dispatcher: type[Dispatcher]
@@ -100,6 +104,8 @@ class Parts:
     socket_options: tuple[tuple[int, int, int], ...]
     """(level, name, value) of what is set on a listening socket for fans; what is accepted from it inherits them."""
     redis_connections: int
+    dispatchers: int
+    """Processes to which the handlers of a match's users are added."""
     open_files: int
     """The soft limit on open files that the server runs under, as far as the hard one allows it."""
 

@@ -46,7 +46,9 @@ def server_token(environ: Mapping[str, str], http_port: int) -> str:
 
 
 def forget_token(environ: Mapping[str, str], http_port: int, token: str) -> None:
-    """Remove the file that `server_token` wrote, if it still holds `token`."""
+    """Remove the file that `server_token` wrote, if it still holds `token`; it wrote none if the token was given."""
+    if environ.get(_VARIABLE):
+        return  # a node of a system is given its parent's, whose file it must leave there
     path = _path(environ, http_port)
     with suppress(OSError):
         if path.read_text(encoding="ascii", errors="replace") == token:

@@ -5,6 +5,8 @@ server and the few words of `Process`.
 
 * A message puts it into the run queue of its node; its turn there handles the message by calling the server. As long as
   the callbacks are plain there is no task, which is most of what a message to an idle process would cost.
+* A call to a process that is asleep does not even need the run queue: the caller runs it, and has the answer at once
+  unless a callback waits.
 * A callback that has to wait does so in a task of its own: the task is the callback, not the process. So a task that
   is cancelled before its first step loses nothing; and `terminate` has a task that nobody has cancelled yet.
 * What a task can be asked for, a process that has none must be: an exit signal finds it in the run queue, and the end
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from common.otp.gen_server import GenServer
     from common.otp.node import Node
+    from common.otp.process import _Message
 
 
 class HibernatingProcess(Process):
@@ -74,6 +77,15 @@ class HibernatingProcess(Process):
         """End the process as a cancellation from outside would, if it has no task that can be cancelled."""
         if self._task is None:
             self._end(SHUTDOWN)
+
+    def _ask(self, call: _Message) -> None:
+        """Have a call handled: if the process is asleep at once, in the caller's turn, since nothing came before it."""
+        if self._is_asleep:
+            self._is_asleep = False
+            self._mailbox = call
+            self.turn()
+        else:
+            self._post(call)
 
     def _wake(self) -> None:
         if self._is_asleep:

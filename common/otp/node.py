@@ -60,6 +60,18 @@ class Node:
         is taken, and whatever `init` raises. If the start is cancelled, the process has ended when this returns. It
         does not suspend for a server that hibernates and has a plain `init`.
         """
+        process, started = self.begin(server, name=name, parent=parent)
+        if started is not None:
+            await self.finish_start(process, started)
+        return process
+
+    def begin(
+        self, server: GenServer, *, name: str | None = None, parent: Process | None = None
+    ) -> tuple[Process, asyncio.Future[None] | None]:
+        """Do as `start`, but do not wait: return with the process None if it has started, or what `finish_start` takes.
+
+        Raise as `start` does.
+        """
         if name is not None and name in self._names:
             raise AlreadyStartedError(name, self._names[name])
         kind = HibernatingProcess if server.hibernates else TaskProcess
@@ -72,10 +84,7 @@ class Node:
             self._guard_sleepers()
         if parent is not None:
             process.link(parent)
-        started = process.run()
-        if started is not None:
-            await self._wait_for_start(process, started)
-        return process
+        return process, process.run()
 
     def register(self, name: str, process: Process) -> None:
         """Make a running process known by a name more, until its end (`register/2`). Raise AlreadyStartedError."""
@@ -105,7 +114,8 @@ class Node:
         kinds = Counter(type(process.server).__name__ for process in self._processes)
         return NodeStatistics(len(self._processes), kinds, sum(process.queued for process in self._processes))
 
-    async def _wait_for_start(self, process: Process, started: asyncio.Future[None]) -> None:
+    async def finish_start(self, process: Process, started: asyncio.Future[None]) -> None:
+        """Wait until a process that was begun has started. Raise what its `init` raises."""
         try:
             await started
         except asyncio.CancelledError:  # nobody will know of this process, so nobody would end it

@@ -142,7 +142,7 @@ class Process(ABC):
         loop = asyncio.get_running_loop()
         reply_to: ReplyTo = loop.create_future()
         self._callers = tied(self._callers, reply_to)
-        self._post((_CALL, request, reply_to))
+        self._ask((_CALL, request, reply_to))
         timer = None if timeout_s is None else loop.call_later(timeout_s, self._time_out, reply_to, timeout_s)
         try:
             return await reply_to
@@ -242,6 +242,10 @@ class Process(ABC):
     @abstractmethod
     def _interrupt(self) -> None:
         """Have the process end by `_exit`, which has just been set."""
+
+    def _ask(self, call: _Message) -> None:
+        """Have a call handled in its turn."""
+        self._post(call)
 
     def _post(self, message: _Message) -> None:
         mailbox = self._mailbox

@@ -174,13 +174,14 @@ class SimpleOneForOne(GenServer):
         self._intensity = _Intensity(intensity, period_s)
         self._children: dict[Process, StartChild | None] = {}  # None: it is not started again
 
-    async def handle_call(self, request: StartChild, reply_to: ReplyTo) -> Process | Failure:
+    def handle_call(self, request: StartChild, reply_to: ReplyTo) -> Process | Failure | Awaitable[Process | Failure]:
         """Start a child and answer with its process; with what its `init` raised; or with AlreadyStartedError."""
         del reply_to  # answered by returning
         try:
-            return await self._start(request)
+            child, started = self._begin(request)
         except Exception as error:  # whatever init raised is the starter's answer
             return Failure(error)
+        return self._add(child, request) if started is None else self._finish_start(child, started, request)
 
     def handle_info(self, message: Any) -> Awaitable[None] | None:  # an Exit, or something to pass over
         """Forget the child that ended, or start it again."""
@@ -207,6 +208,23 @@ class SimpleOneForOne(GenServer):
                 return
 
     async def _start(self, request: StartChild) -> Process:
-        process = await self.node.start(self._child(*request.args), name=request.name, parent=self.process)
-        self._children[process] = None if self._restart is Restart.TEMPORARY else request
-        return process
+        child, started = self._begin(request)
+        if started is not None:
+            await self.node.finish_start(child, started)
+        return self._add(child, request)
+
+    def _begin(self, request: StartChild) -> tuple[Process, asyncio.Future[None] | None]:
+        return self.node.begin(self._child(*request.args), name=request.name, parent=self.process)
+
+    async def _finish_start(
+        self, child: Process, started: asyncio.Future[None], request: StartChild
+    ) -> Process | Failure:
+        try:
+            await self.node.finish_start(child, started)
+        except Exception as error:  # see handle_call
+            return Failure(error)
+        return self._add(child, request)
+
+    def _add(self, child: Process, request: StartChild) -> Process:
+        self._children[child] = None if self._restart is Restart.TEMPORARY else request
+        return child

@@ -1,5 +1,7 @@
 """Where a Redis is: its URL read, connections to it made, and what to say of one that does not answer as it should."""
 
+import socket
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -48,7 +50,12 @@ class Connection(Protocol):
 
 
 class Endpoint:
-    """The Redis at `url`; making a connection takes at most `connect_timeout` seconds. Raise RedisUrlError."""
+    """The Redis at `url`; making a connection takes at most `connect_timeout` seconds. Raise RedisUrlError.
+
+    What is sent and not acknowledged by Redis's host within that time is given up with the connection. Else the kernel
+    goes on sending it when this program has closed the connection long since, and what its caller was told could not be
+    done is done after all, when a line that was cut is whole again.
+    """
 
     def __init__(self, url: str, connect_timeout: float) -> None:
         factory = _factory(url, connect_timeout)
@@ -98,12 +105,20 @@ def _factory(url: str, connect_timeout: float) -> ConnectionPool:
             protocol=2,  # nothing is pushed between the answers, and a connection needs no greeting
             socket_timeout=None,
             socket_connect_timeout=connect_timeout,
+            **({} if parts.scheme == "unix" else _gives_up_after(connect_timeout)),
         )
         make: Callable[[], object] = factory.make_connection
         make()  # connects nothing yet, but looks at the options
     except (ValueError, TypeError, RedisError):
         raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}") from None
     return factory
+
+
+def _gives_up_after(seconds: float) -> dict[str, Any]:
+    """Return what has redis-py set TCP_USER_TIMEOUT (tcp(7), Linux) on its sockets."""
+    if sys.platform != "linux":
+        return {}
+    return {"socket_keepalive": True, "socket_keepalive_options": {socket.TCP_USER_TIMEOUT: round(seconds * 1000)}}
 
 
 def _is_url_option(name: str) -> bool:

@@ -29,8 +29,10 @@ STAGE = Stage(
         listener=Listener,
         client=Client,
         client_sup=ClientSup,
+        client_mgr=ClientSup,
         user=User,
         user_sup=UserSup,
+        user_mgr=UserSup,
         live_match=LiveMatch,
         match_sup=MatchSup,
         dispatcher=Dispatcher,
@@ -45,6 +47,7 @@ STAGE = Stage(
         http_listeners=1,
         socket_options=(),
         redis_connections=1,
+        dispatchers=1,
         open_files=1024,
     ),
 )

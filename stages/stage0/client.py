@@ -17,6 +17,8 @@ from stages.stage0.log import messages
 from stages.stage0.messages import Transmit, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from common.otp.process import Process
     from common.otp.signals import Reason
     from stages.stage import Parts
@@ -87,7 +89,7 @@ class Client(GenFsm):
 
     def wait_for_socket(self, message: Any) -> None:
         """Take the socket and greet: the server speaks first."""
-        messages.info("%s in wait_for_socket <- %r", self.process.name, message)
+        messages.info("%s in wait_for_socket <- %s", self.process.name, type(message).__name__)
         if isinstance(message, Connected):
             self._port, self._transport = message.port, message.transport
             self._transport.write(WELCOME)
@@ -95,24 +97,25 @@ class Client(GenFsm):
         elif isinstance(message, StateTimeout):
             raise Stop
 
-    async def wait_for_params(self, message: Any) -> None:
+    def wait_for_params(self, message: Any) -> Coroutine[Any, Any, None] | None:
         """Read the line that says who watches what, and have that user watch it."""
-        messages.info("%s in wait_for_params <- %r", self.process.name, message)
+        messages.info("%s in wait_for_params <- %s", self.process.name, type(message).__name__)
         if isinstance(message, bytes):
             try:
                 greeting = self._reader.feed(message)
             except GreetingError as error:
                 self._refuse(str(error))
             if greeting is not None:
-                await self._watch(greeting)
+                return self._watch(greeting)
         elif isinstance(message, StateTimeout):
             self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>")
         elif message == CLOSED:
             raise Stop
+        return None
 
     def running(self, message: Any) -> None:
         """Pass on what the user sends, until the last of it or until the fan has gone."""
-        messages.info("%s in running <- %r", self.process.name, message)
+        messages.info("%s in running <- %s", self.process.name, type(message).__name__)
         if isinstance(message, Transmit):
             self._write(message.data)
             if message.is_last:
@@ -120,7 +123,7 @@ class Client(GenFsm):
         elif message == CLOSED:
             raise Stop
 
-    async def terminate(self, reason: Reason) -> None:
+    def terminate(self, reason: Reason) -> None:
         """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
         super().terminate(reason)
         if self._transport is None:
@@ -145,17 +148,20 @@ class Client(GenFsm):
         except CallError:
             self._refuse("your user has crashed; connect again")
 
-    async def _call_user(self, greeting: Greeting) -> None:
+    async def _call_user(self, greeting: Greeting) -> Process:
+        """Have the user watch the match for this client, and return it."""
         watch = Watch(self.process, greeting.match_id)
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempt = 1
+        while True:
             user = await self._parts.user_sup.start_user(self.node, greeting.user)
             try:
                 await user.call(watch, None)
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
                     raise
+                attempt += 1
             else:
-                return
+                return user
 
     def _refuse(self, why: str) -> None:
         self._write(error_line(why))

@@ -66,7 +66,7 @@ class Db(GenServer):
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Run one operation; the calls behind it wait."""
         del reply_to  # answered by returning
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         return answer(request, self._store)
 
     def statistics(self) -> ConnectionStatistics:

@@ -8,6 +8,8 @@ from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from common.otp.process import ReplyTo
     from stages.stage0.messages import Notification
 
@@ -21,12 +23,12 @@ class Dispatcher(GenEvent):
 
     def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> int:
         """Add or delete a handler; answer with the number of the last event that was sent to the handlers before."""
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         super().handle_call(request, reply_to)
         return self._seq
 
-    async def handle_cast(self, message: Notification) -> None:
+    def handle_cast(self, message: Notification) -> Awaitable[None]:
         """Send a notification to every handler."""
-        messages.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
         self._seq = message.seq
-        await super().handle_cast(message)
+        return super().handle_cast(message)

@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from common.otp.gen_server import GenServer
+from common.otp.signals import CallError, NoProcessError
 from stages.stage0.client import SocketPort
 from stages.stage0.log import messages
 
@@ -73,7 +74,7 @@ class Listener(GenServer):
         """Accept the connection that is announced, and wait for the next."""
         messages.info("%s <- %s", self.process.name, message)
         try:
-            connection, _ = self._listening.accept()
+            await self._accept()
         except (BlockingIOError, ConnectionAbortedError):
             self._watch()  # whoever it was has gone
         except OSError as error:
@@ -81,7 +82,6 @@ class Listener(GenServer):
                 raise
             self._wait_for_files(error)
         else:
-            await self._hand_over(connection)
             self._watch()
 
     async def terminate(self, reason: Reason) -> None:
@@ -91,10 +91,17 @@ class Listener(GenServer):
         if self._retry is not None:
             self._retry.cancel()
 
+    async def _accept(self) -> None:
+        connection, _ = self._listening.accept()
+        await self._hand_over(connection)
+
     async def _hand_over(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         try:
             client = await self._parts.client_sup.start_client(self.node)
+        except (CallError, NoProcessError):  # the clients are being restarted; this fan is to connect again
+            connection.close()
+            return
         except BaseException:
             connection.close()
             raise

@@ -59,7 +59,7 @@ class LiveMatch(GenServer):
 
         Failure of a DomainError or of StoreUnavailableError: nothing was changed.
         """
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         if isinstance(request, EventManager):
             reply(reply_to, self._event_manager() if self._match.is_live else None)
         else:
@@ -69,7 +69,7 @@ class LiveMatch(GenServer):
 
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again."""
-        messages.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
         if message == RELOAD and self._is_behind():
             try:
                 await self._reload()
@@ -138,11 +138,18 @@ class LiveMatch(GenServer):
         except UnknownMatchError:
             self._cancelled()
             raise
-        missed = await self._parts.db.query(self.node, lambda store: store.history(self._id, self._match.seq))
+        missed = await self._missed()
         self._match = match
         self._stale = False
         for event in missed:
             self._notify(event)
+
+    async def _missed(self) -> Sequence[Event]:
+        """Read what the match gained."""
+        return await self._history(self._match.seq)
+
+    async def _history(self, after_seq: int) -> Sequence[Event]:
+        return await self._parts.db.query(self.node, lambda store: store.history(self._id, after_seq))
 
     def _stop_if_over(self) -> None:
         """End when the match is not played (any more); whoever has called already is answered first."""

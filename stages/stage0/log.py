@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
 messages: Final = logging.getLogger("matchstream.messages")
 """What each process handles, a line a message."""
 events: Final = logging.getLogger("matchstream.events")
@@ -19,6 +17,6 @@ events: Final = logging.getLogger("matchstream.events")
 
 @contextmanager
 def log_everything() -> Iterator[None]:
-    """Log all there is, from INFO on."""
-    logging.basicConfig(level=logging.INFO, format=FORMAT)
+    """Log all there is, from INFO on, in the format that Python's logging has by itself."""
+    logging.basicConfig(level=logging.INFO)
     yield

@@ -85,7 +85,7 @@ class User(GenServer):
 
     async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
         """Have a client watch a match: answer None, or Failure of UnknownMatchError or StoreUnavailableError."""
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         try:
             await self._watch(request)
         except (DomainError, StoreUnavailableError) as error:
@@ -97,7 +97,7 @@ class User(GenServer):
 
     def handle_cast(self, message: Delivery) -> Coroutine[Any, Any, None] | None:
         """Send an event to a client that has not been told of it yet."""
-        messages.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
         watching = self._watching.get(message.client)
         if watching is None:
             return None
@@ -111,7 +111,7 @@ class User(GenServer):
 
     async def handle_info(self, message: Any) -> None:
         """Forget a client that has gone; get over a dispatcher or a handler that has."""
-        messages.info("%s <- %r", self.process.name, message)
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
         if isinstance(message, Resume):
             await self._resume(message.client)
         elif isinstance(message, HandlerExit):

@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Final
 
 from stages import stage1
 from stages.stage import Lesson, layered
+from stages.stage2_1.backlog import BACKLOG, BurstListener
 from stages.stage2_1.redis_pool import PooledDb
 
 if TYPE_CHECKING:
     from stages.stage import Parts
 
-BACKLOG: Final = 128_000
-"""The talk's; the kernel cuts it to net.core.somaxconn (listen(2))."""
 REDIS_CONNECTIONS: Final = 200
 """The talk's."""
 LISTENERS: Final = 4
@@ -45,7 +44,7 @@ SOCKET_OPTIONS: Final = (
 
 
 def _backlog(parts: Parts) -> Parts:
-    return replace(parts, backlog=BACKLOG, http_backlog=BACKLOG)
+    return replace(parts, backlog=BACKLOG, http_backlog=BACKLOG, listener=layered(parts.listener, BurstListener))
 
 
 def _tcp_options(parts: Parts) -> Parts:

@@ -56,6 +56,6 @@ class PooledDb(Db):
 
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Hand the operation on; the next call need not wait for its answer."""
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         next(self._connections).cast(Question(request, reply_to))
         return NO_REPLY

@@ -13,23 +13,25 @@ behind everything that the dispatcher does, and everything else behind the event
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stages import stage2_1
 from stages.stage import Lesson, layered
-from stages.stage2_2.monitors import MonitoringUser
+from stages.stage2_2.monitors import MonitoringClient, MonitoringUser
 from stages.stage2_2.repeaters import RepeatedMatch
 
 if TYPE_CHECKING:
     from stages.stage import Parts
 
+REPEATERS: Final = 8
+
 
 def _monitors(parts: Parts) -> Parts:
-    return replace(parts, user=layered(parts.user, MonitoringUser))
+    return replace(parts, client=layered(parts.client, MonitoringClient), user=layered(parts.user, MonitoringUser))
 
 
 def _repeaters(parts: Parts) -> Parts:
-    return replace(parts, live_match=layered(parts.live_match, RepeatedMatch))
+    return replace(parts, dispatchers=REPEATERS, live_match=layered(parts.live_match, RepeatedMatch))
 
 
 STAGE = stage2_1.STAGE.followed_by(

@@ -5,7 +5,8 @@ process ends. A monitor tells the one who asked, and nobody else. What the link 
 
 * a dispatcher that ends: the user is told by its monitor, and subscribes anew;
 * a user whose client has gone: it takes the handler away itself, which costs the dispatcher a look-up;
-* a user that crashes: its handlers find out at the next event, and go.
+* a user that crashes: its handlers find out at the next event, and go. Its clients are told by their monitors, and end
+  with it, or their fans would be connected to nobody.
 
 A handler that crashes is dropped and nobody is told (gen_event:add_handler/3 is no different): this one only casts.
 """
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler
-from common.otp.signals import CallError, Down
+from common.otp.signals import CallError, Down, Stop
+from stages.stage0.client import Client
 from stages.stage0.user import Subscription, User
 
 if TYPE_CHECKING:
     from common.otp.process import Process
     from common.otp.signals import Monitor
+    from common.wire.greeting import Greeting
     from stages.stage import Parts
     from stages.stage0.messages import Notification
 
@@ -36,6 +39,21 @@ class UnsupervisedSubscription(Subscription):
         if not self.user.alive:
             return REMOVE_HANDLER
         return Subscription.handle_event(self, event)
+
+
+class MonitoringClient(Client):
+    """Monitors its user."""
+
+    def running(self, message: Any) -> None:
+        """Pass on what the user sends; after its end nothing more will come."""
+        super().running(message)
+        if isinstance(message, Down):
+            raise Stop
+
+    async def _call_user(self, greeting: Greeting) -> Process:
+        user = await super()._call_user(greeting)
+        self.process.monitor(user)
+        return user
 
 
 class MonitoringUser(User):

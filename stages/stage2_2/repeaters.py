@@ -11,7 +11,7 @@ on placing users on nobody; its supervisor starts all of them anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from common.otp.gen_event import AddHandler
 from stages.stage0.live_match import LiveMatch
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from common.otp.process import Process
     from stages.stage0.messages import Notification
-
-REPEATERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class RepeatedMatch(LiveMatch):
     async def init(self) -> None:
         """Start the repeaters as well."""
         await super().init()
-        self._repeaters = [await self._start_repeater() for _ in range(REPEATERS)]
+        self._repeaters = [await self._start_repeater() for _ in range(self._parts.dispatchers)]
 
     def event_managers(self) -> Sequence[Process]:
         """Return the repeaters."""

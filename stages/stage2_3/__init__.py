@@ -19,7 +19,13 @@ from stages import stage2_2
 from stages.stage import Lesson, layered
 from stages.stage2_3.batches import BatchingStore
 from stages.stage2_3.delayed_init import DelayedUser
-from stages.stage2_3.hibernate import HibernatingClient, HibernatingUser
+from stages.stage2_3.hibernate import (
+    HibernatingClient,
+    HibernatingClientSup,
+    HibernatingDispatcher,
+    HibernatingUser,
+    HibernatingUserSup,
+)
 from stages.stage2_3.reply_later import LaterDb, LaterMatch
 
 if TYPE_CHECKING:
@@ -36,7 +42,14 @@ def _reply_later(parts: Parts) -> Parts:
 
 
 def _hibernate(parts: Parts) -> Parts:
-    return replace(parts, client=layered(parts.client, HibernatingClient), user=layered(parts.user, HibernatingUser))
+    return replace(
+        parts,
+        client_sup=layered(parts.client_sup, HibernatingClientSup),
+        client=layered(parts.client, HibernatingClient),
+        user_sup=layered(parts.user_sup, HibernatingUserSup),
+        user=layered(parts.user, HibernatingUser),
+        dispatcher=layered(parts.dispatcher, HibernatingDispatcher),
+    )
 
 
 def _delayed_init(parts: Parts) -> Parts:

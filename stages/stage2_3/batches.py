@@ -1,8 +1,8 @@
-"""What `reply-later` makes of Redis: the questions of a turn go out in one write, and each asker is answered later.
+"""What `reply-later` makes of Redis: questions go out together in one write, and each asker is answered later.
 
 As long as an operation waited for its answer before the next was begun, there was one question a write. Now all that
-were asked in the same turn of the event loop are there together: they share one exchange over one connection (Redis
-calls it pipelining), and who asks what another has just asked shares the answer. Fans who come together all ask for the
+were asked since the last write are there together: they share one exchange over one connection (Redis calls it
+pipelining), and who asks what another has just asked shares the answer. Fans who come together all ask for the
 same match.
 """
 
@@ -23,16 +23,25 @@ if TYPE_CHECKING:
 _READS: Final = frozenset({"GET", "HGET", "XRANGE"})
 """Commands that change nothing: asked twice at the same moment, one answer is as true as two."""
 
+PAUSE_S: Final = 0.002
+"""The time from one exchange to the next: what is asked after a pause goes at once, what is asked in a crowd collects.
+
+N 8,000, C 1,000, stage 2.5: 212 µs of CPU a connection and ART 82 ms (two runs). With no pause, but at most two
+exchanges under way: 259 to 269 µs and 104 to 116 ms (four runs), since Redis answers so soon that little collects.
+"""
+
 
 class Batches:
-    """Carries commands out over `connections`, together with those that others ask for in the same turn.
+    """Carries commands out over `connections`, together with those that others ask for at the same time.
 
-    A command still goes out once, and after those that were asked for before it in the same turn. A failure of the
+    A command still goes out once, and in one exchange after those that were asked for before it. A failure of the
     exchange is everybody's who shares it: StoreUnavailableError. A command that Redis refuses is its asker's alone.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._is_due = False
+        self._last_s = float("-inf")
         self._askers: list[tuple[int, int, asyncio.Future[list[Any]]]] = []
         self._commands: list[tuple[Argument, ...]] = []
         self._asked: dict[tuple[Argument, ...], int] = {}
@@ -46,15 +55,19 @@ class Batches:
     async def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Have commands carried out in order and return their answers. Raise StoreUnavailableError."""
         loop = asyncio.get_running_loop()
-        if not self._commands:
-            loop.call_soon(self._send)
+        if not self._is_due:
+            self._is_due = True
+            if self._last_s + PAUSE_S <= loop.time():
+                loop.call_soon(self._send)  # with what else this turn asks
+            else:
+                loop.call_at(self._last_s + PAUSE_S, self._send)
         first = self._place(commands)
         answers: asyncio.Future[list[Any]] = loop.create_future()
         self._askers.append((first, first + len(commands), answers))
         return await answers
 
     def _place(self, commands: Sequence[tuple[Argument, ...]]) -> int:
-        """Return where among the commands of this turn these stand."""
+        """Return where among the commands of the next exchange these stand."""
         first = len(self._commands)
         if len(commands) == 1 and commands[0][0] in _READS:
             first = self._asked.setdefault(commands[0], first)
@@ -65,6 +78,8 @@ class Batches:
         return first
 
     def _send(self) -> None:
+        self._is_due = False
+        self._last_s = asyncio.get_running_loop().time()
         exchange = asyncio.create_task(self._exchange(self._commands, self._askers), name="redis-exchange")
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._exchanges.discard)

@@ -1,13 +1,36 @@
 """Lesson `hibernate`: the processes that there are many of give up task, stack and mailbox while they wait.
 
-There are a client and a user for each fan, and they do nothing for minutes. (`common.otp.process` has what it costs and
-brings.)
+There are a client and a user for each fan, and they do nothing for minutes; a dispatcher does nothing between events,
+a supervisor between two waves.
+What is left of them is their state, and a message that needs no waiting is handled without a task
+(`common.otp.hibernation`).
 """
 
 from __future__ import annotations
 
 from stages.stage0.client import Client
+from stages.stage0.client_sup import ClientSup
+from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.user import User
+from stages.stage0.user_sup import UserSup
+
+
+class HibernatingDispatcher(Dispatcher):
+    """Wakes for each event and each call."""
+
+    hibernates = True
+
+
+class HibernatingUserSup(UserSup):
+    """Wakes for each start and each end."""
+
+    hibernates = True
+
+
+class HibernatingClientSup(ClientSup):
+    """Wakes for each start and each end."""
+
+    hibernates = True
 
 
 class HibernatingClient(Client):

@@ -26,14 +26,19 @@ DECIDED: Final = "decided"
 
 
 class LaterDb(Db):
-    """Runs any number of operations at a time; how many questions reach Redis at once, its connections say."""
+    """Runs any number of operations at a time.
+
+    It has nothing to wait in any more, so it needs no task of its own.
+    """
+
+    hibernates = True
 
     def init(self) -> None:
         """Start no connection processes, if the pool would: what is under way here needs none to wait in."""
 
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Begin the operation."""
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         self.reply_later(reply_to, answer(request, self._store))
         return NO_REPLY
 
@@ -49,7 +54,7 @@ class LaterMatch(LiveMatch):
         """Answer at once, or decide beside."""
         if isinstance(request, EventManager):
             return await super().handle_call(request, reply_to)
-        messages.info("%s <- %r", self.process.name, request)
+        messages.info("%s <- %s", self.process.name, type(request).__name__)
         self.spawn(self._decide_beside(request, reply_to))
         return NO_REPLY
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def _user_managers(parts: Parts) -> Parts:
-    return replace(parts, user_sup=layered(parts.user_sup, UserManagers))
+    return replace(parts, user_mgr=parts.user_sup, user_sup=layered(parts.user_sup, UserManagers))
 
 
 def _client_managers(parts: Parts) -> Parts:
-    return replace(parts, client_sup=layered(parts.client_sup, ClientManagers))
+    return replace(parts, client_mgr=parts.client_sup, client_sup=layered(parts.client_sup, ClientManagers))
 
 
 STAGE = stage2_3.STAGE.followed_by(

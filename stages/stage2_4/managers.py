@@ -1,7 +1,7 @@
 """Lessons `user-managers` and `client-managers`: a supervisor whose children are managers, each of its share.
 
-A manager is the baseline's supervisor under another name. The one above it starts it again when it crashes; its
-children go with it, as they would with the one supervisor of the baseline, but only the twentieth part of them.
+A manager is the supervisor of the stage before under another name. The one above it starts it again when it crashes;
+its children go with it, as they would with the one supervisor of the baseline, but only the twentieth part of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ class Managers(SimpleOneForOne):
     async def init(self) -> None:
         """Start the managers."""
         for number in range(MANAGERS):
-            await self._start(StartChild((), f"{self.MANAGER}-{number}"))
+            name = f"{self.MANAGER}-{number}"
+            left_over = self.node.whereis(name)
+            if left_over is not None:  # of a supervisor that was killed, and still busy ending its children
+                left_over.kill()
+                await left_over.wait()
+            await self._start(StartChild((), name))
 
     @classmethod
     def supervisor(cls, node: Node) -> Process:
@@ -44,7 +49,7 @@ class UserManagers(Managers, UserSup):
     MANAGER = "user_mgr"
 
     def __init__(self, parts: Parts) -> None:
-        SimpleOneForOne.__init__(self, lambda: UserSup(parts), Restart.PERMANENT)
+        SimpleOneForOne.__init__(self, lambda: parts.user_mgr(parts), Restart.PERMANENT)
 
 
 class ClientManagers(Managers, ClientSup):
@@ -53,4 +58,4 @@ class ClientManagers(Managers, ClientSup):
     MANAGER = "client_mgr"
 
     def __init__(self, parts: Parts) -> None:
-        SimpleOneForOne.__init__(self, lambda: ClientSup(parts), Restart.PERMANENT)
+        SimpleOneForOne.__init__(self, lambda: parts.client_mgr(parts), Restart.PERMANENT)

@@ -11,12 +11,14 @@ import logging
 import queue
 from contextlib import contextmanager
 from logging.handlers import QueueHandler, QueueListener
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from stages.stage0.log import FORMAT, messages
+from stages.stage0.log import messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager

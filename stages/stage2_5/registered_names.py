@@ -62,9 +62,6 @@ class NamingUser(User):
     """Goes to the dispatcher by its name."""
 
     async def _find_dispatcher(self, match_id: str) -> Process | None:
-        many = 0
-        while self.node.whereis(event_manager(match_id, many)) is not None:
-            many += 1
-        if not many:
-            return await super()._find_dispatcher(match_id)
-        return self.node.whereis(event_manager(match_id, crc32(self._id.encode()) % many))
+        number = crc32(self._id.encode()) % self._parts.dispatchers
+        found = self.node.whereis(event_manager(match_id, number))
+        return found or await super()._find_dispatcher(match_id)

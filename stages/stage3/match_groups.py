@@ -10,6 +10,13 @@ Two topologies, to be compared (`--topology`):
 * connected: whoever writes publishes in the same step, and every node is told at once. When the connection was away
   and is back, each match reads what it may have missed.
 * independent: nobody tells anybody. Each process looks into Redis every 0.25 s, for two reads each time.
+
+In either, a node may know less than another for a moment, and two things follow:
+
+* What a match refuses by the rules it may only have refused by an old state of things ("start is impossible", when it
+  was another node that the half-time was posted to). So it reads the match again before it says no.
+* A match that was cancelled and announced anew meanwhile has the same id, and soon as many events. So a process reads
+  the last event that it knows together with those that it missed: if that is another one now, so is the match.
 """
 
 from __future__ import annotations
@@ -17,13 +24,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.signals import Down
+from common.domain.errors import DomainError, UnknownMatchError
+from common.otp.signals import Down, Stop
 from common.store.errors import StoreUnavailableError
 from stages.stage0.live_match import RELOAD, RELOAD_S, LiveMatch
 from stages.stage3.keys import match_channel
 from stages.stage3.subscriptions import Published, Resubscribed, Subscriptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from common.domain.events import Event
+    from common.domain.posts import Post
     from common.otp.signals import Monitor
     from stages.stage import Parts
 
@@ -32,8 +44,48 @@ LOOK: Final = "look"
 LOOK_EVERY_S: Final = 0.25
 
 
-class GroupedMatch(LiveMatch):
-    """Follows what the match's processes on other nodes write."""
+class Follower(LiveMatch):
+    """One of the processes of a match, each of which may be behind the others."""
+
+    def __init__(self, parts: Parts, match_id: str) -> None:
+        super().__init__(parts, match_id)
+        self._last: Event | None = None
+
+    async def init(self) -> None:
+        """Read the last event, too. Raise as the baseline does."""
+        await super().init()
+        if self._match.seq:
+            found = await self._history(self._match.seq - 1)
+            if not found:
+                raise UnknownMatchError(f"the match {self._id} was cancelled")
+            self._last = found[0]
+
+    async def _accept(self, post: Post) -> Event:
+        try:
+            return await super()._accept(post)
+        except UnknownMatchError:
+            raise
+        except DomainError:
+            await self._reload()
+            return await super()._accept(post)
+
+    async def _missed(self) -> Sequence[Event]:
+        """Read what the match gained. Raise Stop if it is another by now: who has called is served by the next one."""
+        if self._last is None:
+            return await super()._missed()
+        found = await self._history(self._last.seq - 1)
+        if not found or found[0] != self._last:
+            self._cancelled()
+            raise Stop
+        return found[1:]
+
+    def _notify(self, event: Event) -> None:
+        self._last = event
+        super()._notify(event)
+
+
+class GroupedMatch(Follower):
+    """Follows what the match's processes on other nodes write, told by them."""
 
     def __init__(self, parts: Parts, match_id: str) -> None:
         super().__init__(parts, match_id)
@@ -74,11 +126,11 @@ class GroupedMatch(LiveMatch):
             asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, JOIN)
 
 
-class LookingMatch(LiveMatch):
+class LookingMatch(Follower):
     """Looks for what other nodes have written, from time to time."""
 
     async def init(self) -> None:
-        """Begin to look."""
+        """Begin to look. Raise as the baseline does."""
         await super().init()
         self._look_later()
 

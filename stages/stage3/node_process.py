@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from common.otp.signals import Reason
     from stages.stage import Options, Stage
 
+_log = logging.getLogger(__name__)
+
 STOP_S: Final = 8.0
 """How long a node may take to end in order."""
+RETRY_S: Final = 2.0
+"""The pause before a node is tried again that could not serve."""
+
+_START: Final = "start"
 
 
 class NodeStartError(Exception):
@@ -34,19 +42,26 @@ class WaitUntilReady:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """To the process itself: the program has ended with this status."""
+    """To the process itself: the program has ended with this status, negative if a signal ended it."""
 
     status: int
 
 
 class NodeProcess(GenServer):
-    """Runs `matchstream serve --join` on given ports; a crash of the program is a crash of this process."""
+    """Runs `matchstream serve --join` on given ports; a crash of the program is a crash of this process.
+
+    `insists`: a program that ends before it serves (Redis may be away) is no crash then, but started again after
+    RETRY_S, as often as it takes. Supervisors count crashes, and one that gives up ends all nodes.
+    """
 
     _program: asyncio.subprocess.Process
 
-    def __init__(self, stage: Stage, options: Options, port: int, http_port: int, token: str) -> None:
+    def __init__(  # noqa: PLR0913  # what every node has, and what is this one's
+        self, stage: Stage, options: Options, port: int, http_port: int, token: str, *, insists: bool
+    ) -> None:
         self._command = node_command(stage, options, port, http_port)
         self._environ = {**os.environ, "MATCHSTREAM_TOKEN": token}
+        self._insists = insists
         self._is_ready = False
         self._waiting: list[ReplyTo] = []
 
@@ -69,14 +84,15 @@ class NodeProcess(GenServer):
         self._waiting.append(reply_to)
         return NO_REPLY
 
-    def handle_info(self, message: object) -> None:
-        """Answer those who wait; end with the program."""
+    async def handle_info(self, message: object) -> None:
+        """Answer those who wait; end with the program, or start it again."""
         if isinstance(message, Ended):
-            why = f"{self.process.name} ended with status {message.status}"
-            self._answer(Failure(NodeStartError(f"{why} before it served: see above for its last words")))
-            raise Stop(why)
-        self._is_ready = True
-        self._answer(None)
+            self._ended(f"{self.process.name} {_how(message.status)}")
+        elif message == _START:
+            await self.init()
+        else:
+            self._is_ready = True
+            self._answer(None)
 
     async def terminate(self, reason: Reason) -> None:
         """End the program: SIGTERM, and SIGKILL if that does not help in time."""
@@ -89,6 +105,16 @@ class NodeProcess(GenServer):
             if self._program.returncode is None:
                 self._program.kill()
         await self._program.wait()
+
+    def _ended(self, how: str) -> None:
+        if self._is_ready:
+            _log.warning("%s; starting it again", how)
+            raise Stop(how)
+        if not self._insists:
+            self._answer(Failure(NodeStartError(f"{how} before it served; if it said why, that is above")))
+            raise Stop(how)
+        _log.warning("%s before it served; starting it again in %g s", how, RETRY_S)
+        asyncio.get_running_loop().call_later(RETRY_S, self.process.send, _START)
 
     def _answer(self, answer: Failure | None) -> None:
         for reply_to in self._waiting:
@@ -111,3 +137,7 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--join", str(options.redis_url), "--topology", options.topology),
     ]
+
+
+def _how(status: int) -> str:
+    return f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"

@@ -4,13 +4,16 @@ A node is this same program, started with `--join`: everything it has in common 
 that is started by hand, on another host, is a node like those that the parent starts here.
 
 The parent serves nobody. It takes the ports of all nodes, so that they form one range, starts a process for each node,
-and starts one again that ends (its supervisor gives up after more than 5 in 10 s). It holds the ports by sockets that
-are bound and do not listen: with SO_REUSEADDR a node can listen on them, nobody else is given them, and when the
-node is gone a fan is refused at once and connects to another, instead of waiting in the queue of the dead.
+and starts one again that ends (its supervisor gives up when more than 5 that served end in 10 s). It holds the ports by
+sockets that are bound and do not listen: with SO_REUSEADDR a node can listen on them, nobody else is given them, and
+when the node is gone a fan is refused at once and connects to another, instead of waiting in the queue of the dead.
+
+A node has no order among the others, so they are children of one kind: they start side by side, and end so.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -18,10 +21,10 @@ from typing import TYPE_CHECKING, Final
 from common.http.token import forget_token, server_token
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import ChildSpec, Supervisor
+from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from stages.stage0.ports import reserve
 from stages.stage0.server import Addresses
-from stages.stage3.node_process import NodeProcess, WaitUntilReady
+from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
 
 if TYPE_CHECKING:
     import socket
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 NODES: Final = 4
 """The talk's, "with four nodes in the same machine"."""
+_KILL_S: Final = 2.0
+"""How long a node may take to be gone that had to be killed."""
 
 
 def start_nodes(stage: Stage, options: Options) -> System:
@@ -53,12 +58,13 @@ class Nodes:
         self._reserved: list[socket.socket] = []
         self._top: Process | None = None
         self._http_port = 0
+        self._serves = False
         self.token = ""
 
     async def start(self) -> Addresses:
         """Start all nodes at once, and return where they serve once all do.
 
-        Raise CannotListenError, TokenError, NodeStartError; nothing is left behind then.
+        Raise CannotListenError, TokenError, StoreUnavailableError, NodeStartError; nothing is left behind then.
         """
         try:
             return await self._start()
@@ -83,25 +89,33 @@ class Nodes:
 
     async def _start(self) -> Addresses:
         options, parts = self._options, self._stage.parts
+        await self._check_redis()
         fans = self._reserve(options.port, parts.fan_listeners)
         http = self._reserve(options.http_port, parts.http_listeners)
         self._http_port = http[0]
         self.token = server_token(os.environ, self._http_port)
-        specs = [
-            ChildSpec(
-                f"node-{number}",
-                lambda fan_port=fan_port, http_port=http_port: NodeProcess(  # type: ignore[misc]  # its own ports
-                    self._stage, options, fan_port, http_port, self.token
-                ),
-            )
-            for number, (fan_port, http_port) in enumerate(
-                zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
-            )
+        self._top = await self._node.start(
+            SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + _KILL_S), name="nodes_sup"
+        )
+        first_ports = zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
+        started = [
+            await self._top.call(StartChild(ports, name=f"node-{number}"), None)
+            for number, ports in enumerate(first_ports)
         ]
-        self._top = await self._node.start(Supervisor(specs), name="nodes_sup")
-        for spec in specs:
-            await self._node[spec.id].call(WaitUntilReady(), None)
+        await asyncio.gather(*(process.call(WaitUntilReady(), None) for process in started))  # or until one cannot
+        self._serves = True
         return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]))
+
+    def _node_process(self, fan_port: int, http_port: int) -> NodeProcess:
+        return NodeProcess(self._stage, self._options, fan_port, http_port, self.token, insists=self._serves)
+
+    async def _check_redis(self) -> None:
+        """Say once, in place of every node, that Redis cannot be had. Raise StoreUnavailableError."""
+        store = self._stage.parts.store(str(self._options.redis_url))
+        try:
+            await store.ping()
+        finally:
+            await store.close()
 
     def _reserve(self, first: int, listeners: int) -> Sequence[int]:
         assert self._options.nodes is not None  # noqa: S101  # see start_nodes

@@ -16,7 +16,7 @@ from common.tuning.children import command_that_dies_with_parent
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -40,9 +40,12 @@ def environment(directory: Path, **changes: str) -> dict[str, str]:
     return {**kept, "XDG_STATE_HOME": str(directory), "HOME": str(directory), **changes}
 
 
-def matchstream(*arguments: str) -> list[str]:
-    """Return the command line that runs `matchstream`, and ends it with the tests at the latest."""
-    return command_that_dies_with_parent([sys.executable, "-m", "stages.cli", *arguments], signal.SIGTERM)
+def matchstream(*arguments: str, prefix: Sequence[str] = ()) -> list[str]:
+    """Return the command line that runs `matchstream`, and ends it with the tests at the latest.
+
+    `prefix` is a command that becomes the one that stands behind it.
+    """
+    return command_that_dies_with_parent([*prefix, sys.executable, "-m", "stages.cli", *arguments], signal.SIGTERM)
 
 
 def run(environ: Mapping[str, str], *arguments: str) -> Outcome:
@@ -64,8 +67,16 @@ class ServerProcess:
     fan_ports: range
     http_ports: range
 
-    def __init__(self, stage: str, directory: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
-        self._arguments = ["serve", "--stage", stage, "--port", "0", "--http-port", "0", *options]
+    def __init__(
+        self,
+        stage: str,
+        directory: Path,
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        arguments = ("serve", "--stage", stage, "--port", "0", "--http-port", "0", *options)
+        self._command = matchstream(*arguments, prefix=prefix)
         self._environ = environment(directory, MATCHSTREAM_TOKEN=TOKEN) if environ is None else environ
         self._log = directory / "server.log"
         self._process: subprocess.Popen[str] | None = None
@@ -73,7 +84,7 @@ class ServerProcess:
     def __enter__(self) -> Self:
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                matchstream(*self._arguments), env=self._environ, stdout=subprocess.PIPE, stderr=log, text=True
+                self._command, env=self._environ, stdout=subprocess.PIPE, stderr=log, text=True
             )
         try:
             self._wait_until_ready()

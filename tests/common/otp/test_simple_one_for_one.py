@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,8 @@ from tests.common.otp.servers import Boom, Probe, Stubborn, crash, probe_of, rai
 from tests.virtual_time import idle, now_s
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from common.otp.node import Node
     from common.otp.process import Process
 
@@ -132,15 +134,18 @@ async def test_one_that_was_started_anew_meanwhile_is_not_restarted(node: Node) 
     supervisor = await node.start(SimpleOneForOne(Child, Restart.TRANSIENT))
     first = await start(supervisor, "ana", "user-ana")
 
-    async def crash_behind_a_start(_: object) -> None:
-        again.append(asyncio.create_task(start(supervisor, "ana", "user-ana")))
-        await asyncio.sleep(0)
+    def crash_behind_a_start(_: object) -> None:
+        supervisor.send("awake")  # or else it would answer at once
+        asking.append(start(supervisor, "ana", "user-ana"))
+        answer.append(asking[0].send(None))  # it is in the mailbox now, and the supervisor has not looked
         raise Boom
 
-    again: list[asyncio.Task[Process]] = []
+    asking: list[Coroutine[Any, Any, Process]] = []
+    answer: list[asyncio.Future[Process]] = []
     first.cast(crash_behind_a_start)
     await idle()
-    second = await again[0]
+    second = await answer[0]
+    asking[0].close()
     assert node["user-ana"] is second
     assert children(supervisor) == 1
 

@@ -1,7 +1,9 @@
-"""Stage 0 in this process, so that what happens to its processes can be brought about through its node."""
+"""A stage in this process, so that what happens to its processes can be brought about through its node."""
 
 from __future__ import annotations
 
+import gc
+import itertools
 import resource
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,8 @@ import pytest
 
 from common.http.client import ReporterClient
 from common.store.embedded import EmbeddedRedis
+from stages.catalogue import STAGES
 from stages.stage import Options
-from stages.stage0 import STAGE
-from stages.stage0.server import Server
 from tests.stages.fan import Fan
 from tests.stages.in_process.running import Running
 from tests.stages.serving import TOKEN
@@ -20,30 +21,42 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from stages.stage import Stage
     from tests.stages.fan import Connect
 
-PERMANENT = {"Supervisor", "Db", "UserSup", "MatchSup", "ClientSup", "Listener", "Web"}
+MECHANICS = ("0", "2.2", "2.5")
+"""The baseline; monitors, repeaters and a pool of connection processes; and all else that one process can learn."""
+
+
+@pytest.fixture(params=MECHANICS)
+def stage(request: pytest.FixtureRequest) -> Stage:
+    name: str = request.param
+    return STAGES[name]
 
 
 @pytest.fixture
-def same_open_files() -> Iterator[None]:
-    """Undo what a server in this process does to its limit."""
+def same_process() -> Iterator[None]:
+    """Undo what a server does to the process that it runs in."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    thresholds = gc.get_threshold()
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
 
 
 @pytest.fixture
-async def running(same_open_files: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def running(stage: Stage, same_process: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Return a running server; at the end check that only its permanent processes are left, and then none."""
     monkeypatch.setenv("MATCHSTREAM_TOKEN", TOKEN)
     async with EmbeddedRedis() as redis:
-        server = Server(STAGE.parts, Options(host="127.0.0.1", port=0, http_port=0, redis_url=redis.url))
+        server = stage.parts.server(stage.parts, Options(host="127.0.0.1", port=0, http_port=0, redis_url=redis.url))
         node = server.node
         addresses = await server.start()
+        permanent = node.statistics().kinds
         try:
-            yield Running(node, addresses, redis.url)
-            await eventually(lambda: set(node.statistics().kinds) == PERMANENT, f"only {PERMANENT} are left")
+            yield Running(stage, node, addresses, redis.url)
+            await eventually(lambda: node.statistics().kinds == permanent, f"only {permanent} are left")
         finally:
             await server.stop()
         assert node.statistics().processes == 0
@@ -57,4 +70,7 @@ async def api(running: Running) -> AsyncIterator[ReporterClient]:
 
 @pytest.fixture
 def connect(running: Running) -> Connect:
-    return lambda: Fan(("127.0.0.1", running.addresses.fans[0]))
+    """Return what makes a new fan, at the next of the server's ports."""
+    first, last = running.addresses.fans
+    ports = itertools.cycle(range(first, last + 1))
+    return lambda: Fan(("127.0.0.1", next(ports)))

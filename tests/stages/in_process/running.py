@@ -6,10 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stages.stage0.dispatcher import Dispatcher
+from stages.stage0.live_match import LiveMatch
+from tests.stages.waiting import eventually
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from common.otp.node import Node
+    from common.otp.process import Process
+    from stages.stage import Stage
     from stages.stage0.server import Addresses
     from tests.stages.fan import Connect, Fan
     from tests.stages.game import Game
@@ -19,9 +25,36 @@ if TYPE_CHECKING:
 class Running:
     """A server in this process."""
 
+    stage: Stage
     node: Node
     addresses: Addresses
     redis_url: str
+
+    def match(self, game: Game) -> LiveMatch:
+        """Return the match's server."""
+        match = self.node[f"match-{game.id}"].server
+        assert isinstance(match, LiveMatch)
+        return match
+
+    def dispatcher(self, game: Game) -> Process:
+        """Return the match's own dispatcher, to which the match sends its events."""
+        match = self.match(game).process
+        (found,) = (server for server in self.node.servers(Dispatcher) if server.process.parent is match)
+        return found.process
+
+    def event_managers(self, game: Game) -> list[Dispatcher]:
+        """Return those that the users of a match subscribe to: the dispatcher, or its repeaters."""
+        servers = [process.server for process in self.match(game).event_managers()]
+        return [server for server in servers if isinstance(server, Dispatcher)]
+
+    async def replaced(self, name: str, ended: Process) -> None:
+        """Return when another process has the name, and is ready."""
+
+        def another() -> bool:
+            process = self.node.whereis(name)
+            return process is not None and process is not ended and process.initialised
+
+        await eventually(another, f"{name} is started again")
 
 
 @asynccontextmanager

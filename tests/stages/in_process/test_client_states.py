@@ -6,15 +6,17 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
+
 from common.otp.node import Node
 from common.wire.frames import WELCOME
-from stages.stage0 import STAGE
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
 from stages.stage0.messages import Transmit
 from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
     from common.otp.process import Process
+    from stages.stage import Parts, Stage
 
 
 class FakeTransport(asyncio.Transport):
@@ -55,17 +57,22 @@ class Connection:
         self.port.connection_made(self.transport)
 
 
-async def start() -> Process:
-    return await Node().start(Client(STAGE.parts))
+@pytest.fixture
+def parts(stage: Stage) -> Parts:
+    return stage.parts
 
 
-async def start_connected(unread: int = 0) -> Connection:
-    return Connection(await start(), FakeTransport(unread))
+async def start(parts: Parts) -> Process:
+    return await Node().start(parts.client(parts))
 
 
-def test_a_socket_that_never_arrives_ends_the_client() -> None:
+async def start_connected(parts: Parts, unread: int = 0) -> Connection:
+    return Connection(await start(parts), FakeTransport(unread))
+
+
+def test_a_socket_that_never_arrives_ends_the_client(parts: Parts) -> None:
     async def main() -> None:
-        client = await start()
+        client = await start(parts)
         await asyncio.sleep(STATE_TIMEOUT_S - 1)
         assert client.alive
         await client.wait()
@@ -74,9 +81,9 @@ def test_a_socket_that_never_arrives_ends_the_client() -> None:
     run_virtual(main())
 
 
-def test_the_minute_of_the_greeting_starts_with_the_socket() -> None:
+def test_the_minute_of_the_greeting_starts_with_the_socket(parts: Parts) -> None:
     async def main() -> None:
-        client = await start()
+        client = await start(parts)
         await asyncio.sleep(STATE_TIMEOUT_S - 1)
         transport = FakeTransport()
         client.cast(Connected(SocketPort(client), transport))
@@ -88,9 +95,9 @@ def test_the_minute_of_the_greeting_starts_with_the_socket() -> None:
     run_virtual(main())
 
 
-def test_who_says_nothing_is_told_and_closed() -> None:
+def test_who_says_nothing_is_told_and_closed(parts: Parts) -> None:
     async def main() -> None:
-        fan = await start_connected()
+        fan = await start_connected(parts)
         await fan.process.wait()
         assert now_s() == STATE_TIMEOUT_S
         error = fan.transport.written.removeprefix(WELCOME)
@@ -101,9 +108,9 @@ def test_who_says_nothing_is_told_and_closed() -> None:
     run_virtual(main())
 
 
-def test_a_byte_now_and_then_does_not_renew_the_minute() -> None:
+def test_a_byte_now_and_then_does_not_renew_the_minute(parts: Parts) -> None:
     async def main() -> None:
-        fan = await start_connected()
+        fan = await start_connected(parts)
         for byte in b"V:2:" + b"x" * 100:
             fan.port.data_received(bytes([byte]))
             await asyncio.sleep(1)
@@ -115,9 +122,9 @@ def test_a_byte_now_and_then_does_not_renew_the_minute() -> None:
     run_virtual(main())
 
 
-def test_a_refused_fan_that_stays_is_cut_off() -> None:
+def test_a_refused_fan_that_stays_is_cut_off(parts: Parts) -> None:
     async def main() -> None:
-        fan = await start_connected()
+        fan = await start_connected(parts)
         fan.port.data_received(b"nonsense\n")
         await fan.process.wait()
         await asyncio.sleep(LINGER_S + 1)
@@ -126,9 +133,9 @@ def test_a_refused_fan_that_stays_is_cut_off() -> None:
     run_virtual(main())
 
 
-def test_a_fan_that_goes_away_ends_its_client_at_once() -> None:
+def test_a_fan_that_goes_away_ends_its_client_at_once(parts: Parts) -> None:
     async def main() -> None:
-        fan = await start_connected()
+        fan = await start_connected(parts)
         fan.port.data_received(b"V:2:ha")
         fan.port.connection_lost(ConnectionResetError())
         await fan.process.wait()
@@ -139,11 +146,11 @@ def test_a_fan_that_goes_away_ends_its_client_at_once() -> None:
     run_virtual(main())
 
 
-def run_to_its_last_event(unread: int) -> FakeTransport:
+def run_to_its_last_event(parts: Parts, unread: int) -> FakeTransport:
     """Have a client that is running pass on its last event to a peer that leaves `unread` bytes of it."""
 
     async def main() -> FakeTransport:
-        fan = await start_connected(unread)
+        fan = await start_connected(parts, unread)
         await idle()
         client = fan.process.server
         assert isinstance(client, Client)
@@ -158,20 +165,20 @@ def run_to_its_last_event(unread: int) -> FakeTransport:
     return run_virtual(main())
 
 
-def test_the_connection_is_closed_after_the_last_event() -> None:
-    transport = run_to_its_last_event(unread=0)
+def test_the_connection_is_closed_after_the_last_event(parts: Parts) -> None:
+    transport = run_to_its_last_event(parts, unread=0)
     assert transport.written == WELCOME + b"onetwo"
     assert transport.done == [("close", 10 * STATE_TIMEOUT_S)]
 
 
-def test_a_fan_that_does_not_read_is_cut_off_after_the_last_event() -> None:
-    transport = run_to_its_last_event(unread=1)
+def test_a_fan_that_does_not_read_is_cut_off_after_the_last_event(parts: Parts) -> None:
+    transport = run_to_its_last_event(parts, unread=1)
     assert transport.done == [("close", 10 * STATE_TIMEOUT_S), ("abort", 10 * STATE_TIMEOUT_S + LINGER_S)]
 
 
-def test_a_fan_that_goes_away_from_a_match_ends_its_client() -> None:
+def test_a_fan_that_goes_away_from_a_match_ends_its_client(parts: Parts) -> None:
     async def main() -> None:
-        fan = await start_connected()
+        fan = await start_connected(parts)
         await idle()
         client = fan.process.server
         assert isinstance(client, Client)
@@ -182,9 +189,9 @@ def test_a_fan_that_goes_away_from_a_match_ends_its_client() -> None:
     run_virtual(main())
 
 
-def test_a_socket_whose_client_has_ended_is_closed() -> None:
+def test_a_socket_whose_client_has_ended_is_closed(parts: Parts) -> None:
     async def main() -> None:
-        client = await start()
+        client = await start(parts)
         client.kill()
         await client.wait()
         transport = FakeTransport()

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from common.http.client import ApiError
 from common.store.errors import StoreUnavailableError
 from common.store.redis_store import RedisStore
-from stages.stage0.match_sup import MatchSup
-from stages.stage0.messages import EventManager
+from stages.stage0.user import User
 from tests.stages.in_process.running import play_on, watching
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from common.domain.events import Event
     from common.domain.match import Match
     from common.http.client import ReporterClient
-    from common.otp.node import Node
+    from common.otp.process import Process
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running
+
+
+def before_the_subscription(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], Awaitable[None]]) -> None:
+    """Have something happen when the next fan has its status and no handler yet."""
+    subscribe = User._subscribe  # noqa: SLF001  # there is no door between these two steps
+
+    async def late(user: User, client: Process) -> None:
+        monkeypatch.undo()
+        await happen()
+        await subscribe(user, client)
+
+    monkeypatch.setattr(User, "_subscribe", late)
 
 
 @pytest.mark.parametrize("is_stored", [True, False])
@@ -89,16 +102,11 @@ async def test_a_record_that_cannot_be_read_ends_nothing(
 async def test_an_event_between_the_status_and_the_subscription(
     connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = MatchSup.call
-
-    async def late(node: Node, match_id: str, request: object) -> Any:
-        if isinstance(request, EventManager):
-            monkeypatch.undo()
-            await game.foul("just now")
-        return await call(node, match_id, request)
+    async def post() -> None:
+        await game.foul("just now")
 
     async with connect() as fan:
-        monkeypatch.setattr(MatchSup, "call", late)
+        before_the_subscription(monkeypatch, post)
         await fan.watch("fan", game.id)
         await fan.read_events(1)
         await game.foul("next")
@@ -111,20 +119,16 @@ async def test_a_match_that_is_announced_anew_behind_a_fans_back(
     connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, is_started: bool
 ) -> None:
     """When the fan is to be notified of it, it is another match than the one of the status."""
-    call = MatchSup.call
 
-    async def late(node: Node, match_id: str, request: object) -> Any:
-        if isinstance(request, EventManager):
-            monkeypatch.undo()
-            await game.api.cancel_match(game.id)
-            await game.api.create_match(game.new)
-            if is_started:
-                await game.start()
-        return await call(node, match_id, request)
+    async def announce_anew() -> None:
+        await game.api.cancel_match(game.id)
+        await game.api.create_match(game.new)
+        if is_started:
+            await game.start()
 
     await game.foul("of the first")
     async with connect() as fan:
-        monkeypatch.setattr(MatchSup, "call", late)
+        before_the_subscription(monkeypatch, announce_anew)
         await fan.greet("fan", game.id)
         await fan.read_to_end()
     assert fan.kinds == ["status"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.otp.node import Node
+from common.otp.supervisor import SimpleOneForOne
 from common.store.errors import StoreUnavailableError
-from stages.stage0 import STAGE
+from stages.stage import layered
 from stages.stage0.db import Db
 from stages.stage0.live_match import LiveMatch
 from stages.stage0.match_sup import MatchSup
@@ -21,6 +22,8 @@ from tests.virtual_time import idle, run_virtual
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from stages.stage import Parts, Stage
 
 
 class SlowUser(User):
@@ -33,34 +36,41 @@ class SlowMatch(LiveMatch):
         await asyncio.Event().wait()
 
 
-PARTS = replace(STAGE.parts, user=SlowUser, live_match=SlowMatch)
+def never_ready(stage: Stage) -> Parts:
+    """Return the stage's parts, but with users and matches whose start takes for ever."""
+    parts = stage.parts
+    return replace(parts, user=layered(parts.user, SlowUser), live_match=layered(parts.live_match, SlowMatch))
 
-ASKED: dict[str, Callable[[Node], Awaitable[object]]] = {
-    UserSup.NAME: lambda node: UserSup.start_user(node, "someone"),
-    MatchSup.NAME: lambda node: MatchSup.call(node, "elp-tig-2011-09-10", EventManager()),
-    Db.NAME: lambda node: Db.match(node, "elp-tig-2011-09-10"),
+
+ASKED: dict[str, Callable[[Parts, Node], Awaitable[object]]] = {
+    UserSup.NAME: lambda parts, node: parts.user_sup.start_user(node, "someone"),
+    MatchSup.NAME: lambda parts, node: parts.match_sup.call(node, "elp-tig-2011-09-10", EventManager()),
+    Db.NAME: lambda parts, node: parts.db.match(node, "elp-tig-2011-09-10"),
 }
 
 
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
-def test_it_is_not_there(ask: Callable[[Node], Awaitable[object]]) -> None:
+def test_it_is_not_there(stage: Stage, ask: Callable[[Parts, Node], Awaitable[object]]) -> None:
     async def main() -> None:
         with pytest.raises(StoreUnavailableError, match="restarted"):
-            await ask(Node())
+            await ask(stage.parts, Node())
 
     run_virtual(main())
 
 
-@pytest.mark.parametrize("supervisor", [UserSup, MatchSup])
-def test_it_ends_before_it_answers(supervisor: type[UserSup | MatchSup]) -> None:
+@pytest.mark.parametrize("name", [UserSup.NAME, MatchSup.NAME])
+def test_it_ends_before_it_answers(stage: Stage, name: str) -> None:
     async def main() -> None:
-        node = Node()
-        process = await node.start(supervisor(PARTS), name=supervisor.NAME)
-        asking = asyncio.ensure_future(ASKED[supervisor.NAME](node))
+        node, parts = Node(), never_ready(stage)
+        supervisor = parts.user_sup(parts) if name == UserSup.NAME else parts.match_sup(parts)
+        await node.start(supervisor, name=name)
+        asking = asyncio.ensure_future(ASKED[name](parts, node))
         await idle()
-        process.kill()
+        for one in list(node.servers(SimpleOneForOne)):  # managers, too, of which one was asked
+            one.process.kill()
         with pytest.raises(StoreUnavailableError, match="restarted"):
             await asking
+        await idle()
         assert node.statistics().processes == 0
 
     run_virtual(main())
