@@ -6,18 +6,31 @@ BIN := .venv/bin
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check run clean
+.PHONY: help setup demo results test check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
-	@printf 'stage-0 run       Serve a stage and play the sample match: telnet 127.0.0.1 9999\n'
+	@printf 'stage-2.3 run     Serve a stage and play the sample match: telnet 127.0.0.1 9999\n'
 
 setup: .venv/runtime ## Make .venv and install what the commands need
 
 demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) and chart (PNG) in out/demo
 	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
 	  --slo 'failures=0,lost=0' --out out/demo
+
+MEASURE = $(BIN)/harness measure --out reports/results --slo 'failures=0,lost=0'
+
+results: .venv/runtime ## Measure every stage as the README's table has it: alone on the machine, some five minutes
+	-@$(MEASURE) --stage 0 -N 900 -C 4 --interval 0.1
+	-@$(MEASURE) --stage 1 -N 4000 -C 4 --interval 0.025
+	-@$(MEASURE) --stage 2.1 -N 8000 -C 500
+	-@$(MEASURE) --stage 2.2 -N 8000 -C 1000
+	-@$(MEASURE) --stage 2.3 -N 17000 -C 5000 --rate 1
+	-@$(MEASURE) --stage 2.4 -N 17000 -C 5000 --rate 1
+	-@$(MEASURE) --stage 2.5 -N 10000 -C 1000 --rate 2
+	-@$(MEASURE) --stage 2.5 -N 17000 -C 8000 --rate 1
+	-@$(MEASURE) --stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2
 
 test: .venv/dev ## Run all tests, with coverage
 	@$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)

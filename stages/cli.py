@@ -18,7 +18,7 @@ from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.tuning.open_files import OpenFilesError
-from stages.catalogue import UnknownStageError, find_stage
+from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.serve import Play, ServerEndedError, serve
@@ -106,6 +106,17 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         _refuse(error)
     with found.parts.log():
         _run(serve(found, options, playing), found.parts.vm.new_event_loop)
+
+
+@app.command(name="lessons")
+def lessons_command() -> None:
+    """List the lessons by the stage that adds them."""
+    known: set[str] = set()
+    for stage in STAGES.values():
+        for lesson in stage.lessons:
+            if lesson.name not in known:
+                typer.echo(f"{stage.name:4} {lesson.name:17} {lesson.teaches}")
+                known.add(lesson.name)
 
 
 @app.command(name="play")

@@ -293,9 +293,11 @@ class Process(ABC):
         return None
 
     def _reason(self, error: BaseException) -> Reason:
-        """Return the exit reason that an exception of the server's code is; log a crash."""
+        """Return the exit reason that an exception of the server's code is; log a crash, unless the starter gets it."""
         if isinstance(error, Stop):
             return error.reason
+        if not self.initialised:
+            return error
         how = ": what it waited for was cancelled" if isinstance(error, asyncio.CancelledError) else ""
         _log.error("%s crashed%s", self.name, how, exc_info=error)
         return error

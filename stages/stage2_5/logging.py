@@ -28,7 +28,9 @@ def log_beside() -> Iterator[None]:
     writer = logging.StreamHandler()
     writer.setFormatter(logging.Formatter(FORMAT))
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(lines)])
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.addHandler(QueueHandler(lines))  # not by basicConfig, which would have it format each line a first time
     listener = QueueListener(lines, writer)
     listener.start()
     try:

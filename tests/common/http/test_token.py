@@ -80,6 +80,8 @@ def test_a_server_forgets_its_own_token_only(environ: dict[str, str], file: Path
     newer = server_token(environ, PORT)
     forget_token(environ, PORT, older)
     assert client_token(environ, PORT) == newer
+    forget_token(environ | {"MATCHSTREAM_TOKEN": newer}, PORT, newer)  # a node's, which was given it by its parent
+    assert client_token(environ, PORT) == newer
     forget_token(environ, PORT, newer)
     assert not file.exists()
     forget_token(environ, PORT, newer)

@@ -183,7 +183,7 @@ async def test_a_plain_init_that_fails_is_what_the_starter_gets(node: Node, capl
     await idle()
     (exit_,) = probe_of(parent).seen
     assert isinstance(exit_.reason, Boom)
-    assert [record.message for record in caplog.records] == ["refusing crashed"]
+    assert caplog.records == []  # the starter has the error, and may think nothing of it
 
 
 async def test_a_plain_init_may_stop_or_signal_its_own_exit(node: Node) -> None:

@@ -1,0 +1,41 @@
+"""Who is the writer of a system, as its Redis knows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stages.stage3 import keys
+from tests.stages.waiting import eventually
+
+if TYPE_CHECKING:
+    from common.store.connections import Connections
+
+AT_WORK_S: Final = 5.0
+"""So soon there must be a new writer in place of one that has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who is the writer, and which one since the system began."""
+
+    pid: int
+    epoch: int
+
+
+async def writer(raw: Connections) -> Writer | None:
+    """Return the writer of now, None if there is none."""
+    lease, epoch = await raw.call("GET", keys.LEASE), await raw.call("GET", keys.EPOCH)
+    return None if lease is None else Writer(int(lease.split(b":")[-2]), int(epoch))
+
+
+async def is_replaced(raw: Connections, before: Writer) -> None:
+    """Return once another is the writer and no request waits for it; fail if that is not so in time."""
+
+    async def another_works() -> bool:
+        now = await writer(raw)
+        return now is not None and now.epoch > before.epoch and now.pid != before.pid
+
+    async with asyncio.timeout(AT_WORK_S):
+        await eventually(another_works, "there is another writer")
