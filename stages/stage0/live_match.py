@@ -54,7 +54,7 @@ class LiveMatch(GenServer):
         self._match = await self._read()
         self._dispatcher = await self.node.start(self._parts.dispatcher(self._match.seq), parent=self.process)
 
-    async def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
+    def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
         """Answer with the dispatcher, None if the match is not live; with the accepted event; with None when cancelled.
 
         Failure of a DomainError or of StoreUnavailableError: nothing was changed.
@@ -62,10 +62,9 @@ class LiveMatch(GenServer):
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         if isinstance(request, EventManager):
             reply(reply_to, self._event_manager() if self._match.is_live else None)
-        else:
-            reply(reply_to, await self._decide(request))
-        self._stop_if_over()
-        return NO_REPLY
+            self._stop_if_over()
+            return NO_REPLY
+        return self._change(request, reply_to)
 
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again."""
@@ -78,6 +77,11 @@ class LiveMatch(GenServer):
             except UnknownMatchError:
                 raise Stop from None
         self._stop_if_over()
+
+    async def _change(self, request: Accept | Cancel, reply_to: ReplyTo) -> object:
+        reply(reply_to, await self._decide(request))
+        self._stop_if_over()
+        return NO_REPLY
 
     async def _decide(self, request: Accept | Cancel) -> Event | Failure | None:
         try:

@@ -50,10 +50,10 @@ class LaterMatch(LiveMatch):
         super().__init__(parts, match_id)
         self._deciding = asyncio.Lock()
 
-    async def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
+    def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
         """Answer at once, or decide beside."""
         if isinstance(request, EventManager):
-            return await super().handle_call(request, reply_to)
+            return super().handle_call(request, reply_to)
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         self.spawn(self._decide_beside(request, reply_to))
         return NO_REPLY

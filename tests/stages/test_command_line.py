@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from common.domain.script import SAMPLE
 from common.http.client import ReporterClient
 from common.http.token import client_token
-from stages.catalogue import STAGES
+from stages.catalogue import LESSONS, STAGES
 from stages.cli import app
 from tests.stages.fan import Fan
 from tests.stages.game import Game
@@ -90,6 +90,14 @@ def test_a_script_that_cannot_be_read(tmp_path: Path, command: tuple[str, ...]) 
     for content in (b"[teams", b"\xff", b""):
         script.write_bytes(content)
         assert f"{script}: " in refused(*command, str(script), token=TOKEN)
+
+
+def test_the_lessons_are_listed(tmp_path: Path) -> None:
+    ended = run(environment(tmp_path), "lessons")
+    assert (ended.status, ended.stderr) == (0, "")
+    listed = [line.split()[:2] for line in ended.stdout.splitlines()]
+    assert [name for _, name in listed] == [lesson.name for lesson in LESSONS]
+    assert [stage for stage, _ in listed][:4] == ["1", "1", "1", "2.1"]
 
 
 def test_an_unknown_stage() -> None:
