@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from common.addresses import join
 from common.http.client import ReporterClient
 from common.http.play import play_script
 from common.store.embedded import EmbeddedRedis
@@ -74,13 +75,13 @@ def ready_line(addresses: Addresses) -> str:
 
 
 def _range(host: str, first: int, last: int) -> str:
-    host = f"[{host}]" if ":" in host else host
-    return f"{host}:{first}" if first == last else f"{host}:{first}-{last}"
+    address = join(host, first)
+    return address if first == last else f"{address}-{last}"
 
 
 async def _play(addresses: Addresses, token: str, play: Play) -> None:
     port = addresses.http[0]
-    async with ReporterClient(f"http://{_range(addresses.host, port, port)}", token) as client:
+    async with ReporterClient(f"http://{join(addresses.host, port)}", token) as client:
         await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=True)
 
 

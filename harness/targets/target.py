@@ -1,15 +1,13 @@
 """What a trial needs to know of whoever it measures."""
 
-import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from common.addresses import AddressError, join, parse
 from common.http.client import ReporterClient
 from harness.errors import HarnessError
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
-
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
 
 
 class TargetError(HarnessError):
@@ -87,17 +85,13 @@ def match_stream_dialogue(match_id: str | None) -> Dialogue:
 
 def parse_address(text: str) -> tuple[Endpoint, ...]:
     """Return the endpoints of `HOST:PORT` or `HOST:PORT-PORT`; an IPv6 address is in brackets. Raise TargetError."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
-        raise TargetError(f"{text!r} is no address: write HOST:PORT or HOST:PORT-PORT")
-    first = int(found["first"])
-    last = int(found["last"] or first)
-    if not 1 <= first <= last <= 65535:
-        raise TargetError(f"{text!r} has no such ports: they go from 1 to 65535, the lower one first")
-    host = found["host"].strip("[]")
-    return tuple(Endpoint(host, port) for port in range(first, last + 1))
+    try:
+        found = parse(text)
+    except AddressError as error:
+        raise TargetError(str(error)) from None
+    return tuple(Endpoint(found.host, port) for port in found.ports)
 
 
 def show_address(endpoints: tuple[Endpoint, ...]) -> tuple[str, ...]:
     """Return endpoints as `HOST:PORT`, an IPv6 host in brackets."""
-    return tuple(f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}" for at in endpoints)
+    return tuple(join(at.host, at.port) for at in endpoints)

@@ -8,6 +8,15 @@ behind everything that the dispatcher does, and everything else behind the event
 * `repeaters`: dispatchers that are subscribed to the dispatcher and repeat to their share of the users. Costs one
   message a repeater and event. On the BEAM the shares run on several cores. Here one thread does all the work, so what
   is left is that other processes get their turn between two shares.
+
+Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 1,000: all served, ART 1.03 s.
+Users still start one after the other, each with a visit to Redis. Left out of stage 2.5 at N 8,000, C 1,000 (ART with
+all: 75 ms, an event to a fan 102 ms; one run each):
+
+* without `monitors` ART is 73 ms: nothing, since in a trial nobody leaves before the end. What leaving costs, a test
+  shows by the handlers that are left.
+* without `repeaters` an event takes 84 ms to reach a fan, not 102: one thread does the work of all shares, so the
+  message more for each is all that is left. They cost a fifth and bring nothing on CPython.
 """
 
 from __future__ import annotations
