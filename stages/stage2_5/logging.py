@@ -24,16 +24,21 @@ FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 @contextmanager
 def log_beside() -> Iterator[None]:
     """Log events and what is worse than INFO, from a thread; at the end everything that was said is written."""
-    messages.setLevel(logging.WARNING)
     writer = logging.StreamHandler()
     writer.setFormatter(logging.Formatter(FORMAT))
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    root.addHandler(QueueHandler(lines))  # not by basicConfig, which would have it format each line a first time
+    handler = QueueHandler(lines)  # not by basicConfig, which would have it format each line a first time
     listener = QueueListener(lines, writer)
+    root = logging.getLogger()
+    levels = [(logger, logger.level) for logger in (root, messages)]
+    root.setLevel(logging.INFO)
+    messages.setLevel(logging.WARNING)
+    root.addHandler(handler)
     listener.start()
     try:
         yield
     finally:
+        root.removeHandler(handler)  # nobody would write what it takes from here on
+        for logger, level in levels:
+            logger.setLevel(level)
         listener.stop()

@@ -24,8 +24,8 @@ ART 75 and 80 ms):
 * without `db-readers`: ART 57 ms. Without `db-writer`, too: 45 ms, and an event 69 ms. The writer costs nothing that
   shows, and brings nothing that shows.
 
-A profile (py-spy) of one of two nodes in a wave, 8,000 fans a second in all: what it does as stage 2.5 does is all but 6 to
-8 %; that goes into requests to the writer, visits above all. The bound is the two cores.
+A profile (py-spy) of one of two nodes in a wave, with 8,000 fans a second asked of both: some 6 to 8 % go into requests
+to the writer, visits above all; the rest is what stage 2.5 does. The bound is the two cores.
 """
 
 from __future__ import annotations
