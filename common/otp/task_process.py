@@ -3,13 +3,15 @@
 * An exit signal is a cancellation with a reason (to a process that traps exits: a message). It is the only cancellation
   that is not passed on: one that comes from elsewhere ends the process with `shutdown` and goes on its way.
 * A task that is cancelled before its first step never runs a line, so `terminate` and the signals would be lost; until
-  the first step an exit only leaves its reason, and the task finds it.
+  the first step an exit only leaves its reason, and the task finds it. Where the loop ends and cancels all tasks, those
+  that wait for such a process are told by what is called when its task is done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from common.otp.process import NO_REPLY, Process, reply
@@ -46,6 +48,7 @@ class TaskProcess(Process):
         """Start the task; the future is done when `init` is, and raises what it raised."""
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(started), name=self.name)
+        self._task.add_done_callback(partial(self._end_unbegun, started))
         return started
 
     def _wake(self) -> None:
@@ -55,6 +58,14 @@ class TaskProcess(Process):
     def _interrupt(self) -> None:
         if self._begun and self._task is not None:
             self._task.cancel()
+
+    def _end_unbegun(self, started: asyncio.Future[None], task: asyncio.Task[None]) -> None:
+        """End a process whose task was cancelled, from elsewhere, before its first step."""
+        del task
+        if not self._begun:
+            self._exit = self._exit or SHUTDOWN
+            self._task = None
+            reply(started, Failure(self._start_error(self._finish())))
 
     async def _run(self, started: asyncio.Future[None]) -> None:
         self._begun = True

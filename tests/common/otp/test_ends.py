@@ -440,3 +440,19 @@ async def test_the_end_of_the_loop_terminates_every_process() -> None:
     assert all(task.cancelled() for task in tasks)
     assert not any(process.alive for process in processes)
     assert node.statistics().processes == 0
+
+
+async def test_the_end_of_the_loop_ends_a_process_before_its_first_step(node: Node) -> None:
+    class Starting(Probe):
+        async def init(self) -> None:
+            await self.node.start(Probe(), name="child", parent=self.process)
+
+    starter = asyncio.create_task(node.start(Starting()), name="starter")
+    while node.whereis("child") is None:  # noqa: ASYNC110  # it is to be seen before its first step
+        await asyncio.sleep(0)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:  # as a loop does at its end
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert starter.cancelled()
+    assert node.statistics().processes == 0
