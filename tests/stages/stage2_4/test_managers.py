@@ -16,6 +16,7 @@ from tests.stages.in_process.running import play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
+    from common.otp.signals import Reason
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running
@@ -80,24 +81,39 @@ async def test_fans_who_come_while_the_clients_are_restarted_end_no_listener(
     supervisor.kill()
     names = [f"client_mgr-{number}" for number in range(MANAGERS)]
     await eventually(lambda: all(node.whereis(name) is None for name in names), "nobody starts clients")
-    for port in (*ports, *ports):
-        async with Fan(("127.0.0.1", port)) as fan:
-            await fan.read_to_end()
-            assert fan.heard == []
-    may_start.set()
+    try:
+        for port in (*ports, *ports):
+            async with Fan(("127.0.0.1", port)) as fan:
+                await fan.read_to_end()
+                assert fan.heard == []
+    finally:
+        may_start.set()
     await running.replaced("client_sup", supervisor)
     async with watching(connect, game, *"abcd") as fans:
         await play_on(game, fans)
     assert [node[f"client_listener-{port}"] for port in ports] == listeners
 
 
-async def test_a_supervisor_that_is_killed_leaves_no_managers_behind(running: Running) -> None:
+async def test_a_supervisor_that_is_killed_leaves_no_managers_behind(
+    running: Running, connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next one's managers have the names of those that still end their children."""
-    top = running.node["match_stream_sup"]
-    supervisor, managers = running.node["user_sup"], [running.node[f"user_mgr-{n}"] for n in range(MANAGERS)]
-    supervisor.kill()
-    await running.replaced("user_sup", supervisor)
-    assert top.alive
-    for number, manager in enumerate(managers):
-        assert not manager.alive
-        assert running.node[f"user_mgr-{number}"].parent is running.node["user_sup"]
+    may_end = asyncio.Event()
+
+    async def linger(user: User, reason: Reason) -> None:
+        del user, reason
+        await may_end.wait()
+
+    node = running.node
+    async with watching(connect, game, *CROWD[:10]):
+        monkeypatch.setattr(User, "terminate", linger)
+        supervisor, managers = node["user_sup"], [node[f"user_mgr-{number}"] for number in range(MANAGERS)]
+        supervisor.kill()
+        await running.replaced("user_sup", supervisor)
+        for number, manager in enumerate(managers):
+            assert not manager.alive
+            assert node[f"user_mgr-{number}"].parent is node["user_sup"]
+        may_end.set()
+        await eventually(lambda: not any(node.servers(User)), "the users have ended")
+    async with watching(connect, game, *CROWD[:10]) as fans:
+        await play_on(game, fans)
