@@ -10,8 +10,8 @@ at a time, is the queue in which those wait who got in.
   brings nothing here: asyncio and uvloop set it by themselves.
 * `redis-pool`: 200 connections, so questions do not wait for each other's answers. It should move ART and C.
 * `listeners`: a range of ports, for fans and for the API; `/1/checkin` hands them out. Each listener has an accept
-  queue of its own, and uvloop accepts one connection a turn and listener, so it should move C; and N, since one client
-  address has only some 28,000 ports towards a port. For one address in front of all: `matchstream nginx`.
+  queue of its own, so it should move C; and N, since one client address has only some 28,000 ports towards a port. For
+  one address in front of all: `matchstream nginx`.
 
 Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms. Left
 out of stage 2.5 at N 8,000, C 1,000 (ART with all: 75 ms; one run each):
