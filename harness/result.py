@@ -30,11 +30,11 @@ class ResultError(HarnessError):
     """A file is no trial result that this version reads; the message names the file and the reason."""
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of a result: immutable, and strict when it is read."""
 
 
-class AskedTarget(_Section, frozen=True, kw_only=True):
+class AskedTarget(Section, frozen=True, kw_only=True):
     """Whom the trial measured. `stage` is None for a server that the harness did not start.
 
     The last four are how the stage was to differ from itself; `nodes` and `topology` are None where that was left to
@@ -51,7 +51,21 @@ class AskedTarget(_Section, frozen=True, kw_only=True):
     topology: Topology | None = None
 
 
-class AskedLoad(_Section, frozen=True, kw_only=True):
+class Placement(Section, frozen=True, kw_only=True):
+    """Where the server and the generator ran. CPUs are those a process was pinned to; None where it was not.
+
+    `loopback` is the machine's own, or a server elsewhere; with `netns` both ran in network namespaces of their own,
+    joined by a veth pair (veth(4)), and `sysctls` is what was set in the server's for the trial.
+    """
+
+    network: Literal["loopback", "netns"] = "loopback"
+    server_cpus: tuple[int, ...] | None = None
+    generator_cpus: tuple[int, ...] | None = None
+    redis_cpus: tuple[int, ...] | None = None
+    sysctls: dict[str, str] = {}
+
+
+class AskedLoad(Section, frozen=True, kw_only=True):
     """N connections in waves of C, a wave every `interval_s`."""
 
     n: Annotated[int, msgspec.Meta(ge=1)]
@@ -59,7 +73,7 @@ class AskedLoad(_Section, frozen=True, kw_only=True):
     interval_s: Seconds
 
 
-class AskedEvents(_Section, frozen=True, kw_only=True):
+class AskedEvents(Section, frozen=True, kw_only=True):
     """The posts of the events phase, `stop` included.
 
     Either `rate_per_s` is set (a post every 1/rate seconds) or `script` and `speed` (minutes of the match in a minute).
@@ -71,16 +85,17 @@ class AskedEvents(_Section, frozen=True, kw_only=True):
     speed: float | None = None
 
 
-class Asked(_Section, frozen=True, kw_only=True):
+class Asked(Section, frozen=True, kw_only=True):
     """What the trial was told to do. No `events`: nobody could post, and only N, C and ART were measured."""
 
     target: AskedTarget
     load: AskedLoad
     events: AskedEvents | None
     slo: str
+    placement: Placement = Placement()
 
 
-class Fans(_Section, frozen=True, kw_only=True):
+class Fans(Section, frozen=True, kw_only=True):
     """What became of the N fans.
 
     `answered` got their first event; `served` of them were also held until the match was over, or the trial.
@@ -98,7 +113,7 @@ class Fans(_Section, frozen=True, kw_only=True):
         return sum(self.failures.values())
 
 
-class Response(_Section, frozen=True, kw_only=True):
+class Response(Section, frozen=True, kw_only=True):
     """Response times of the fans that were answered, by both clocks.
 
     `honest` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
@@ -110,7 +125,7 @@ class Response(_Section, frozen=True, kw_only=True):
     art: Distribution | None
 
 
-class EventSeen(_Section, frozen=True, kw_only=True):
+class EventSeen(Section, frozen=True, kw_only=True):
     """One post, and how it reached the fans. `answered_s` is None, and `error` is set, if the server did not accept it.
 
     `fanout_mean_s` and `last_s` run from `sent_s` to a fan's receipt; None where no fan received it.
@@ -127,7 +142,7 @@ class EventSeen(_Section, frozen=True, kw_only=True):
     last_s: Seconds | None
 
 
-class Delivery(_Section, frozen=True, kw_only=True):
+class Delivery(Section, frozen=True, kw_only=True):
     """How the events reached the fans, counted against what every answered fan must receive.
 
     `last_mean_s` and `last_max_s` are over the events: the time until the slowest fan had it.
@@ -149,7 +164,7 @@ class Delivery(_Section, frozen=True, kw_only=True):
     events: tuple[EventSeen, ...]
 
 
-class Timeline(_Section, frozen=True, kw_only=True):
+class Timeline(Section, frozen=True, kw_only=True):
     """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
 
     `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
@@ -161,7 +176,7 @@ class Timeline(_Section, frozen=True, kw_only=True):
     slowest_s: tuple[float | None, ...]
 
 
-class Seen(_Section, frozen=True, kw_only=True):
+class Seen(Section, frozen=True, kw_only=True):
     """What the fans saw. No `delivery` where no events were posted."""
 
     fans: Fans
@@ -172,7 +187,7 @@ class Seen(_Section, frozen=True, kw_only=True):
     events_phase_s: Seconds
 
 
-class GeneratorSeen(_Section, frozen=True, kw_only=True):
+class GeneratorSeen(Section, frozen=True, kw_only=True):
     """How the load generator fared: a late or saturated one makes the trial invalid.
 
     CPU is of its busiest process, while fans were being connected.
@@ -188,7 +203,7 @@ class GeneratorSeen(_Section, frozen=True, kw_only=True):
     peak_rss_bytes: Count
 
 
-class Trace(_Section, frozen=True, kw_only=True):
+class Trace(Section, frozen=True, kw_only=True):
     """The server's process tree in steps of time; `cpu_share[i]` is over the step that ends at `at_s[i]`.
 
     A step is a tenth of a second, or longer where a trial would have too many of them.
@@ -200,7 +215,7 @@ class Trace(_Section, frozen=True, kw_only=True):
     open_files: tuple[int, ...]
 
 
-class ProcessEnd(_Section, frozen=True, kw_only=True):
+class ProcessEnd(Section, frozen=True, kw_only=True):
     """A process that was there when the first fan started and gone before the trial was over, such as a node that died.
 
     `at_s` is when it was missed; it had ended a tenth of a second before, at most.
@@ -211,7 +226,7 @@ class ProcessEnd(_Section, frozen=True, kw_only=True):
     at_s: Seconds
 
 
-class ServerSeen(_Section, frozen=True, kw_only=True):
+class ServerSeen(Section, frozen=True, kw_only=True):
     """The server's process tree, its nodes and Redis included; a peak of CPU is over half a second.
 
     `processes` is how many there were at the same time, at most; one that replaced another is not one more.
@@ -239,7 +254,7 @@ class ServerSeen(_Section, frozen=True, kw_only=True):
     trace: Trace
 
 
-class Host(_Section, frozen=True, kw_only=True):
+class Host(Section, frozen=True, kw_only=True):
     """The whole machine while the trial ran, whoever used it; CPU in cores, its peak over half a second.
 
     The kernel counts the connection attempts that found a listener's accept queue full (`TcpExt` of netstat).
@@ -251,28 +266,28 @@ class Host(_Section, frozen=True, kw_only=True):
     listen_drops: Count
 
 
-class Validity(_Section, frozen=True, kw_only=True):
+class Validity(Section, frozen=True, kw_only=True):
     """Whether the figures say something about the server; the reasons why not, each a sentence."""
 
     valid: bool
     reasons: tuple[str, ...]
 
 
-class Bound(_Section, frozen=True, kw_only=True):
+class Bound(Section, frozen=True, kw_only=True):
     """What bound first, and the evidence for it."""
 
     name: str
     evidence: str
 
 
-class Verdict(_Section, frozen=True, kw_only=True):
+class Verdict(Section, frozen=True, kw_only=True):
     """Whether the SLO was met, and each broken term with what was seen instead."""
 
     met: bool
     broken: tuple[str, ...]
 
 
-class TrialResult(_Section, frozen=True, kw_only=True):
+class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run."""
 
     schema: Literal["matchstream-lab/trial/1"]

@@ -11,39 +11,31 @@ import typer
 from rich.console import Console
 
 from common.domain.script import load_script
-from harness.errors import HarnessError
+from harness.commands.options import (
+    AskedError,
+    HttpOption,
+    IntervalOption,
+    NodesOption,
+    SloOption,
+    StageOption,
+    TargetOption,
+    TopologyOption,
+    Whom,
+    WithOption,
+    WithoutOption,
+    target_of,
+)
 from harness.events import MatchPlan, script_match, synthetic_match
 from harness.progress import Bars, Silent
 from harness.result import TrialResult, encode_result
 from harness.slo import DEFAULT_SLO, parse_slo
 from harness.table import show_result
-from harness.targets.address import AddressTarget
-from harness.targets.stage import StageTarget
-from harness.targets.target import Target
-from harness.targets.variant import Topology, Variant
 from harness.trial import TrialPlan, run_trial, trial_id
 from harness.workload import Load
 
 DEFAULT_EVENTS = 20
 DEFAULT_RATE = 5.0
 DEFAULT_SPEED = 60.0
-
-
-class AskedError(HarnessError):
-    """Options that do not go together, or a place where nothing can be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Whom:
-    """The options that say whom to measure, None or empty where they were not given."""
-
-    stage: str | None
-    with_lessons: tuple[str, ...]
-    without_lessons: tuple[str, ...]
-    nodes: int | None
-    topology: Topology | None
-    address: str | None
-    http: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +51,14 @@ class _Posting:
 def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     n: Annotated[int, typer.Option("-N", min=1, help="Connections to hold.")],
     c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment: a wave.")],
-    interval: Annotated[float, typer.Option(help="Seconds from one wave to the next.")] = 0.25,
-    stage: Annotated[str | None, typer.Option(help="The stage to start and measure, e.g. 0.")] = None,
-    with_lessons: Annotated[
-        list[str] | None,
-        typer.Option("--with", metavar="LESSON", help="A lesson the stage is to have too; repeatable."),
-    ] = None,
-    without_lessons: Annotated[
-        list[str] | None, typer.Option("--without", metavar="LESSON", help="One it is not to have; repeatable.")
-    ] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, help="Node processes of the stage, if it has nodes.")] = None,
-    topology: Annotated[Topology | None, typer.Option(help="Whether its nodes tell each other.")] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT[-PORT]", help="A server that runs already, to measure instead.")
-    ] = None,
-    http: Annotated[str | None, typer.Option(metavar="URL", help="The API of --target, to post events.")] = None,
+    interval: IntervalOption = 0.25,
+    stage: StageOption = None,
+    with_lessons: WithOption = None,
+    without_lessons: WithoutOption = None,
+    nodes: NodesOption = None,
+    topology: TopologyOption = None,
+    target: TargetOption = None,
+    http: HttpOption = None,
     events: Annotated[
         int | None, typer.Option(min=0, help=f"Events to post before the last one. Default: {DEFAULT_EVENTS}.")
     ] = None,
@@ -84,9 +69,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     speed: Annotated[
         float | None, typer.Option(min=0.001, help=f"How many times real time. Default: {DEFAULT_SPEED:g}.")
     ] = None,
-    slo: Annotated[
-        str, typer.Option(metavar="TERMS", help="What must be met, such as failures=0,p99<1s,fanout_p99<500ms.")
-    ] = DEFAULT_SLO,
+    slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
@@ -95,7 +78,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made.
     """
-    whom = _Whom(
+    whom = Whom(
         stage=stage,
         with_lessons=tuple(with_lessons or ()),
         without_lessons=tuple(without_lessons or ()),
@@ -104,7 +87,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         address=target,
         http=http,
     )
-    measured = _target(whom)
+    measured = target_of(whom)
     plan = TrialPlan(
         load=Load(n, c, interval),
         slo=parse_slo(slo),
@@ -124,28 +107,6 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         _print(result, files)
     if not result.passed:
         raise typer.Exit(1)
-
-
-def _target(whom: _Whom) -> Target:
-    """Return what to measure. Raise AskedError for options that do not go together, TargetError for no address."""
-    if whom.address is None:
-        if whom.stage is None:
-            raise AskedError("whom to measure? give --stage 0, or --target HOST:PORT for a server that runs already")
-        if whom.http is not None:
-            raise AskedError("--http goes with --target: a stage that the harness starts has its own API")
-        return StageTarget(Variant(whom.stage, whom.with_lessons, whom.without_lessons, whom.nodes, whom.topology))
-    if whom.stage is not None:
-        raise AskedError("give --stage or --target, not both")
-    of_stages = {
-        "--with": whom.with_lessons,
-        "--without": whom.without_lessons,
-        "--nodes": whom.nodes,
-        "--topology": whom.topology,
-    }
-    given = [option for option, value in of_stages.items() if value]
-    if given:
-        raise AskedError(f"{given[0]} goes with --stage: a server that runs already is what it is")
-    return AddressTarget(whom.address, whom.http)
 
 
 def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:

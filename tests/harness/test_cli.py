@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from harness import cli
 from harness.cli import app, main
-from harness.commands import measure as measure_command
+from harness.commands import options
 from harness.commands import selftest as selftest_command
 from harness.events import Posted
 from harness.progress import Bars
@@ -166,7 +166,7 @@ def test_bad_input_is_one_line_and_status_2(
 def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(measure_command, "StageTarget", functools.partial(StageTarget, command=FAKE))
+    monkeypatch.setattr(options, "StageTarget", functools.partial(StageTarget, command=FAKE))
     words = ("--with", "uvloop", "--with", "backlog", "--without", "log", "--nodes", "2", "--topology", "independent")
     assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
     (stored,) = tmp_path.glob("*.json")
