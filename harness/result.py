@@ -13,21 +13,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from harness.errors import HarnessError
 from harness.histogram import Distribution
 from harness.machine import Machine
+from harness.stored import encode, load
 from harness.targets.variant import Topology
 
 SCHEMA: Literal["matchstream-lab/trial/1"] = "matchstream-lab/trial/1"
-_FAMILY = SCHEMA.rpartition("/")[0]
 
 Share = Annotated[float, msgspec.Meta(ge=0, description="1.0 is one core, busy all the time.")]
 Seconds = Annotated[float, msgspec.Meta(description="Seconds; a moment is counted from the first intended start.")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class ResultError(HarnessError):
-    """A file is no trial result that this version reads; the message names the file and the reason."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -311,24 +306,12 @@ class TrialResult(Section, frozen=True, kw_only=True):
 
 def encode_result(result: TrialResult) -> bytes:
     """Return a result as indented JSON with a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+    return encode(result)
 
 
 def load_result(path: Path) -> TrialResult:
     """Read a stored result. Raise ResultError for another schema, a broken file, or none at that path."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        found = msgspec.json.decode(content, type=_Labelled).schema
-        if found == SCHEMA:
-            return msgspec.json.decode(content, type=TrialResult)
-    except msgspec.DecodeError as error:
-        raise ResultError(f"{path}: is not a trial result: {error}") from error
-    if found.startswith(f"{_FAMILY}/"):
-        raise ResultError(f"{path}: has schema {found}; this harness reads {SCHEMA}: measure again, or use its version")
-    raise ResultError(f"{path}: has schema {found!r}, which is no trial result ({SCHEMA})")
+    return load(path, TrialResult, SCHEMA)
 
 
 def json_schema() -> dict[str, Any]:
@@ -336,9 +319,3 @@ def json_schema() -> dict[str, Any]:
     described = msgspec.json.schema(TrialResult)
     title = "Match Stream Lab: the result of a trial"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": title, **described}
-
-
-class _Labelled(msgspec.Struct):
-    """The one field by which any version of a result is told."""
-
-    schema: str

@@ -206,7 +206,7 @@ def test_results_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 def test_what_is_no_result_has_no_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
-    for path, says in ((tmp_path / "x.json", "is not a trial result"), (tmp_path / "none", "cannot be read")):
+    for path, says in ((tmp_path / "x.json", "is no trial result"), (tmp_path / "none", "cannot be read")):
         assert main(["table", str(path)]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""

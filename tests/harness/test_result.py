@@ -5,7 +5,8 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 import pytest
 
-from harness.result import SCHEMA, ResultError, TrialResult, encode_result, json_schema, load_result
+from harness.result import SCHEMA, TrialResult, encode_result, json_schema, load_result
+from harness.stored import ResultError
 from tests.harness.results import a_result, seen_by, some_fans
 
 PLAIN = a_result()
@@ -50,11 +51,11 @@ def test_a_result_of_another_version_is_refused_in_one_line(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is not a trial result"),
-        (b"[]", "is not a trial result"),
-        (b'{"schema": 1}', "is not a trial result"),
+        (b"", "is no trial result"),
+        (b"[]", "is no trial result"),
+        (b'{"schema": 1}', "is no trial result"),
         (b'{"schema": "something/else"}', "is no trial result"),
-        (msgspec.json.encode({"schema": SCHEMA}), "is not a trial result: .*missing"),
+        (msgspec.json.encode({"schema": SCHEMA}), "is no trial result: .*missing"),
     ],
 )
 def test_a_file_that_is_no_result_is_refused(content: bytes, says: str, tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""Records as files: written whole or not at all, and read back with one clear line where that is not possible.
+
+Each kind of record has a schema, `matchstream-lab/<kind>/<number>`, in its field `schema`. A file is told by that field
+alone, before the rest of it is looked at: what another version wrote is refused as such, and not for some field of it.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from harness.errors import HarnessError
+
+_Record = TypeVar("_Record", bound=msgspec.Struct)
+
+
+class ResultError(HarnessError):
+    """A file is no such record, or cannot be read or written; the message names the file and the reason."""
+
+
+class _Labelled(msgspec.Struct):
+    """The one field by which any version of any record is told."""
+
+    schema: str
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """Return a record as indented JSON with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def write(path: Path, record: msgspec.Struct) -> None:
+    """Put a record at `path`, in place of what is there: a reader, or a crash, sees the old file or the new one.
+
+    Raise ResultError where nothing can be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(encode(record))
+        fresh.replace(path)
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be written ({error.strerror}): choose another --out") from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink()  # it is there if it did not become the file at `path`
+
+
+def load(path: Path, kind: type[_Record], schema: str) -> _Record:
+    """Read a record of the type `kind`, whose field `schema` is to be `schema`.
+
+    Raise ResultError for another schema, a broken file, or none at that path.
+    """
+    family = schema.rpartition("/")[0]
+    noun = f"{family.rpartition('/')[2]} result"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        found = msgspec.json.decode(content, type=_Labelled).schema
+        if found == schema:
+            return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ResultError(f"{path}: is no {noun}: {error}") from error
+    if found.startswith(f"{family}/"):
+        raise ResultError(f"{path}: has schema {found}; this harness reads {schema}: measure again, or use its version")
+    raise ResultError(f"{path}: has schema {found!r}, which is no {noun} ({schema})")
