@@ -30,10 +30,10 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class AskedTarget(Section, frozen=True, kw_only=True):
-    """Whom the trial measured. `stage` is None for a server that the harness did not start.
+    """Whom the trial measured. `stage` or `peer` says what the harness started; both are None where it started nothing.
 
-    The last four are how the stage was to differ from itself; `nodes` and `topology` are None where that was left to
-    the stage.
+    The four after `http` are how the stage was to differ from itself; `nodes` and `topology` are None where that was
+    left to the stage.
     """
 
     name: str
@@ -44,6 +44,7 @@ class AskedTarget(Section, frozen=True, kw_only=True):
     without_lessons: tuple[str, ...] = ()
     nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     topology: Topology | None = None
+    peer: str | None = None
 
 
 class Placement(Section, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
     target starts (or answers) → a match of the trial's own is announced and kicked off → fans connect in waves of C
     until N → everyone is answered or has failed → the reporter posts numbered events, the last one ends the match →
-    the server closes the fans → figures
+    the server closes the fans, or all have got everything → figures
 
 Whatever ends it, also Ctrl-C, everything is undone in the opposite order: the generator's processes end, the match is
 taken back, the server that was started ends.
@@ -12,16 +12,15 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
 
-from common.http.client import ApiError, ApiUnreachableError
 from harness.analysis import Phases
 from harness.assembly import Raw, assemble
-from harness.errors import HarnessError
 from harness.events import MatchPlan, Posted, Reporter
 from harness.generator import Generator
 from harness.machine import describe_machine
@@ -29,7 +28,8 @@ from harness.observe import Observer, listen_counters
 from harness.result import Asked, AskedLoad, AskedTarget, TrialResult
 from harness.samples import Progress
 from harness.slo import Slo
-from harness.targets.target import Api, Target, show_address
+from harness.targets.publisher import Publisher
+from harness.targets.target import Target, show_address
 from harness.workload import Load
 
 QUIET_S = 10.0
@@ -42,11 +42,6 @@ _DELIVERY_LIMIT_S = 600.0
 """… unless it never ends."""
 
 _SETTLE_MARGIN_S = 10.0
-_REFUSALS = (ApiError, ApiUnreachableError)
-
-
-class TrialError(HarnessError):
-    """The trial could not be made; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
     machine = describe_machine()
     started_at = datetime.now(UTC)
     watcher.phase("starting", 0)
-    with _running(target), _announced(target.api, plan.match):
+    with _running(target), _playing(target.publisher, plan.match):
         raw = _measure(plan, target, watcher)
     return assemble(raw, _asked(plan, target), plan.slo, machine, started_at)
 
@@ -100,7 +95,8 @@ def _asked(plan: TrialPlan, target: Target) -> Asked:
         name=target.name,
         stage=None if variant is None else variant.stage,
         fans=show_address(target.endpoints),
-        http=None if target.api is None else target.api.url,
+        http=None if target.publisher is None else target.publisher.url,
+        peer=target.peer,
     )
     if variant is not None:
         whom = msgspec.structs.replace(
@@ -127,53 +123,8 @@ def _running(target: Target) -> Iterator[None]:
         target.stop()
 
 
-@contextlib.contextmanager
-def _announced(api: Api | None, match: MatchPlan | None) -> Iterator[None]:
-    """Have a match kicked off inside, and gone from the server afterwards."""
-    if api is None or match is None:
-        yield
-        return
-    # Nobody else has a match with a random id. That of a script may be another's until it was announced.
-    is_ours = match.asked.script is None
-    try:
-        asyncio.run(_announce(api, match))
-        is_ours = True
-        asyncio.run(_kick_off(api, match))
-        yield
-    finally:
-        if is_ours:
-            with contextlib.suppress(*_REFUSALS):  # a server that ended has no match any more
-                asyncio.run(_cancel(api, match))
-
-
-async def _announce(api: Api, match: MatchPlan) -> None:
-    try:
-        async with api.client() as client:
-            for team in match.teams:
-                await client.put_team(team)
-            await client.create_match(match.match)
-    except ApiError as error:
-        if error.status == 409:
-            raise TrialError(
-                f"the match {match.match.id} is there already: wait until it is over, or cancel it with "
-                f"DELETE {api.url}/1/match/{match.match.id}"
-            ) from error
-        raise TrialError(f"the match {match.match.id} cannot be announced: {error}") from error
-    except ApiUnreachableError as error:
-        raise TrialError(str(error)) from error
-
-
-async def _kick_off(api: Api, match: MatchPlan) -> None:
-    try:
-        async with api.client() as client:
-            await client.post_event(match.match.id, match.kickoff)
-    except _REFUSALS as error:
-        raise TrialError(f"the match {match.match.id} cannot be started: {error}") from error
-
-
-async def _cancel(api: Api, match: MatchPlan) -> None:
-    async with api.client() as client:
-        await client.cancel_match(match.match.id)
+def _playing(publisher: Publisher | None, match: MatchPlan | None) -> AbstractContextManager[None]:
+    return contextlib.nullcontext() if publisher is None or match is None else publisher.announced(match)
 
 
 def _measure(plan: TrialPlan, target: Target, watcher: Watcher) -> Raw:
@@ -195,10 +146,11 @@ def _measure(plan: TrialPlan, target: Target, watcher: Watcher) -> Raw:
         )
         settled_s = on_server.sample() - t0
         overflows = tuple(now - before for now, before in zip(listen_counters(), counters, strict=True))
-        posts = _post(plan.match, target.api, t0, watcher)
+        posts = _post(plan.match, target.publisher, t0, watcher)
         watcher.phase("closing", 0)
         if posts:
-            generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S)
+            due = _receipts_due(posts, target.publisher, settled)
+            generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, due)
         ended = target.ended()
         over_s = on_server.sample() - t0  # before the samples are collected, which takes CPU
         samples, usage = generator.finish(0.0)
@@ -215,16 +167,22 @@ def _measure(plan: TrialPlan, target: Target, watcher: Watcher) -> Raw:
     )
 
 
-def _post(match: MatchPlan | None, api: Api | None, t0: float, watcher: Watcher) -> tuple[Posted, ...] | None:
-    if match is None or api is None:
+def _post(
+    match: MatchPlan | None, publisher: Publisher | None, t0: float, watcher: Watcher
+) -> tuple[Posted, ...] | None:
+    if match is None or publisher is None:
         return None
     watcher.phase("posting", len(match.posts))
-    return asyncio.run(_post_all(match, api, t0, watcher))
+    return asyncio.run(_post_all(match, publisher, t0, watcher))
 
 
-async def _post_all(match: MatchPlan, api: Api, t0: float, watcher: Watcher) -> tuple[Posted, ...]:
-    async with api.client() as client:
-        # The first event must not pay for the connection; whatever is wrong here the events will tell.
-        with contextlib.suppress(*_REFUSALS):
-            await client.checkin()
-        return await Reporter(client, match.match.id, _REFUSALS).post_all(match.posts, t0, watcher.posted)
+async def _post_all(match: MatchPlan, publisher: Publisher, t0: float, watcher: Watcher) -> tuple[Posted, ...]:
+    async with publisher.connected() as poster:
+        return await Reporter(poster, match.match.id, publisher.refusals).post_all(match.posts, t0, watcher.posted)
+
+
+def _receipts_due(posts: tuple[Posted, ...], publisher: Publisher | None, settled: Progress) -> int | None:
+    """Return with how many receipts a trial is over whose fans the server does not close; None where it closes them."""
+    if publisher is None or publisher.closes_fans:
+        return None
+    return (settled.answered - settled.closed) * sum(post.accepted for post in posts)

@@ -91,7 +91,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     plan = TrialPlan(
         load=Load(n, c, interval),
         slo=parse_slo(slo),
-        match=_match(_Posting(events, rate, play, speed), can_post=stage is not None or http is not None),
+        match=_match(_Posting(events, rate, play, speed), can_post=measured.publishes),
         answer_timeout_s=timeout,
     )
     _make_directory(out)

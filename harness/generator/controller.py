@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
 _LOOK_EVERY_S: Final = 0.02
+_SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
 _EXIT_S: Final = 10.0  # a process that has reported needs only to let go of its memory
 
 
@@ -119,19 +120,25 @@ class Generator:
                 return progress
             self._watch(min(_LOOK_EVERY_S, left_s))
 
-    def wait_until_quiet(self, quiet_s: float, timeout_s: float) -> Progress:
+    def wait_until_quiet(self, quiet_s: float, timeout_s: float, receipts: int | None = None) -> Progress:
         """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
 
+        Where the server does not close anybody, `receipts` says how many all must get together: once they are there,
+        half a second of quiet is enough, in which an event may come that should not.
         Return the progress then, or that after `timeout_s`. Raise GeneratorError if a generator process died.
         """
         deadline = monotonic() + timeout_s
-        quiet_at = monotonic() + quiet_s
+        changed_at = monotonic()
         progress = self.progress()
-        while progress.closed < progress.answered and monotonic() < min(quiet_at, deadline):
+        while progress.closed < progress.answered:
+            is_all = receipts is not None and progress.receipts >= receipts
+            patience_s = min(quiet_s, _SURPLUS_S) if is_all else quiet_s
+            if monotonic() >= min(changed_at + patience_s, deadline):
+                break
             self._watch(_LOOK_EVERY_S)
             before, progress = progress, self.progress()
             if progress != before:
-                quiet_at = monotonic() + quiet_s
+                changed_at = monotonic()
         return progress
 
     def _watch(self, seconds: float) -> None:

@@ -9,7 +9,8 @@ import psutil
 
 from common.http.client import ApiError, ApiUnreachableError
 from common.http.token import TokenError, client_token
-from harness.targets.target import Api, TargetError, match_stream_dialogue, parse_address
+from harness.targets.api_publisher import ApiPublisher
+from harness.targets.target import TargetError, match_stream_dialogue, parse_address
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
@@ -29,7 +30,7 @@ class AddressTarget:
         self._http_url = http_url
         self._http_port = None if http_url is None else _port(http_url)
         self._endpoints: tuple[Endpoint, ...] = ()
-        self._api: Api | None = None
+        self._api: ApiPublisher | None = None
         self._pids: tuple[int, ...] = ()
 
     @property
@@ -43,12 +44,22 @@ class AddressTarget:
         return None
 
     @property
+    def peer(self) -> str | None:
+        """None: the harness did not start it."""
+        return None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the API's URL was given."""
+        return self._http_url is not None
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The address's ports, on the host's first numeric address."""
         return self._endpoints
 
     @property
-    def api(self) -> Api | None:
+    def publisher(self) -> ApiPublisher | None:
         """The API, if its URL was given."""
         return self._api
 
@@ -97,9 +108,9 @@ def _port(url: str) -> int:
     return port or (443 if parts.scheme == "https" else 80)
 
 
-def _reach_api(url: str, port: int) -> Api:
+def _reach_api(url: str, port: int) -> ApiPublisher:
     try:
-        api = Api(url, client_token(os.environ, port))
+        api = ApiPublisher(url, client_token(os.environ, port))
     except TokenError as error:
         raise TargetError(str(error)) from error
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import IO
 
 from common.tuning.children import command_that_dies_with_parent
+from harness.targets.api_publisher import ApiPublisher
 from harness.targets.family import end_all, family
-from harness.targets.target import Api, TargetError, match_stream_dialogue, parse_address, show_address
+from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
@@ -63,7 +64,7 @@ class StageTarget:
         self._token = secrets.token_urlsafe(32)
         self._running: _Running | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
-        self._api: Api | None = None
+        self._api: ApiPublisher | None = None
 
     @property
     def name(self) -> str:
@@ -76,13 +77,23 @@ class StageTarget:
         return self._variant
 
     @property
+    def peer(self) -> str | None:
+        """None: it is this project's."""
+        return None
+
+    @property
+    def publishes(self) -> bool:
+        """True: every stage has an API."""
+        return True
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What the server printed as `fans=`."""
         return self._endpoints
 
     @property
-    def api(self) -> Api | None:
-        """The first port that the server printed as `http=`."""
+    def publisher(self) -> ApiPublisher | None:
+        """The API at the first port that the server printed as `http=`."""
         return self._api
 
     @property
@@ -110,7 +121,7 @@ class StageTarget:
                 self.stop()
                 raise
         self._endpoints = tuple(map(_reachable, fans))
-        self._api = Api(f"http://{show_address((_reachable(http[0]),))[0]}", self._token)
+        self._api = ApiPublisher(f"http://{show_address((_reachable(http[0]),))[0]}", self._token)
 
     def stop(self) -> None:
         """End the server: SIGTERM, and SIGKILL if that does not help in time; none of its processes is left."""

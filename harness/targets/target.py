@@ -1,11 +1,10 @@
 """What a trial needs to know of whoever it measures."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from common.addresses import AddressError, join, parse
-from common.http.client import ReporterClient
 from harness.errors import HarnessError
+from harness.targets.publisher import Publisher
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
@@ -14,20 +13,11 @@ class TargetError(HarnessError):
     """There is nobody to measure: a server did not start, does not answer, or was addressed wrongly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
-    """Where a reporter posts, and the token that lets them."""
-
-    url: str
-    token: str
-
-    def client(self) -> ReporterClient:
-        """Return a client of the API, to be opened with `async with`."""
-        return ReporterClient(self.url, self.token)
-
-
 class Target(Protocol):
-    """A server to measure. Everything but the names is known between `start` and `stop` only."""
+    """A server to measure.
+
+    Its names, and whether events can be posted, are always known; everything else between `start` and `stop` only.
+    """
 
     @property
     def name(self) -> str:
@@ -40,13 +30,23 @@ class Target(Protocol):
         ...
 
     @property
+    def peer(self) -> str | None:
+        """Which other program it is, as `--peer` names it, if the harness starts one of those."""
+        ...
+
+    @property
+    def publishes(self) -> bool:
+        """Whether events can be posted."""
+        ...
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where fans connect; hosts are numeric."""
         ...
 
     @property
-    def api(self) -> Api | None:
-        """Where events are posted; None where nobody can."""
+    def publisher(self) -> Publisher | None:
+        """Where events are posted; None where `publishes` is not so."""
         ...
 
     @property

@@ -332,6 +332,23 @@ def test_it_does_not_wait_for_a_server_that_closes_nobody(quiet_s: float, timeou
     assert samples.outcomes() == {Outcome.HELD: 3}
 
 
+def test_it_stops_soon_after_everything_due_is_there() -> None:
+    def plays(peer: Peer) -> None:
+        peer.serve()
+        for number in (1, 2, 2):
+            peer.say(known_servers.event(number))
+        peer.wait_until_gone()
+
+    with (
+        KnownServer(plays) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        progress = generator.wait_until_quiet(math.inf, math.inf, receipts=6)
+        assert (progress.answered, progress.closed, progress.receipts) == (3, 0, 9)
+
+
 def test_no_fan_is_started_after_finish() -> None:
     close_wait_s = 0.3
     with (

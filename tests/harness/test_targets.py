@@ -32,8 +32,8 @@ def test_a_stage_is_started_on_free_ports_and_ended() -> None:
     with started("7") as target:
         (pid,) = target.pids
         (endpoint,) = target.endpoints
-        assert target.api is not None
-        assert target.api.url.startswith("http://127.0.0.1:")
+        assert target.publisher is not None
+        assert target.publisher.url.startswith("http://127.0.0.1:")
         with socket.create_connection((endpoint.host, endpoint.port)) as fan:
             assert fan.recv(100).startswith(b"Welcome")
         assert target.ended() is None
@@ -97,8 +97,8 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.
     target.start()
     process = psutil.Process(target.pids[0])
     assert target.endpoints == (Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
-    assert target.api is not None
-    assert target.api.url == "http://[::1]:3"
+    assert target.publisher is not None
+    assert target.publisher.url == "http://[::1]:3"
     target.stop()
     assert not process.is_running()
 
@@ -155,8 +155,8 @@ def test_a_running_server_is_reached_and_its_process_found(monkeypatch: pytest.M
         target.start()
         assert target.endpoints == (Endpoint("127.0.0.1", server.fans),)
         assert target.pids == (server.pid,)
-        assert target.api is not None
-        assert target.api.token == server.token
+        assert target.publisher is not None
+        assert target.publisher.token == server.token
         assert target.ended() is None
         assert (target.name, target.variant) == (f"localhost:{server.fans}", None)
         target.stop()
@@ -168,7 +168,7 @@ def test_a_server_without_an_api_is_a_target_too() -> None:
     with fake_server("0") as server:
         target = AddressTarget(f"127.0.0.1:{server.fans}", None)
         target.start()
-    assert target.api is None
+    assert target.publisher is None
 
 
 def test_processes_that_may_not_be_looked_for_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_what_is_no_url(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://example.org", "https://example.org/"])
 def test_a_url_needs_no_port(url: str) -> None:
-    assert AddressTarget("127.0.0.1:9999", url).api is None
+    assert AddressTarget("127.0.0.1:9999", url).publishes
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from harness.result import TrialResult
 from harness.samples import Progress
 from harness.slo import DEFAULT_SLO, parse_slo
 from harness.targets.address import AddressTarget
+from harness.targets.publisher import AnnounceError
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target, TargetError
 from harness.targets.variant import Variant
-from harness.trial import TrialError, TrialPlan, run_trial
+from harness.trial import TrialPlan, run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
 
@@ -196,7 +197,9 @@ def test_a_match_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyP
     with fake_server("taken=1") as server:
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
-        with pytest.raises(TrialError, match=r"^the match elp-tig-2011-09-10 is there already: wait until it is over"):
+        with pytest.raises(
+            AnnounceError, match=r"^the match elp-tig-2011-09-10 is there already: wait until"
+        ):
             run_trial(plan(match=match), target, Silent())
         assert server.matches() == 1
 
@@ -205,7 +208,7 @@ def test_a_match_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyP
     ("faults", "says"), [("kickoff=422", "cannot be started: no kick-off"), ("announce=422", "cannot be announced: no")]
 )
 def test_a_match_that_cannot_be_played(faults: str, says: str) -> None:
-    with pytest.raises(TrialError, match=says):
+    with pytest.raises(AnnounceError, match=says):
         trial_of(faults)
 
 
@@ -215,7 +218,7 @@ def test_an_api_that_ends_before_the_match_is_announced(monkeypatch: pytest.Monk
             super().start()
             os.kill(self.pids[0], signal.SIGKILL)
 
-    with pytest.raises(TrialError, match="no answer from"):
+    with pytest.raises(AnnounceError, match="no answer from"):
         run_trial(plan(), Dying(Variant("0"), FAKE), Silent())
 
 

@@ -1,0 +1,82 @@
+"""The API of this project's servers: matches are announced and kicked off there, and events posted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from common.http.client import ApiError, ApiUnreachableError, ReporterClient
+from harness.events import MatchPlan
+from harness.targets.publisher import AnnounceError
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPublisher:
+    """The API at `url`, and the token that lets a reporter post there."""
+
+    url: str
+    token: str
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """An answer that refuses, and none at all."""
+        return (ApiError, ApiUnreachableError)
+
+    @property
+    def closes_fans(self) -> bool:
+        """A match that is over closes its fans."""
+        return True
+
+    def client(self) -> ReporterClient:
+        """Return a client of the API, to be opened with `async with`."""
+        return ReporterClient(self.url, self.token)
+
+    @contextlib.contextmanager
+    def announced(self, match: MatchPlan) -> Iterator[None]:
+        """Have the match announced and kicked off inside, and gone from the server afterwards. Raise AnnounceError."""
+        # Nobody else has a match with a random id. That of a script may be another's until it was announced.
+        is_ours = match.asked.script is None
+        try:
+            asyncio.run(self._announce(match))
+            is_ours = True
+            asyncio.run(self._kick_off(match))
+            yield
+        finally:
+            if is_ours:
+                with contextlib.suppress(*self.refusals):  # a server that ended has no match any more
+                    asyncio.run(self._cancel(match))
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[ReporterClient]:
+        """Return a client that has spoken with the server once, if it answers."""
+        async with self.client() as client:
+            with contextlib.suppress(*self.refusals):
+                await client.checkin()
+            yield client
+
+    async def _announce(self, match: MatchPlan) -> None:
+        try:
+            async with self.client() as client:
+                for team in match.teams:
+                    await client.put_team(team)
+                await client.create_match(match.match)
+        except ApiError as error:
+            if error.status == 409:
+                raise AnnounceError(
+                    f"the match {match.match.id} is there already: wait until it is over, or cancel it with "
+                    f"DELETE {self.url}/1/match/{match.match.id}"
+                ) from error
+            raise AnnounceError(f"the match {match.match.id} cannot be announced: {error}") from error
+        except ApiUnreachableError as error:
+            raise AnnounceError(str(error)) from error
+
+    async def _kick_off(self, match: MatchPlan) -> None:
+        try:
+            async with self.client() as client:
+                await client.post_event(match.match.id, match.kickoff)
+        except self.refusals as error:
+            raise AnnounceError(f"the match {match.match.id} cannot be started: {error}") from error
+
+    async def _cancel(self, match: MatchPlan) -> None:
+        async with self.client() as client:
+            await client.cancel_match(match.match.id)

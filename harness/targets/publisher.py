@@ -1,0 +1,41 @@
+"""How events reach a server that is measured: what a trial needs to know of it, whoever takes them."""
+
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Protocol
+
+from harness.errors import HarnessError
+from harness.events import MatchPlan, Poster
+
+
+class AnnounceError(HarnessError):
+    """The match of a trial cannot be announced or started; the message says what to change."""
+
+
+class Publisher(Protocol):
+    """Where the events of a match are posted, and what the server makes of its end."""
+
+    @property
+    def url(self) -> str:
+        """The address that events are posted to, for people to read."""
+        ...
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """The errors of a poster that mean "not accepted". All others are a fault of the harness."""
+        ...
+
+    @property
+    def closes_fans(self) -> bool:
+        """Whether the server closes its fans after the last event. If not, they stay until the harness leaves."""
+        ...
+
+    def announced(self, match: MatchPlan) -> AbstractContextManager[None]:
+        """Return a context in which the match is there and being played; afterwards it is gone. Raise AnnounceError."""
+        ...
+
+    def connected(self) -> AbstractAsyncContextManager[Poster]:
+        """Return a context with a poster whose connection is made, so that the first event does not pay for it.
+
+        What cannot be connected is not an error here: the events will tell.
+        """
+        ...
