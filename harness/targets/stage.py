@@ -1,19 +1,15 @@
 """A stage of this project, started for the trial by its command line, as any user would, and ended with it."""
 
-import os
 import re
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import IO
 
-from common.tuning.children import command_that_dies_with_parent
 from harness.targets.api_publisher import ApiPublisher
-from harness.targets.family import end_all, family
+from harness.targets.program import Program, tail
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
@@ -28,26 +24,7 @@ ORPHANS_TIMEOUT_S = 5.0
 
 _READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
 _POLL_S = 0.02
-_TAIL = 4096  # bytes of a log that are looked at
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a server listens that listens everywhere
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A server that was started, and the file it writes its log to."""
-
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
-
-    def ended(self) -> str | None:
-        if (status := self.process.poll()) is None:
-            return None
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        return f"the server {how}{self.last_words()}"
-
-    def last_words(self) -> str:
-        lines = [line.strip() for line in _tail(self.log).splitlines() if line.strip()]
-        return f": {lines[-1]}" if lines else ""
 
 
 class StageTarget:
@@ -62,7 +39,7 @@ class StageTarget:
         self._command = (*command, "serve", *variant.options, "--port", "0", "--http-port", "0")
         self._nodes_s = NODE_TIMEOUT_S * (variant.nodes or 0)
         self._token = secrets.token_urlsafe(32)
-        self._running: _Running | None = None
+        self._running: Program | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
         self._api: ApiPublisher | None = None
 
@@ -99,22 +76,12 @@ class StageTarget:
     @property
     def pids(self) -> tuple[int, ...]:
         """The server's first process; nodes are its children."""
-        return () if self._running is None else (self._running.process.pid,)
+        return () if self._running is None else (self._running.pid,)
 
     def start(self) -> None:
         """Start the server and wait until it is ready. Raise TargetError with the last line of its log if it is not."""
-        # Anonymous files rather than pipes: a server that logs a line a message must never wait for a reader.
-        log = tempfile.TemporaryFile()  # noqa: SIM115 -- open for as long as the server runs; `stop` closes it
         with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(  # noqa: S603 -- this project's own server; no shell
-                command_that_dies_with_parent(self._command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=log,
-                env={**os.environ, "MATCHSTREAM_TOKEN": self._token},
-                start_new_session=True,
-            )
-            self._running = _Running(process, log)
+            self._running = Program.start(self._command, {"MATCHSTREAM_TOKEN": self._token}, output)
             try:
                 fans, http = map(parse_address, self._wait_until_ready(self._running, output))
             except BaseException:
@@ -126,19 +93,8 @@ class StageTarget:
     def stop(self) -> None:
         """End the server: SIGTERM, and SIGKILL if that does not help in time; none of its processes is left."""
         running, self._running = self._running, None
-        if running is None:
-            return
-        members = family(running.process.pid)
-        running.process.terminate()
-        try:
-            running.process.wait(STOP_TIMEOUT_S + self._nodes_s)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:  # also on Ctrl-C a second time: the server must not be left behind
-            running.process.kill()
-            running.process.wait()
-            running.log.close()
-            end_all((*members, *family(running.process.pid)), ORPHANS_TIMEOUT_S)
+        if running is not None:
+            running.stop(STOP_TIMEOUT_S + self._nodes_s, ORPHANS_TIMEOUT_S)
 
     def ended(self) -> str | None:
         """Return the exit status of a server that ended by itself, and the last line of its log.
@@ -151,13 +107,13 @@ class StageTarget:
         """Return a fan's part in the stages' protocol."""
         return match_stream_dialogue(match_id)
 
-    def _wait_until_ready(self, running: _Running, output: IO[bytes]) -> tuple[str, str]:
+    def _wait_until_ready(self, running: Program, output: IO[bytes]) -> tuple[str, str]:
         patience_s = READY_TIMEOUT_S + self._nodes_s
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             # Looked at before the output: a server that says `ready` and ends at once has been ready.
             ended = running.ended()
-            found = _READY.search(_tail(output))
+            found = _READY.search(tail(output))
             if found is not None:
                 return found[1], found[2]
             if ended is not None:
@@ -168,9 +124,3 @@ class StageTarget:
 
 def _reachable(at: Endpoint) -> Endpoint:
     return Endpoint(_ANYWHERE.get(at.host, at.host), at.port)
-
-
-def _tail(file: IO[bytes]) -> str:
-    """Return the end of a file that a child writes; without seeking, since the two share one position."""
-    size = os.fstat(file.fileno()).st_size
-    return os.pread(file.fileno(), _TAIL, max(0, size - _TAIL)).decode(errors="replace")
