@@ -60,8 +60,9 @@ def ratio_of_resamples(figure: Figure, a: NDArray[np.float64], b: NDArray[np.flo
 
     What was resampled is the caller's: the interval is no wider than that, and says nothing of other runs.
     """
-    low, high = np.quantile(_shares(a, b), ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-    return _judged(figure, _Estimate(value / (1 + value), (float(low), float(high))), (1, 1))
+    shares = _shares(a, b)
+    ends = float(np.quantile(shares, (1 - CONFIDENCE) / 2)), float(np.quantile(shares, (1 + CONFIDENCE) / 2))
+    return _judged(figure, _Estimate(value / (1 + value), ends), (1, 1))
 
 
 def ratio_of_limits(figure: Figure, a: FoundLimit | None, b: FoundLimit | None) -> Ratio:

@@ -86,10 +86,11 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
     watcher.phase("starting", 0)
     with _running(target), _playing(target.publisher, plan.match):
         raw = _measure(plan, target, watcher)
-    return assemble(raw, _asked(plan, target), plan.slo, machine, started_at)
+    return assemble(raw, asked(plan, target), plan.slo, machine, started_at)
 
 
-def _asked(plan: TrialPlan, target: Target) -> Asked:
+def asked(plan: TrialPlan, target: Target) -> Asked:
+    """Return what a trial is asked to do; before the target was started it has no addresses yet."""
     variant = target.variant
     whom = AskedTarget(
         name=target.name,

@@ -93,7 +93,9 @@ class Staircase(Section, frozen=True, kw_only=True):
 class Ratio(Section, frozen=True, kw_only=True):
     """B's figure over A's, of `figure`, with its 95 % bootstrap interval and the judgement on B.
 
-    `value`, `low` and `high` are None where it was not measured on both sides.
+    `value`, `low` and `high` are None where it was not measured on both sides, or A has nothing and the ratio would be
+    infinite; `low` and `high` also where a side has too few runs. `of` is what was compared where results have several
+    parts, such as `stage 2.1, N=900, C=4`.
     """
 
     figure: Figure
@@ -103,6 +105,7 @@ class Ratio(Section, frozen=True, kw_only=True):
     a_count: int
     b_count: int
     judgement: Judgement
+    of: str | None = None
 
 
 class LessonWorth(Section, frozen=True, kw_only=True):
