@@ -1,21 +1,27 @@
 """What all charts share: colours that colour-blind readers can tell apart, sizes that survive print, axes with units.
 
-The colours are those of Okabe and Ito ("Color Universal Design", 2008); lines differ in their dashes, too, so that a
-copy in grey can be read.
+The colours are those of Okabe and Ito ("Color Universal Design", 2008); lines differ in their dashes and points in
+their shapes, too, so that a copy in grey can be read.
 """
 
+import textwrap
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from harness.table import show_time
+from harness.table import show_bytes, show_time
 
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
 GREEN: Final = "#009E73"
+PURPLE: Final = "#CC79A7"
+AMBER: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+BLACK: Final = "#000000"
 GREY: Final = "#666666"
 
 STYLE: Final[Mapping[Any, Any]] = MappingProxyType(
@@ -26,6 +32,7 @@ STYLE: Final[Mapping[Any, Any]] = MappingProxyType(
         "axes.titlelocation": "left",
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.axisbelow": True,
         "axes.grid": True,
         "grid.color": "#dddddd",
         "grid.linewidth": 0.6,
@@ -37,10 +44,48 @@ STYLE: Final[Mapping[Any, Any]] = MappingProxyType(
     }
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one of several series is drawn: unlike the others in colour, in dashes and in the shape of its points."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+_LOOKS: Final = (
+    Look(BLUE, "-", "o"),
+    Look(ORANGE, "--", "s"),
+    Look(GREEN, "-.", "^"),
+    Look(PURPLE, ":", "D"),
+    Look(BLACK, (0, (6, 1, 1, 1, 1, 1)), "v"),
+    Look(AMBER, (0, (3, 1)), "P"),
+    Look(SKY, (0, (1, 2)), "X"),
+)
+
 _DECADE = 10.0
 """A ratio of the ends of an axis: below it a logarithmic one has too few round numbers."""
 
 _TICKS = 5
+_LEGEND_CHARACTERS = 30
+
+LEGEND_IN: Final = 3.3
+"""Inches that `legend_beside` needs."""
+
+
+def look(index: int) -> Look:
+    """Return the look of the series of that index; after seven the colours come again, with other dashes and points."""
+    again, place = divmod(index, len(_LOOKS))
+    other = _LOOKS[(place + again) % len(_LOOKS)]
+    return Look(_LOOKS[place].colour, other.dashes, other.marker)
+
+
+def legend_beside(axes: Axes) -> None:
+    """Put the legend to the right of the axes, for which the page must keep room; long labels take several lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    wrapped = [textwrap.fill(label, _LEGEND_CHARACTERS) for label in labels]
+    axes.legend(handles, wrapped, loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=9, handlelength=2.6)
 
 
 def time_axis(axes: Axes, which: str, low_s: float, high_s: float) -> None:
@@ -63,9 +108,29 @@ def time_axis(axes: Axes, which: str, low_s: float, high_s: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def count_axis(axes: Axes, which: str) -> None:
+    """Give an axis (`x` or `y`) ticks that are counts, such as `17,000`."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def nothing(axes: Axes, why: str) -> None:
+    """Say in empty axes why they are empty."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set_yticks([])
+
+
 def short_time(seconds: float) -> str:
     """Return a time without zeros that say nothing: `2 ms`, not `2.00 ms`."""
-    if seconds <= 0:
-        return "0"
-    number, _, unit = show_time(seconds).partition(" ")
+    return "0" if seconds <= 0 else _short(show_time(seconds))
+
+
+def short_size(size: float) -> str:
+    """Return a size in bytes without zeros that say nothing: `4 KiB`, not `4.00 KiB`."""
+    return "0" if size == 0 else _short(show_bytes(size))
+
+
+def _short(text: str) -> str:
+    number, _, unit = text.partition(" ")
     return f"{float(number.replace(',', '')):g} {unit}"

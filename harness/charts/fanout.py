@@ -1,0 +1,80 @@
+"""Fan-out curves: how many of the fans have an event, a time after it was posted."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from harness.charts.chart import Chart, grid, made_on, page
+from harness.charts.series import Series, group, ribbon
+from harness.charts.style import LEGEND_IN, legend_beside, look, nothing, time_axis
+from harness.histogram import Distribution
+from harness.result import TrialResult
+from harness.table import show_time
+
+_INCHES: Final = (12.0, 6.0)
+_POINTS: Final = 400
+
+
+def chart_fanout(results: Sequence[TrialResult]) -> Chart:
+    """Return how many fans have an event after t, a curve a target; repeats are merged, their range is a ribbon."""
+    series = group(results)
+    with page("How an event reaches the fans", *_INCHES) as figure:
+        axes = figure.add_subplot(grid(figure, 1, 1, right=LEGEND_IN, above=0.65)[0])
+        shown = [each for each in series if each.times(_fanout)]
+        if not shown:
+            nothing(axes, "no event arrived")
+        for index, each in enumerate(shown):
+            _curve(axes, each, index)
+        if shown:
+            _frame(axes, [one for each in shown for one in each.times(_fanout)])
+    return Chart(figure, fanout_finding(series), made_on(results[0].machine) if results else "")
+
+
+def fanout_finding(series: Sequence[Series]) -> str:
+    """Return in one sentence when the last fan had an event, with the fastest target and with the slowest."""
+    found = [
+        (sum(last) / len(last), each.label)
+        for each in series
+        if (last := each.figures(lambda result: None if (seen := result.seen.delivery) is None else seen.last_mean_s))
+    ]
+    if not found:
+        return "No event of a valid trial reached a fan."
+    (least_s, best), (most_s, worst) = min(found), max(found)
+    if len(found) == 1:
+        return f"With {best}, the last fan had an event after {show_time(least_s)} on average."
+    return (
+        f"The last fan had an event after {show_time(least_s)} on average with {best}, "
+        f"and after {show_time(most_s)} with {worst}."
+    )
+
+
+def _curve(axes: Axes, series: Series, index: int) -> None:
+    style, times = look(index), series.times(_fanout)
+    shares = np.linspace(0, 1, _POINTS)
+    drawn = ribbon(times, shares)
+    arrived = 100 * arrived_share(series.results) * shares
+    axes.plot(drawn.merged_s, arrived, color=style.colour, linestyle=style.dashes, label=series.label)
+    if len(times) > 1:
+        axes.fill_betweenx(arrived, drawn.low_s, drawn.high_s, color=style.colour, alpha=0.2, linewidth=0)
+
+
+def arrived_share(results: Sequence[TrialResult]) -> float:
+    """Return what part of the deliveries that were due was made."""
+    deliveries = [result.seen.delivery for result in results if result.seen.delivery is not None]
+    expected = sum(delivery.expected for delivery in deliveries)
+    return sum(delivery.received for delivery in deliveries) / expected if expected else 0.0
+
+
+def _frame(axes: Axes, times: Sequence[Distribution]) -> None:
+    fastest = min(float(ribbon([one], np.array([0.0])).low_s[0]) for one in times)
+    time_axis(axes, "x", fastest, max(one.max_s for one in times))
+    axes.set_ylim(0, 104)
+    axes.set_xlabel("time since the event was posted")
+    axes.set_ylabel("% of deliveries made")
+    legend_beside(axes)
+
+
+def _fanout(result: TrialResult) -> Distribution | None:
+    return None if result.seen.delivery is None else result.seen.delivery.fanout

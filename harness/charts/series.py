@@ -1,0 +1,76 @@
+"""Trials grouped for a chart: the repeats of one target at one load are one series."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.charts.style import short_time
+from harness.histogram import Distribution, curve, merge
+from harness.result import AskedLoad, TrialResult
+
+Pick = Callable[[TrialResult], Distribution | None]
+"""Takes the times in question from a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The valid trials of one target at one load, at least one; `label` tells it from the other series."""
+
+    label: str
+    load: AskedLoad
+    results: tuple[TrialResult, ...]
+
+    def times(self, pick: Pick) -> tuple[Distribution, ...]:
+        """Return the times of each repeat that has any."""
+        return tuple(times for result in self.results if (times := pick(result)) is not None)
+
+    def figures(self, of: Callable[[TrialResult], float | None]) -> tuple[float, ...]:
+        """Return a figure of each repeat that has it."""
+        return tuple(value for result in self.results if (value := of(result)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ribbon:
+    """Times at certain shares of the samples: of all repeats merged, and the smallest and largest of a repeat."""
+
+    merged_s: NDArray[np.float64]
+    low_s: NDArray[np.float64]
+    high_s: NDArray[np.float64]
+
+
+def group(results: Sequence[TrialResult]) -> tuple[Series, ...]:
+    """Return the series in the order in which they first occur; invalid trials are left out.
+
+    The load is in the labels where not all were measured at the same.
+    """
+    grouped: dict[tuple[str, AskedLoad], list[TrialResult]] = {}
+    for result in results:
+        if result.validity.valid:
+            grouped.setdefault((result.asked.target.name, result.asked.load), []).append(result)
+    loads = {load for _, load in grouped}
+    return tuple(
+        Series(
+            name if len(loads) == 1 else f"{name}, N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}",
+            load,
+            tuple(same),
+        )
+        for (name, load), same in grouped.items()
+    )
+
+
+def ribbon(times: Sequence[Distribution], shares: NDArray[np.float64]) -> Ribbon:
+    """Return the times that the given shares of samples (each up to 1) do not exceed; there is at least one repeat."""
+    merged = merge(times)
+    if merged is None:
+        raise ValueError("there are no times to draw")
+    each = np.array([_at(one, shares) for one in times])
+    return Ribbon(_at(merged, shares), each.min(axis=0), each.max(axis=0))
+
+
+def _at(times: Distribution, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nearest rank: the smallest time that so large a share of the samples does not exceed."""
+    value_s, share = curve(times)
+    place = np.searchsorted(share, shares * (1 - 1e-12))
+    return np.minimum(value_s[np.minimum(place, value_s.size - 1)], times.max_s)
