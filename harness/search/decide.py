@@ -1,0 +1,145 @@
+"""What a search does next, from the trials that it has made. Pure, and without any other memory.
+
+So a search that was interrupted goes on from its trials alone.
+
+    begin at the floor, or near a hint → away from it in growing strides until the limit lies between two levels →
+    bisect until they are close → confirm the lower one in full → make sure of the upper one → hold the lower one (soak)
+
+Trials are short until a full one refutes a level, which says that short ones are too kind to this server. From then on
+the search trusts full trials alone: it steps down from candidate to candidate until one is confirmed, and bisects from
+there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.search.evidence import Fate, Jury, Outcome, Vote, fates
+from harness.search.levels import Scale
+from harness.search.record import TrialKind
+
+_LONGEST_STRIDE_DOWN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to search. `begin` is the first level; the first step away from it is by `stride` of it.
+
+    Strides double from step to step until a step doubles the level: a stride of 1.0 does so from the first on, and a
+    search near a hint begins with that of its precision. `soaks` says whether the answer is to be held at the end.
+    """
+
+    scale: Scale
+    begin: float
+    stride: float
+    jury: Jury
+    soaks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Make a trial of this kind at this level."""
+
+    level: float
+    kind: TrialKind
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """What is known of the limit.
+
+    `last_pass` was confirmed in full and `first_fail` failed. `cap` is the level from which on the search has nothing
+    to look for, a fail or one that the generator cannot do; None where there is none.
+    """
+
+    last_pass: float | None
+    first_fail: float | None
+    cap: float | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no fail of the server bounds it from above: the limit is at least `last_pass`."""
+        return self.cap is None or self.cap != self.first_fail
+
+
+def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
+    """Return what the trials so far say of the limit."""
+    known = fates(outcomes, jury)
+    cap = _cap(known)
+    good = (level for level, fate in known.items() if fate is Fate.GOOD and (cap is None or level < cap))
+    bad = (level for level, fate in known.items() if fate.is_fail)
+    return Bracket(max(good, default=None), min(bad, default=None), cap)
+
+
+def next_trial(rules: Rules, outcomes: Sequence[Outcome]) -> Try | None:
+    """Return the trial to make after these, or None where the search is over."""
+    known = fates(outcomes, rules.jury)
+    repeated = _again(known, outcomes)
+    if repeated is not None:
+        return repeated
+    cap = _cap(known)
+    below = {level: fate for level, fate in known.items() if cap is None or level < cap}
+    for level, fate in below.items():
+        if fate is Fate.CONFIRMING:
+            return Try(level, "full")
+        if fate is Fate.CONTRADICTED:
+            return Try(level, "short")
+    lower = max((level for level, fate in below.items() if fate.is_pass), default=None)
+    if lower is None:
+        return _find_a_pass(rules, known, cap)
+    return _narrow(rules, known, lower, cap) or _settle(rules, known, outcomes, lower, cap)
+
+
+def _again(known: Mapping[float, Fate], outcomes: Sequence[Outcome]) -> Try | None:
+    """Return the trial that was made last, if it was not valid and there is hope."""
+    if not outcomes or outcomes[-1].vote is not Vote.INVALID:
+        return None
+    last = outcomes[-1]
+    return None if known[last.level].is_cap else Try(last.level, last.kind)
+
+
+def _cap(known: Mapping[float, Fate]) -> float | None:
+    return min((level for level, fate in known.items() if fate.is_cap), default=None)
+
+
+def _kind(known: Mapping[float, Fate]) -> TrialKind:
+    return "full" if Fate.REFUTED in known.values() else "short"
+
+
+def _stride(rules: Rules, known: Mapping[float, Fate]) -> float:
+    return min(1.0, rules.stride * 2.0 ** max(len(known) - 1, 0))
+
+
+def _find_a_pass(rules: Rules, known: Mapping[float, Fate], cap: float | None) -> Try | None:
+    if cap is None:
+        return Try(rules.begin, _kind(known))
+    if cap > rules.scale.smallest:
+        return Try(rules.scale.below(cap, min(_stride(rules, known), _LONGEST_STRIDE_DOWN)), _kind(known))
+    return _make_sure(known, cap)
+
+
+def _narrow(rules: Rules, known: Mapping[float, Fate], lower: float, cap: float | None) -> Try | None:
+    """Return the trial that brings the two ends closer; None where they are close, or there is nothing above."""
+    scale, kind = rules.scale, _kind(known)
+    if kind == "full" and known[lower] is not Fate.GOOD:
+        return Try(lower, "full")
+    if cap is None:
+        return None if lower >= scale.largest else Try(scale.above(lower, _stride(rules, known)), kind)
+    return None if scale.is_close(lower, cap) else Try(scale.between(lower, cap), kind)
+
+
+def _settle(
+    rules: Rules, known: Mapping[float, Fate], outcomes: Sequence[Outcome], lower: float, cap: float | None
+) -> Try | None:
+    """Return the trial that makes the answer sure; None where it is."""
+    if known[lower] is not Fate.GOOD:
+        return Try(lower, "full")
+    doubted = None if cap is None else _make_sure(known, cap)
+    if doubted is not None:
+        return doubted
+    if rules.soaks and Outcome(lower, "soak", Vote.PASSED) not in outcomes:
+        return Try(lower, "soak")
+    return None
+
+
+def _make_sure(known: Mapping[float, Fate], cap: float) -> Try | None:
+    return Try(cap, "short") if known[cap] is Fate.DOUBTED else None
