@@ -30,7 +30,7 @@ class RedisServer:
 
     def __init__(self, *, tcp: bool = False, password: str | None = None) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="matchstream-test-"))
-        where = ["--port", str(_free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
+        where = ["--port", str(free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
         path = self._directory / "redis.sock"
         settings = ["--dir", str(self._directory), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         user = ""
@@ -72,7 +72,8 @@ class RedisServer:
         await asyncio.to_thread(shutil.rmtree, self._directory)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that was free just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -74,6 +74,11 @@ class Connections:
         """Where Redis is: `HOST:PORT` or the path of its socket, never with a password."""
         return self._endpoint.address
 
+    @property
+    def tag(self) -> str:
+        """What all keys and channels must begin with; empty but in a cluster."""
+        return self._endpoint.tag
+
     async def call(self, *command: Argument) -> Any:
         """Send one command and return Redis's answer. Raise StoreUnavailableError, which also stands for a refusal."""
         (answer,) = await self.call_all((command,))

@@ -10,8 +10,12 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from common.store.errors import RedisUrlError
+from common.store.shard import Server, Shard
 
 Argument = str | bytes | int
+
+CLUSTER_SUFFIX = "+cluster"
+"""What is added to the scheme of a URL whose server belongs to a cluster (`common.store.cluster` finds out)."""
 
 _URL_FORMS = "write redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… for TLS, or unix:///PATH"
 
@@ -58,20 +62,42 @@ class Endpoint:
     """
 
     def __init__(self, url: str, connect_timeout: float) -> None:
-        factory = _factory(url, connect_timeout)
+        scheme, colon, rest = url.partition(":")
+        factory = _factory(scheme.removesuffix(CLUSTER_SUFFIX) + colon + rest, connect_timeout)
         self._make_connection: Callable[[], Connection] = factory.make_connection
+        self._connection_class: Callable[..., Connection] = factory.connection_class
         self._options: Mapping[str, Any] = factory.connection_kwargs
+        self._shard: Shard | None = None
+        self.tag = ""
+        """What all keys and channels begin with (`common.store.keys`); empty but in a cluster."""
+        if scheme.endswith(CLUSTER_SUFFIX):
+            self.tag = f"{{{self._options.get('db', 0)}}}"
+            self._shard = Shard(self._connection_to, self.server, self.tag)
 
     @property
     def address(self) -> str:
         """Where Redis is: `HOST:PORT` or the path of its socket, never with a password."""
         if "path" in self._options:
             return str(self._options["path"])
-        return f"{self._options.get('host', 'localhost')}:{self._options.get('port', 6379)}"
+        host, port = self.server
+        return f"{host}:{port}"
+
+    @property
+    def server(self) -> Server:
+        """The host and port of the URL, if it has none of a socket."""
+        return self._options.get("host", "localhost"), self._options.get("port", 6379)
 
     def connection(self) -> Connection:
-        """Return a new connection, which is not made yet."""
-        return self._make_connection()
+        """Return a new connection, which is not made yet; in a cluster it will be to the system's shard."""
+        return self._make_connection() if self._shard is None else self._shard.connection()
+
+    def first_connection(self) -> Connection:
+        """Return a new connection to the server of the URL itself, and to no database of it."""
+        return self._connection_to(self.server)
+
+    def _connection_to(self, server: Server) -> Connection:
+        host, port = server
+        return self._connection_class(**{**self._options, "host": host, "port": port, "db": 0})
 
     def explain(self, error: Exception) -> str:
         """Return one line that says what went wrong and what to do, without the password."""

@@ -14,6 +14,8 @@ match cannot be changed in one step with its event when its keys live on differe
 
 The braces are a hash tag: a Redis Cluster places a key by what stands between them, so a match and its events always
 share a slot, and a script may change both (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+When Redis is a cluster, a tag such as `{0}` stands before every key, so that all keys of a system share a slot: what it
+costs, and why, is in `common.store.shard`. Elsewhere that tag is empty. Only the first braces of a key count.
 A stream keeps events in order, gives them back from any number on, and refuses a number twice.
 """
 

@@ -67,6 +67,7 @@ class RedisStore:
         self, url: str, connections: int = 1, *, connect_timeout: float = 2.0, command_timeout: float = 5.0
     ) -> None:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
+        self._tag = self._redis.tag
         # What goes which way; a subclass may have either take another than the direct one.
         self._reads: Redis = self._redis
         self._writes: Redis = self._redis
@@ -93,29 +94,30 @@ class RedisStore:
 
     async def put_team(self, team: Team) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new."""
-        return await self._writes.call("SET", keys.team_key(team.id), codec.encode(team), "GET") is None
+        return await self._writes.call("SET", self._tag + keys.team_key(team.id), codec.encode(team), "GET") is None
 
     async def team(self, team_id: str) -> Team | None:
         """Return the team, None if there is none."""
-        stored = await self._reads.call("GET", keys.team_key(team_id))
+        stored = await self._reads.call("GET", self._tag + keys.team_key(team_id))
         return None if stored is None else codec.decode_team(stored)
 
     async def create_match(self, match: Match) -> bool:
         """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
-        add_id = ("SADD", keys.MATCHES, match.id)
-        create = ("EVAL", _CREATE, 1, keys.match_key(match.id), match.seq, codec.encode(match))
+        add_id = ("SADD", self._tag + keys.MATCHES, match.id)
+        create = ("EVAL", _CREATE, 1, self._tag + keys.match_key(match.id), match.seq, codec.encode(match))
         _, created, _ = await self._change(match.id, "created", add_id, create, add_id)
         return bool(created)
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
-        stored = await self._reads.call("HGET", keys.match_key(match_id), keys.MATCH_FIELD)
+        stored = await self._reads.call("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
         return None if stored is None else self._decode_match(stored)
 
     async def matches(self) -> list[Match]:
         """Return all matches: those being played, then those to come, then the ended ones; by id within each."""
-        ids: list[bytes] = await self._reads.call("SMEMBERS", keys.MATCHES)
-        stored = await self._reads.call_all([("HGET", keys.match_key(i.decode()), keys.MATCH_FIELD) for i in ids])
+        ids: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
+        match_keys = [self._tag + keys.match_key(match_id.decode()) for match_id in ids]
+        stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
         return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
 
     async def append(self, match: Match, event: Event) -> None:
@@ -126,7 +128,7 @@ class RedisStore:
         """
         if match.seq != event.seq:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
-        script_keys = (keys.match_key(match.id), keys.events_key(match.id))
+        script_keys = (self._tag + keys.match_key(match.id), self._tag + keys.events_key(match.id))
         arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event))
         append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
         found: bytes | None
@@ -140,26 +142,26 @@ class RedisStore:
 
     async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
         """Return the events after number `after_seq`, in order; none if there is no such match."""
-        entries = await self._reads.call("XRANGE", keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+        entries = await self._reads.call("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
         return [codec.decode_event(event) for _, (_, event) in entries]
 
     async def cancel(self, match_id: str) -> bool:
         """Delete a match and its events in one step; return whether there was one."""
-        match_key = keys.match_key(match_id)
+        match_key = self._tag + keys.match_key(match_id)
         deleted, _, there_again = await self._change(
             match_id,
             "cancelled",
-            ("DEL", match_key, keys.events_key(match_id)),
-            ("SREM", keys.MATCHES, match_id),
+            ("DEL", match_key, self._tag + keys.events_key(match_id)),
+            ("SREM", self._tag + keys.MATCHES, match_id),
             ("EXISTS", match_key),
         )
         if there_again:
-            await self._writes.call("SADD", keys.MATCHES, match_id)
+            await self._writes.call("SADD", self._tag + keys.MATCHES, match_id)
         return bool(deleted)
 
     async def visit(self, user: str) -> int:
         """Count a visit of the user; return how many there have been."""
-        return int(await self._writes.call("HINCRBY", keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
+        return int(await self._writes.call("HINCRBY", self._tag + keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
 
     async def _change(self, match_id: str, news: str | int, *commands: tuple[Argument, ...]) -> list[Any]:
         """Send what changes a match, in one go, and return the answers; a subclass may have others told of it.

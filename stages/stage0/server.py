@@ -12,6 +12,7 @@ from common.http.token import forget_token, server_token
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Supervisor
+from common.store.cluster import with_cluster
 from common.tuning.open_files import set_soft_limit
 from stages.stage0.ports import bind_api, listen
 
@@ -56,6 +57,7 @@ class Server:
         Raise CannotListenError, TokenError, StoreUnavailableError, OpenFilesError; nothing is left behind then.
         """
         set_soft_limit(self.parts.open_files)
+        self.redis_url = await with_cluster(self.redis_url)
         await self._check_redis()
         try:
             return await self._start()

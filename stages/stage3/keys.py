@@ -15,6 +15,9 @@ many milliseconds after its arrival it may be carried out, 0: for ever) and `com
 | `match:<id>`     | the number of an event: the match may have that one now; or `created`, or `cancelled` |
 | `replies:<node>` | an answer of the writer to that node, in Redis's own protocol: `[number, answers]`    |
 
+In a Redis Cluster the system's tag stands before all of them (`common.store.shard`), and the channels are sharded ones
+(SPUBLISH, SSUBSCRIBE: Redis 7), which only the servers of the system's shard know of.
+
 What comes over a channel may be lost with a connection, and news of a match may be of a change that was refused: what
 counts is what is stored. Channels do not belong to a database of Redis as keys do. Systems that share one Redis wake
 each other for a match of the same id, which then is looked at in vain.
@@ -25,6 +28,11 @@ from typing import Final
 LEASE: Final = "writer:lease"
 EPOCH: Final = "writer:epoch"
 REQUESTS: Final = "writer:requests"
+
+
+def publish(tag: str) -> str:
+    """Return the command that publishes in a Redis whose keys begin with `tag`."""
+    return "SPUBLISH" if tag else "PUBLISH"
 
 
 def unheard_key(channel: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from stages.stage3 import keys
 
 if TYPE_CHECKING:
-    from common.store.connections import Redis
+    from common.store.connections import Connections
 
 TTL_S: Final = 2.0
 """How long a lease lasts that is not renewed: the longest that the system is without a writer when one has died."""
@@ -53,7 +53,7 @@ class Lease:
     Every method may raise StoreUnavailableError; then the lease may have been taken, renewed or released, or not.
     """
 
-    def __init__(self, redis: Redis, holder: str, *, ttl_s: float = TTL_S) -> None:
+    def __init__(self, redis: Connections, holder: str, *, ttl_s: float = TTL_S) -> None:
         self._redis = redis
         self._holder = holder
         self._ttl_s = ttl_s
@@ -89,5 +89,6 @@ class Lease:
         return round(self._ttl_s * 1000)
 
     async def _run(self, script: str, *arguments: int) -> int | None:
-        answer: int | None = await self._redis.call("EVAL", script, 2, keys.LEASE, keys.EPOCH, self._holder, *arguments)
+        script_keys = (self._redis.tag + keys.LEASE, self._redis.tag + keys.EPOCH)
+        answer: int | None = await self._redis.call("EVAL", script, 2, *script_keys, self._holder, *arguments)
         return answer

@@ -22,6 +22,7 @@ from common.http.token import forget_token, server_token
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.store.cluster import with_cluster
 from stages.stage0.ports import reserve
 from stages.stage0.server import Addresses
 from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
@@ -88,6 +89,7 @@ class Nodes:
         await self._top.wait()
 
     async def _start(self) -> Addresses:
+        self._options = replace(self._options, redis_url=await with_cluster(str(self._options.redis_url)))
         options, parts = self._options, self._stage.parts
         await self._check_redis()
         fans = self._reserve(options.port, parts.fan_listeners)

@@ -8,6 +8,10 @@ A network that is cut off does not say so: what was sent is waited for in silenc
 two seconds in which nothing at all is heard end the connection. They are counted in turns of this process and not read
 off a clock, so that a node that was too busy to listen does not take its own deafness for Redis's silence.
 
+In a Redis Cluster the connection leads to the shard of the system, and the channels are sharded ones; their names have
+the system's tag on the wire only. A server that gives the shard up ends the subscriptions unasked; then the connection
+counts as lost, and the next one leads to where the shard is now.
+
 redis-py has a `PubSub` of its own; it reconnects inside a read without saying that messages may have been missed, which
 is the one thing that a subscriber must know.
 """
@@ -15,9 +19,11 @@ is the one thing that a subscriber must know.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from common.otp.gen_server import GenServer
@@ -36,7 +42,7 @@ RETRY_S = 0.2
 
 _START = "start"
 
-Outbox = asyncio.Queue[tuple["Argument", ...]]
+Outbox = asyncio.Queue[tuple[str, ...]]
 """Commands to be sent over one connection; when that is lost, so are they."""
 
 
@@ -75,7 +81,9 @@ class PubSub(GenServer):
     def __init__(self, endpoint: Endpoint, owner: Process) -> None:
         self._endpoint = endpoint
         self._owner = owner
+        self._tag = endpoint.tag
         self._heard = False
+        self._leaving: Counter[str] = Counter()
 
     async def init(self) -> None:
         """Begin."""
@@ -96,6 +104,7 @@ class PubSub(GenServer):
                 await _send(connection, ("PING",))  # one that loads its data says so here, not to each SUBSCRIBE
                 await connection.read_response()
             outbox: Outbox = asyncio.Queue()
+            self._leaving.clear()
             self._owner.send(Connected(outbox))
             async with asyncio.TaskGroup() as group:
                 for each in (self._write(connection, outbox), self._ping(outbox)):
@@ -113,14 +122,31 @@ class PubSub(GenServer):
             if not isinstance(heard, list):  # the answer to a PING while nothing is subscribed
                 continue
             kind, channel, *rest = heard
-            if kind == b"message":
-                self._owner.send(Published(channel.decode(), rest[0]))
-            elif kind == b"subscribe":
-                self._owner.send(Subscribed(channel.decode()))
+            name = channel.decode().removeprefix(self._tag)
+            if kind in {b"message", b"smessage"}:
+                self._owner.send(Published(name, rest[0]))
+            elif kind in {b"subscribe", b"ssubscribe"}:
+                self._owner.send(Subscribed(name))
+            elif kind in {b"unsubscribe", b"sunsubscribe"}:
+                self._take_leave(name)
+
+    def _take_leave(self, name: str) -> None:
+        """Take note that a subscription has ended. Raise RedisConnectionError if nobody had asked for that."""
+        if not self._leaving[name]:
+            raise RedisConnectionError("it has given up the shard")
+        self._leaving[name] -= 1
+        if not self._leaving[name]:
+            del self._leaving[name]
 
     async def _write(self, connection: Connection, outbox: Outbox) -> None:
         while True:
-            await _send(connection, await outbox.get())
+            await _send(connection, self._as_sent(*await outbox.get()))
+
+    def _as_sent(self, command: str, *channels: str) -> tuple[Argument, ...]:
+        if command == "UNSUBSCRIBE":
+            self._leaving.update(channels)
+        sharded = "S" if self._tag and channels else ""
+        return (sharded + command, *(self._tag + channel for channel in channels))
 
     async def _ping(self, outbox: Outbox) -> None:
         silent = 0

@@ -70,7 +70,7 @@ class WriterStore(RedisStore):
     ) -> None:
         super().__init__(url, connections, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._writes = self._writer = WriterConnection()
-        self._visits = VisitBatches(partial(self._writer.call_all, expires=False))
+        self._visits = VisitBatches(partial(self._writer.call_all, expires=False), self._tag)
 
     def join(self, node: Callable[[], Node], *, reads_directly: bool) -> None:
         """Ask the writer by way of that node, from the first question on; or have it do the reading, too."""

@@ -18,8 +18,8 @@ then leaves callers who wait in vain to be told of what was done.
 
 A script may not call EVAL, but the store's writes are scripts themselves. Redis lets a script compile Lua (`loadstring`
 is one of the functions that it promises to keep: `lua_builtins_allow_list` in its `src/script_lua.c`), so an EVAL among
-the commands is compiled and called with its own KEYS and ARGV. Which keys that touches Redis cannot know beforehand, so
-this is for one Redis and not for a Redis Cluster, which would not have all of them on one node in any case.
+the commands is compiled and called with its own KEYS and ARGV. Which keys that touches Redis cannot know beforehand; in
+a Redis Cluster it may be done because all keys of a system share a slot (`common.store.shard`).
 
 A request that changes a match or a team is carried out only as long as its caller can still be waiting (`valid`,
 counted by Redis's own clock since the request came in). An event that was refused by a 503 and stored half a minute
@@ -40,7 +40,7 @@ from stages.stage3.errors import FencedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from common.store.connections import Redis
+    from common.store.connections import Connections
     from common.store.endpoint import Argument
 
 Command = tuple["Argument", ...]
@@ -52,8 +52,9 @@ UNHEARD_S: Final = 30
 """How long an answer is kept that nobody heard: longer than anybody waits for one."""
 
 # KEYS[1] the epoch, KEYS[2] the requests, KEYS[3] the first part of the keys of unheard answers. ARGV[1] the writer's
-# epoch, ARGV[2] how many commands are enough, ARGV[3] how many seconds unheard answers are kept. Returns how many
-# requests were carried out, and how many were too old; nil if the epoch is another.
+# epoch, ARGV[2] how many commands are enough, ARGV[3] how many seconds unheard answers are kept, ARGV[4] the
+# command that publishes. Returns how many requests were carried out, and how many were too old; nil if the epoch is
+# another.
 _EXECUTE: Final = r"""
 local function resp(value)
     local kind = type(value)
@@ -90,7 +91,7 @@ local function carry_out(packed)
 end
 
 local function answer(channel, said)
-    if redis.call('PUBLISH', channel, said) > 0 then return end
+    if redis.call(ARGV[4], channel, said) > 0 then return end
     redis.pcall('RPUSH', KEYS[3] .. channel, said)
     redis.call('EXPIRE', KEYS[3] .. channel, ARGV[3])
 end
@@ -132,19 +133,20 @@ class Executed:
 class RequestQueue:
     """The queue as the writer sees it. Every method may raise StoreUnavailableError."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Connections) -> None:
         self._redis = redis
 
     async def wait(self, at_most_s: float) -> None:
         """Return when there is a request, or after `at_most_s` seconds."""
         block_ms = max(1, round(at_most_s * 1000))  # 0 would be for ever
-        await self._redis.call("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", keys.REQUESTS, "0")
+        await self._redis.call("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", self._redis.tag + keys.REQUESTS, "0")
 
     async def execute(self, epoch: int) -> Executed:
         """Have the oldest requests carried out and answered. Raise FencedError, and do nothing, in another epoch."""
-        answer: list[int] | None = await self._redis.call(
-            "EVAL", _EXECUTE, 3, keys.EPOCH, keys.REQUESTS, keys.unheard_key(""), epoch, COMMANDS_AT_ONCE, UNHEARD_S
-        )
+        tag = self._redis.tag
+        script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.unheard_key(""))
+        arguments = (epoch, COMMANDS_AT_ONCE, UNHEARD_S, keys.publish(tag))
+        answer: list[int] | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
         if answer is None:
             raise FencedError(f"another writer has taken over since epoch {epoch}")
         return Executed(*answer)
@@ -155,13 +157,13 @@ def pack(commands: Sequence[Command]) -> bytes:
     return _array(_array(_string(word) for word in command) for command in commands)
 
 
-def as_request(channel: str, number: int, packed: bytes, valid_ms: int) -> Command:
+def as_request(channel: str, number: int, packed: bytes, valid_ms: int, tag: str = "") -> Command:
     """Return the command that asks the writer to carry out the `packed` commands, and to answer on `channel`.
 
-    `valid_ms` is how long after its arrival it may still do so, 0 for ever.
+    `valid_ms` is how long after its arrival it may still do so, 0 for ever. `tag` stands before every key and channel.
     """
-    fields = ("reply", channel, "number", number, "valid", valid_ms, "commands", packed)
-    return ("XADD", keys.REQUESTS, "*", *fields)
+    fields = ("reply", tag + channel, "number", number, "valid", valid_ms, "commands", packed)
+    return ("XADD", tag + keys.REQUESTS, "*", *fields)
 
 
 def _array(items: Iterable[bytes]) -> bytes:

@@ -153,7 +153,8 @@ class Requests(GenServer):
         self._answer(number, Failure(_refused(answers)) if isinstance(answers, Exception) else answers)
 
     async def _take_unheard(self) -> None:
-        key = keys.unheard_key(self._channel)
+        tag = self._redis.tag
+        key = tag + keys.unheard_key(tag + self._channel)
         with suppress(StoreUnavailableError):  # it is away again, and will be back again
             unheard, _ = await self._redis.call_all((("LRANGE", key, 0, -1), ("DEL", key)))
             for answer in unheard:
@@ -172,7 +173,7 @@ class Requests(GenServer):
         pending = self._pending[number]
         left_s = pending.timer.when() - asyncio.get_running_loop().time()
         valid_ms = max(1, round(left_s * 1000)) if pending.request.expires else 0
-        return as_request(self._channel, number, pending.request.packed, valid_ms)
+        return as_request(self._channel, number, pending.request.packed, valid_ms, self._redis.tag)
 
     def _answer(self, number: int, answer: list[Any] | Failure) -> None:
         pending = self._pending.pop(number, None)

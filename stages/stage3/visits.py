@@ -23,10 +23,14 @@ BATCH_SIZE: Final = 500
 
 
 class VisitBatches:
-    """Collects visits; `send` has the commands of a batch carried out, and may raise StoreUnavailableError."""
+    """Collects visits; `send` has the commands of a batch carried out, and may raise StoreUnavailableError.
 
-    def __init__(self, send: Callable[[list[Command]], Awaitable[list[Any]]]) -> None:
+    `tag` stands before every key.
+    """
+
+    def __init__(self, send: Callable[[list[Command]], Awaitable[list[Any]]], tag: str = "") -> None:
         self._send = send
+        self._tag = tag
         self._batch: list[tuple[bytes, asyncio.Future[int]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._last_s = float("-inf")
@@ -34,7 +38,8 @@ class VisitBatches:
 
     async def visit(self, user: str) -> int:
         """Count a visit of the user; return how many there have been. Raise StoreUnavailableError."""
-        key = user_key(user).encode()  # here, so that a name that cannot be sent is its own visitor's affair alone
+        # Encoded here, so that a name that cannot be sent is its own visitor's affair alone.
+        key = (self._tag + user_key(user)).encode()
         loop = asyncio.get_running_loop()
         counted: asyncio.Future[int] = loop.create_future()
         self._batch.append((key, counted))

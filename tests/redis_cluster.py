@@ -1,0 +1,158 @@
+"""A real Redis Cluster on this machine, for tests: three masters that share the slots, and replicas of the first.
+
+    async with RedisCluster() as cluster:
+        ...                          # use cluster.url
+        await cluster.servers[0].kill()
+
+Needs Redis 7 (sharded pub/sub); `CLUSTERS` says whether there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from common.store.connections import Connections
+from common.store.errors import RedisNotFoundError, StoreUnavailableError
+from common.store.process import RedisProcess, find_redis_server
+from tests.redis_server import free_port
+from tests.stages.waiting import eventually
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MASTERS: Final = 3
+SLOTS: Final = 16384
+NODE_TIMEOUT_MS: Final = 1000
+"""After how long a server that does not answer the others counts as dead."""
+
+_START_SECONDS: Final = 20.0
+
+
+def clusters_are_here() -> bool:
+    """Return whether the `redis-server` of this machine knows sharded pub/sub."""
+    try:
+        said = subprocess.run([find_redis_server(), "--version"], capture_output=True, text=True, check=True).stdout
+    except RedisNotFoundError:
+        return False
+    version = re.search(r"v=(\d+)", said)
+    return version is not None and int(version[1]) >= 7
+
+
+class ClusterServer:
+    """One Redis of a cluster, with an append-only file that is synced at every write."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port, self._bus_port = free_port(), free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        settings = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "dir": directory,
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "cluster-enabled": "yes",
+            "cluster-port": self._bus_port,
+            "cluster-node-timeout": NODE_TIMEOUT_MS,
+        }
+        words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        self._process = RedisProcess(self.url, words, directory / "redis.log")
+        self._redis = Connections(self.url, 1, 10.0, 20.0)
+
+    async def start(self) -> None:
+        """Start it and return when it answers."""
+        await self._process.start(_START_SECONDS)
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        await self._process.kill()
+
+    async def close(self) -> None:
+        """End it, and the connection to it."""
+        await self._redis.close()
+        await self._process.kill()
+
+    async def call(self, *command: str | int) -> Any:
+        """Have this server carry out a command, wherever its keys belong."""
+        return await self._redis.call(*command)
+
+    async def meet(self, other: ClusterServer) -> None:
+        """Make it known to another, and so to all that this one knows."""
+        await self.call("CLUSTER", "MEET", "127.0.0.1", other.port, other._bus_port)
+
+    async def knows_all(self, count: int) -> bool:
+        """Return whether it takes the cluster for whole, with as many servers."""
+        info = await self.call("CLUSTER", "INFO")
+        return b"cluster_state:ok" in info and f"cluster_known_nodes:{count}\r".encode() in info
+
+
+class RedisCluster:
+    """The servers, masters first, for as long as the `async with` block lasts. `replicas`: of the first master."""
+
+    def __init__(self, replicas: int = 0) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="matchstream-cluster-"))
+        self.servers: list[ClusterServer] = []
+        for number in range(MASTERS + replicas):
+            directory = self._directory / str(number)
+            directory.mkdir()
+            self.servers.append(ClusterServer(directory))
+        self._to_undo = AsyncExitStack()
+
+    @property
+    def masters(self) -> list[ClusterServer]:
+        """Those that had a part of the slots in the beginning."""
+        return self.servers[:MASTERS]
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as to_undo:
+            to_undo.push_async_callback(asyncio.to_thread, shutil.rmtree, self._directory)
+            for server in self.servers:
+                to_undo.push_async_callback(server.close)
+                await server.start()
+            await self._join()
+            self._to_undo = to_undo.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._to_undo.aclose()
+
+    async def is_whole(self) -> None:
+        """Return once all servers take the cluster for whole."""
+
+        async def all_know_all() -> bool:
+            try:
+                known = [await server.knows_all(len(self.servers)) for server in self.servers]
+            except StoreUnavailableError:
+                return False
+            return all(known)
+
+        await eventually(all_know_all, "the cluster is whole")
+
+    async def owner(self, slot: int) -> ClusterServer:
+        """Return the master of a slot, by what the last server knows."""
+        for first, last, (_, port, *_), *_ in await self.servers[-1].call("CLUSTER", "SLOTS"):
+            if first <= slot <= last:
+                return next(server for server in self.servers if server.port == port)
+        raise AssertionError(f"nobody has slot {slot}")
+
+    async def _join(self) -> None:
+        step = -(-SLOTS // MASTERS)
+        for number, server in enumerate(self.servers):
+            await server.call("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            if number < MASTERS:
+                await server.call("CLUSTER", "ADDSLOTSRANGE", number * step, min((number + 1) * step, SLOTS) - 1)
+            if number:
+                await self.servers[0].meet(server)
+        await self.is_whole()
+        first = (await self.servers[0].call("CLUSTER", "MYID")).decode()
+        for replica in self.servers[MASTERS:]:
+            await replica.call("CLUSTER", "REPLICATE", first)
