@@ -13,8 +13,8 @@ from harness.observe import Observation
 from harness.result import SCHEMA, Asked, GeneratorSeen, TrialResult, Verdict
 from harness.samples import GeneratorUsage, Samples
 from harness.slo import Slo
-from harness.usage import busiest_share, host_seen, server_seen
-from harness.validity import judge
+from harness.usage import cpu_shares, host_seen, server_seen
+from harness.validity import Circumstances, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Raw:
     """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
 
     `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
-    accept queues grew until then; `server_ended` how the server ended by itself, if it did.
+    accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
+    it was over.
     """
 
     samples: Samples
@@ -34,6 +35,7 @@ class Raw:
     generator: Observation
     overflows: tuple[int, int]
     server_ended: str | None
+    interrupted: bool = False
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
@@ -45,7 +47,13 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
     generator = _generator_seen(raw, connecting_s)
-    validity = judge(generator, seen.fans, raw.posts or (), interval_s=asked.load.interval_s, connecting_s=connecting_s)
+    circumstances = Circumstances(
+        interval_s=asked.load.interval_s,
+        connecting_s=connecting_s,
+        cores=_cores_of_generator(asked, machine),
+        interrupted_s=raw.phases.over_s if raw.interrupted else None,
+    )
+    validity = judge(generator, seen.fans, raw.posts or (), circumstances)
     broken = slo.check(seen)
     verdict = Verdict(met=not broken, broken=broken)
     observations = Observations(
@@ -72,6 +80,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         verdict=verdict,
         bound=first_bound(observations),
         machine=machine,
+        interrupted=raw.interrupted,
     )
 
 
@@ -81,10 +90,17 @@ def _connecting_s(samples: Samples) -> float:
     return float(np.nanmax(moments, initial=0.0))
 
 
+def _cores_of_generator(asked: Asked, machine: Machine) -> int:
+    cpus = asked.placement.generator_cpus
+    return machine.cores if cpus is None else len(cpus)
+
+
 def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
+    shares = cpu_shares(raw.generator, 0.0, connecting_s)
     return GeneratorSeen(
         processes=raw.usage.processes,
-        cpu_share=busiest_share(raw.generator, 0.0, connecting_s),
+        cpu_share=max(shares, default=0.0),
+        cpu_total=sum(shares),
         lag_p50_s=raw.usage.lag_p50_s,
         lag_p99_s=raw.usage.lag_p99_s,
         lag_max_s=raw.usage.lag_max_s,

@@ -126,8 +126,11 @@ class Observer:
             columns.limit = open_files_limit(stat.pid)  # a server raises it itself, a little after it was started
 
 
-def listen_counters(netstat: Path = Path("/proc/net/netstat")) -> tuple[int, int]:
-    """Return the machine's counts of full accept queues: `ListenOverflows`, `ListenDrops`; zeros where it has none."""
+def listen_counters(netstat: Path = Path("/proc/thread-self/net/netstat")) -> tuple[int, int]:
+    """Return the counts of full accept queues: `ListenOverflows`, `ListenDrops`; zeros where there are none.
+
+    They are those of the network namespace in which this thread is: the machine's own, unless it was moved.
+    """
     try:
         lines = netstat.read_text().splitlines()
     except OSError:

@@ -160,16 +160,33 @@ class Delivery(Section, frozen=True, kw_only=True):
     events: tuple[EventSeen, ...]
 
 
+class Heat(Section, frozen=True, kw_only=True):
+    """How many times of each length fell into each step of the trial: all of them, where a curve shows only one.
+
+    Steps are `step_s` long, the first begins at 0; there is a row for each up to the last in which anything happened.
+    A row lists `bucket:count`, with a space between, for the buckets that are not empty. Bucket i holds the times from
+    `edges_s[i]` up to `edges_s[i + 1]`, the last one also those that are equal to its end.
+    """
+
+    step_s: Seconds
+    edges_s: tuple[float, ...]
+    rows: tuple[Annotated[str, msgspec.Meta(pattern=r"^(\d+:\d+( \d+:\d+)*)?$")], ...]
+
+
 class Timeline(Section, frozen=True, kw_only=True):
     """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
 
     `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
+    `responses` are the honest ones, in the step of the answer; `deliveries` the fan-out times, in the step of receipt.
+    Either is None where there were none, as in results from before they were kept.
     """
 
     at_s: tuple[float, ...]
     connected: tuple[int, ...]
     answered: tuple[int, ...]
     slowest_s: tuple[float | None, ...]
+    responses: Heat | None = None
+    deliveries: Heat | None = None
 
 
 class Seen(Section, frozen=True, kw_only=True):
@@ -186,11 +203,13 @@ class Seen(Section, frozen=True, kw_only=True):
 class GeneratorSeen(Section, frozen=True, kw_only=True):
     """How the load generator fared: a late or saturated one makes the trial invalid.
 
-    CPU is of its busiest process, while fans were being connected.
+    `cpu_share` is of its busiest process and `cpu_total` of all of them together, while fans were being connected; None
+    in a result from before it was looked at.
     """
 
     processes: Count
     cpu_share: Share
+    cpu_total: Share | None = None
     lag_p50_s: Seconds
     lag_p99_s: Seconds
     lag_max_s: Seconds
@@ -284,7 +303,7 @@ class Verdict(Section, frozen=True, kw_only=True):
 
 
 class TrialResult(Section, frozen=True, kw_only=True):
-    """One measured run."""
+    """One measured run. An interrupted one has what was seen until then, and is invalid."""
 
     schema: Literal["matchstream-lab/trial/1"]
     harness: str
@@ -298,6 +317,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     verdict: Verdict
     bound: Bound
     machine: Machine
+    interrupted: bool = False
 
     @property
     def passed(self) -> bool:

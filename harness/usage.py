@@ -17,18 +17,18 @@ TRACE_STEPS = 600
 _Column = NDArray[np.float64]
 
 
-def busiest_share(seen: Observation, begin_s: float, end_s: float) -> float:
-    """Return the share of a core that the busiest process used between two moments.
+def cpu_shares(seen: Observation, begin_s: float, end_s: float) -> tuple[float, ...]:
+    """Return the share of a core that each process used between two moments.
 
-    It is taken between the samples nearest to them; a process with less than two samples in between counts as idle.
+    It is taken between the samples nearest to them; a process with less than two samples in between has no share.
     """
-    shares = [0.0]
+    shares = []
     for process in seen.processes:
         at = seen.at_s[np.array(process.tick)]
         first, last = np.abs(at - begin_s).argmin(), np.abs(at - end_s).argmin()
         if last > first:
             shares.append((process.cpu_s[last] - process.cpu_s[first]) / (at[last] - at[first]))
-    return float(max(shares))
+    return tuple(map(float, shares))
 
 
 def peak_share(at_s: _Column, cpu_s: _Column) -> float:

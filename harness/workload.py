@@ -5,9 +5,9 @@ that waited for answers would slow down with the server and miss the very moment
 Tene, "How NOT to Measure Latency").
 
 A process has a limit of open files, so many fans need several processes. Process p of P plays the fans p, p + P, p + 2P
-…, so that every wave is spread evenly. On loopback each process has source addresses of its own (127.0.x.y): an address
-has only some 28,000 ports towards one listener (ip(7), ip_local_port_range), and the kernel finds a free one slowly
-when most are taken.
+…, so that every wave is spread evenly. On one machine each process has source addresses of its own (`Sources`): an
+address has only some 28,000 ports towards one listener (ip(7), ip_local_port_range), and the kernel finds a free one
+slowly when most are taken.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ MAX_HELLO: Final = 1024  # bytes; the original's server reads no more, and a fre
 _USER: Final = b"{user}"
 _LONGEST_USER: Final = 64  # bytes allowed for a user's name
 _LOOPBACK: Final = IPv4Network("127.0.0.0/8")
-_SOURCES: Final = IPv4Network("127.0.0.0/16")
-_FIRST_SOURCE: Final = 256  # 127.0.1.0: servers live in 127.0.0.x
 
 
 class InvalidLoadError(HarnessError):
@@ -51,7 +49,7 @@ class Dialogue:
     `welcome_end` was seen (`b"\n"`: the first line); if that is empty, the server does not speak first and the fan asks
     at once. The first answer is complete when `answer_end` was seen in what came after the hello. `mark` stands before
     an event's number, in ASCII digits (nine at most). Until the answer, a line that starts with `error_start` is a
-    refusal.
+    refusal; if that is empty, the server has no such line.
     """
 
     hello: bytes
@@ -61,7 +59,7 @@ class Dialogue:
     error_start: bytes
 
     def __post_init__(self) -> None:
-        for part in ("hello", "answer_end", "mark", "error_start"):
+        for part in ("hello", "answer_end", "mark"):
             if not getattr(self, part):
                 raise InvalidDialogueError(f"{part} is empty; a fan must know what to say and what to wait for")
         if len(self.hello) > MAX_HELLO - _LONGEST_USER:
@@ -110,22 +108,50 @@ class Endpoint:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is a numeric address in 127.0.0.0/8, towards which a fan may choose its source address."""
+        """Whether the host is a numeric address in 127.0.0.0/8."""
+        return self.is_in(_LOOPBACK)
+
+    def is_in(self, network: IPv4Network) -> bool:
+        """Return whether the host is a numeric address in a network."""
         try:
-            return ip_address(self.host) in _LOOPBACK
+            return ip_address(self.host) in network
         except ValueError:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Addresses that fans may come from: those of `network` after its first `first`, towards servers in `reach`."""
+
+    network: IPv4Network
+    reach: IPv4Network
+    first: int
+
+    def take(self, skipped: int, count: int) -> tuple[str, ...]:
+        """Return `count` addresses after the first `skipped`. Raise InvalidLoadError where there are too few."""
+        first = self.first + skipped
+        if first + count > self.network.num_addresses - 1:
+            raise InvalidLoadError(
+                f"{self.network} has too few source addresses for so many connections; ask for fewer"
+            )
+        base = int(self.network.network_address) + first
+        return tuple(str(IPv4Address(base + offset)) for offset in range(count))
+
+
+LOOPBACK_SOURCES: Final = Sources(IPv4Network("127.0.0.0/16"), _LOOPBACK, first=256)
+"""From 127.0.1.0 on, since servers live in 127.0.0.x."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """What one generator process plays: its fans by number, and the source addresses that no other process uses.
 
-    Its k-th fan, `fans[k]`, binds to `sources[k % len(sources)]` if its endpoint is on loopback.
+    Its k-th fan, `fans[k]`, binds to `sources[k % len(sources)]` if its endpoint is in `reach`.
     """
 
     fans: range
     sources: tuple[str, ...]
+    reach: IPv4Network = _LOOPBACK
 
 
 def processes_needed(n: int, open_files: int) -> int:
@@ -138,7 +164,9 @@ def processes_needed(n: int, open_files: int) -> int:
     return -(-n // room)
 
 
-def deal(n: int, open_files: int, processes: int | None = None) -> tuple[Share, ...]:
+def deal(
+    n: int, open_files: int, processes: int | None = None, sources: Sources = LOOPBACK_SOURCES
+) -> tuple[Share, ...]:
     """Deal `n` fans to `processes`, or to as few as the hard limit of `open_files` each allows.
 
     No process is left without a fan. Raise OpenFilesError if the processes asked for cannot hold them all.
@@ -152,17 +180,10 @@ def deal(n: int, open_files: int, processes: int | None = None) -> tuple[Share, 
             "use more processes, or raise the limit (ulimit -Hn)"
         )
     shares = []
-    first = _FIRST_SOURCE
+    taken = 0
     for index in range(min(processes, n)):
         fans = range(index, n, min(processes, n))
         addresses = -(-len(fans) // CONNECTIONS_PER_ADDRESS)
-        shares.append(Share(fans, _sources(first, addresses)))
-        first += addresses
+        shares.append(Share(fans, sources.take(taken, addresses), sources.reach))
+        taken += addresses
     return tuple(shares)
-
-
-def _sources(first: int, count: int) -> tuple[str, ...]:
-    if first + count > _SOURCES.num_addresses - 1:
-        raise InvalidLoadError(f"{_SOURCES} has too few source addresses for so many connections; ask for fewer")
-    base = int(_SOURCES.network_address) + first
-    return tuple(str(IPv4Address(base + offset)) for offset in range(count))

@@ -109,8 +109,13 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
 
 
 @app.command(name="lessons")
-def lessons_command() -> None:
+def lessons_command(
+    of: Annotated[str | None, typer.Option("--stage", help="List what this stage has learned, name first.")] = None,
+) -> None:
     """List the lessons by the stage that adds them."""
+    if of is not None:
+        _list_lessons(of)
+        return
     known: set[str] = set()
     for stage in STAGES.values():
         for lesson in stage.lessons:
@@ -168,6 +173,15 @@ def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
         typer.echo(configuration(front), nl=False)
     except _USER_ERRORS as error:
         _refuse(error)
+
+
+def _list_lessons(stage: str) -> None:
+    try:
+        found = find_stage(stage)
+    except UnknownStageError as error:
+        _refuse(error)
+    for lesson in found.lessons:
+        typer.echo(f"{lesson.name:17} {lesson.teaches}")
 
 
 def _redis_of(redis: str | None, join: str | None) -> str | None:

@@ -1,6 +1,5 @@
 """`harness measure`: one trial, from a stage's name or an address to a table, a JSON file and a chart."""
 
-import re
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from harness.commands.options import (
     AskedError,
     HttpOption,
     IntervalOption,
+    NetnsOption,
     NodesOption,
+    PinOption,
     SloOption,
     StageOption,
     TargetOption,
@@ -23,14 +24,17 @@ from harness.commands.options import (
     Whom,
     WithOption,
     WithoutOption,
+    placement_of,
     target_of,
 )
 from harness.events import MatchPlan, script_match, synthetic_match
 from harness.progress import Bars, Silent
 from harness.result import TrialResult, encode_result
 from harness.slo import DEFAULT_SLO, parse_slo
+from harness.stored import file_stem
 from harness.table import show_result
-from harness.trial import TrialPlan, run_trial, trial_id
+from harness.targets.target import Target
+from harness.trial import TrialInterrupted, TrialPlan, run_trial, trial_id
 from harness.workload import Load
 
 DEFAULT_EVENTS = 20
@@ -71,12 +75,15 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
+    netns: NetnsOption = False,
+    pin: PinOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
 ) -> None:
     """Measure N, C and ART of a stage, or of a server that runs already.
 
-    The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made.
+    The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made, and 130
+    if it was interrupted: what was seen until then is written, too.
     """
     whom = Whom(
         stage=stage,
@@ -93,20 +100,34 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         slo=parse_slo(slo),
         match=_match(_Posting(events, rate, play, speed), can_post=measured.publishes),
         answer_timeout_s=timeout,
+        placement=placement_of(netns=netns, pin=pin),
     )
     _make_directory(out)
-    with ExitStack() as stack:
-        console = Console(stderr=True)
-        shows = console.is_terminal and not as_json
-        watcher = stack.enter_context(Bars(console)) if shows else Silent()
-        result = run_trial(plan, measured, watcher)
+    interrupted = False
+    try:
+        result = _run(plan, measured, as_json=as_json)
+    except TrialInterrupted as interruption:
+        result, interrupted = interruption.result, True
+    except KeyboardInterrupt:
+        typer.echo("harness: no fan had been started yet, so there is no result", err=True)
+        raise
     files = _store(result, out)
     if as_json:
         sys.stdout.write(encode_result(result).decode())
     else:
         _print(result, files)
+    if interrupted:
+        raise KeyboardInterrupt
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _run(plan: TrialPlan, target: Target, *, as_json: bool) -> TrialResult:
+    with ExitStack() as stack:
+        console = Console(stderr=True)
+        shows = console.is_terminal and not as_json
+        watcher = stack.enter_context(Bars(console)) if shows else Silent()
+        return run_trial(plan, target, watcher)
 
 
 def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
@@ -141,8 +162,7 @@ def _store(result: TrialResult, out: Path) -> tuple[Path, Path]:
     from harness.charts.trial import draw_trial  # noqa: PLC0415 -- see above
 
     load = result.asked.load
-    whom = re.sub(r"[^a-z0-9.]+", "-", result.asked.target.name.lower()).strip("-")
-    stem = f"{whom}-n{load.n}-c{load.c}-{result.started_at:%Y%m%dT%H%M%SZ}"
+    stem = f"{file_stem(result.asked.target.name)}-n{load.n}-c{load.c}-{result.started_at:%Y%m%dT%H%M%SZ}"
     files = out / f"{stem}.json", out / f"{stem}.png"
     try:
         files[0].write_bytes(encode_result(result))

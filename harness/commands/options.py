@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from harness.errors import HarnessError
+from harness.placement.namespaces import check_possible
+from harness.placement.pinning import Pins, allowed_cpus, parse_pins
+from harness.result import Placement
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target
@@ -30,6 +33,14 @@ HttpOption = Annotated[str | None, typer.Option("--http", metavar="URL", help="T
 IntervalOption = Annotated[float, typer.Option("--interval", help="Seconds from one wave to the next.")]
 SloOption = Annotated[
     str, typer.Option("--slo", metavar="TERMS", help="What must be met, such as failures=0,p99<1s,fanout_p99<500ms.")
+]
+NetnsOption = Annotated[
+    bool,
+    typer.Option("--netns", help="Put server and generator into network namespaces of their own; it needs root."),
+]
+PinOption = Annotated[
+    str | None,
+    typer.Option("--pin", metavar="PART=CPUS,...", help="Keep parts on CPUs, such as server=0,generator=1,redis=0."),
 ]
 
 
@@ -70,3 +81,16 @@ def target_of(whom: Whom) -> Target:
     if given:
         raise AskedError(f"{given[0]} goes with --stage: a server that runs already is what it is")
     return AddressTarget(whom.address, whom.http)
+
+
+def placement_of(*, netns: bool, pin: str | None) -> Placement:
+    """Return where a trial is to run. Raise PlacementError where that is not possible here, or `pin` makes no sense."""
+    if netns:
+        check_possible()
+    pins = Pins() if pin is None else parse_pins(pin, allowed_cpus())
+    return Placement(
+        network="netns" if netns else "loopback",
+        server_cpus=pins.server,
+        generator_cpus=pins.generator,
+        redis_cpus=pins.redis,
+    )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from harness.samples import Outcome
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
     from harness.workload import Endpoint
 
 IP_BIND_ADDRESS_NO_PORT: Final = 24  # ip(7); the socket module does not name it before 3.12
@@ -29,17 +31,17 @@ _OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An endpoint, ready for connect(2). `chooses_source`: whether connections to it may come from any 127.x.y.z."""
+    """An endpoint, ready for connect(2). `chooses_source`: whether connections to it may choose whence they come."""
 
     family: socket.AddressFamily
     address: tuple[str, int]
     chooses_source: bool
 
     @classmethod
-    def of(cls, endpoint: Endpoint) -> Destination:
-        """Return the destination of an endpoint whose host is a numeric address."""
+    def of(cls, endpoint: Endpoint, reach: IPv4Network) -> Destination:
+        """Return the destination of an endpoint whose host is a numeric address; in `reach` a source is chosen."""
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-        return cls(family, (endpoint.host, endpoint.port), endpoint.is_loopback)
+        return cls(family, (endpoint.host, endpoint.port), endpoint.is_in(reach))
 
 
 def connect(destination: Destination, source: str) -> int:

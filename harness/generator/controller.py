@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.generator.counters import SharedProgress
 from harness.generator.messages import Begin, Finish, Job, Report
 from harness.samples import GeneratorUsage, Progress, Samples
-from harness.workload import Dialogue, Endpoint, Load, deal
+from harness.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
 
 if TYPE_CHECKING:
     from array import array
@@ -43,7 +43,8 @@ class Generator:
     first and the last of them once; `progress` at any time. Whatever ends the `with` block ends the processes and with
     them all connections; Ctrl-C reaches only the caller. A fan that has no answer `answer_timeout_s` after its intended
     start has failed.
-    `processes` is as few as the limit of open files allows unless it is given.
+    `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
+    and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
 
     The constructor raises OpenFilesError if so many fans do not fit, GeneratorError if an endpoint has no address.
     """
@@ -57,10 +58,11 @@ class Generator:
         *,
         answer_timeout_s: float = 60.0,
         processes: int | None = None,
+        sources: Sources = LOOPBACK_SOURCES,
     ) -> None:
         if not endpoints:
             raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
-        shares = deal(load.n, OpenFiles.read().hard, processes)
+        shares = deal(load.n, OpenFiles.read().hard, processes, sources)
         addresses = tuple(map(_resolve, endpoints))
         starts = load.starts()
         self._n = load.n
@@ -146,15 +148,16 @@ class Generator:
         for readable in wait([child.control for child in self._children], seconds):
             next(child for child in self._children if child.control is readable).receive()
 
-    def finish(self, close_wait_s: float) -> tuple[Samples, GeneratorUsage]:
+    def finish(self, close_wait_s: float, patience_s: float | None = None) -> tuple[Samples, GeneratorUsage]:
         """End the load and return what the fans saw, and what it cost to see it.
 
         No more fans are started; those connected get up to `close_wait_s` seconds to be closed by the server, then they
-        close. Raise GeneratorError if a generator process died.
+        close. Raise GeneratorError if a generator process died, or does not report within `patience_s`, if given.
         """
         for child in self._children:
             child.send(Finish(close_wait_s))
-        reports: list[Report] = [child.receive() for child in self._children]
+        deadline = None if patience_s is None else monotonic() + patience_s
+        reports: list[Report] = [child.receive(deadline) for child in self._children]
         for child in self._children:
             child.wait()
         parts = ((job.share.fans, report.samples) for job, report in zip(self._jobs, reports, strict=True))
@@ -186,9 +189,14 @@ class _Child:
         except ConnectionError:
             raise self._death() from None
 
-    def receive(self) -> Any:
-        """Return the next message, a Ready or a Report: the order of the dialogue says which."""
+    def receive(self, deadline: float | None = None) -> Any:
+        """Return the next message, a Ready or a Report: the order of the dialogue says which.
+
+        Raise GeneratorError if the process died, or says nothing until `deadline` on time.monotonic().
+        """
         try:
+            if deadline is not None and not self.control.poll(max(0.0, deadline - monotonic())):
+                raise GeneratorError(f"generator process {self.pid} does not report")
             return self.control.recv()
         except (EOFError, ConnectionError):
             raise self._death() from None

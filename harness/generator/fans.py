@@ -84,7 +84,7 @@ class Fans:
         self._reader = Reader(job.dialogue)
         self._user_prefix = job.user_prefix.encode()
         self._answer_timeout_s = job.answer_timeout_s
-        self._destinations = [Destination.of(endpoint) for endpoint in job.endpoints]
+        self._destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
         self._phase = bytearray(n)
         self._fd_of = array("i", [-1]) * n
         self._fan_of = array("i")  # by file descriptor

@@ -109,6 +109,8 @@ class Reader:
         return sum(map(len, self._cut.values()))
 
     def _is_refusal(self, data: bytes) -> bool:
+        if not self._error_start:
+            return False
         return data.startswith(self._error_start) or self._error_line in data
 
 

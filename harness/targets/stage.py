@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from harness.targets.api_publisher import ApiPublisher
+from harness.targets.lessons import lessons_of
 from harness.targets.program import Program, tail
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
@@ -24,6 +25,7 @@ ORPHANS_TIMEOUT_S = 5.0
 
 _READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
 _POLL_S = 0.02
+_SYSCTL = "sysctl"  # the lesson by which a stage has the kernel's settings of the profile `server`
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a server listens that listens everywhere
 
 
@@ -36,7 +38,8 @@ class StageTarget:
 
     def __init__(self, variant: Variant, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> None:
         self._variant = variant
-        self._command = (*command, "serve", *variant.options, "--port", "0", "--http-port", "0")
+        self._command = tuple(command)
+        self._host = "127.0.0.1"
         self._nodes_s = NODE_TIMEOUT_S * (variant.nodes or 0)
         self._token = secrets.token_urlsafe(32)
         self._running: Program | None = None
@@ -78,10 +81,28 @@ class StageTarget:
         """The server's first process; nodes are its children."""
         return () if self._running is None else (self._running.pid,)
 
+    @property
+    def tunes_kernel(self) -> bool:
+        """Whether the stage, such as it is to be started, has the lesson `sysctl`. Raise TargetError if there is none.
+
+        A lesson that was asked for by name need not be looked up.
+        """
+        if _SYSCTL in self._variant.with_lessons:
+            return True
+        if _SYSCTL in self._variant.without_lessons:
+            return False
+        return _SYSCTL in lessons_of(self._variant.stage, self._command)
+
+    def listen_on(self, host: str) -> None:
+        """Have the server listen on this address when it is started."""
+        self._host = host
+
     def start(self) -> None:
         """Start the server and wait until it is ready. Raise TargetError with the last line of its log if it is not."""
+        where = ("--host", self._host, "--port", "0", "--http-port", "0")
+        command = (*self._command, "serve", *self._variant.options, *where)
         with tempfile.TemporaryFile() as output:
-            self._running = Program.start(self._command, {"MATCHSTREAM_TOKEN": self._token}, output)
+            self._running = Program.start(command, {"MATCHSTREAM_TOKEN": self._token}, output)
             try:
                 fans, http = map(parse_address, self._wait_until_ready(self._running, output))
             except BaseException:

@@ -165,6 +165,9 @@ def parse(stage: str) -> Faults:
 
 async def main(arguments: list[str]) -> int:
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    if arguments[0] == "lessons":
+        say("sysctl  what the kernel keeps for each network namespace", sys.stdout)
+        return 0
     faults = parse(options["--stage"])
     if faults.mute == 2:
         say("loading\nfake: port taken\n")
@@ -173,7 +176,8 @@ async def main(arguments: list[str]) -> int:
     fake.start_nodes(int(options.get("--nodes", 0)))
     if faults.taken:
         fake.matches.add("elp-tig-2011-09-10")
-    server = await asyncio.start_server(fake.fan, "127.0.0.1", int(options["--port"]), backlog=1024)
+    host = options.get("--host", "127.0.0.1")
+    server = await asyncio.start_server(fake.fan, host, int(options["--port"]), backlog=1024)
     app = web.Application()
     app.router.add_get("/1/checkin", fake.checkin)
     app.router.add_get("/1/matches", fake.list_matches)
@@ -183,12 +187,12 @@ async def main(arguments: list[str]) -> int:
     app.router.add_delete("/1/match/{id}", fake.cancel)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", int(options["--http-port"])).start()
+    await web.TCPSite(runner, host, int(options["--http-port"])).start()
     fans, http = server.sockets[0].getsockname()[1], runner.addresses[0][1]
     if faults.mute == 3:
         say("ready fans=nowhere http=nowhere", sys.stdout)
     if not faults.mute:
-        say(f"ready fans=127.0.0.1:{fans} http=127.0.0.1:{http}", sys.stdout)
+        say(f"ready fans={host}:{fans} http={host}:{http}", sys.stdout)
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     await over.wait()

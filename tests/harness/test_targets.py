@@ -305,4 +305,5 @@ def test_the_stage_gets_the_options_of_its_variant() -> None:
         command = psutil.Process(target.pids[0]).cmdline()
     finally:
         target.stop()
-    assert command[-len(variant.options) - 5 :] == ["serve", *variant.options, "--port", "0", "--http-port", "0"]
+    where = ["--host", "127.0.0.1", "--port", "0", "--http-port", "0"]
+    assert command[-len(variant.options) - 7 :] == ["serve", *variant.options, *where]

@@ -153,7 +153,7 @@ def test_nodes_that_live_on_are_added_up() -> None:
 
 
 def test_a_server_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.trial.QUIET_S", 1.5)
+    monkeypatch.setattr("harness.measuring.QUIET_S", 1.5)
     delivery = trial_of("event_gap=0.5").seen.delivery
     assert delivery is not None
     assert (delivery.expected, delivery.lost) == (12 * POSTS, 0)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.events import Posted
 from harness.result import GeneratorSeen, Validity
-from harness.validity import judge
+from harness.validity import Circumstances, judge
 from tests.harness.results import a_generator, some_fans
 
 
@@ -15,15 +15,17 @@ def judged(
     connecting_s: float = 5.0,
     no_socket: int = 0,
     own_lag_s: float = 0.0,
+    cores: int = 2,
+    interrupted_s: float | None = None,
 ) -> Validity:
     fans = some_fans(10, no_socket=no_socket) if no_socket else some_fans(10, refused=1)
     posts = [Posted(1, "shot", 1.0, 3.0, math.nan, own_lag_s)]
-    return judge(generator or a_generator(), fans, posts, interval_s=interval_s, connecting_s=connecting_s)
+    return judge(generator or a_generator(), fans, posts, Circumstances(interval_s, connecting_s, cores, interrupted_s))
 
 
 def test_a_generator_in_time_and_with_room_makes_a_valid_trial() -> None:
     assert judged() == Validity(valid=True, reasons=())
-    assert judge(a_generator(), some_fans(), [], interval_s=0.25, connecting_s=1.0).valid
+    assert judge(a_generator(), some_fans(), [], Circumstances(0.25, 1.0, cores=2)).valid
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,21 @@ def test_a_saturated_generator_is_told_from_half_a_second_on(share: float, conne
     found = judged(a_generator(cpu_share=share), connecting_s=connecting_s)
     assert found.valid is valid
     assert valid or "saturated: it used 91% of a core" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("total", "cores", "valid"), [(1.81, 2, False), (1.79, 2, True), (0.95, 1, False), (None, 2, True)]
+)
+def test_more_processes_than_cores_are_saturated_together(total: float | None, cores: int, valid: bool) -> None:
+    found = judged(a_generator(processes=6, cpu_share=0.33, cpu_total=total), cores=cores)
+    assert found.valid is valid
+    assert valid or f"saturated: it used {total:.1f} of the {cores} cores" in found.reasons[0]
+
+
+def test_an_interrupted_trial_is_invalid_and_says_when() -> None:
+    found = judged(interrupted_s=3.21)
+    assert not found.valid
+    assert found.reasons == ("it was interrupted after 3.2 s; measure again",)
 
 
 def test_a_generator_without_room() -> None:

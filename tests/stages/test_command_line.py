@@ -100,8 +100,16 @@ def test_the_lessons_are_listed(tmp_path: Path) -> None:
     assert [stage for stage, _ in listed][:4] == ["1", "1", "1", "2.1"]
 
 
-def test_an_unknown_stage() -> None:
-    assert f"there is: {', '.join(STAGES)}" in refused("serve", "--stage", "17")
+def test_the_lessons_of_one_stage_are_listed_name_first(tmp_path: Path) -> None:
+    ended = run(environment(tmp_path), "lessons", "--stage", "1")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["open-files", "sysctl", "vm"]
+    assert run(environment(tmp_path), "lessons", "--stage", "0").stdout == ""
+
+
+@pytest.mark.parametrize("command", ["serve", "lessons"])
+def test_an_unknown_stage(command: str) -> None:
+    assert f"there is: {', '.join(STAGES)}" in refused(command, "--stage", "17")
 
 
 @pytest.mark.parametrize("address", ["9999", "localhost", "localhost:http", "localhost:0", "[]:9999", "a..b:9999"])
@@ -164,7 +172,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
 
 
 async def watched(api: ReporterClient) -> bool:
-    return int((await api.statistics())["handlers"]) > 0
+    return (await api.statistics()).handlers > 0
 
 
 async def test_its_redis_ends_with_it_even_when_it_is_killed(server: ServerProcess) -> None:
