@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.events import Posted
+from harness.heat import heat
 from harness.histogram import distribution
-from harness.result import Delivery, EventSeen, Fans, Response, Seen, Timeline
+from harness.result import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
 from harness.samples import Outcome, Samples
 
 STEPS = 300
@@ -45,14 +46,15 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     """
     answered_s = np.asarray(samples.answered_s)
     stop_s = posts[-1].sent_s if posts else None
+    got = _receipts(samples, posts) if posts else _NO_RECEIPTS
     return Seen(
         fans=count_fans(samples, stop_s),
         response=Response(
             honest=distribution(np.asarray(samples.honest_s())),
             art=distribution(np.asarray(samples.talk_s())),
         ),
-        delivery=_delivery(_receipts(samples, posts), answered_s, posts) if posts else None,
-        timeline=timeline(samples, phases.over_s),
+        delivery=_delivery(got, answered_s, posts) if posts else None,
+        timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
     )
@@ -78,8 +80,8 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     )
 
 
-def timeline(samples: Samples, over_s: float) -> Timeline:
-    """Return the trial in at most STEPS equal steps up to `over_s`."""
+def timeline(samples: Samples, over_s: float, deliveries: Heat | None = None) -> Timeline:
+    """Return the trial in at most STEPS equal steps up to `over_s`; `deliveries` are put beside the responses."""
     steps = max(1, min(STEPS, math.floor(over_s / _SHORTEST_STEP_S)))
     at = np.linspace(0, over_s, steps + 1)[1:]
     connected_s, answered_s, closed_s = map(np.asarray, (samples.connected_s, samples.answered_s, samples.closed_s))
@@ -95,6 +97,8 @@ def timeline(samples: Samples, over_s: float) -> Timeline:
         connected=tuple(connected.tolist()),
         answered=tuple(answered.tolist()),
         slowest_s=tuple(None if math.isnan(value) else value for value in slowest.tolist()),
+        responses=heat(answered_s, answered_s - np.asarray(samples.intended_s), over_s),
+        deliveries=deliveries,
     )
 
 
@@ -104,13 +108,19 @@ def _count_until(times_s: _Times, at: _Times) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class _Receipts:
-    """Receipts of this trial's marks by answered fans: the first of each mark and fan, and what else came."""
+    """The first receipt of each mark that an answered fan was due, and how much else came.
 
-    fan: _Marks
+    `took_s` runs from the post.
+    """
+
     mark: _Marks
     at_s: _Times
+    took_s: _Times
     duplicated: int
     reordered: int
+
+
+_NO_RECEIPTS = _Receipts(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), 0, 0)
 
 
 def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
@@ -128,27 +138,33 @@ def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
     first = np.sort(np.unique(key, return_index=True)[1])
     # A fan's keys are all larger than those of the fans before it, so the running maximum starts anew with each.
     reordered = np.sum(key[first] < np.maximum.accumulate(key[first])) if first.size else 0
-    return _Receipts(fan[first], mark[first], at_s[first], int(key.size - first.size), int(reordered))
+    due = first[_is_due(np.asarray(samples.answered_s)[fan[first]], mark[first], posts)]
+    took_s = at_s[due] - sent_s[mark[due]]
+    return _Receipts(mark[due], at_s[due], took_s, int(key.size - first.size), int(reordered))
+
+
+def _is_due(answered_s: _Times, mark: _Marks, posts: Sequence[Posted]) -> NDArray[np.bool_]:
+    """Tell of each receipt whether the event was accepted, and sent when the fan had its answer."""
+    accepted = np.array([False, *(post.accepted for post in posts)])
+    return accepted[mark] & (_sent_by_mark(posts)[mark] >= answered_s)
 
 
 def _delivery(got: _Receipts, answered_s: _Times, posts: Sequence[Posted]) -> Delivery:
     sent_s = _sent_by_mark(posts)
     accepted = np.array([False, *(post.accepted for post in posts)])
     expected = _expected(answered_s, sent_s[accepted])
-    due = accepted[got.mark] & (sent_s[got.mark] >= answered_s[got.fan])
-    mark, took_s = got.mark[due], (got.at_s - sent_s[got.mark])[due]
-    events = _events(posts, mark, took_s)
+    events = _events(posts, got.mark, got.took_s)
     last = [event.last_s for event in events if event.last_s is not None]
     lag_s = np.array([post.lag_s for post in posts])
     return Delivery(
         posted=len(posts),
         unposted=int(np.sum(~accepted[1:])),
         expected=expected,
-        received=mark.size,
-        lost=expected - mark.size,
+        received=got.mark.size,
+        lost=expected - got.mark.size,
         duplicated=got.duplicated,
         reordered=got.reordered,
-        fanout=distribution(took_s),
+        fanout=distribution(got.took_s),
         last_mean_s=float(np.mean(last)) if last else None,
         last_max_s=max(last) if last else None,
         post_answer=distribution(np.array([post.answered_s - post.sent_s for post in posts if post.accepted])),

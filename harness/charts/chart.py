@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,10 +19,9 @@ from harness.machine import Machine
 from harness.stored import ResultError
 
 DPI = 120
-_TITLE_IN = 0.55
 _SIDE_IN = 0.25
 _LINE_IN = 0.2
-_CHARACTERS_AN_INCH = 12.5
+_CHARACTERS_AN_INCH = 12.8
 """Of the finding's 11 points, of which some lines are all capitals or all i."""
 
 
@@ -77,18 +77,27 @@ def page(title: str, width_in: float, height_in: float) -> Iterator[Figure]:
         yield figure
 
 
-def grid(figure: Figure, rows: int, columns: int, **spaces: float) -> GridSpec:
-    """Divide a page below its title; `left`, `right`, `above` and `below` are inches that are kept free of axes."""
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Inches of a page that are kept free of axes; what is above is counted from the page's upper edge."""
+
+    left: float = 0.9
+    right: float = _SIDE_IN
+    above: float = 0.9
+    below: float = 0.6
+
+
+def grid(figure: Figure, rows: int, columns: int, margins: Margins = Margins(), **shape: Any) -> GridSpec:
+    """Divide a page within its margins; `shape` is what matplotlib's GridSpec takes besides."""
     width, height = figure.get_size_inches()
-    room = {"left": 0.9, "right": _SIDE_IN, "above": _TITLE_IN + 0.35, "below": 0.6} | spaces
     return figure.add_gridspec(
         rows,
         columns,
-        left=room.pop("left") / width,
-        right=1 - room.pop("right") / width,
-        top=1 - room.pop("above") / height,
-        bottom=room.pop("below") / height,
-        **room,
+        left=margins.left / width,
+        right=1 - margins.right / width,
+        top=1 - margins.above / height,
+        bottom=margins.below / height,
+        **shape,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from harness.charts.chart import Chart, grid, made_on, page
+from harness.charts.chart import Chart, Margins, grid, made_on, page
 from harness.charts.series import Series, group, ribbon
 from harness.charts.style import LEGEND_IN, legend_beside, look, nothing, time_axis
 from harness.histogram import Distribution
@@ -21,7 +21,7 @@ def chart_fanout(results: Sequence[TrialResult]) -> Chart:
     """Return how many fans have an event after t, a curve a target; repeats are merged, their range is a ribbon."""
     series = group(results)
     with page("How an event reaches the fans", *_INCHES) as figure:
-        axes = figure.add_subplot(grid(figure, 1, 1, right=LEGEND_IN, above=0.65)[0])
+        axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         shown = [each for each in series if each.times(_fanout)]
         if not shown:
             nothing(axes, "no event arrived")

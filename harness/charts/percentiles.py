@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from harness.charts.chart import Chart, grid, made_on, page
+from harness.charts.chart import Chart, Margins, grid, made_on, page
 from harness.charts.series import Series, group, ribbon
 from harness.charts.style import LEGEND_IN, Look, legend_beside, look, nothing, time_axis
 from harness.histogram import Distribution
@@ -27,7 +27,7 @@ def chart_percentiles(results: Sequence[TrialResult]) -> Chart:
     """Return the honest response of each target over 1/(1-p); repeats are merged, with their range as a ribbon."""
     series = group(results)
     with page("How long fans waited for their first event", *_INCHES) as figure:
-        axes = figure.add_subplot(grid(figure, 1, 1, right=LEGEND_IN, above=0.65)[0])
+        axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(axes, [(each.label, look(index), each.times(_honest)) for index, each in enumerate(series)])
         if axes.lines:
             legend_beside(axes)

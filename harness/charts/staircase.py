@@ -7,7 +7,7 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from harness.campaign.record import FoundLimit, Repeats, Staircase, Step
-from harness.charts.chart import Chart, grid, made_on, page
+from harness.charts.chart import Chart, Margins, grid, made_on, page
 from harness.charts.style import BLUE, GREEN, GREY, ORANGE, count_axis, look, nothing, short_time, time_axis
 from harness.charts.talk import TalkRow, said
 from harness.result import AskedLoad
@@ -29,7 +29,7 @@ def chart_staircase(staircase: Staircase) -> Chart:
     what could be tried. ART is the mean over the repeats at each fixed load, with their smallest and largest.
     """
     with page("The staircase: what each stage holds, starts at once, and how fast it answers", *_INCHES) as figure:
-        cells = grid(figure, 1, 3, wspace=0.22, above=1.75, below=0.65)
+        cells = grid(figure, 1, 3, Margins(above=1.75, below=0.65), wspace=0.22)
         stages, floor = stages_of(staircase), floor_of(staircase)
         _limits(figure.add_subplot(cells[0]), stages, floor, "N", lambda row: row.n)
         _limits(figure.add_subplot(cells[1]), stages, floor, "C", lambda row: row.c)

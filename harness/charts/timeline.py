@@ -1,0 +1,187 @@
+"""One trial over time: every response and delivery as heat, and what the server used meanwhile, on the same axis."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.patches import Patch
+
+from harness.charts.chart import Chart, grid, made_on, page
+from harness.charts.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    count_axis,
+    nothing,
+    short_time,
+    time_axis,
+)
+from harness.heat import grid_of
+from harness.result import Heat, TrialResult
+from harness.table import show_bytes, show_time
+
+_INCHES: Final = (12.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One kind of times in the heat map; `palette` goes from light to dark."""
+
+    heat: Heat | None
+    label: str
+    palette: str
+    colour: str
+
+
+def chart_timeline(result: TrialResult) -> Chart:
+    """Return latency over time with the events marked, and connections, CPU and memory under it."""
+    load = result.asked.load
+    title = f"{result.asked.target.name} over time: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    with page(title, *_INCHES) as figure:
+        cells = grid(figure, 4, 1, height_ratios=(2.4, 1, 1, 1), hspace=0.34)
+        panels = panels_over_time(figure, cells, 4)
+        latency_panel(panels[0], result)
+        connections_panel(panels[1], result)
+        cpu_panel(panels[2], result)
+        memory_panel(panels[3], result)
+    return Chart(figure, timeline_finding(result), made_on(result.machine))
+
+
+def timeline_finding(result: TrialResult) -> str:
+    """Return in one sentence when the slowest response was, and what the server used then and in the end."""
+    if not result.validity.valid:
+        return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
+    line, server = result.seen.timeline, result.server
+    slowest = [(value, at) for at, value in zip(line.at_s, line.slowest_s, strict=True) if value is not None]
+    if not slowest:
+        return "Nobody was answered."
+    value_s, at_s = max(slowest)
+    text = f"The slowest response, {show_time(value_s)}, came {show_time(at_s)} after the first start"
+    if server is None:
+        return f"{text}; the server was not observed."
+    trace = server.trace
+    step = min(int(np.searchsorted(trace.at_s, at_s)), len(trace.at_s) - 1)
+    return (
+        f"{text}, while the server used {trace.cpu_share[step]:.0%} of a core; its memory grew from "
+        f"{show_bytes(server.rss_before_bytes)} to {show_bytes(server.rss_peak_bytes)}."
+    )
+
+
+def panels_over_time(figure: Figure, cells: GridSpec, count: int) -> list[Axes]:
+    """Return `count` panels, one below the other, on one axis of time that is labelled at the lowest."""
+    first = figure.add_subplot(cells[0])
+    panels = [first, *(figure.add_subplot(cells[row], sharex=first) for row in range(1, count))]
+    for axes in panels[:-1]:
+        axes.tick_params(labelbottom=False)
+    panels[-1].set_xlabel("seconds from the first fan's intended start")
+    return panels
+
+
+def latency_panel(axes: Axes, result: TrialResult) -> None:
+    """Draw how long what arrived at each moment had taken: dark where many fans did."""
+    line = result.seen.timeline
+    layers = (
+        _Layer(line.responses, "responses", "Blues", BLUE),
+        _Layer(line.deliveries, "deliveries", "Oranges", ORANGE),
+    )
+    drawn = [layer for layer in layers if layer.heat is not None]
+    axes.set_xlim(0.0, line.at_s[-1])
+    if not drawn:
+        _slowest(axes, result)
+        return
+    axes.set_title("Latency, at the moment of arrival: the darker, the more fans")
+    for layer in drawn:
+        _heat(axes, layer)
+    edges = [
+        edge for layer in drawn if layer.heat is not None for edge in (layer.heat.edges_s[0], layer.heat.edges_s[-1])
+    ]
+    time_axis(axes, "y", min(edges), max(edges))
+    mark_posts(axes, result)
+    patches = [Patch(color=layer.colour, label=layer.label) for layer in drawn]
+    legend_above(axes, patches)
+
+
+def _heat(axes: Axes, layer: _Layer) -> None:
+    if layer.heat is None:
+        return
+    counts = grid_of(layer.heat)
+    at_s = layer.heat.step_s * np.arange(counts.shape[0] + 1)
+    shown = np.ma.masked_equal(counts.T, 0)
+    # Starting below 1 keeps a single fan from being as white as none.
+    scale = LogNorm(0.2, max(int(counts.max()), 2))
+    axes.pcolormesh(at_s, layer.heat.edges_s, shown, cmap=layer.palette, norm=scale, rasterized=True)
+
+
+def _slowest(axes: Axes, result: TrialResult) -> None:
+    """Draw what a result has that was stored before all times of each step were."""
+    line = result.seen.timeline
+    axes.set_title("Slowest response among the fans answered then")
+    points = [(at, slowest) for at, slowest in zip(line.at_s, line.slowest_s, strict=True) if slowest is not None]
+    if not points:
+        nothing(axes, "nobody was answered")
+        return
+    at_s, slowest_s = zip(*points, strict=True)
+    axes.plot(at_s, slowest_s, ".", color=BLUE, markersize=5)
+    time_axis(axes, "y", min(slowest_s), max(slowest_s))
+    mark_posts(axes, result)
+
+
+def connections_panel(axes: Axes, result: TrialResult) -> None:
+    """Draw how many fans were connected and answered at each moment, beside the N that was asked for."""
+    line = result.seen.timeline
+    axes.set_title("Connections")
+    axes.axhline(result.asked.load.n, color=GREY, linewidth=0.8, linestyle=":", label="N asked")
+    axes.step(line.at_s, line.connected, where="post", color=ORANGE, linestyle="--", label="connected")
+    axes.step(line.at_s, line.answered, where="post", color=BLUE, label="answered")
+    axes.set_ylim(0, result.asked.load.n * 1.1)
+    axes.set_xlim(min(0.0, line.at_s[0]), line.at_s[-1])
+    count_axis(axes, "y")
+    mark_posts(axes, result)
+    legend_above(axes)
+
+
+def cpu_panel(axes: Axes, result: TrialResult) -> None:
+    """Draw what the server's processes used of the CPU together; 100 % is one core."""
+    axes.set_title("CPU of the server, % of a core")
+    server = result.server
+    if server is None:
+        nothing(axes, "the server was not observed")
+        return
+    at_s, share = np.array(server.trace.at_s), 100 * np.array(server.trace.cpu_share)
+    axes.fill_between(at_s, share, step="pre", color=GREEN, alpha=0.35, linewidth=0)
+    axes.step(at_s, share, where="pre", color=GREEN, linewidth=1.2)
+    axes.axhline(100, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_ylim(0, max(110.0, float(share.max()) * 1.1))
+
+
+def memory_panel(axes: Axes, result: TrialResult) -> None:
+    """Draw the resident memory of the server's processes together."""
+    axes.set_title("Memory of the server, MiB")
+    server = result.server
+    if server is None:
+        nothing(axes, "the server was not observed")
+        return
+    size_mib = np.array(server.trace.rss_bytes) / 2**20
+    axes.step(server.trace.at_s, size_mib, where="pre", color=PURPLE)
+    axes.set_ylim(0, max(1.0, float(size_mib.max())) * 1.15)
+    count_axis(axes, "y")
+
+
+def mark_posts(axes: Axes, result: TrialResult) -> None:
+    """Mark on the lower edge when events were posted."""
+    events = () if result.seen.delivery is None else result.seen.delivery.events
+    if events:
+        posted, lower = [event.sent_s for event in events], axes.get_ylim()[0]
+        axes.plot(posted, [lower] * len(posted), "|", color=GREY, markersize=9, clip_on=False, label="event posted")
+
+
+def legend_above(axes: Axes, more: list[Patch] | None = None) -> None:
+    """Put the legend above the panel, opposite its title, with `more` before what the lines say of themselves."""
+    handles = [*(more or ()), *axes.get_legend_handles_labels()[0]]
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2, fontsize=9)
