@@ -22,7 +22,7 @@ from common.store.connections import Connections
 from common.store.errors import RedisNotFoundError, StoreUnavailableError
 from common.store.process import RedisProcess, find_redis_server
 from tests.redis_server import free_port
-from tests.stages.waiting import eventually
+from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -86,6 +86,11 @@ class ClusterServer:
     async def meet(self, other: ClusterServer) -> None:
         """Make it known to another, and so to all that this one knows."""
         await self.call("CLUSTER", "MEET", "127.0.0.1", other.port, other._bus_port)
+
+    async def is_replicated(self, tag: str) -> None:
+        """Return once a replica has what was written up to now; `tag` is of a slot that this master has."""
+        await self.call("SET", f"{tag}mark", "")  # WAIT is for what came over the same connection
+        assert await self.call("WAIT", 1, round(DEADLINE_S * 1000)) == 1
 
     async def knows_all(self, count: int) -> bool:
         """Return whether it takes the cluster for whole, with as many servers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from common.otp.supervisor import ChildSpec, Supervisor
 from common.store.cluster import with_cluster
 from common.tuning.open_files import set_soft_limit
 from stages.stage0.ports import bind_api, listen
+from stages.traffic import Traffic
 
 if TYPE_CHECKING:
     import socket
@@ -42,7 +43,7 @@ class Server:
 
     def __init__(self, parts: Parts, options: Options) -> None:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
-        self.parts = parts
+        self.parts = replace(parts, traffic=Traffic())
         self.options = options
         self.redis_url = options.redis_url
         self.node = Node()

@@ -33,11 +33,15 @@ class Game:
     async def announced(cls, api: ReporterClient, prefix: str) -> Game:
         """Put two new teams and announce a match between them; the match's id starts with `prefix`."""
         number = next(_NUMBERS)
-        new = NewMatch(f"{prefix}{number}h", f"{prefix}{number}v", date(2011, 9, 10))
-        for team in (new.home, new.visit):
-            await api.put_team(Team(team, f"Team {team}", _SQUAD))
-        await api.create_match(new)
-        return cls(api, new)
+        game = cls(api, NewMatch(f"{prefix}{number}h", f"{prefix}{number}v", date(2011, 9, 10)))
+        await game.announce()
+        return game
+
+    async def announce(self) -> None:
+        """Put the teams and announce the match."""
+        for team in (self.new.home, self.new.visit):
+            await self.api.put_team(Team(team, f"Team {team}", _SQUAD))
+        await self.api.create_match(self.new)
 
     @property
     def id(self) -> str:
