@@ -74,6 +74,7 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
         "fanout_mean": _fanout("mean_s"),
         "fanout_p99": _fanout("p99_s"),
         "fanout_last": _delivery("last_max_s"),
+        "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
 """Figures that are a time; without a prefix, the honest response time."""

@@ -6,6 +6,7 @@ alone, before the rest of it is looked at: what another version wrote is refused
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,11 @@ class _Labelled(msgspec.Struct):
     """The one field by which any version of any record is told."""
 
     schema: str
+
+
+def file_stem(name: str) -> str:
+    """Return a name as part of a file's: `stage-2.5-without-repeaters`."""
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
 
 
 def encode(record: msgspec.Struct) -> bytes:

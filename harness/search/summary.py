@@ -1,0 +1,80 @@
+"""From trials to what a search says: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.machine import Machine, harness_version
+from harness.result import TrialResult
+from harness.search.decide import Bracket, Try, bracket
+from harness.search.evidence import Jury, Outcome, Vote
+from harness.search.record import SCHEMA, AskedSearch, SearchResult, SearchTrial, State
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What does not change while a search runs."""
+
+    asked: AskedSearch
+    machine: Machine
+    started_at: datetime
+
+
+def search_trial(step: Try, result: TrialResult, took_s: float) -> SearchTrial:
+    """Return what a search keeps of a trial, which took so long with the start and the end of its server."""
+    response, delivery = result.seen.response, result.seen.delivery
+    fanout = None if delivery is None else delivery.fanout
+    return SearchTrial(
+        level=step.level,
+        kind=step.kind,
+        started_at=result.started_at,
+        took_s=took_s,
+        valid=result.validity.valid,
+        met=result.verdict.met,
+        broken=result.verdict.broken,
+        bound=result.bound,
+        served=result.seen.fans.served,
+        art_mean_s=None if response.art is None else response.art.mean_s,
+        response_p99_s=None if response.honest is None else response.honest.p99_s,
+        fanout_p99_s=None if fanout is None else fanout.p99_s,
+    )
+
+
+def outcomes_of(trials: Sequence[SearchTrial]) -> list[Outcome]:
+    """Return the trials as the rules of the search look at them."""
+    return [Outcome(trial.level, trial.kind, _vote(trial)) for trial in trials]
+
+
+def _vote(trial: SearchTrial) -> Vote:
+    if not trial.valid:
+        return Vote.INVALID
+    return Vote.PASSED if trial.met else Vote.FAILED
+
+
+def summarise(frame: Frame, trials: Sequence[SearchTrial], state: State) -> SearchResult:
+    """Return the result of a search that made these trials."""
+    known = bracket(outcomes_of(trials), Jury(frame.asked.repeats))
+    failed = _first(trials, known.first_fail, Vote.FAILED)
+    bounding = _first(trials, known.cap, Vote.INVALID) if _ends_at_generator(known) else failed
+    return SearchResult(
+        schema=SCHEMA,
+        harness=harness_version(),
+        started_at=frame.started_at,
+        asked=frame.asked,
+        trials=tuple(trials),
+        last_pass=known.last_pass,
+        first_fail=known.first_fail,
+        broken=() if failed is None else failed.broken,
+        bound=None if bounding is None else bounding.bound,
+        at_least=_ends_at_generator(known) or (known.cap is None and state == "done"),
+        state=state,
+        machine=frame.machine,
+    )
+
+
+def _ends_at_generator(known: Bracket) -> bool:
+    return known.cap is not None and known.is_open
+
+
+def _first(trials: Sequence[SearchTrial], level: float | None, vote: Vote) -> SearchTrial | None:
+    return next((trial for trial in trials if trial.level == level and _vote(trial) is vote), None)
