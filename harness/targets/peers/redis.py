@@ -1,0 +1,106 @@
+"""Redis pub/sub: fans subscribe to a channel, a reporter publishes to it.
+
+Redis itself cuts off a subscriber that is 32 MB behind, or 8 MB for a minute (`client-output-buffer-limit pubsub`); that
+default stays, as do all others that bear on speed. Nothing is written to disk.
+"""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from common.addresses import join
+from common.domain.posts import Post
+from common.store.errors import RedisNotFoundError
+from common.store.process import find_redis_server
+from harness.events import MatchPlan
+from harness.targets.payload import MARK, line_of
+from harness.targets.peers.peer import BACKLOG, Peer, Place, most_connections
+from harness.targets.target import TargetError
+from harness.workload import Dialogue, Endpoint
+
+CHANNEL = "match"
+ANSWER_TIMEOUT_S = 10.0
+
+DIALOGUE = Dialogue(
+    hello=b"SUBSCRIBE match\r\n",  # an inline command, as one types it in telnet
+    welcome_end=b"",
+    answer_end=b":1\r\n",  # of the array that confirms: the channels that this client has now
+    mark=MARK,
+    error_start=b"-",
+)
+"""How a fan subscribes."""
+
+
+def redis_peer() -> Peer:
+    """Return Redis: the one that a stage would start too. Raise TargetError if there is none."""
+    try:
+        program = str(find_redis_server())
+    except RedisNotFoundError as error:
+        raise TargetError("there is no redis-server on this machine: apt-get install redis-server") from error
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 -- the program found
+    version = re.search(r"v=(\S+)", said)
+
+    def command(place: Place) -> Sequence[str]:
+        settings = {
+            "bind": place.fans.host,
+            "protected-mode": "no",  # it takes only 127.0.0.1 for this machine, and fans come from all over 127.0.0.0/16
+            "port": str(place.fans.port),
+            "dir": str(place.directory),
+            "tcp-backlog": str(BACKLOG),
+            "maxclients": str(most_connections()),
+            "save": "",
+            "appendonly": "no",
+            "daemonize": "no",
+        }
+        return [program, *(word for key, value in settings.items() for word in (f"--{key}", value))]
+
+    return Peer(f"Redis pub/sub {version[1] if version else ''}".strip(), DIALOGUE, command, RedisPublisher)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisPublisher:
+    """PUBLISH, which Redis answers when the message is in the output buffer of every subscriber."""
+
+    endpoint: Endpoint
+
+    @property
+    def url(self) -> str:
+        """The URL of this Redis."""
+        return f"redis://{join(self.endpoint.host, self.endpoint.port)}"
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """An error that Redis answers, or no answer."""
+        return (RedisError, OSError)
+
+    @property
+    def closes_fans(self) -> bool:
+        """A channel has no end."""
+        return False
+
+    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 -- none is known
+        """There is nothing to announce."""
+        return contextlib.nullcontext()
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["_RedisPoster"]:
+        """Return a poster that has asked Redis once whether it is there."""
+        client = redis.asyncio.Redis(host=self.endpoint.host, port=self.endpoint.port, socket_timeout=ANSWER_TIMEOUT_S)
+        async with client:
+            with contextlib.suppress(*self.refusals):
+                await client.ping()
+            yield _RedisPoster(client)
+
+
+class _RedisPoster:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def post_event(self, match_id: str, post: Post) -> None:  # noqa: ARG002 -- there is one channel
+        await self._client.publish(CHANNEL, line_of(post))

@@ -1,0 +1,42 @@
+"""A WebSocket server of the `websockets` package, on plain asyncio as its documentation runs it, in a process of ours."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from harness.targets.payload import MARK
+from harness.targets.peers.peer import Peer, Place
+from harness.targets.publisher import Publisher
+from harness.targets.socket_publisher import SocketPublisher
+from harness.targets.target import TargetError
+from harness.workload import Dialogue, Endpoint
+
+DIALOGUE = Dialogue(
+    hello=(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"  # RFC 6455's example
+    ),
+    welcome_end=b"",
+    answer_end=b"\r\n\r\n",
+    mark=MARK,
+    error_start=b"HTTP/1.1 5",
+)
+"""How a fan becomes a WebSocket; what it hears then are frames, whose text the server leaves readable."""
+
+
+def websockets_peer() -> Peer:
+    """Return the server. Raise TargetError if the package is not installed."""
+    try:
+        installed = version("websockets")
+    except PackageNotFoundError as error:
+        raise TargetError("there is no Python package websockets here: pip install 'matchstream-lab[peers]'") from error
+    return Peer(f"websockets {installed}", DIALOGUE, _command, _publisher, has_port_for_posts=True)
+
+
+def _command(place: Place) -> Sequence[str]:
+    module = "harness.targets.peers.websocket_server"
+    return [sys.executable, "-m", module, place.fans.host, str(place.fans.port), str(place.posts.port)]
+
+
+def _publisher(endpoint: Endpoint) -> Publisher:
+    return SocketPublisher("tcp", endpoint, message=lambda line: line + b"\n", ack=b"ok\n")

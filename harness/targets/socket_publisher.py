@@ -1,0 +1,98 @@
+"""Publishing over a connection of bytes: a message goes out, a fixed acknowledgement comes back.
+
+Enough of NATS, of MQTT and of this project's own small servers: a client library would be a dependency for three lines.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from common.addresses import join
+from common.domain.posts import Post
+from harness.events import MatchPlan
+from harness.targets.payload import line_of
+from harness.workload import Endpoint
+
+ANSWER_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SocketPublisher:
+    """Publishes at `endpoint`: says `hello` and waits for `welcome`, then `message(line)` and `ack` for each event.
+
+    `welcome` and `ack` are how what the server says ends; an empty `hello` is not said, nor its answer waited for.
+    """
+
+    scheme: str
+    endpoint: Endpoint
+    message: Callable[[bytes], bytes]
+    ack: bytes
+    hello: bytes = b""
+    welcome: bytes = b""
+
+    @property
+    def url(self) -> str:
+        """The endpoint as people write it."""
+        return f"{self.scheme}://{join(self.endpoint.host, self.endpoint.port)}"
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """No connection, no answer in time, or one that ended before it was complete."""
+        return (OSError, EOFError, asyncio.LimitOverrunError)
+
+    @property
+    def closes_fans(self) -> bool:
+        """No server that knows of no match closes anybody at its end."""
+        return False
+
+    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 -- see above
+        """There is nothing to announce."""
+        return contextlib.nullcontext()
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["_SocketPoster"]:
+        """Return a poster with a connection, if one can be made."""
+        poster = _SocketPoster(self)
+        try:
+            with contextlib.suppress(*self.refusals):
+                await poster.connect()
+            yield poster
+        finally:
+            poster.close()
+
+
+class _SocketPoster:
+    """One connection to the server, which is made anew after a post that failed."""
+
+    def __init__(self, publisher: SocketPublisher) -> None:
+        self._publisher = publisher
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post_event(self, match_id: str, post: Post) -> None:  # noqa: ARG002 -- there is one channel
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                reader, writer = await self.connect()
+                writer.write(self._publisher.message(line_of(post)))
+                await reader.readuntil(self._publisher.ack)
+        except TimeoutError:
+            self.close()
+            raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+        except self._publisher.refusals:
+            self.close()
+            raise
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            asked = self._publisher
+            self._streams = await asyncio.open_connection(asked.endpoint.host, asked.endpoint.port)
+            reader, writer = self._streams
+            if asked.hello:
+                writer.write(asked.hello)
+                await reader.readuntil(asked.welcome)
+        return self._streams
+
+    def close(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams[1].close()
