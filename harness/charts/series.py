@@ -16,11 +16,15 @@ Pick = Callable[[TrialResult], Distribution | None]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The valid trials of one target at one load, at least one; `label` tells it from the other series."""
+    """The valid trials of one target, at least one; `label` tells it from the other series."""
 
     label: str
-    load: AskedLoad
     results: tuple[TrialResult, ...]
+
+    @property
+    def served(self) -> float:
+        """What part of the fans was served, in the repeat that served fewest."""
+        return min(result.seen.fans.served / result.seen.fans.asked for result in self.results)
 
     def times(self, pick: Pick) -> tuple[Distribution, ...]:
         """Return the times of each repeat that has any."""
@@ -53,11 +57,19 @@ def group(results: Sequence[TrialResult]) -> tuple[Series, ...]:
     return tuple(
         Series(
             name if len(loads) == 1 else f"{name}, N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}",
-            load,
             tuple(same),
         )
         for (name, load), same in grouped.items()
     )
+
+
+def by_target(results: Sequence[TrialResult]) -> tuple[Series, ...]:
+    """Return the series as `group` does, whatever the load: for what does not depend on it."""
+    grouped: dict[str, list[TrialResult]] = {}
+    for result in results:
+        if result.validity.valid:
+            grouped.setdefault(result.asked.target.name, []).append(result)
+    return tuple(Series(name, tuple(same)) for name, same in grouped.items())
 
 
 def ribbon(times: Sequence[Distribution], shares: NDArray[np.float64]) -> Ribbon:

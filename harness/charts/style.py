@@ -13,7 +13,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from harness.table import show_bytes, show_time
+from harness.table import show_time
 
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
@@ -123,14 +123,7 @@ def nothing(axes: Axes, why: str) -> None:
 
 def short_time(seconds: float) -> str:
     """Return a time without zeros that say nothing: `2 ms`, not `2.00 ms`."""
-    return "0" if seconds <= 0 else _short(show_time(seconds))
-
-
-def short_size(size: float) -> str:
-    """Return a size in bytes without zeros that say nothing: `4 KiB`, not `4.00 KiB`."""
-    return "0" if size == 0 else _short(show_bytes(size))
-
-
-def _short(text: str) -> str:
-    number, _, unit = text.partition(" ")
+    if seconds <= 0:
+        return "0"
+    number, _, unit = show_time(seconds).partition(" ")
     return f"{float(number.replace(',', '')):g} {unit}"
