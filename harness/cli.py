@@ -16,7 +16,9 @@ from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.measure import measure
+from harness.commands.report import report
 from harness.commands.schema import schema
+from harness.commands.search import search
 from harness.commands.selftest import selftest
 from harness.commands.table import table
 from harness.commands.tune import app as tune
@@ -35,7 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(measure)
+app.command()(search)
 app.command()(table)
+app.command()(report)
 app.command()(selftest)
 app.command()(schema)
 app.add_typer(tune, name="tune")

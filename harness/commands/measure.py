@@ -24,6 +24,7 @@ from harness.commands.options import (
     Whom,
     WithOption,
     WithoutOption,
+    make_directory,
     placement_of,
     target_of,
 )
@@ -102,7 +103,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         answer_timeout_s=timeout,
         placement=placement_of(netns=netns, pin=pin),
     )
-    _make_directory(out)
+    make_directory(out)
     interrupted = False
     try:
         result = _run(plan, measured, as_json=as_json)
@@ -145,15 +146,6 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
         raise AskedError("--speed goes with --play; use --rate for the events that the harness makes")
     count = DEFAULT_EVENTS if asked.events is None else asked.events
     return synthetic_match(trial_id(), count, asked.rate or DEFAULT_RATE)
-
-
-def _make_directory(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AskedError(
-            f"{out}: cannot be made a directory for results ({error.strerror}): choose another --out"
-        ) from error
 
 
 def _store(result: TrialResult, out: Path) -> tuple[Path, Path]:

@@ -1,6 +1,7 @@
 """The options that several commands share: whom to measure, under what load, against which SLO."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -94,3 +95,13 @@ def placement_of(*, netns: bool, pin: str | None) -> Placement:
         generator_cpus=pins.generator,
         redis_cpus=pins.redis,
     )
+
+
+def make_directory(out: Path) -> None:
+    """Make the directory for results, if it is not there. Raise AskedError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AskedError(
+            f"{out}: cannot be made a directory for results ({error.strerror}): choose another --out"
+        ) from error

@@ -1,0 +1,171 @@
+"""`harness search`: the largest N, C or rate of events under an SLO, from trial to trial."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from harness.commands.options import (
+    AskedError,
+    HttpOption,
+    NetnsOption,
+    NodesOption,
+    PinOption,
+    StageOption,
+    TargetOption,
+    TopologyOption,
+    Whom,
+    WithOption,
+    WithoutOption,
+    make_directory,
+    placement_of,
+    target_of,
+)
+from harness.durations import parse_duration
+from harness.search.journal import Journal
+from harness.search.plan import SearchPlan, default_plan
+from harness.search.record import Dimension, SearchResult
+from harness.search.run import run_search
+from harness.search.telling import show_search
+from harness.search.watching import SearchBars, SilentSearch
+from harness.slo import parse_slo
+from harness.stored import encode
+
+
+def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    dimension: Annotated[Dimension, typer.Option("--for", help="What to search for: N, C, or the rate of events.")],
+    stage: StageOption = None,
+    with_lessons: WithOption = None,
+    without_lessons: WithoutOption = None,
+    nodes: NodesOption = None,
+    topology: TopologyOption = None,
+    target: TargetOption = None,
+    http: HttpOption = None,
+    n: Annotated[
+        int | None, typer.Option("-N", min=1, help="Connections. Default for C: a single wave, for the rate: 500.")
+    ] = None,
+    c: Annotated[
+        int | None, typer.Option("-C", min=1, help="Connections started at the same moment; default: 4.")
+    ] = None,
+    interval: Annotated[
+        float | None, typer.Option(help="Seconds from one wave to the next. Default: 0.005, for C 0.25.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: 5.")] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="Events of a full trial; default: 20.")] = None,
+    slo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TERMS",
+            help="What must be met. Default: failures=0,lost=0,p99<1s; for the rate the fan-out and the posts, too.",
+        ),
+    ] = None,
+    floor: Annotated[
+        float | None, typer.Option(min=0.5, help="Where to begin. Default: N=200, C=4, 5 events/s.")
+    ] = None,
+    ceiling: Annotated[
+        float | None, typer.Option(min=0.5, help="Beyond which not to go; default: what the machine allows.")
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(min=0.001, max=0.9, help="Relative width at which to end; default: 0.05.")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Full trials of which a majority confirms the answer; default: 3.")
+    ] = None,
+    soak: Annotated[
+        str | None, typer.Option(metavar="TIME", help="For how long the answer must hold at the end, such as 60s.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="For how long to search at most, such as 10m.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered; default: 10.")
+    ] = None,
+    netns: NetnsOption = False,
+    pin: PinOption = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result is kept.")] = Path("out"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, also where a search was interrupted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+) -> None:
+    """Search for the largest N, C or rate of events under which an SLO is met, and say what breaks and bounds above it.
+
+    Every trial has a server of its own. The result is written after each, and the same command goes on with a search
+    that was interrupted, or whose time was up.
+
+    The exit status is 0 if an answer was confirmed, 1 if not, 2 if the search could not be made, and 130 if it was
+    interrupted: what was found until then is written, too.
+    """
+    whom = Whom(
+        stage=stage,
+        with_lessons=tuple(with_lessons or ()),
+        without_lessons=tuple(without_lessons or ()),
+        nodes=nodes,
+        topology=topology,
+        address=target,
+        http=http,
+    )
+    named = target_of(whom)
+    _check(dimension, {"N": n, "C": c, "rate": rate}, {"--rate": rate, "--events": events}, publishes=named.publishes)
+    plan = _plan(
+        dimension,
+        n=n,
+        c=c,
+        interval_s=interval,
+        rate_per_s=rate,
+        events=events,
+        slo=None if slo is None else parse_slo(slo),
+        floor=floor,
+        ceiling=ceiling,
+        precision=precision,
+        repeats=repeats,
+        soak_s=None if soak is None else parse_duration(soak),
+        budget_s=None if budget is None else parse_duration(budget),
+        answer_timeout_s=timeout,
+        placement=placement_of(netns=netns, pin=pin),
+    )
+    make_directory(out)
+    journal = Journal.beside(out, named.name, dimension, fresh=fresh)
+    result = _run(plan, whom, journal, as_json=as_json)
+    if as_json:
+        sys.stdout.write(encode(result).decode())
+    else:
+        console = Console(highlight=False)
+        console.print(show_search(result))
+        console.print(f"result: {journal.path}", soft_wrap=True, markup=False)
+    if result.last_pass is None:
+        raise typer.Exit(1)
+
+
+def _check(
+    dimension: Dimension, levels: Mapping[str, float | None], posting: Mapping[str, float | None], *, publishes: bool
+) -> None:
+    """Raise AskedError for options that do not go together."""
+    if levels[dimension] is not None:
+        option = "--rate" if dimension == "rate" else f"-{dimension}"
+        raise AskedError(f"{option} is what is searched for: leave it out, or say where to begin with --floor")
+    given = [option for option, value in posting.items() if value is not None]
+    if given and not publishes:
+        raise AskedError(f"{given[0]} is for events, which can be posted through an API only: give its URL with --http")
+
+
+def _plan(dimension: Dimension, **given: Any) -> SearchPlan:
+    """Return the default plan with what was given in its place."""
+    return dataclasses.replace(
+        default_plan(dimension), **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _run(plan: SearchPlan, whom: Whom, journal: Journal, *, as_json: bool) -> SearchResult:
+    with ExitStack() as stack:
+        console = Console(stderr=True)
+        shows = console.is_terminal and not as_json
+        watcher = stack.enter_context(SearchBars(console, plan.dimension)) if shows else SilentSearch()
+        try:
+            return run_search(plan, lambda: target_of(whom), watcher, journal)
+        except KeyboardInterrupt:
+            watcher.note(f"{journal.path}: has what was found so far; the same command goes on from there")
+            raise
