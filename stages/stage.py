@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from stages.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +110,8 @@ class Parts:
     """Processes to which the handlers of a match's users are added."""
     open_files: int
     """The soft limit on open files that the server runs under, as far as the hard one allows it."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """Where a server's parts count what fans do and get: each server has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ words that a reporter can act upon.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -62,9 +63,15 @@ def to_new_match(value: object) -> NewMatch:
     return new
 
 
-def _convert(value: object, into: Any) -> Any:
+def to_query(parameters: Mapping[str, str], into: type[_T]) -> _T:
+    """Return the record that the parameters of a URL describe; all are text. Raise InvalidError with `field`."""
+    query: _T = _convert(parameters, into, strict=False)
+    return query
+
+
+def _convert(value: object, into: Any, *, strict: bool = True) -> Any:
     try:
-        return msgspec.convert(value, into)
+        return msgspec.convert(value, into, strict=strict)
     except msgspec.ValidationError as error:
         _refuse(error)
 

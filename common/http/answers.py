@@ -31,10 +31,6 @@ class History(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
-class Statistics(msgspec.Struct, frozen=True):
-    """The server's counts now; which ones there are depends on the stage."""
-
-
 class Problem(msgspec.Struct, frozen=True):
     """Why a request was refused: one line that says what to do, and the name of the field that is wrong, if one is."""
 

@@ -7,12 +7,13 @@ from typing import Final
 import msgspec
 from aiohttp import ClientPayloadError, hdrs, web
 
-from common.domain.decode import decode_new_match, decode_post, decode_team, to_team
+from common.domain.decode import decode_new_match, decode_post, decode_team, to_query, to_team
 from common.domain.errors import BadJsonError, InvalidError
 from common.domain.match import Team
 from common.http.answers import Checkin, History, Matches, allow_any_origin, json_answer
 from common.http.auth import bearer_only
 from common.http.errors import Handler, problems_as_json
+from common.http.metrics import exposition
 from common.http.openapi import describe
 from common.http.operations import (
     CANCEL_MATCH,
@@ -28,9 +29,16 @@ from common.http.operations import (
     Operation,
 )
 from common.http.roles import Backend
+from common.http.statistics import StatisticsQuery
+from common.otp.survey import Order
 
 MAX_BODY_BYTES: Final = 64 * 1024
 OPENAPI_PATH: Final = "/1/openapi.json"
+METRICS_PATH: Final = "/metrics"
+"""Where Prometheus looks; no part of version 1, nor of its description, since what it answers is no JSON."""
+
+_METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_NO_ACTORS: Final = StatisticsQuery(actors=0)
 
 
 def make_app(backend: Backend, token: str) -> web.Application:
@@ -52,6 +60,7 @@ def make_app(backend: Backend, token: str) -> web.Application:
         handler = handlers[operation]
         by_path[operation.path][operation.method] = bearer_only(token, handler) if operation.is_reporters else handler
     by_path[OPENAPI_PATH][hdrs.METH_GET] = _description()
+    by_path[METRICS_PATH][hdrs.METH_GET] = api.metrics
 
     app = web.Application(middlewares=[problems_as_json], client_max_size=MAX_BODY_BYTES)
     for path, by_method in by_path.items():
@@ -79,8 +88,12 @@ class _Api:
         match_id = request.match_info["id"]
         return json_answer(History(match_id, tuple(await self._backend.history(match_id))))
 
-    async def statistics(self, _request: web.Request) -> web.Response:
-        return json_answer(dict(self._backend.statistics()))
+    async def statistics(self, request: web.Request) -> web.Response:
+        return json_answer(await self._backend.statistics(_read_query(request)))
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        body = exposition(await self._backend.statistics(_NO_ACTORS))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
 
     async def put_team(self, request: web.Request) -> web.Response:
         team = _read_team(await _read_body(request), request.match_info["id"])
@@ -108,6 +121,18 @@ async def _read_body(request: web.Request) -> bytes:
         return await request.read()
     except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
         raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
+
+
+def _read_query(request: web.Request) -> StatisticsQuery:
+    """Return which actors are asked for. Raise InvalidError."""
+    try:
+        return to_query(dict(request.query), StatisticsQuery)
+    except InvalidError as error:
+        if error.field != "sort":
+            raise
+        raise InvalidError(
+            f"there is no order {request.query['sort']!r}: say one of {', '.join(Order)}", "sort"
+        ) from error
 
 
 def _read_team(body: bytes, team_id: str) -> Team:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -13,10 +13,12 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.answers import Checkin, History, Matches, Problem
+from common.http.statistics import Statistics, StatisticsQuery
 
 _T = TypeVar("_T")
 
 _EXCERPT_CHARACTERS: Final = 200
+_USUAL: Final = StatisticsQuery()
 
 
 class ApiError(Exception):
@@ -75,9 +77,10 @@ class ReporterClient:
         """Return all events of a match, in order."""
         return (await self._ask("GET", f"/1/match/{_part(match_id)}/history", History)).events
 
-    async def statistics(self) -> dict[str, Any]:
-        """Return the server's counts now."""
-        return await self._ask("GET", "/1/statistics", dict[str, Any])
+    async def statistics(self, query: StatisticsQuery = _USUAL) -> Statistics:
+        """Return the server's counts now, and the actors that are asked for."""
+        path = f"/1/statistics?actors={query.actors}&sort={query.sort}"
+        return await self._ask("GET", path, Statistics)
 
     async def put_team(self, team: Team) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new."""

@@ -12,7 +12,7 @@ import msgspec
 
 from common.domain.events import Event
 from common.domain.match import Match, Team
-from common.http.answers import Checkin, History, Matches, Problem, Statistics
+from common.http.answers import Checkin, History, Matches, Problem
 from common.http.operations import Operation
 
 _REF: Final = "#/components/schemas/{name}"
@@ -25,6 +25,7 @@ _Json = dict[str, Any]
 def describe(operations: Sequence[Operation]) -> _Json:
     """Return the OpenAPI 3.1 document of `operations`, as JSON-encodable values."""
     types = [Problem, *(operation.body for operation in operations if operation.body is not None)]
+    types += [operation.query for operation in operations if operation.query is not None]
     types += [answer for operation in operations for answer in operation.answers.values() if answer is not None]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
     paths: _Json = {}
@@ -50,7 +51,6 @@ def _as_sent(components: _Json) -> _Json:
     for answer in _ONLY_ANSWERED:
         schema = components[answer.__name__]
         schema["required"] = list(schema["properties"])
-    components[Statistics.__name__]["additionalProperties"] = True
     team = components[Team.__name__]
     required = [name for name in team["required"] if name != "id"]
     components[_TEAM_BODY] = {**team, "title": _TEAM_BODY, "required": required}
@@ -66,11 +66,21 @@ def _operation(operation: Operation) -> _Json:
     if "{id}" in operation.path:
         schema = msgspec.json.schema(operation.id_type)
         described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": schema}]
+    if operation.query is not None:
+        described["parameters"] = _query_parameters(operation.query)
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _json_content(_body_schema(operation.body))}
     if operation.is_reporters:
         described["security"] = [{"reporter": []}]
     return described
+
+
+def _query_parameters(query: type[msgspec.Struct]) -> list[_Json]:
+    _, components = msgspec.json.schema_components([query], ref_template=_REF)
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in components[query.__name__]["properties"].items()
+    ]
 
 
 def _responses(operation: Operation) -> list[tuple[int, Any]]:

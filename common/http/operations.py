@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team, TeamId
 from common.domain.posts import Post
-from common.http.answers import Checkin, History, Matches, Statistics
+from common.http.answers import Checkin, History, Matches
+from common.http.statistics import Statistics, StatisticsQuery
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # each is what it is; a key of the routes
@@ -14,7 +17,8 @@ class Operation:
     """A method on a path, and what may come of it.
 
     `answers` maps a status to the type of its JSON body, None for no body. `refusals` are the statuses of a `Problem`;
-    401, 413 and 400 come on their own with `is_reporters` and `body`. `id_type` is what `{id}` in the path stands for.
+    401, 413 and 400 come on their own with `is_reporters` and `body`. `id_type` is what `{id}` in the path stands for,
+    `query` a record whose fields are the parameters that may follow it.
     """
 
     name: str
@@ -25,6 +29,7 @@ class Operation:
     refusals: tuple[int, ...] = ()
     is_reporters: bool = False
     body: Any = None
+    query: type[msgspec.Struct] | None = None
     id_type: Any = str
 
 
@@ -63,8 +68,10 @@ STATISTICS: Final = Operation(
     name="statistics",
     method="GET",
     path="/1/statistics",
-    summary="The server's counts now",
+    summary="The server's counts now, and some of its actors",
     answers={200: Statistics},
+    refusals=(422,),
+    query=StatisticsQuery,
 )
 PUT_TEAM: Final = Operation(
     name="put_team",

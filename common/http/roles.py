@@ -1,11 +1,12 @@
 """What the API asks of whoever stands behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
+from common.http.statistics import Statistics, StatisticsQuery
 
 
 class Backend(Protocol):
@@ -47,6 +48,6 @@ class Backend(Protocol):
         """Delete a match and its events; its fans are told and closed. Raise UnknownMatchError."""
         ...
 
-    def statistics(self) -> Mapping[str, object]:
-        """Return the server's counts now, as JSON-encodable values."""
+    async def statistics(self, query: StatisticsQuery) -> Statistics:
+        """Return the server's counts now, with the actors that are asked for."""
         ...

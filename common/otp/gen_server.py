@@ -44,6 +44,9 @@ class GenServer:
     It has a task only while a callback waits, so a plain callback has none: `asyncio.current_task()` is None there.
     """
 
+    many: ClassVar[bool] = False
+    """Whether there may be a hundred thousand of its kind, one for each person: statistics do not tell their names."""
+
     process: Process
     """The process that runs this server; set before `init`."""
 

@@ -37,6 +37,9 @@ class Node:
         self._names: dict[str, Process] = {}
         self._aliases: dict[Process, list[str]] = {}
         self._processes: set[Process] = set()
+        self._past: dict[type[GenServer], list[int]] = {}  # of those that ended: how many, and the messages of all
+        self.restarts: Counter[tuple[str, str]] = Counter()
+        """How often each (kind, name) was started again by its supervisor."""
         self.run_queue = RunQueue()
         self._sleepers_guard: asyncio.Task[None] | None = None
         self._nobody_left: asyncio.Future[None] | None = None
@@ -97,9 +100,28 @@ class Node:
         """Go through the running servers of a kind."""
         return (process.server for process in self._processes if isinstance(process.server, kind))
 
+    def processes(self) -> list[Process]:
+        """Return all running processes (`processes/0`)."""
+        return list(self._processes)
+
+    def past(self) -> dict[str, tuple[int, int]]:
+        """Return by kind how many processes have ended, and how many messages they had handled."""
+        ended: dict[str, tuple[int, int]] = {}
+        for server, (count, handled) in self._past.items():
+            before = ended.get(server.__name__, (0, 0))
+            ended[server.__name__] = (before[0] + count, before[1] + handled)
+        return ended
+
+    def count_restart(self, process: Process) -> None:
+        """Take note that a supervisor has started this process in place of one that ended."""
+        self.restarts[process.kind, process.name] += 1
+
     def forget(self, process: Process) -> None:
         """Drop an ended process and its name; called by the process itself."""
         self._processes.discard(process)
+        past = self._past.setdefault(type(process.server), [0, 0])
+        past[0] += 1
+        past[1] += process.handled
         if self._names.get(process.name) is process:
             del self._names[process.name]
         for name in self._aliases.pop(process, ()):

@@ -126,6 +126,11 @@ class Process(ABC):
         return self.server is not _ENDED
 
     @property
+    def kind(self) -> str:
+        """What its server is called, which says what it does."""
+        return type(self.server).__name__
+
+    @property
     def queued(self) -> int:
         """Messages that wait in the mailbox."""
         mailbox = self._mailbox

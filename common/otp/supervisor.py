@@ -134,6 +134,7 @@ class Supervisor(GenServer):
             except Exception:
                 _log.exception("%s could not be restarted", spec.id)
             else:
+                self.node.count_restart(self._children[spec.id])
                 return
 
     async def _stop_children(self) -> None:
@@ -199,12 +200,13 @@ class SimpleOneForOne(GenServer):
         while True:
             self._intensity.count()
             try:
-                await self._start(request)
+                child = await self._start(request)
             except AlreadyStartedError:
                 return  # somebody asked for it again before its exit was handled here
             except Exception:
                 _log.exception("a child of %s could not be restarted", self.process.name)
             else:
+                self.node.count_restart(child)
                 return
 
     async def _start(self, request: StartChild) -> Process:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from common.domain.errors import DomainError
 from common.otp.gen_fsm import GenFsm, StateTimeout
-from common.otp.signals import NO_PROCESS, NORMAL, CallError, Stop
+from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
 from stages.stage0.log import messages
-from stages.stage0.messages import Transmit, Watch
+from stages.stage0.messages import Notification, Watch
+from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 CLOSED: Final = "closed"
+BROKEN: Final = "broken"
 STATE_TIMEOUT_S: Final = 60.0
 """How long a connection may take to say who it is."""
 LINGER_S: Final = 10.0
@@ -36,10 +38,11 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """From the socket to its client: this is the port, and what to write to."""
+    """From the socket to its client: this is the port, what to write to, and when it was accepted (time.monotonic)."""
 
     port: SocketPort
     transport: asyncio.Transport
+    accepted_s: float
 
 
 class SocketPort(asyncio.Protocol):
@@ -49,16 +52,17 @@ class SocketPort(asyncio.Protocol):
     on cannot fill its client's mailbox.
     """
 
-    __slots__ = ("_client", "deaf")
+    __slots__ = ("_accepted_s", "_client", "deaf")
 
-    def __init__(self, client: Process) -> None:
+    def __init__(self, client: Process, accepted_s: float) -> None:
         self._client = client
+        self._accepted_s = accepted_s
         self.deaf = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection to the client."""
         # uvloop's transports do all that asyncio's do, and derive from none of them.
-        self._client.cast(Connected(self, cast("asyncio.Transport", transport)))
+        self._client.cast(Connected(self, cast("asyncio.Transport", transport), self._accepted_s))
         if not self._client.alive:
             cast("asyncio.Transport", transport).abort()
 
@@ -69,15 +73,17 @@ class SocketPort(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the client that its fan has gone."""
-        del exc
-        self._client.send(CLOSED)
+        self._client.send(CLOSED if exc is None else BROKEN)
 
 
 class Client(GenFsm):
     """One fan's connection. It ends with the connection, and the connection with it."""
 
+    many = True
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._accepted_s: float | None = None  # until the fan is answered
         self._port: SocketPort | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = GreetingReader()
@@ -91,7 +97,7 @@ class Client(GenFsm):
         """Take the socket and greet: the server speaks first."""
         messages.info("%s in wait_for_socket <- %s", self.process.name, type(message).__name__)
         if isinstance(message, Connected):
-            self._port, self._transport = message.port, message.transport
+            self._port, self._transport, self._accepted_s = message.port, message.transport, message.accepted_s
             self._transport.write(WELCOME)
             self.next_state(self.wait_for_params, STATE_TIMEOUT_S)
         elif isinstance(message, StateTimeout):
@@ -104,28 +110,37 @@ class Client(GenFsm):
             try:
                 greeting = self._reader.feed(message)
             except GreetingError as error:
-                self._refuse(str(error))
+                self._refuse(str(error), Drop.GREETING)
             if greeting is not None:
                 return self._watch(greeting)
         elif isinstance(message, StateTimeout):
-            self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>")
-        elif message == CLOSED:
-            raise Stop
+            self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>", Drop.SILENCE)
+        else:
+            self._stop_if_gone(message)
         return None
 
     def running(self, message: Any) -> None:
         """Pass on what the user sends, until the last of it or until the fan has gone."""
         messages.info("%s in running <- %s", self.process.name, type(message).__name__)
-        if isinstance(message, Transmit):
-            self._write(message.data)
+        if isinstance(message, Notification):
+            self._write(message.frame)
+            if self._accepted_s is not None:
+                self._answered(self._accepted_s)
+            else:
+                traffic = self._parts.traffic
+                traffic.deliveries += 1
+                if message.at_s is not None:
+                    traffic.fan_out.since(message.at_s)
             if message.is_last:
                 raise Stop
-        elif message == CLOSED:
-            raise Stop
+        else:
+            self._stop_if_gone(message)
 
     def terminate(self, reason: Reason) -> None:
         """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
         super().terminate(reason)
+        if reason not in (NORMAL, SHUTDOWN):  # a crash of its own, or of the user that it is linked to
+            self._parts.traffic.drops[Drop.CRASH] += 1
         if self._transport is None:
             return
         if self._refused:
@@ -143,10 +158,12 @@ class Client(GenFsm):
         self.next_state(self.running)
         try:
             await self._call_user(greeting)
-        except (DomainError, StoreUnavailableError) as error:
-            self._refuse(str(error))
+        except DomainError as error:
+            self._refuse(str(error), Drop.MATCH)
+        except StoreUnavailableError as error:
+            self._refuse(str(error), Drop.STORE)
         except CallError:
-            self._refuse("your user has crashed; connect again")
+            self._refuse("your user has crashed; connect again", Drop.CRASH)
 
     async def _call_user(self, greeting: Greeting) -> Process:
         """Have the user watch the match for this client, and return it."""
@@ -163,7 +180,20 @@ class Client(GenFsm):
             else:
                 return user
 
-    def _refuse(self, why: str) -> None:
+    def _answered(self, accepted_s: float) -> None:
+        traffic = self._parts.traffic
+        traffic.greetings += 1
+        traffic.response.since(accepted_s)
+        self._accepted_s = None
+
+    def _stop_if_gone(self, message: Any) -> None:
+        if message == BROKEN:
+            self._parts.traffic.drops[Drop.BROKEN] += 1
+        if message in (CLOSED, BROKEN):
+            raise Stop
+
+    def _refuse(self, why: str, drop: Drop) -> None:
+        self._parts.traffic.drops[drop] += 1
         self._write(error_line(why))
         self._refused = True
         raise Stop

@@ -10,12 +10,14 @@ import asyncio
 import errno
 import logging
 import socket
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
 from stages.stage0.client import SocketPort
 from stages.stage0.log import messages
+from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,16 +98,18 @@ class Listener(GenServer):
         await self._hand_over(connection)
 
     async def _hand_over(self, connection: socket.socket) -> None:
+        accepted_s = monotonic()
         connection.setblocking(False)
         try:
             client = await self._parts.client_sup.start_client(self.node)
         except (CallError, NoProcessError):  # the clients are being restarted; this fan is to connect again
             connection.close()
+            self._parts.traffic.drops[Drop.CRASH] += 1
             return
         except BaseException:
             connection.close()
             raise
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client), connection)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client, accepted_s), connection)
 
     def _wait_for_files(self, error: OSError) -> None:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from common.domain import rules
@@ -164,7 +165,7 @@ class LiveMatch(GenServer):
         asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
 
     def _notify(self, event: Event) -> None:
-        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match))
+        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, monotonic()))
 
     def _cancelled(self) -> None:
         self._is_cancelled = True

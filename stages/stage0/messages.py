@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 class Notification:
     """An accepted event as it goes out: its number in the match, the bytes that a fan gets, and whether it is the last.
 
-    The frame is encoded once, by the match. Number 0 is said of the match as a whole (it was cancelled).
+    The frame is encoded once, by the match. Number 0 is said of the match as a whole (it was cancelled). `at_s` is when
+    an accepted event set out for the fans, on `time.monotonic`; None of a status, and of what is read from the history.
     """
 
     seq: int
     frame: bytes
     is_last: bool
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,6 @@ class Delivery:
 
     client: Process
     notification: Notification
-
-
-@dataclass(frozen=True, slots=True)
-class Transmit:
-    """From a user to a client: bytes for the socket, which is closed after the last."""
-
-    data: bytes
-    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)

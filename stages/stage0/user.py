@@ -23,7 +23,7 @@ from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import encode, error_line
 from stages.stage0.log import messages
-from stages.stage0.messages import Delivery, EventManager, Notification, Transmit, Watch
+from stages.stage0.messages import Delivery, EventManager, Notification, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -70,6 +70,7 @@ class User(GenServer):
     """One user, from its first client until its last has gone."""
 
     trap_exit = True
+    many = True
 
     def __init__(self, parts: Parts, user_id: str) -> None:
         self._parts = parts
@@ -122,7 +123,7 @@ class User(GenServer):
     async def _watch(self, request: Watch) -> None:
         match = await self._read(request.match_id)
         status = encode(rules.status(match, datetime.now(UTC)))
-        request.client.cast(Transmit(status, is_last=not match.is_live))
+        request.client.cast(Notification(match.seq, status, is_last=not match.is_live))
         if match.is_live:
             self._hold(request.client)
             self._watching[request.client] = Watching(match.id, match.seq)
@@ -217,7 +218,7 @@ class User(GenServer):
         self._transmit(client, Notification(0, error_line(why), is_last=True))
 
     def _transmit(self, client: Process, notification: Notification) -> None:
-        client.cast(Transmit(notification.frame, notification.is_last))
+        client.cast(notification)
         if notification.is_last:
             del self._watching[client]
         else:

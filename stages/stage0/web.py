@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import resource
+import secrets
+import socket
+from pathlib import Path
+from time import monotonic, process_time
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownTeamError
 from common.http.api import make_app
+from common.http.statistics import OpenFilesSeen, Statistics
 from common.otp.gen_server import GenServer
+from common.otp.loop_lag import LoopLag
+from common.otp.survey import Surveyor
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
     from common.domain.posts import Post
     from common.http.server import ApiServer
+    from common.http.statistics import StatisticsQuery
     from common.otp.node import Node
     from common.otp.signals import Reason
+    from common.otp.survey import KindStatistics
     from stages.stage import Parts
 
 
 class Web(GenServer):
     """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
+
+    _backend: WebBackend
 
     def __init__(self, parts: Parts, api: ApiServer, fan_ports: Sequence[int], token: str) -> None:
         self._parts = parts
@@ -41,20 +51,26 @@ class Web(GenServer):
         """Serve. Raise CannotListenError."""
         if not self._api.ports:
             await self._api.bind()
-        await self._api.start(make_app(WebBackend(self._parts, self.node, self._fan_ports), self._token))
+        node_name = f"{socket.gethostname()}:{self._api.ports[0]}"
+        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports)
+        await self._api.start(make_app(self._backend, self._token))
 
     async def terminate(self, reason: Reason) -> None:
         """Finish the requests under way and free the port."""
         del reason
         await self._api.stop()
+        self._backend.close()
 
 
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
 
-    def __init__(self, parts: Parts, node: Node, fan_ports: Sequence[int]) -> None:
+    def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int]) -> None:
         self._parts = parts
         self._node = node
+        self._node_name = node_name
+        self._surveyor = Surveyor(node, secrets.token_bytes(16))
+        self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
 
     def client_port(self) -> int:
@@ -96,15 +112,35 @@ class WebBackend:
         """Have the match cancel itself."""
         await self._parts.match_sup.call(self._node, match_id, Cancel())
 
-    def statistics(self) -> Mapping[str, object]:
-        """Count processes, handlers, tasks, connections to Redis and open files."""
-        return {
-            "processes": msgspec.to_builtins(self._node.statistics()),
-            "handlers": self._handlers(),
-            "tasks": len(asyncio.all_tasks()),
-            "redis": [msgspec.to_builtins(db.statistics()) for db in self._node.servers(self._parts.db)],
-            "open_files": {"open": _open_files(), "limit": OpenFiles.read().soft},
-        }
+    async def statistics(self, query: StatisticsQuery) -> Statistics:
+        """Look at everything now; a fan is connected as long as there is a client for it."""
+        survey = await self._surveyor.survey(query.actors, query.sort)
+        clients = _kind(survey.kinds, self._parts.client.__name__)
+        traffic = self._parts.traffic
+        return Statistics(
+            node=self._node_name,
+            uptime_s=monotonic() - traffic.since_s,
+            cpu_s=process_time(),
+            rss_bytes=_resident_bytes(),
+            open_files=OpenFilesSeen(_open_files(), OpenFiles.read().soft),
+            loop_lag=self._loop_lag.look(),
+            connections=0 if clients is None else clients.alive,
+            accepted=0 if clients is None else clients.started,
+            greetings=traffic.greetings,
+            deliveries=traffic.deliveries,
+            drops={drop.value: count for drop, count in traffic.drops.items()},
+            handlers=self._handlers(),
+            tasks=len(asyncio.all_tasks()),
+            redis=tuple(db.statistics() for db in self._node.servers(self._parts.db)),
+            response=traffic.response.statistics(),
+            fan_out=traffic.fan_out.statistics(),
+            kinds=survey.kinds,
+            actors=survey.processes,
+        )
+
+    def close(self) -> None:
+        """Measure the loop's lag no more."""
+        self._loop_lag.stop()
 
     def _handlers(self) -> int:
         """Count the handlers of users: there is one for each client that watches."""
@@ -117,6 +153,18 @@ class WebBackend:
         if team is None:
             raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
         return team
+
+
+def _kind(kinds: Sequence[KindStatistics], name: str) -> KindStatistics | None:
+    return next((kind for kind in kinds if kind.kind == name), None)
+
+
+def _resident_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])  # proc(5)
+    except OSError:  # no file is left to read it: the most that it ever was
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
 
 
 def _open_files() -> int:

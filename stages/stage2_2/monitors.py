@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler
-from common.otp.signals import CallError, Down, Stop
+from common.otp.signals import NORMAL, SHUTDOWN, CallError, Down, Stop
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription, User
+from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from common.otp.process import Process
@@ -48,6 +49,8 @@ class MonitoringClient(Client):
         """Pass on what the user sends; after its end nothing more will come."""
         super().running(message)
         if isinstance(message, Down):
+            if message.reason not in (NORMAL, SHUTDOWN):
+                self._parts.traffic.drops[Drop.CRASH] += 1
             raise Stop
 
     async def _call_user(self, greeting: Greeting) -> Process:

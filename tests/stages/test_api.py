@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -172,14 +172,15 @@ async def test_every_port_serves_fans_and_requests(server: ServerProcess, game: 
 async def test_the_statistics_count_fans_by_their_processes_and_files(
     api: ReporterClient, connect: Connect, game: Game
 ) -> None:
-    before: Any = await api.statistics()
+    before = await api.statistics()
     async with connect() as fan:
         await fan.watch("fan", game.id)
-        after: Any = await api.statistics()
-    assert after["handlers"] == before["handlers"] + 1
-    assert after["processes"]["processes"] > before["processes"]["processes"]
-    assert after["open_files"]["open"] == before["open_files"]["open"] + 1
-    assert after["open_files"]["limit"] > 0
+        after = await api.statistics()
+    assert after.handlers == before.handlers + 1
+    assert after.connections == before.connections + 1
+    assert sum(kind.alive for kind in after.kinds) > sum(kind.alive for kind in before.kinds)
+    assert after.open_files.open == before.open_files.open + 1
+    assert after.open_files.limit > 0
 
 
 async def test_the_description_is_served(http: aiohttp.ClientSession) -> None:

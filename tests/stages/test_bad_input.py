@@ -85,10 +85,10 @@ async def counts(api: ReporterClient) -> dict[str, Any]:
     """Return what grows with fans and must shrink with them."""
     found = await api.statistics()
     return {
-        "processes": found["processes"]["kinds"],
-        "handlers": found["handlers"],
-        "tasks": found["tasks"],
-        "open": found["open_files"]["open"] - found["redis"][0]["opened"],  # the pool grows with what is asked
+        "processes": {kind.kind: kind.alive for kind in found.kinds if kind.alive},
+        "handlers": found.handlers,
+        "tasks": found.tasks,
+        "open": found.open_files.open - found.redis[0].opened,  # the pool grows with what is asked
     }
 
 

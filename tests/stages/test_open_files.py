@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.http.client import ReporterClient
+from common.http.statistics import OpenFilesSeen
 from stages.catalogue import STAGES
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -64,7 +65,7 @@ async def ask_anew(server: ServerProcess) -> list[str]:
 
 
 async def test_open_files_used_up(server: ServerProcess, connect: Connect, api: ReporterClient, game: Game) -> None:
-    limit = (await api.statistics())["open_files"]["limit"]
+    limit = (await api.statistics()).open_files.limit
     async with AsyncExitStack() as stack:
         fans = await fill(server, connect, stack)
         assert limit - 40 < len(fans) <= limit
@@ -74,7 +75,7 @@ async def test_open_files_used_up(server: ServerProcess, connect: Connect, api: 
         await game.foul("to those who are in")
         for fan in watching:
             await fan.read_events(1)
-        assert (await api.statistics())["open_files"] == {"open": limit, "limit": limit}
+        assert (await api.statistics()).open_files == OpenFilesSeen(limit, limit)
         assert not waiting.heard
         late_request = asyncio.create_task(ask_anew(server), name="late-request")
         await eventually(lambda: "the API cannot accept connections" in server.log(), "the API lacks files, too")
@@ -91,7 +92,7 @@ async def test_open_files_used_up(server: ServerProcess, connect: Connect, api: 
         assert complaints(server) == 2  # one for the fans, one for the API
 
     async def only_the_api_is_left() -> bool:
-        return int((await api.statistics())["open_files"]["open"]) < 40
+        return (await api.statistics()).open_files.open < 40
 
     await eventually(only_the_api_is_left, "all files are free again")
     async with connect() as fan:

@@ -1,14 +1,18 @@
 """A server in memory behind the API: the real rules, no store; it fails when a test says so."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import msgspec
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
+from common.http.statistics import Statistics, StatisticsQuery
+from tests.common.http.samples import statistics
 
 AT = datetime(2011, 9, 10, 18, 0, 0, tzinfo=UTC)
 
@@ -22,6 +26,7 @@ class MemoryBackend:
         self.failures: deque[Exception | None] = deque()
         self.lost: deque[Exception] = deque()
         self.calls: list[str] = []
+        self.queries: list[StatisticsQuery] = []
 
     def client_port(self) -> int:
         self._begin("client_port")
@@ -71,9 +76,11 @@ class MemoryBackend:
         self._find(match_id)
         del self.stored[match_id]
 
-    def statistics(self) -> Mapping[str, object]:
+    async def statistics(self, query: StatisticsQuery) -> Statistics:
         self._begin("statistics")
-        return {"matches": len(self.stored), "calls": len(self.calls)}
+        self.queries.append(query)
+        seen = statistics()
+        return msgspec.structs.replace(seen, actors=seen.actors[: query.actors])
 
     def _find(self, match_id: str) -> tuple[Match, list[Event]]:
         if match_id not in self.stored:

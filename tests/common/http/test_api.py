@@ -6,8 +6,11 @@ from common.domain.events import Event
 from common.domain.match import Match
 from common.domain.script import Script
 from common.http.answers import History, Matches
+from common.http.statistics import Statistics, StatisticsQuery
+from common.otp.survey import Order
 from tests.common.http.conftest import MATCH_ID
 from tests.common.http.memory_backend import AT, MemoryBackend
+from tests.common.http.samples import statistics
 
 TEAM = {"name": "Boca", "players": [{"number": 9, "name": "Palermo"}]}
 
@@ -43,9 +46,32 @@ async def test_a_history_names_its_match_and_keeps_the_order_of_details(
     assert told["at"] == "2011-09-10T18:00:00Z"
 
 
-async def test_statistics_are_the_backends(reader: aiohttp.ClientSession) -> None:
+async def test_statistics_are_the_backends(reader: aiohttp.ClientSession, backend: MemoryBackend) -> None:
     async with reader.get("/1/statistics") as answer:
-        assert await answer.json() == {"matches": 0, "calls": 1}
+        assert msgspec.json.decode(await answer.read(), type=Statistics) == statistics()
+    async with reader.get("/1/statistics?actors=1&sort=memory") as answer:
+        assert len((await answer.json())["actors"]) == 1
+    assert backend.queries == [StatisticsQuery(20, Order.MAILBOX), StatisticsQuery(1, Order.MEMORY)]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "told"),
+    [
+        ("actors=many", "actors", "int"),
+        ("actors=-1", "actors", ">= 0"),
+        ("actors=1000", "actors", "<= 200"),
+        ("sort=beauty", "sort", "say one of mailbox, messages, restarts, memory"),
+        ("why=because", "why", "not known"),
+    ],
+)
+async def test_a_query_that_makes_no_sense_is_refused(
+    reader: aiohttp.ClientSession, backend: MemoryBackend, query: str, field: str, told: str
+) -> None:
+    async with reader.get(f"/1/statistics?{query}") as answer:
+        problem = await answer.json()
+        assert (answer.status, problem["field"]) == (422, field)
+    assert told in problem["error"]
+    assert backend.queries == []
 
 
 @pytest.mark.parametrize("body", [TEAM, {**TEAM, "id": "boc"}], ids=["id in the path only", "id in both"])

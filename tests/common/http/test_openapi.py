@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
     "post_event": {"kind": "start", "home_players": [25], "visit_players": [7]},
 }
 WRONG_BODIES = {400: b"{", 413: b" " * (MAX_BODY_BYTES + 1), 422: b"{}"}
+QUERIES = {200: "?actors=1&sort=memory", 422: "?actors=all"}
 FAILURES = {409: ConflictError(), 500: RuntimeError(), 503: StoreUnavailableError()}
 
 
@@ -41,6 +42,7 @@ class Request:
     path_id: str
     body: bytes | None
     headers: dict[str, str]
+    query: str = ""
 
 
 def provoking(operation: Operation, status: int, backend: MemoryBackend) -> Request:
@@ -51,7 +53,8 @@ def provoking(operation: Operation, status: int, backend: MemoryBackend) -> Requ
     team_id = "tig" if status == 200 else "boc"
     match_id = "none" if status == 404 else MATCH_ID
     path_id = team_id if operation.name == "put_team" else match_id
-    return Request(path_id, WRONG_BODIES.get(status, right), {} if status == 401 else BEARER)
+    query = "" if operation.query is None else QUERIES.get(status, "")
+    return Request(path_id, WRONG_BODIES.get(status, right), {} if status == 401 else BEARER, query)
 
 
 DOCUMENTED: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))
@@ -79,7 +82,7 @@ def test_it_names_every_route_and_no_other(backend: MemoryBackend) -> None:
         if route.method not in {"HEAD", "OPTIONS"}
     }
     named = {(method.upper(), path) for path, methods in DOCUMENTED["paths"].items() for method in methods}
-    assert named | {("GET", "/1/openapi.json")} == routed
+    assert named | {("GET", "/1/openapi.json"), ("GET", "/metrics")} == routed
 
 
 def test_an_answer_has_all_its_fields_and_a_posted_team_may_leave_its_id_to_the_path() -> None:
@@ -96,7 +99,7 @@ async def test_every_documented_answer_can_be_had_and_has_its_shape(
     announced: MemoryBackend, reader: aiohttp.ClientSession, operation: Operation, status: int
 ) -> None:
     request = provoking(operation, status, announced)
-    path = operation.path.replace("{id}", request.path_id)
+    path = operation.path.replace("{id}", request.path_id) + request.query
     async with reader.request(operation.method, path, data=request.body, headers=request.headers) as answer:
         assert answer.status == status
         raw = await answer.read()

@@ -11,7 +11,7 @@ import pytest
 from common.otp.node import Node
 from common.wire.frames import WELCOME
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
-from stages.stage0.messages import Transmit
+from stages.stage0.messages import Notification
 from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Connection:
     port: SocketPort = field(init=False)
 
     def __post_init__(self) -> None:
-        self.port = SocketPort(self.process)
+        self.port = SocketPort(self.process, 0.0)
         self.port.connection_made(self.transport)
 
 
@@ -86,7 +86,7 @@ def test_the_minute_of_the_greeting_starts_with_the_socket(parts: Parts) -> None
         client = await start(parts)
         await asyncio.sleep(STATE_TIMEOUT_S - 1)
         transport = FakeTransport()
-        client.cast(Connected(SocketPort(client), transport))
+        client.cast(Connected(SocketPort(client, 0.0), transport, 0.0))
         await idle()
         assert transport.written == WELCOME
         await client.wait()
@@ -155,9 +155,9 @@ def run_to_its_last_event(parts: Parts, unread: int) -> FakeTransport:
         client = fan.process.server
         assert isinstance(client, Client)
         client.next_state(client.running)
-        fan.process.cast(Transmit(b"one", is_last=False))
+        fan.process.cast(Notification(1, b"one", is_last=False))
         await asyncio.sleep(10 * STATE_TIMEOUT_S)  # a match may be dull
-        fan.process.cast(Transmit(b"two", is_last=True))
+        fan.process.cast(Notification(2, b"two", is_last=True))
         await fan.process.wait()
         await asyncio.sleep(LINGER_S + 1)
         return fan.transport
@@ -195,7 +195,7 @@ def test_a_socket_whose_client_has_ended_is_closed(parts: Parts) -> None:
         client.kill()
         await client.wait()
         transport = FakeTransport()
-        SocketPort(client).connection_made(transport)
+        SocketPort(client, 0.0).connection_made(transport)
         assert transport.done == [("abort", 0)]
 
     run_virtual(main())

@@ -1,0 +1,92 @@
+"""`GET /metrics`: the statistics of a node in the text format of Prometheus, made when it is scraped."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from common.http.statistics import Histogram, Statistics
+
+
+def exposition(statistics: Statistics) -> bytes:
+    """Return the metrics in the text format 0.0.4, each with the label `node`."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(statistics))
+    return generate_latest(registry)
+
+
+class _Snapshot(Collector):
+    """Yields what a scrape is to see, which was found before."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._seen = statistics
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name nothing beforehand: the registry is this scrape's alone."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily]:
+        """Yield every metric."""
+        yield from self._gauges()
+        yield from self._counters()
+        yield from self._by_kind()
+        seen = self._seen
+        yield self._histogram("matchstream_response_seconds", "From a fan's accept to its answer.", seen.response)
+        yield self._histogram("matchstream_fan_out_seconds", "From an accepted event to each fan's copy.", seen.fan_out)
+
+    def _gauges(self) -> Iterator[GaugeMetricFamily]:
+        seen = self._seen
+        gauges = [
+            ("matchstream_connections", "Fans who are connected.", seen.connections),
+            ("matchstream_uptime_seconds", "Since the node started.", seen.uptime_s),
+            ("process_resident_memory_bytes", "Resident memory size in bytes.", seen.rss_bytes),
+            ("process_open_fds", "Number of open file descriptors.", seen.open_files.open),
+            ("process_max_fds", "Maximum number of open file descriptors.", seen.open_files.limit),
+        ]
+        if seen.loop_lag is not None:
+            gauges.append(("matchstream_loop_lag_seconds", "Longest in the last 5 s.", seen.loop_lag.max_s))
+        for name, about, value in gauges:
+            gauge = GaugeMetricFamily(name, about, labels=["node"])
+            gauge.add_metric([seen.node], value)
+            yield gauge
+
+    def _counters(self) -> Iterator[CounterMetricFamily]:
+        seen = self._seen
+        for name, about, value in (
+            ("matchstream_accepts", "Connections of fans that were accepted.", seen.accepted),
+            ("matchstream_greetings", "Fans who were answered.", seen.greetings),
+            ("matchstream_deliveries", "What fans were sent after their answer.", seen.deliveries),
+            ("process_cpu_seconds", "Total user and system CPU time spent in seconds.", seen.cpu_s),
+        ):
+            counter = CounterMetricFamily(name, about, labels=["node"])
+            counter.add_metric([seen.node], value)
+            yield counter
+        drops = CounterMetricFamily(
+            "matchstream_drops", "Fans who were turned away or lost.", labels=["node", "reason"]
+        )
+        for reason, count in seen.drops.items():
+            drops.add_metric([seen.node, reason], count)
+        yield drops
+
+    def _by_kind(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        labels = ["node", "kind"]
+        mailbox = GaugeMetricFamily("matchstream_mailbox_messages", "Messages that wait in mailboxes.", labels=labels)
+        alive = GaugeMetricFamily("matchstream_actors", "Actors that are alive.", labels=labels)
+        handled = CounterMetricFamily("matchstream_handled_messages", "Messages that were handled.", labels=labels)
+        restarts = CounterMetricFamily("matchstream_restarts", "Restarts by supervisors.", labels=labels)
+        for kind in self._seen.kinds:
+            values = [self._seen.node, kind.kind]
+            mailbox.add_metric(values, kind.mailbox)
+            alive.add_metric(values, kind.alive)
+            handled.add_metric(values, kind.messages)
+            restarts.add_metric(values, kind.restarts)
+        yield from (mailbox, alive, handled, restarts)
+
+    def _histogram(self, name: str, about: str, seen: Histogram) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(name, about, labels=["node"])
+        bounds = [*map(repr, seen.bounds_s), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(seen.counts)), strict=True))
+        family.add_metric([self._seen.node], buckets, seen.sum_s)
+        return family

@@ -1,0 +1,72 @@
+"""What `GET /1/statistics` answers, and what may be asked of it. `/metrics` tells the same (`common.http.metrics`).
+
+Everybody may read it, as all that the API tells. It holds no secrets: the fans are in it as counts, and where one of
+their processes is among those that are told, it has a number in place of the user's name.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from common.otp.loop_lag import LoopLagStatistics
+from common.otp.survey import KindStatistics, Order, ProcessStatistics
+from common.store.connections import ConnectionStatistics
+
+MOST_ACTORS = 200
+
+
+class StatisticsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which actors are to be told: the `actors` that come first, those with most of what `sort` says."""
+
+    actors: Annotated[int, msgspec.Meta(ge=0, le=MOST_ACTORS)] = 20
+    sort: Order = Order.MAILBOX
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Times in seconds, counted: `counts[i]` of them are at most `bounds_s[i]` and above the bound before.
+
+    There is one count more than there are bounds: of those above the last. `sum_s` is the sum of all.
+    """
+
+    bounds_s: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float
+
+
+class OpenFilesSeen(msgspec.Struct, frozen=True):
+    """How many files the process has open, and its soft limit."""
+
+    open: int
+    limit: int
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """One node as it is now; counts are since its start.
+
+    `connections` are the fans' now, `accepted` all there were. `greetings` are fans who were answered, and `deliveries`
+    what they were sent after that: events, and to some an error line as the last. `drops` are fans who were turned away
+    or lost, by reason (`stages.traffic`). `handlers` are subscriptions to matches, `tasks` those of the event
+    loop. `loop_lag` is null at the first look in a minute, since it is measured only while somebody looks.
+
+    `response` counts from a fan's accept to its answer being written to the socket, `fan_out` from the moment at which
+    the node's process of a match has an accepted event, to each fan's copy being written.
+    """
+
+    node: str
+    uptime_s: float
+    cpu_s: float
+    rss_bytes: int
+    open_files: OpenFilesSeen
+    loop_lag: LoopLagStatistics | None
+    connections: int
+    accepted: int
+    greetings: int
+    deliveries: int
+    drops: dict[str, int]
+    handlers: int
+    tasks: int
+    redis: tuple[ConnectionStatistics, ...]
+    response: Histogram
+    fan_out: Histogram
+    kinds: tuple[KindStatistics, ...]
+    actors: tuple[ProcessStatistics, ...]

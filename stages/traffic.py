@@ -1,0 +1,71 @@
+"""What fans do and get, counted since the server's start: what is read by `/1/statistics` and `/metrics`.
+
+Everything else that they tell is derived when it is asked for; these few have to be counted when they happen. One write
+to a fan costs 170 ns so (the clock 38, bisect 51; a delivery takes some 6,000): see `Times.since`. They need no lock,
+since one thread counts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from enum import StrEnum
+from time import monotonic
+from typing import Final
+
+from common.http.statistics import Histogram
+
+BOUNDS_S: Final = (
+    *(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
+    *(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+class Drop(StrEnum):
+    """Why a fan was turned away or lost."""
+
+    GREETING = "greeting"
+    """It said something else than a greeting."""
+    SILENCE = "silence"
+    """It said nothing in time."""
+    MATCH = "match"
+    """There is no such match."""
+    STORE = "store"
+    """Redis could not be asked."""
+    CRASH = "crash"
+    """Its user crashed, or its connection could not be given a client."""
+    BROKEN = "broken"
+    """The connection broke: reset by the fan or the network, or cut off since the fan did not read."""
+
+
+class Times:
+    """Times counted in buckets."""
+
+    __slots__ = ("counts", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.sum_s = 0.0
+
+    def since(self, begin_s: float) -> None:
+        """Count the time from a moment of `time.monotonic` until now."""
+        passed_s = monotonic() - begin_s
+        self.counts[bisect_left(BOUNDS_S, passed_s)] += 1
+        self.sum_s += passed_s
+
+    def statistics(self) -> Histogram:
+        """Return the counts as they are now."""
+        return Histogram(BOUNDS_S, tuple(self.counts), self.sum_s)
+
+
+class Traffic:
+    """The counts of one server."""
+
+    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s")
+
+    def __init__(self) -> None:
+        self.since_s = monotonic()
+        self.greetings = self.deliveries = 0
+        self.drops: Counter[Drop] = Counter(dict.fromkeys(Drop, 0))
+        self.response = Times()
+        self.fan_out = Times()

@@ -1,0 +1,39 @@
+"""Statistics of a node that never was, for tests of those who read them."""
+
+from typing import Any
+
+from common.http.statistics import Histogram, OpenFilesSeen, Statistics
+from common.otp.loop_lag import LoopLagStatistics
+from common.otp.survey import KindStatistics, ProcessStatistics
+from common.store.connections import ConnectionStatistics
+
+
+def statistics(**changes: Any) -> Statistics:
+    """Return statistics of a node with ten fans, one of whom has gone, after two events."""
+    seen: dict[str, Any] = {
+        "node": "host:8888",
+        "uptime_s": 60.0,
+        "cpu_s": 1.5,
+        "rss_bytes": 50_000_000,
+        "open_files": OpenFilesSeen(30, 1024),
+        "loop_lag": LoopLagStatistics(0.001, 0.25),
+        "connections": 9,
+        "accepted": 12,
+        "greetings": 10,
+        "deliveries": 19,
+        "drops": {"greeting": 2, "broken": 0},
+        "handlers": 9,
+        "tasks": 40,
+        "redis": (ConnectionStatistics(1, 1, 0, 99, 0),),
+        "response": Histogram((0.01, 0.1), (6, 3, 1), 0.75),
+        "fan_out": Histogram((0.01, 0.1), (19, 0, 0), 0.1),
+        "kinds": (
+            KindStatistics("Client", 9, 12, 3, 31, 0, 9000),
+            KindStatistics("Dispatcher", 1, 2, 0, 13, 1, 2000),
+        ),
+        "actors": (
+            ProcessStatistics("Client#5ca1ab1e", "Client", 3, 4, 0, 1000),
+            ProcessStatistics("Dispatcher", "Dispatcher", 0, 11, 1, 2000),
+        ),
+    }
+    return Statistics(**{**seen, **changes})
