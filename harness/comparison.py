@@ -50,7 +50,7 @@ def ratio(figure: Figure, a: Sequence[float], b: Sequence[float]) -> Ratio:
     """Compare `figure` over the trials of A and B: a value each, none of them negative."""
     counts = len(a), len(b)
     if not a or not b:
-        return _not_measured(figure, counts)
+        return not_measured(figure, counts)
     share = _share(float(np.mean(a)), float(np.mean(b)))
     return _judged(figure, _Estimate(share, _bootstrap(a, b) if min(counts) >= FEWEST_RUNS else None), counts)
 
@@ -71,15 +71,15 @@ def ratio_of_limits(figure: Figure, a: FoundLimit | None, b: FoundLimit | None) 
     A limit lies between last pass and first fail; where there is none of these, from 0 on, or nobody knows how far up.
     Brackets that overlap or only touch are no change seen. The interval is that of the brackets, not that of chance.
     """
-    brackets = _bracket(a), _bracket(b)
-    counts = int(brackets[0] is not None), int(brackets[1] is not None)
-    if brackets[0] is None or brackets[1] is None:
-        return _not_measured(figure, counts)
-    (pass_a, fail_a), (pass_b, fail_b) = brackets
-    return _judged(figure, _Estimate(_share(pass_a, pass_b), (_share(fail_a, pass_b), _share(pass_a, fail_b))), counts)
+    of_a, of_b = _bracket(a), _bracket(b)
+    if of_a is None or of_b is None:
+        return not_measured(figure, (int(of_a is not None), int(of_b is not None)))
+    (pass_a, fail_a), (pass_b, fail_b) = of_a, of_b
+    return _judged(figure, _Estimate(_share(pass_a, pass_b), (_share(fail_a, pass_b), _share(pass_a, fail_b))), (1, 1))
 
 
-def _not_measured(figure: Figure, counts: tuple[int, int]) -> Ratio:
+def not_measured(figure: Figure, counts: tuple[int, int]) -> Ratio:
+    """Return what stands for a comparison that cannot be made, with how many runs there are of A and of B."""
     a_count, b_count = counts
     return Ratio(
         figure=figure, value=None, low=None, high=None, a_count=a_count, b_count=b_count, judgement="not measured"

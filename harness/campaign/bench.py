@@ -1,0 +1,133 @@
+"""Makes the trials and searches of a campaign for real: starts the servers, and keeps every result in the journal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+import psutil
+
+from harness.campaign.journal import Journal
+from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial
+from harness.campaign.quiet import wait_until_quiet
+from harness.events import synthetic_match
+from harness.machine import Machine
+from harness.plan import TrialPlan, asked, trial_id
+from harness.result import Placement, TrialResult
+from harness.search.capacity import likely_room
+from harness.search.journal import Journal as SearchJournal
+from harness.search.plan import SearchPlan, asked_of, default_plan
+from harness.search.record import Dimension, SearchResult
+from harness.search.run import run_search
+from harness.search.watching import SearchWatcher
+from harness.slo import Slo
+from harness.trial import run_trial
+from harness.workload import Load
+
+ANSWER_TIMEOUT_S = 10.0
+"""Within what a fan must be answered: ten times what the SLO asks for, so that a server that fails is not waited for.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How thoroughly limits are searched: see SearchPlan. One full trial confirms a limit."""
+
+    precision: float
+    budget_s: float
+    ceilings: Mapping[Dimension, int]
+
+
+FULL_EFFORT = Effort(0.05, 180.0, MappingProxyType({"N": 100_000, "C": 32_000}))
+"""Up to the N of the talk, and to the largest wave that one generator starts.
+
+For 20,000 connections to arrive gently takes 25 s, and a search near its hint makes four or five such trials.
+"""
+
+QUICK_EFFORT = Effort(0.25, 30.0, MappingProxyType({"N": 20_000, "C": 8_000}))
+"""For a rough picture: five searches of half a minute each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What all trials and searches of a campaign have in common."""
+
+    slo: Slo
+    effort: Effort
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Under what a campaign is run, on which machine, and since when."""
+
+    conditions: Conditions
+    machine: Machine
+    started_at: datetime
+
+
+class TrialBench:
+    """The bench of `harness.campaign.run`."""
+
+    def __init__(self, journal: Journal, conditions: Conditions, watcher: SearchWatcher) -> None:
+        self._journal = journal
+        self._conditions = conditions
+        self._watcher = watcher
+
+    def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
+        """Return what the journal has, if it was asked the same. Raise ResultError for a file that cannot be read."""
+        target = planned.server.make()
+        if isinstance(planned, PlannedTrial):
+            return self._journal.trial(planned.file, asked(trial_plan(planned.load, self._conditions), target))
+        plan = search_plan(planned, None, self._conditions)
+        return self._journal.search(planned.file, asked_of(plan, target, plan.ceiling or 0))
+
+    def trial(self, planned: PlannedTrial) -> TrialResult:
+        """Make a trial and keep it. Raise HarnessError."""
+        plan = trial_plan(planned.load, self._conditions)
+        result = run_trial(plan, planned.server.make(), self._watcher)
+        self._journal.keep(planned.file, result)
+        return result
+
+    def search(self, planned: PlannedSearch, hint: float | None) -> SearchResult:
+        """Make a search, which keeps itself after each of its trials. Raise HarnessError."""
+        plan = search_plan(planned, hint, self._conditions)
+        journal = SearchJournal(self._journal.path(planned.file))
+        return run_search(plan, planned.server.make, self._watcher, journal)
+
+    def wait_until_quiet(self) -> tuple[str, ...]:
+        """Wait until the machine is at rest, and return what disturbs it still."""
+        self._watcher.phase("waiting", 0)
+        return wait_until_quiet()
+
+
+def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
+    """Return the trial that puts a server under a load."""
+    return TrialPlan(
+        load=Load(load.n, load.c, load.interval_s),
+        slo=conditions.slo,
+        match=synthetic_match(trial_id(), load.events, load.rate_per_s),
+        answer_timeout_s=ANSWER_TIMEOUT_S,
+        placement=conditions.placement,
+    )
+
+
+def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditions) -> SearchPlan:
+    """Return the search of a server.
+
+    Of a server with several nodes each gets as many connections a second as a server of one, and N is looked for where
+    so many servers together would have it.
+    """
+    plan, effort = default_plan(planned.dimension), conditions.effort
+    nodes = planned.server.nodes if planned.dimension == "N" else 1
+    return replace(
+        plan,
+        slo=conditions.slo,
+        c=plan.c * nodes,
+        hint=None if hint is None else hint * nodes,
+        ceiling=float(min(effort.ceilings[planned.dimension], likely_room(psutil.virtual_memory().total))),
+        precision=effort.precision,
+        repeats=1,
+        budget_s=effort.budget_s,
+        answer_timeout_s=ANSWER_TIMEOUT_S,
+    )

@@ -1,0 +1,111 @@
+"""What a campaign makes, in which order, and under which names. Pure.
+
+A machine drifts: it warms up, it fills its caches, somebody else begins to use it. So the repeats are interleaved: the
+first trial of every server comes before the second of any, and a drift falls on all of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.result import AskedLoad
+from harness.search.record import Dimension
+from harness.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom to measure. `key` is what its files are called by, and `make` returns a target for one trial.
+
+    `nodes` is how many processes serve, if it was told.
+    """
+
+    key: str
+    make: Callable[[], Target]
+    nodes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FixedLoad:
+    """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart."""
+
+    n: int
+    c: int
+    interval_s: float
+    events: int
+    rate_per_s: float
+
+    @property
+    def asked(self) -> AskedLoad:
+        """The load as a result has it."""
+        return AskedLoad(n=self.n, c=self.c, interval_s=self.interval_s)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """A server under a load; `repeat` counts from 1."""
+
+    server: Server
+    load: FixedLoad
+    repeat: int
+
+    @property
+    def file(self) -> str:
+        """The name of its result: the same one whenever the campaign is planned."""
+        return f"{self.server.key}-n{self.load.n}-c{self.load.c}-{self.repeat}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSearch:
+    """The search of a server's limit. `hint` is the search that should know about where it is, if there is one."""
+
+    server: Server
+    dimension: Dimension
+    hint: "PlannedSearch | None" = None
+
+    @property
+    def file(self) -> str:
+        """The name of its result."""
+        return search_file(self.server.key, self.dimension)
+
+
+Planned = PlannedTrial | PlannedSearch
+
+DIMENSIONS: tuple[Literal["N", "C"], ...] = ("N", "C")
+"""What a campaign searches for."""
+
+
+def search_file(key: str, dimension: Dimension) -> str:
+    """Return the name of a search's result."""
+    return f"{key}-search-{dimension.lower()}.json"
+
+
+def interleaved(
+    measured: Sequence[tuple[Server, FixedLoad]], repeats: int, searches: Sequence[PlannedSearch] = ()
+) -> tuple[Planned, ...]:
+    """Return one trial of everything, then the searches, then the other repeats, a round of everything after the other.
+
+    So whoever interrupts a campaign has a little of everything rather than all of a little.
+    """
+
+    def a_round(repeat: int) -> Iterator[PlannedTrial]:
+        return (PlannedTrial(server, load, repeat) for server, load in measured)
+
+    others = (trial for repeat in range(2, repeats + 1) for trial in a_round(repeat))
+    return (*a_round(1), *searches, *others)
+
+
+def searches_of(servers: Sequence[Server], dimensions: Sequence[Dimension]) -> tuple[PlannedSearch, ...]:
+    """Return the searches of the servers in their order, each with the server before it as its hint."""
+    planned: list[PlannedSearch] = []
+    before: dict[Dimension, PlannedSearch] = {}
+    for server in servers:
+        for dimension in dimensions:
+            before[dimension] = PlannedSearch(server, dimension, before.get(dimension))
+            planned.append(before[dimension])
+    return tuple(planned)
+
+
+def search_like(server: Server, reference: PlannedSearch) -> PlannedSearch:
+    """Return the same search of another server, with the reference as its hint."""
+    return PlannedSearch(server, reference.dimension, reference)

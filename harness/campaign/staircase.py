@@ -1,0 +1,101 @@
+"""The staircase: every stage searched for N and C, and measured under the same fixed loads. Pure.
+
+The choices below make the whole of it fit into half an hour on two cores, and each is the same for every stage.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.campaign.bench import Circumstances
+from harness.campaign.findings import Findings
+from harness.campaign.plan import DIMENSIONS, FixedLoad, Planned, Server, interleaved, searches_of
+from harness.campaign.record import STAIRCASE, Staircase, Step
+from harness.machine import harness_version
+from harness.search.record import Dimension, State
+from harness.targets.stage import StageTarget
+from harness.targets.variant import Variant
+
+STAGES = ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3")
+
+SLO = "failures=0,lost=0,p99<1s"
+"""Everyone served, nothing lost, and 99 of 100 fans with their first event within a second of their intended start."""
+
+LIGHT = FixedLoad(n=900, c=4, interval_s=0.025, events=20, rate_per_s=5.0)
+"""What every stage can serve: below the 1,024 open files and the backlog of 5 of the baseline."""
+
+HEAVY = FixedLoad(n=8_000, c=500, interval_s=0.25, events=20, rate_per_s=5.0)
+"""What stage 0 has too few open files for, and stage 1 too short an accept queue: they are shown failing."""
+
+GLANCE = FixedLoad(n=900, c=4, interval_s=0.025, events=5, rate_per_s=5.0)
+"""The light load with fewer events, for `--quick`."""
+
+QUICK_SEARCHES = {"N": ("0", "1"), "C": ("0", "2.1", "2.5")}
+"""`--quick` looks only where a limit moves: N by `open-files` (1), C by `backlog` (2.1) and by `logging` (2.5)."""
+
+DEFAULT_NODES = 4
+"""Of stage 3: as many as it starts if it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Which staircase: the servers from the first step to the last, the loads, and how many trials of each."""
+
+    servers: tuple[Server, ...]
+    loads: tuple[FixedLoad, ...]
+    repeats: int
+    quick: bool
+
+    @property
+    def plan(self) -> tuple[Planned, ...]:
+        """Everything that it is made of, in its order."""
+        searches = searches_of(self.servers, DIMENSIONS)
+        if self.quick:
+            searches = tuple(one for one in searches if one.server.key in _quick_keys(one.dimension))
+        measured = [(server, load) for server in self.servers for load in self.loads]
+        return interleaved(measured, self.repeats, searches)
+
+
+def stage_server(stage: str, nodes: int | None) -> Server:
+    """Return a stage as a step; `nodes` goes with stages that have nodes."""
+    variant = Variant(stage, nodes=nodes)
+    return Server(_stage_key(stage), lambda: StageTarget(variant), nodes or 1)
+
+
+def outline(servers: Sequence[Server], repeats: int, *, quick: bool) -> Outline:
+    """Return the outline of a full staircase, or of the rough picture that takes five minutes."""
+    if quick:
+        return Outline(tuple(servers), (GLANCE,), 1, quick=True)
+    return Outline(tuple(servers), (LIGHT, HEAVY), repeats, quick=False)
+
+
+def staircase(plan: Outline, findings: Findings, around: Circumstances, state: State) -> Staircase:
+    """Return the summary of what was found so far; a step of which nothing was measured yet is left out."""
+    return Staircase(
+        schema=STAIRCASE,
+        harness=harness_version(),
+        started_at=min(findings.began, default=around.started_at),
+        slo=str(around.conditions.slo),
+        repeats=plan.repeats,
+        quick=plan.quick,
+        steps=tuple(_step(server, plan, findings) for server in plan.servers if server.key in findings.targets),
+        state=state,
+        placement=around.conditions.placement,
+        machine=around.machine,
+    )
+
+
+def _step(server: Server, plan: Outline, findings: Findings) -> Step:
+    loads = (findings.repeats(server, load, plan.repeats) for load in plan.loads)
+    return Step(
+        target=findings.targets[server.key],
+        limits=findings.limits_of(server, DIMENSIONS),
+        loads=tuple(found for found in loads if found is not None),
+    )
+
+
+def _stage_key(stage: str) -> str:
+    return f"stage-{stage}"
+
+
+def _quick_keys(dimension: Dimension) -> frozenset[str]:
+    return frozenset(_stage_key(stage) for stage in QUICK_SEARCHES[dimension])
