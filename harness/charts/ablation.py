@@ -83,6 +83,11 @@ def ratio_of(lesson: LessonWorth, figure: Figure) -> Ratio | None:
     return None if found is None or found.value is None else found
 
 
+def measured_figures(ablation: Ablation) -> tuple[Figure, ...]:
+    """Return the figures by which any lesson was compared."""
+    return tuple(figure for figure in FIGURES if any(ratio_of(lesson, figure) for lesson in ablation.lessons))
+
+
 def worth(lesson: LessonWorth, ratio: Ratio) -> Worth:
     """Return what the judgement on the changed server says of the lesson itself."""
     if ratio.judgement not in {"better", "worse"}:
@@ -95,10 +100,11 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
 
     Where not every fan was served, that is said instead of a figure: it would be that of the others.
     """
-    lessons = [lesson for lesson in of_change(ablation, "left out") if ratio_of(lesson, figure) is not None]
+    left_out = of_change(ablation, "left out")
+    short = [lesson for lesson in left_out if figure not in {"N", "C", "served"} and _note(lesson)]
+    lessons = [lesson for lesson in left_out if lesson in short or ratio_of(lesson, figure) is not None]
     if not lessons:
         return f"No lesson's {FIGURES[figure]} was measured."
-    short = [lesson for lesson in lessons if figure != "served" and _note(lesson)]
     judged = [
         (worth(lesson, ratio), ratio.value or 1.0, lesson.lesson)
         for lesson in lessons
@@ -136,17 +142,16 @@ def _forest(axes: Axes, lessons: Sequence[LessonWorth], figure: Figure) -> None:
     beside = axes.get_yaxis_transform()
     ends = [1.0]
     for row, lesson in enumerate(lessons):
-        ratio = ratio_of(lesson, figure)
+        ratio, note = ratio_of(lesson, figure), _note(lesson)
+        if note:
+            axes.text(1.01, row, note, transform=beside, va="center", fontsize=8, color=ORANGE)
         if ratio is None or ratio.value is None or ratio.value <= 0:
             axes.text(0.02, row, _why_not(lesson), transform=beside, va="center", fontsize=8, color=GREY)
             continue
         low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
         colour, marker = _LOOKS[worth(lesson, ratio)]
         axes.plot([max(low, 1e-6), high], [row, row], color=colour, linewidth=2)
-        note = _note(lesson)
         axes.plot([ratio.value], [row], marker, color=colour, markersize=8, mfc="white" if note else colour)
-        if note:
-            axes.text(1.01, row, note, transform=beside, va="center", fontsize=8, color=ORANGE)
         ends += [low, ratio.value, high]
     axes.set_yticks(range(len(lessons)), [lesson.lesson for lesson in lessons])
     axes.set_ylim(len(lessons) - 0.4, -0.6)
@@ -165,7 +170,7 @@ def _ratio_axis(axes: Axes, low: float, high: float) -> None:
 
 def _why_not(lesson: LessonWorth) -> str:
     if lesson.refused is None:
-        return "not measured"
+        return "not compared" if _note(lesson) else "not measured"
     reason = f"refused: {lesson.refused}"
     return reason if len(reason) <= _REASON else f"{reason[: _REASON - 1].rstrip()}…"
 

@@ -56,7 +56,7 @@ _PANELS: Final = (
 )
 
 
-def loads(results: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:
+def loads_measured(results: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:
     """Return the loads, each once, the one at which most servers were measured first."""
     names: dict[AskedLoad, set[str]] = {}
     for result in results:

@@ -89,6 +89,33 @@ def staircase_finding(staircase: Staircase) -> str:
     return f"{'; '.join(parts)}."
 
 
+def limits_text(staircase: Staircase) -> str:
+    """Return every limit in a Markdown table: what broke in the SLO, and what bound the server."""
+    rows = [
+        f"| {step.target.name} | {limit.dimension} | {_passed(limit)} | {_failed(limit)} "
+        f"| {', '.join(limit.broken) or '-'} | {_bound(limit)} |"
+        for step in staircase.steps
+        for limit in step.limits
+    ]
+    head = (
+        "| server | limit of | last pass | first fail | what broke | what bound |",
+        "| --- | --- | ---: | ---: | --- | --- |",
+    )
+    return "\n".join([*head, *rows]) if rows else "No limit was searched for."
+
+
+def _passed(limit: FoundLimit) -> str:
+    return "-" if limit.last_pass is None else f"{'≥ ' if is_open(limit) else ''}{limit.last_pass:,.0f}"
+
+
+def _failed(limit: FoundLimit) -> str:
+    return "-" if limit.first_fail is None else f"{limit.first_fail:,.0f}"
+
+
+def _bound(limit: FoundLimit) -> str:
+    return "-" if limit.bound is None else f"{limit.bound.name}: {limit.bound.evidence}"
+
+
 def _risen(stages: Sequence[Step], dimension: Dimension) -> str | None:
     found = [(step.target.stage, limit) for step in stages if (limit := limit_of(step, dimension)) is not None]
     known = [(stage, limit.last_pass, limit) for stage, limit in found if limit.last_pass]

@@ -1,0 +1,53 @@
+"""Every kind of record that this harness stores, told apart by the schema that a file names."""
+
+from pathlib import Path
+
+import msgspec
+
+from harness.campaign.record import ABLATION, COMPARISON, STAIRCASE, Ablation, Comparison, Staircase
+from harness.result import SCHEMA as TRIAL
+from harness.result import TrialResult
+from harness.search.record import SCHEMA as SEARCH
+from harness.search.record import SearchResult
+from harness.stored import ResultError, load
+
+Record = TrialResult | SearchResult | Staircase | Ablation | Comparison
+
+_KINDS: tuple[tuple[str, type[Record]], ...] = (
+    (TRIAL, TrialResult),
+    (SEARCH, SearchResult),
+    (STAIRCASE, Staircase),
+    (ABLATION, Ablation),
+    (COMPARISON, Comparison),
+)
+
+
+class _Labelled(msgspec.Struct):
+    schema: str
+
+
+def load_record(path: Path) -> Record:
+    """Read a stored record of any kind.
+
+    Raise ResultError for a schema of another version, one that is not known, a broken file, or none at that path.
+    """
+    found = _family(_schema(path))
+    for schema, kind in _KINDS:
+        if _family(schema) == found:
+            return load(path, kind, schema)
+    known = ", ".join(_family(schema).rpartition("/")[2] for schema, _ in _KINDS)
+    raise ResultError(f"{path}: is no result of this harness: it reads the kinds {known}")
+
+
+def _schema(path: Path) -> str:
+    """Return the schema that a file names; an empty one where it is no record at all."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Labelled).schema
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _family(schema: str) -> str:
+    return schema.rpartition("/")[0]

@@ -1,0 +1,1 @@
+"""Notebooks that read stored results: executed, and put into one HTML page."""

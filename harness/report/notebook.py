@@ -1,0 +1,68 @@
+"""What the notebooks are written with: they read stored records and show charts, and measure nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from IPython.display import Image, Markdown, display
+
+from harness.charts.chart import Chart
+from harness.charts.peers import loads_measured
+from harness.records import load_record
+from harness.result import AskedLoad, TrialResult
+
+_Kind = TypeVar("_Kind")
+
+
+def say(text: str) -> None:
+    """Show text, as Markdown."""
+    display(Markdown(text))
+
+
+def show(chart: Chart) -> None:
+    """Show a chart, its finding, and where the data are from."""
+    display(Image(chart.png(captioned=False), alt=chart.finding))
+    say(f"**{chart.finding}** <small>{chart.source}</small>" if chart.source else f"**{chart.finding}**")
+
+
+def read(path: Path, kind: type[_Kind], command: str) -> _Kind | None:
+    """Return a stored record; where there is none, show the command that makes it, and return None."""
+    if path.exists():
+        record = load_record(path)
+        if isinstance(record, kind):
+            return record
+    _missing(path, command)
+    return None
+
+
+def read_trials(directory: Path, command: str) -> tuple[TrialResult, ...]:
+    """Return the trials stored in a directory, in the order of their names.
+
+    Where there are none, show the command that makes them.
+    """
+    records = [load_record(path) for path in sorted(directory.glob("*.json"))]
+    trials = tuple(record for record in records if isinstance(record, TrialResult))
+    if not trials:
+        _missing(directory, command)
+    return trials
+
+
+def loads(trials: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:
+    """Return the loads at which two servers or more were measured, the one with most of them first."""
+    servers = {load: {trial.asked.target.name for trial in at(load, trials)} for load in loads_measured(trials)}
+    return tuple(load for load, names in servers.items() if len(names) > 1)
+
+
+def at(load: AskedLoad, trials: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
+    """Return the trials of one load."""
+    return tuple(trial for trial in trials if trial.asked.load == load)
+
+
+def heaviest(trials: Sequence[TrialResult]) -> TrialResult | None:
+    """Return the valid trial with the largest load, or None where there is none."""
+    valid = [trial for trial in trials if trial.validity.valid]
+    return max(valid, key=lambda trial: (trial.asked.load.n, trial.asked.load.c, trial.started_at), default=None)
+
+
+def _missing(path: Path, command: str) -> None:
+    say(f"Nothing is stored in `{path}` yet. This makes it: `{command}`")

@@ -1,0 +1,63 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What each lesson is worth
+#
+# Each lesson is left out of the tuned stage, one at a time, and added alone to the baseline. A ratio is the changed
+# server's figure over the unchanged one's, with a 95 % bootstrap interval over the repeats: a lesson **helps** if the
+# server is worse without it, or better with it. Where the interval holds 1, no change was seen, and none is claimed.
+
+# %%
+from pathlib import Path
+
+from harness.campaign.record import Ablation, Staircase
+from harness.charts.ablation import chart_ablation, measured_figures
+from harness.report.notebook import read, say, show
+
+RESULTS = Path("results")
+ablation = read(
+    RESULTS / "ablation" / "ablation.json", Ablation, "harness ablate --stage 2.5 --out reports/results/ablation"
+)
+staircase = read(
+    RESULTS / "staircase" / "staircase.json", Staircase, "harness staircase --out reports/results/staircase"
+)
+figures = () if ablation is None else measured_figures(ablation)
+
+# %% [markdown]
+# ## Average response time
+#
+# On the left, the way from stage to stage: what all lessons of a stage did together.
+
+# %%
+if ablation is not None and "art" in figures:
+    show(chart_ablation(ablation, staircase, "art"))
+
+# %% [markdown]
+# ## Everything else that was measured
+
+# %%
+if ablation is not None:
+    for figure in figures:
+        if figure != "art":
+            show(chart_ablation(ablation, None, figure))
+
+# %% [markdown]
+# ## What a stage refused
+#
+# A lesson that stands on another cannot be left out, or added, without it.
+
+# %%
+if ablation is not None:
+    refused = [lesson for lesson in ablation.lessons if lesson.refused]
+    lines = [f"* `{lesson.lesson}`, {lesson.change}: {lesson.refused}" for lesson in refused]
+    say("\n".join(lines) or "Nothing.")

@@ -1,0 +1,69 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # One stage under the microscope
+#
+# A single trial, the heaviest stored of the tuned stage, moment by moment.
+
+# %%
+from pathlib import Path
+
+from harness.charts.percentiles import chart_percentiles
+from harness.charts.timeline import chart_timeline
+from harness.charts.trial import chart_trial
+from harness.report.notebook import heaviest, read_trials, say, show
+from harness.table import show_time
+
+RESULTS = Path("results")
+trials = read_trials(RESULTS / "stages", "make results")
+trial = heaviest([trial for trial in trials if trial.asked.target.stage == "2.5"])
+
+# %% [markdown]
+# ## On one page
+
+# %%
+if trial is not None:
+    show(chart_trial(trial))
+
+# %% [markdown]
+# ## Over time
+#
+# Every response and every delivery is in the heat map, at the moment of its arrival. What the server used is on the
+# same axis under it: where latency climbs while the CPU is at 100 % of a core, one thread is the limit.
+
+# %%
+if trial is not None:
+    show(chart_timeline(trial))
+
+# %% [markdown]
+# ## What the load generator says of itself
+#
+# A figure is only as good as the instrument: one that was late, or out of CPU, makes a trial invalid.
+
+# %%
+if trial is not None:
+    generator = trial.generator
+    say(
+        f"{generator.processes} generator processes; the busiest used {generator.cpu_share:.0%} of a core. "
+        f"1 % of the fans were started {show_time(generator.lag_p99_s)} late or later, none later than "
+        f"{show_time(generator.lag_max_s)}. What bound first: **{trial.bound.name}** ({trial.bound.evidence})."
+    )
+
+# %% [markdown]
+# ## Beside the other stages
+#
+# Each at a load of its own, which the legend says.
+
+# %%
+if trials:
+    show(chart_percentiles(trials))
