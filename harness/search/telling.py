@@ -1,0 +1,75 @@
+"""A search as a table and a sentence for people."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.durations import show_duration
+from harness.search.record import SearchResult, SearchTrial
+from harness.search.watching import show_level
+from harness.table import show_time
+
+
+def show_search(result: SearchResult) -> RenderableType:
+    """Return the table of the trials in the order in which they were made, and what they say below it."""
+    asked = result.asked
+    table = Table(title=f"{asked.target.name}: {asked.dimension} under {asked.slo}", title_justify="left", box=None)
+    for heading in (asked.dimension, "trial"):
+        table.add_column(heading, justify="right" if heading == asked.dimension else "left", no_wrap=True)
+    table.add_column("verdict")
+    for heading in ("ART", "p99", "fan-out p99", "took"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("bound", no_wrap=True)
+    for trial in result.trials:
+        table.add_row(*_cells(result, trial), style="dim" if not trial.valid else "")
+    style = "bold green" if result.last_pass is not None else "bold red"
+    return Group(table, Text(sentence(result), style=style))
+
+
+def _cells(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
+    times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
+    return (
+        show_level(result.asked.dimension, trial.level),
+        trial.kind,
+        _verdict(trial),
+        *map(show_time, times),
+        show_duration(trial.took_s),
+        trial.bound.name,
+    )
+
+
+def _verdict(trial: SearchTrial) -> str:
+    if not trial.valid:
+        return "invalid"
+    return "passed" if trial.met else f"broke {', '.join(trial.broken)}"
+
+
+def sentence(result: SearchResult) -> str:
+    """Return what the search found, in words, and if it did not come to its end why not."""
+    found = _found(result)
+    if result.state == "done":
+        return found
+    end = "its time is up" if result.state == "out of budget" else "it was interrupted"
+    return f"{found}; the search is not over: {end} after {len(result.trials)} trials, the same command goes on with it"
+
+
+def _found(result: SearchResult) -> str:
+    who, dimension = result.asked.target.name, result.asked.dimension
+    low, high = (show_level(dimension, level) for level in (result.last_pass, result.first_fail))
+    bound = "" if result.bound is None else f"{result.bound.name} bound: {result.bound.evidence}"
+    broke = ", ".join(result.broken)
+    if result.last_pass is None and result.first_fail is None:
+        return f"nothing is known of {who}: no {dimension} was confirmed{_because(bound)}"
+    if result.last_pass is None:
+        so_far = "does not hold" if result.state == "done" else "broke, and is not known to hold less than,"
+        return f"{who} {so_far} {dimension} = {high}; {broke} broke{_because(bound)}"
+    if result.at_least:
+        why = f"the generator was at its end ({bound})" if bound else "the search was to end there (--ceiling)"
+        return f"{who} holds {dimension} = {low} at least: {why}"
+    if result.first_fail is None:
+        return f"{who} holds {dimension} = {low}, and nothing failed so far"
+    return f"{who} holds {dimension} = {low} … {high} (last pass … first fail); {broke} broke{_because(bound)}"
+
+
+def _because(bound: str) -> str:
+    return f"; {bound}" if bound else ""
