@@ -1,8 +1,8 @@
 /* The floor of the comparison: a server that does what every server must, and nothing else.
  *
- *     floor FANS_PORT POSTS_PORT
+ *     floor ADDRESS FANS_PORT POSTS_PORT
  *
- * On 127.0.0.1, one thread, one epoll set, level-triggered. A fan is greeted when it is accepted, and whatever it says
+ * One thread, one epoll set, level-triggered. A fan is greeted when it is accepted, and whatever it says
  * first is answered with a status; from then on it gets every line that comes in at the second port, which is answered
  * with `ok` once the line was written to all. One system call an action: accept4, epoll_ctl, read and two writes a fan,
  * a write a delivery. A fan that does not read is written to as far as its socket takes it, and the rest is lost to it.
@@ -42,11 +42,11 @@ static void watch(int epoll, int fd)
         fail("epoll_ctl");
 }
 
-static int listen_at(const char *port)
+static int listen_at(const char *address, const char *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
     int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_addr.s_addr = inet_addr(address);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, BACKLOG) < 0)
         fail(port);
@@ -113,11 +113,11 @@ static void hear(int fd)
 int main(int argc, char **argv)
 {
     struct epoll_event ready[BATCH];
-    if (argc != 3) {
-        fprintf(stderr, "usage: floor FANS_PORT POSTS_PORT\n");
+    if (argc != 4) {
+        fprintf(stderr, "usage: floor ADDRESS FANS_PORT POSTS_PORT\n");
         return 2;
     }
-    int epoll = epoll_create1(0), fans = listen_at(argv[1]), posts = listen_at(argv[2]);
+    int epoll = epoll_create1(0), fans = listen_at(argv[1], argv[2]), posts = listen_at(argv[1], argv[3]);
     role_of = calloc(sysconf(_SC_OPEN_MAX), sizeof *role_of);
     if (epoll < 0 || role_of == NULL)
         fail("cannot start");

@@ -12,8 +12,8 @@ _LOWEST = 10_000
 _ATTEMPTS = 1000
 
 
-def free_endpoints(count: int) -> tuple[Endpoint, ...]:
-    """Return so many ports of 127.0.0.1 at which nobody listens. Raise TargetError if there are none.
+def free_endpoints(host: str, count: int) -> tuple[Endpoint, ...]:
+    """Return so many ports of this machine's address `host` at which nobody listens. Raise TargetError.
 
     They lie outside the range from which the kernel takes the ports of the fans, who would else sit on them, and are
     chosen at random, so that two harnesses hardly ever choose the same.
@@ -26,12 +26,12 @@ def free_endpoints(count: int) -> tuple[Endpoint, ...]:
             break
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((host, port))
             except OSError:
                 continue
-        found.append(Endpoint("127.0.0.1", port))
+        found.append(Endpoint(host, port))
     if len(found) < count:
         raise TargetError(
-            f"no {count} ports are free for a server: end what listens outside {low}-{high}, or narrow it"
+            f"no {count} ports of {host} are free: end what listens outside {low}-{high} (ip_local_port_range)"
         )
     return tuple(found)

@@ -32,7 +32,7 @@ class HttpPublisher:
         """A status that refuses, and no answer."""
         return (HttpRefusedError, aiohttp.ClientError, OSError)
 
-    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 -- it knows none
+    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:
         """There is nothing to announce."""
         return contextlib.nullcontext()
 
@@ -52,7 +52,7 @@ class _HttpPoster:
         self._publisher = publisher
         self._session = session
 
-    async def post_event(self, match_id: str, post: Post) -> None:  # noqa: ARG002 -- the URL says where
+    async def post_event(self, match_id: str, post: Post) -> None:
         asked = self._publisher
         async with self._session.request(asked.method, asked.url, data=asked.body(post)) as answer:
             said = await answer.text(errors="replace")

@@ -46,7 +46,7 @@ class SocketPublisher:
         """No server that knows of no match closes anybody at its end."""
         return False
 
-    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 -- see above
+    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:
         """There is nothing to announce."""
         return contextlib.nullcontext()
 
@@ -59,7 +59,7 @@ class SocketPublisher:
                 await poster.connect()
             yield poster
         finally:
-            poster.close()
+            await poster.close()
 
 
 class _SocketPoster:
@@ -69,17 +69,17 @@ class _SocketPoster:
         self._publisher = publisher
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def post_event(self, match_id: str, post: Post) -> None:  # noqa: ARG002 -- there is one channel
+    async def post_event(self, match_id: str, post: Post) -> None:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 reader, writer = await self.connect()
                 writer.write(self._publisher.message(line_of(post)))
                 await reader.readuntil(self._publisher.ack)
         except TimeoutError:
-            self.close()
+            await self.close()
             raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
         except self._publisher.refusals:
-            self.close()
+            await self.close()
             raise
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -92,7 +92,9 @@ class _SocketPoster:
                 await reader.readuntil(asked.welcome)
         return self._streams
 
-    def close(self) -> None:
+    async def close(self) -> None:
         streams, self._streams = self._streams, None
         if streams is not None:
             streams[1].close()
+            with contextlib.suppress(OSError):  # a connection that broke is closed, too
+                await streams[1].wait_closed()

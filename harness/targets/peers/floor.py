@@ -32,7 +32,7 @@ def floor_peer() -> Peer:
     def command(place: Place) -> Sequence[str]:
         program = place.directory / "floor"
         compile_floor(compiler, program)
-        return [str(program), str(place.fans.port), str(place.posts.port)]
+        return [str(program), place.fans.host, str(place.fans.port), str(place.posts.port)]
 
     return Peer("bare epoll loop in C", DIALOGUE, command, _publisher, has_port_for_posts=True)
 

@@ -1,8 +1,8 @@
 """MQTT 3.1.1 with mosquitto: fans subscribe to a topic with QoS 0, a reporter publishes to it with QoS 1.
 
-What the reporter gets for QoS 1 is the broker's word that it has the message; to the fans it goes as they subscribed, at
-most once. mosquitto listens with an accept queue of 100, which no setting changes: of a larger wave the rest comes with
-the next SYN, a second later.
+What the reporter gets for QoS 1 is the broker's word that it has the message; to the fans it goes as they subscribed,
+at most once. mosquitto listens with an accept queue of 100, which no setting changes: of a larger wave the rest comes
+with the next SYN, a second later.
 """
 
 import re

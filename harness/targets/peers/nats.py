@@ -1,6 +1,6 @@
 r"""NATS: fans subscribe to a subject, a reporter publishes to it.
 
-A client of NATS must answer the server's PINGs, the second minute at the latest, or it is cut off. Fans here only listen,
+A client of NATS must answer the server's PINGs, which come every two minutes, or it is cut off. Fans here only listen,
 so the server is told to ask once a day. It runs on one core (`GOMAXPROCS`), as everyone does who is compared.
 """
 

@@ -1,7 +1,7 @@
 """Redis pub/sub: fans subscribe to a channel, a reporter publishes to it.
 
-Redis itself cuts off a subscriber that is 32 MB behind, or 8 MB for a minute (`client-output-buffer-limit pubsub`); that
-default stays, as do all others that bear on speed. Nothing is written to disk.
+Redis itself cuts off a subscriber that is 32 MB behind, or 8 MB for a minute (`client-output-buffer-limit pubsub`);
+that default stays, as do all others that bear on speed. Nothing is written to disk.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def redis_peer() -> Peer:
     def command(place: Place) -> Sequence[str]:
         settings = {
             "bind": place.fans.host,
-            "protected-mode": "no",  # it takes only 127.0.0.1 for this machine, and fans come from all over 127.0.0.0/16
+            "protected-mode": "no",  # which takes 127.0.0.1 alone for this machine; fans have addresses of their own
             "port": str(place.fans.port),
             "dir": str(place.directory),
             "tcp-backlog": str(BACKLOG),
@@ -84,7 +84,7 @@ class RedisPublisher:
         """A channel has no end."""
         return False
 
-    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 -- none is known
+    def announced(self, match: MatchPlan) -> contextlib.AbstractContextManager[None]:
         """There is nothing to announce."""
         return contextlib.nullcontext()
 
@@ -102,5 +102,5 @@ class _RedisPoster:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def post_event(self, match_id: str, post: Post) -> None:  # noqa: ARG002 -- there is one channel
+    async def post_event(self, match_id: str, post: Post) -> None:
         await self._client.publish(CHANNEL, line_of(post))

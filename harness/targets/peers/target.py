@@ -29,6 +29,7 @@ class PeerTarget:
     def __init__(self, kind: str, peer: Peer) -> None:
         self._kind = kind
         self._peer = peer
+        self._host = "127.0.0.1"
         self._place: Place | None = None
         self._program: Program | None = None
 
@@ -67,9 +68,18 @@ class PeerTarget:
         """The program; the worker of nginx is its child."""
         return () if self._program is None else (self._program.pid,)
 
+    @property
+    def tunes_kernel(self) -> bool:
+        """True: whoever runs such a server for many connections does so, and a tuned stage has it as well."""
+        return True
+
+    def listen_on(self, host: str) -> None:
+        """Have the program listen on this address when it is started."""
+        self._host = host
+
     def start(self) -> None:
         """Start the program and wait until it listens. Raise TargetError with its last words if it does not."""
-        fans, *other = free_endpoints(2 if self._peer.has_port_for_posts else 1)
+        fans, *other = free_endpoints(self._host, 2 if self._peer.has_port_for_posts else 1)
         directory = Path(tempfile.mkdtemp(prefix="matchstream-peer-"))
         self._place = Place(directory, fans, other[0] if other else fans)
         try:
@@ -97,7 +107,7 @@ class PeerTarget:
         """Return the exit status of a program that ended by itself, and the last line of its log."""
         return None if self._program is None else self._program.ended()
 
-    def dialogue(self, match_id: str | None) -> Dialogue:  # noqa: ARG002 -- they know of no matches
+    def dialogue(self, match_id: str | None) -> Dialogue:
         """Return what a fan says to hear whatever is published."""
         return self._peer.dialogue
 

@@ -1,4 +1,4 @@
-"""A WebSocket server of the `websockets` package, on plain asyncio as its documentation runs it, in a process of ours."""
+"""A WebSocket server of the `websockets` package, on plain asyncio as its documentation runs it."""
 
 import sys
 from collections.abc import Sequence
