@@ -3,7 +3,8 @@
 The order is that of cause before effect. A generator that could not keep up explains everything after it, and then a
 server that ended, or one of its processes, a node say, if fans were harmed. A server without files, or without memory,
 stops accepting, so its accept queue overflows *because* of that; and an accept queue that is shorter than a wave drops
-connections however idle the CPU is. What the CPU cannot explain either is named by the SLO.
+connections however idle the CPU is. Where the busiest process is a Redis, more CPU for the server would not help. What
+the CPU cannot explain either is named by the SLO.
 """
 
 from collections.abc import Callable
@@ -20,13 +21,19 @@ SCARCE = 0.03
 SYN_RETRY_S = 0.95
 """From here on a response may hold a repeated SYN or SYN-ACK, which waits a second (RFC 6298, 2.1), less a tick."""
 
+_REDIS = "redis-server"
+"""How a Redis is called among the server's processes."""
+
 _SPARE_FILES = 2
 """Files by which a server may stay below its limit when it has none for a fan: one kept back, one just closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """All that is known of a trial. `server` is None when nobody could look at it; `cores` are the machine's."""
+    """All that is known of a trial. `server` is None when nobody could look at it; `cores` are the machine's.
+
+    `server_cores` is how many the server was kept on, None where it had them all.
+    """
 
     load: AskedLoad
     seen: Seen
@@ -37,6 +44,8 @@ class Observations:
     memory_bytes: int
     validity: Validity
     verdict: Verdict
+    server_cores: int | None = None
+    interrupted: bool = False
 
 
 def first_bound(trial: Observations) -> Bound:
@@ -46,6 +55,10 @@ def first_bound(trial: Observations) -> Bound:
         if evidence is not None:
             return Bound(name=name, evidence=evidence)
     return Bound(name="nothing", evidence=f"all {trial.seen.fans.asked:,} fans were served and no limit was reached")
+
+
+def _interruption(trial: Observations) -> str | None:
+    return trial.validity.reasons[0] if trial.interrupted else None
 
 
 def _generator(trial: Observations) -> str | None:
@@ -96,10 +109,21 @@ def _accept_queue(trial: Observations) -> str | None:
     )
 
 
+def _redis(trial: Observations) -> str | None:
+    server = trial.server
+    if server is None or not server.busiest_name.startswith(_REDIS) or server.busiest_cpu_peak < BUSY:
+        return None
+    used = f"{server.busiest_name} used {server.busiest_cpu_peak:.0%} of a core in its busiest half second"
+    return f"{used}: it runs its commands in one thread"
+
+
 def _cpu(trial: Observations) -> str | None:
     server = trial.server
     if server is not None and server.busiest_cpu_peak >= BUSY:
         return f"{server.busiest_name} used {server.busiest_cpu_peak:.0%} of a core in its busiest half second"
+    pinned = trial.server_cores
+    if server is not None and pinned is not None and server.cpu_peak >= BUSY * pinned:
+        return f"the server used {server.cpu_peak:.1f} cores and was kept on {pinned}"
     if _all_cores_busy(trial) and (server is None or _ours(trial, server) >= trial.host.cpu_peak / 2):
         own = "" if server is None else f", {server.cpu_peak:.1f} of them by the server"
         return f"{trial.host.cpu_peak:.1f} of the machine's {trial.cores} cores were in use{own}"
@@ -120,7 +144,9 @@ def _all_cores_busy(trial: Observations) -> bool:
 
 
 def _ours(trial: Observations, server: ServerSeen) -> float:
-    return server.cpu_peak + trial.generator.cpu_share * trial.generator.processes
+    generator = trial.generator
+    at_most = generator.cpu_share * generator.processes
+    return server.cpu_peak + (at_most if generator.cpu_total is None else generator.cpu_total)
 
 
 def _slo(trial: Observations) -> str | None:
@@ -129,12 +155,14 @@ def _slo(trial: Observations) -> str | None:
 
 _Rule = Callable[[Observations], str | None]
 _RULES: tuple[tuple[str, _Rule], ...] = (
+    ("interruption", _interruption),
     ("generator", _generator),
     ("server ended", _server_ended),
     ("process ended", _process_ended),
     ("open files", _open_files),
     ("memory", _memory),
     ("accept queue", _accept_queue),
+    ("Redis", _redis),
     ("CPU", _cpu),
     ("other load", _other_load),
     ("SLO", _slo),

@@ -35,6 +35,18 @@ def test_nothing_bound() -> None:
     assert bound(server=None)[0] == "nothing"
 
 
+def test_an_interruption_before_anything_else() -> None:
+    reason = "it was interrupted after 3.2 s; measure again"
+    validity = Validity(valid=False, reasons=(reason, "the generator was late"))
+    assert bound(server=FULL, validity=validity, interrupted=True) == ("interruption", reason)
+
+
+def test_a_server_that_uses_up_the_cores_that_it_was_kept_on() -> None:
+    many = a_server(processes=6, cpu_peak=0.96, busiest_cpu_peak=0.2)
+    assert bound(server=many, server_cores=1) == ("CPU", "the server used 1.0 cores and was kept on 1")
+    assert bound(server=many, server_cores=2)[0] == "nothing"
+
+
 def test_a_server_at_its_limit_of_open_files_though_its_accept_queue_ran_over_too() -> None:
     name, evidence = bound(**{**OVERFLOWS, **FAILED}, server=FULL)
     assert (name, evidence) == ("open files", "python had 1,024 of 1,024 files open")
@@ -64,6 +76,14 @@ def test_overflows_of_somebody_else_on_the_machine() -> None:
 def test_one_busy_process_is_enough() -> None:
     name, evidence = bound(server=a_server(busiest_cpu_peak=0.97))
     assert (name, evidence) == ("CPU", "python used 97% of a core in its busiest half second")
+
+
+def test_a_busy_redis_is_told_from_a_busy_server() -> None:
+    busy = a_server(busiest_name="redis-server", busiest_cpu_peak=0.97)
+    name, evidence = bound(**FAILED, server=busy)
+    assert name == "Redis"
+    assert "redis-server used 97% of a core" in evidence
+    assert bound(server=a_server(busiest_name="redis-server", busiest_cpu_peak=0.9))[0] == "nothing"
 
 
 def test_all_cores_in_use() -> None:
