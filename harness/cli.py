@@ -15,12 +15,15 @@ from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
+from harness.commands.ablate import ablate
 from harness.commands.measure import measure
 from harness.commands.report import report
 from harness.commands.schema import schema
 from harness.commands.search import search
 from harness.commands.selftest import selftest
+from harness.commands.staircase import staircase_command
 from harness.commands.table import table
+from harness.commands.top import top
 from harness.commands.tune import app as tune
 from harness.errors import HarnessError
 
@@ -38,10 +41,13 @@ app = typer.Typer(
 )
 app.command()(measure)
 app.command()(search)
+app.command("staircase")(staircase_command)
+app.command()(ablate)
 app.command()(table)
 app.command()(report)
 app.command()(selftest)
 app.command()(schema)
+app.command()(top)
 app.add_typer(tune, name="tune")
 
 

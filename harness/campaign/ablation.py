@@ -132,7 +132,7 @@ def ablation(plan: Outline, findings: Findings, around: Circumstances, state: St
 
 
 def _server(key: str, variant: Variant) -> Server:
-    return Server(key, lambda: StageTarget(variant))
+    return Server(key, variant.name, lambda: StageTarget(variant))
 
 
 def _altered(change: Change, lessons: Sequence[str], variants: Iterator[Variant], prefix: str) -> tuple[Altered, ...]:

@@ -130,4 +130,5 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
         repeats=1,
         budget_s=effort.budget_s,
         answer_timeout_s=ANSWER_TIMEOUT_S,
+        placement=conditions.placement,
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from harness.result import Asked, TrialResult, load_result
-from harness.search.record import SCHEMA as SEARCH
+from harness.search.journal import load_search
 from harness.search.record import AskedSearch, SearchResult
-from harness.stored import ResultError, load, write
+from harness.stored import ResultError, write
 
 
 class Journal:
@@ -48,12 +48,15 @@ class Journal:
         return found if _anywhere(found.asked) == _anywhere(asked) else None
 
     def search(self, file: str, asked: AskedSearch) -> SearchResult | None:
-        """Return the stored result of a search that was asked the same and came to its end."""
+        """Return the stored result of a search that was asked the same, and came to its end or to that of its budget.
+
+        A search that was interrupted goes on by itself.
+        """
         if not self.path(file).exists():
             return None
-        found = load(self.path(file), SearchResult, SEARCH)
+        found = load_search(self.path(file))
         same = _searched_anywhere(found.asked) == _searched_anywhere(asked)
-        return found if same and found.state == "done" else None
+        return found if same and found.state != "interrupted" else None
 
 
 def _anywhere(asked: Asked) -> Asked:

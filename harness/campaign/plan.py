@@ -17,10 +17,11 @@ from harness.targets.target import Target
 class Server:
     """Whom to measure. `key` is what its files are called by, and `make` returns a target for one trial.
 
-    `nodes` is how many processes serve, if it was told.
+    `name` is what people call it, and `nodes` how many processes serve, if it was told.
     """
 
     key: str
+    name: str
     make: Callable[[], Target]
     nodes: int = 1
 

@@ -173,7 +173,7 @@ class Campaign:
 
 def title_of(planned: Planned) -> str:
     """Return what people call a step of a campaign."""
-    name = planned.server.make().name
+    name = planned.server.name
     if isinstance(planned, PlannedSearch):
         return f"{name}, search for {planned.dimension}"
     return f"{name}, N={planned.load.n:,}, C={planned.load.c:,}, repeat {planned.repeat}"

@@ -12,6 +12,7 @@ from harness.campaign.plan import DIMENSIONS, FixedLoad, Planned, Server, interl
 from harness.campaign.record import STAIRCASE, Staircase, Step
 from harness.machine import harness_version
 from harness.search.record import Dimension, State
+from harness.targets.peers.catalogue import peer_target
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
 
@@ -58,7 +59,12 @@ class Outline:
 def stage_server(stage: str, nodes: int | None) -> Server:
     """Return a stage as a step; `nodes` goes with stages that have nodes."""
     variant = Variant(stage, nodes=nodes)
-    return Server(_stage_key(stage), lambda: StageTarget(variant), nodes or 1)
+    return Server(_stage_key(stage), variant.name, lambda: StageTarget(variant), nodes or 1)
+
+
+def floor_server() -> Server:
+    """Return the floor, a server that does nothing else. Raise TargetError where it cannot be compiled."""
+    return Server("floor", peer_target("floor").name, lambda: peer_target("floor"))
 
 
 def outline(servers: Sequence[Server], repeats: int, *, quick: bool) -> Outline:

@@ -1,0 +1,86 @@
+"""`harness ablate`: what each lesson of a stage is worth, left out of it and added alone to the baseline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, ablation, outline
+from harness.campaign.bench import FULL_EFFORT, Conditions
+from harness.campaign.plan import FixedLoad
+from harness.campaign.record import ABLATION, Ablation
+from harness.campaign.staircase import SLO
+from harness.campaign.tables import ablation_sheets
+from harness.commands.campaigning import (
+    BudgetOption,
+    CampaignOut,
+    Errand,
+    FreshOption,
+    MarkdownOption,
+    print_sheets,
+    run_errand,
+)
+from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
+from harness.slo import parse_slo
+from harness.stored import load
+from harness.targets.lessons import lessons_of
+from harness.workload import Load
+
+EVENTS, RATE_PER_S = 10, 5.0
+
+
+def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    stage: Annotated[str, typer.Option("--stage", help="The stage whose lessons are measured.")] = "2.5",
+    lesson: Annotated[
+        list[str] | None, typer.Option("--lesson", help="One of its lessons; repeatable. Default: all of them.")
+    ] = None,
+    n: Annotated[int, typer.Option("-N", min=1, help="Connections to the stage.")] = WHOLE_N,
+    c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment.")] = WHOLE_C,
+    interval: Annotated[float, typer.Option("--interval", help="Seconds between waves.")] = WHOLE_INTERVAL_S,
+    repeats: Annotated[int, typer.Option(min=1, help="Trials of each server.")] = 5,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Search each server for N and C, too; that takes hours.")
+    ] = False,
+    slo: SloOption = SLO,
+    budget: BudgetOption = None,
+    netns: NetnsOption = False,
+    pin: PinOption = None,
+    out: CampaignOut = Path("out/ablation"),
+    fresh: FreshOption = False,
+    as_markdown: MarkdownOption = False,
+) -> None:
+    """Measure what each lesson is worth: left out of the stage, and added alone to the baseline, repeats interleaved.
+
+    The ratio of each figure has a 95 % interval and a judgement: better, worse, no change seen. What --out has already
+    is kept, so the same command goes on after Ctrl-C, or with another --budget.
+
+    The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: ablation.json has what there is.
+    """
+    Load(n, c, interval)  # refuses what is none
+    load_asked = FixedLoad(n, c, interval, EVENTS, RATE_PER_S)
+    plan = outline(stage, _lessons(stage, lesson or ()), load_asked, repeats, with_limits=limits)
+    errand = Errand(
+        out=out,
+        file="ablation.json",
+        plan=plan.plan,
+        conditions=Conditions(parse_slo(slo), FULL_EFFORT, placement_of(netns=netns, pin=pin)),
+        summary=lambda findings, around, state: ablation(plan, findings, around, state),
+        budget=budget,
+        fresh=fresh,
+        tolerates=plan.altered_keys,
+    )
+    run_errand(errand)
+    print_sheets(ablation_sheets(load(errand.path, Ablation, ABLATION)), as_markdown=as_markdown)
+    typer.echo(f"result: {errand.path}", err=as_markdown)
+
+
+def _lessons(stage: str, chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the lessons to measure, in the stage's order. Raise AskedError for one that it does not have."""
+    known = lessons_of(stage)
+    if not known:
+        raise AskedError(f"stage {stage} has no lessons: give a later one, such as --stage 2.5")
+    for lesson in chosen:
+        if lesson not in known:
+            raise AskedError(f"stage {stage} has no lesson {lesson!r}; it has: {', '.join(known)}")
+    return tuple(lesson for lesson in known if lesson in chosen) if chosen else known

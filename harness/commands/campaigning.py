@@ -1,0 +1,94 @@
+"""What the commands that run a campaign have in common: their options, and how one is run from beginning to end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.measure import Measurement
+
+from harness.campaign.bench import Circumstances, Conditions, TrialBench
+from harness.campaign.findings import Findings
+from harness.campaign.journal import Journal
+from harness.campaign.plan import Planned
+from harness.campaign.run import Campaign, Terms
+from harness.campaign.showing import show_of
+from harness.campaign.tables import Sheet
+from harness.durations import parse_duration
+from harness.machine import describe_machine
+from harness.search.record import State
+
+BudgetOption = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
+CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A campaign as a command asks for it.
+
+    `summary` makes the record that is kept in `file`, of what was found until then. `tolerates`: see Terms.
+    """
+
+    out: Path
+    file: str
+    plan: Sequence[Planned]
+    conditions: Conditions
+    summary: Callable[[Findings, Circumstances, State], msgspec.Struct]
+    budget: str | None
+    fresh: bool
+    tolerates: frozenset[str] = frozenset()
+
+    @property
+    def path(self) -> Path:
+        """Where the summary is."""
+        return self.out / self.file
+
+
+def run_errand(errand: Errand) -> State:
+    """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
+    terms = Terms(None if errand.budget is None else parse_duration(errand.budget), errand.tolerates)
+    journal = Journal(errand.out)
+    if errand.fresh:
+        journal.forget((errand.file, *(planned.file for planned in errand.plan)))
+    findings = Findings()
+    around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    with show_of(Console(stderr=True)) as shown:
+        bench = TrialBench(journal, errand.conditions, shown)
+        campaign = Campaign(
+            errand.plan,
+            bench,
+            findings,
+            lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
+            shown,
+            terms,
+        )
+        try:
+            state = campaign.run()
+        except KeyboardInterrupt:
+            shown.say(f"{errand.path}: has what was measured so far; the same command goes on from there")
+            raise
+        if state == "out of budget":
+            shown.say(f"the time is up: {errand.path} has what was measured; the same command goes on from there")
+    return state
+
+
+def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:
+    """Print tables on standard output; a terminal that is too narrow wraps their lines rather than cut a figure off."""
+    if as_markdown:
+        typer.echo("\n".join(sheet.markdown() for sheet in sheets), nl=False)
+        return
+    console = Console(highlight=False)
+    for sheet in sheets:
+        drawn = sheet.drawn()
+        needed = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
+        console.width = max(console.width, needed)
+        console.print(drawn)
+        console.print()

@@ -1,0 +1,89 @@
+"""`harness staircase`: every stage searched for its limits, and measured under the same loads."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Conditions, Effort
+from harness.campaign.plan import Server
+from harness.campaign.record import STAIRCASE, Staircase
+from harness.campaign.staircase import DEFAULT_NODES, SLO, STAGES, floor_server, outline, stage_server, staircase
+from harness.campaign.tables import staircase_sheets
+from harness.commands.campaigning import (
+    BudgetOption,
+    CampaignOut,
+    Errand,
+    FreshOption,
+    MarkdownOption,
+    print_sheets,
+    run_errand,
+)
+from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
+from harness.slo import parse_slo
+from harness.stored import load
+from harness.targets.lessons import lessons_of
+
+DEFAULT_REPEATS = 3
+
+
+def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    stage: Annotated[
+        list[str] | None, typer.Option("--stage", help=f"A stage; repeatable. Default: {' '.join(STAGES)}.")
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="Node processes of a stage that has nodes.")] = DEFAULT_NODES,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Measure a server that does nothing else, too; it needs a C compiler.")
+    ] = False,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help=f"Trials of each server under each load. Default: {DEFAULT_REPEATS}.")
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.9, help=f"Relative width of a limit. Default: {FULL_EFFORT.precision:g}."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A rough picture in five minutes: one light load, few limits.")
+    ] = False,
+    slo: SloOption = SLO,
+    budget: BudgetOption = None,
+    netns: NetnsOption = False,
+    pin: PinOption = None,
+    out: CampaignOut = Path("out/staircase"),
+    fresh: FreshOption = False,
+    as_markdown: MarkdownOption = False,
+) -> None:
+    """Search every stage for N and C, and measure all of them under the same loads, repeats interleaved.
+
+    What --out has already is kept, so the same command goes on after Ctrl-C, or with another --budget.
+
+    The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: staircase.json has what there is.
+    """
+    if quick and repeats is not None:
+        raise AskedError("--quick measures everything once: leave --repeats out")
+    servers = [_server(name, nodes) for name in stage or STAGES]
+    if floor:
+        servers.append(floor_server())
+    plan = outline(servers, repeats or DEFAULT_REPEATS, quick=quick)
+    errand = Errand(
+        out=out,
+        file="staircase.json",
+        plan=plan.plan,
+        conditions=Conditions(parse_slo(slo), _effort(precision, quick=quick), placement_of(netns=netns, pin=pin)),
+        summary=lambda findings, around, state: staircase(plan, findings, around, state),
+        budget=budget,
+        fresh=fresh,
+    )
+    run_errand(errand)
+    print_sheets(staircase_sheets(load(errand.path, Staircase, STAIRCASE)), as_markdown=as_markdown)
+    typer.echo(f"result: {errand.path}", err=as_markdown)
+
+
+def _server(stage: str, nodes: int) -> Server:
+    return stage_server(stage, nodes if "nodes" in lessons_of(stage) else None)
+
+
+def _effort(precision: float | None, *, quick: bool) -> Effort:
+    effort = QUICK_EFFORT if quick else FULL_EFFORT
+    return effort if precision is None else replace(effort, precision=precision)
