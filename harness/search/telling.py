@@ -16,7 +16,7 @@ def show_search(result: SearchResult) -> RenderableType:
     table = Table(title=f"{asked.target.name}: {asked.dimension} under {asked.slo}", title_justify="left", box=None)
     for heading in (asked.dimension, "trial"):
         table.add_column(heading, justify="right" if heading == asked.dimension else "left", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", overflow="fold", min_width=20)
     for heading in ("ART", "p99", "fan-out p99", "took"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("bound", no_wrap=True)
@@ -56,20 +56,25 @@ def sentence(result: SearchResult) -> str:
 def _found(result: SearchResult) -> str:
     who, dimension = result.asked.target.name, result.asked.dimension
     low, high = (show_level(dimension, level) for level in (result.last_pass, result.first_fail))
-    bound = "" if result.bound is None else f"{result.bound.name} bound: {result.bound.evidence}"
-    broke = ", ".join(result.broken)
-    if result.last_pass is None and result.first_fail is None:
-        return f"nothing is known of {who}: no {dimension} was confirmed{_because(bound)}"
+    bound = "" if result.bound is None else f"; {result.bound.name} bound: {result.bound.evidence}"
     if result.last_pass is None:
-        so_far = "does not hold" if result.state == "done" else "broke, and is not known to hold less than,"
-        return f"{who} {so_far} {dimension} = {high}; {broke} broke{_because(bound)}"
+        return f"{_nothing_confirmed(result)}{bound}"
     if result.at_least:
-        why = f"the generator was at its end ({bound})" if bound else "the search was to end there (--ceiling)"
+        why = "the search was to end there (--ceiling)"
+        if result.bound is not None:
+            why = f"the generator was at its end ({result.bound.evidence})"
         return f"{who} holds {dimension} = {low} at least: {why}"
     if result.first_fail is None:
         return f"{who} holds {dimension} = {low}, and nothing failed so far"
-    return f"{who} holds {dimension} = {low} … {high} (last pass … first fail); {broke} broke{_because(bound)}"
+    return f"{who} holds {dimension} = {low} … {high} (last pass … first fail); {', '.join(result.broken)} broke{bound}"
 
 
-def _because(bound: str) -> str:
-    return f"; {bound}" if bound else ""
+def _nothing_confirmed(result: SearchResult) -> str:
+    who, dimension = result.asked.target.name, result.asked.dimension
+    high = show_level(dimension, result.first_fail)
+    if result.state == "done" and result.first_fail is not None:
+        return f"{who} does not hold {dimension} = {high}; {', '.join(result.broken)} broke"
+    passed = max((trial.level for trial in result.trials if trial.passed and trial.kind == "short"), default=None)
+    seen = "" if passed is None else f", though short trials passed up to {show_level(dimension, passed)}"
+    failed = "" if result.first_fail is None else f"; {high} failed: {', '.join(result.broken)} broke"
+    return f"no {dimension} of {who} was confirmed{seen}{failed}"
