@@ -2,19 +2,15 @@
 
 import asyncio
 import os
-import socket
-from urllib.parse import urlsplit
-
-import psutil
 
 from common.http.client import ApiError, ApiUnreachableError
 from common.http.token import TokenError, client_token
 from harness.targets.api_publisher import ApiPublisher
+from harness.targets.reach import Reached, reach
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address
+from harness.targets.urls import parse_http_url
 from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
-
-REACH_TIMEOUT_S = 5.0
 
 
 class AddressTarget:
@@ -28,10 +24,9 @@ class AddressTarget:
         self._address = address
         self._named = parse_address(address)
         self._http_url = http_url
-        self._http_port = None if http_url is None else _port(http_url)
-        self._endpoints: tuple[Endpoint, ...] = ()
+        self._http_port = None if http_url is None else parse_http_url(http_url, "an API").port
+        self._reached = Reached()
         self._api: ApiPublisher | None = None
-        self._pids: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -56,7 +51,7 @@ class AddressTarget:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The address's ports, on the host's first numeric address."""
-        return self._endpoints
+        return self._reached.endpoints
 
     @property
     def publisher(self) -> ApiPublisher | None:
@@ -66,20 +61,11 @@ class AddressTarget:
     @property
     def pids(self) -> tuple[int, ...]:
         """The processes of this machine that listen there."""
-        return self._pids
+        return self._reached.pids
 
     def start(self) -> None:
         """Make sure that the first port and the API answer, and look for the server's processes. Raise TargetError."""
-        first = self._named[0]
-        try:
-            with socket.create_connection((first.host, first.port), timeout=REACH_TIMEOUT_S) as reached:
-                host = reached.getpeername()[0]
-                is_here = host == reached.getsockname()[0] or Endpoint(host, first.port).is_loopback
-        except OSError as error:
-            reason = error.strerror or error
-            raise TargetError(f"nobody answers at {self._address} ({reason}): is the server running there?") from error
-        self._endpoints = tuple(Endpoint(host, at.port) for at in self._named)
-        self._pids = _listening(frozenset(at.port for at in self._endpoints)) if is_here else ()
+        self._reached = reach(self._named, self._address)
         if self._http_url is not None and self._http_port is not None:
             self._api = _reach_api(self._http_url, self._http_port)
 
@@ -88,24 +74,11 @@ class AddressTarget:
 
     def ended(self) -> str | None:
         """Tell a server that can be watched, and of which no process is left."""
-        if self._pids and not any(psutil.pid_exists(pid) for pid in self._pids):
-            return "the server's processes ended"
-        return None
+        return self._reached.ended()
 
     def dialogue(self, match_id: str | None) -> Dialogue:
         """Return a fan's part in the stages' protocol."""
         return match_stream_dialogue(match_id)
-
-
-def _port(url: str) -> int:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise TargetError(f"{url!r} is no URL of an API: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise TargetError(f"{url!r} is no URL of an API: write for example http://127.0.0.1:8888")
-    return port or (443 if parts.scheme == "https" else 80)
 
 
 def _reach_api(url: str, port: int) -> ApiPublisher:
@@ -123,12 +96,3 @@ def _reach_api(url: str, port: int) -> ApiPublisher:
     except (ApiError, ApiUnreachableError) as error:
         raise TargetError(str(error)) from error
     return api
-
-
-def _listening(ports: frozenset[int]) -> tuple[int, ...]:
-    try:
-        sockets = psutil.net_connections("tcp")
-    except psutil.AccessDenied:
-        return ()
-    pids = {at.pid for at in sockets if at.status == psutil.CONN_LISTEN and at.laddr and at.laddr.port in ports}
-    return tuple(sorted(pid for pid in pids if pid is not None))
