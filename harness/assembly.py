@@ -10,7 +10,7 @@ from harness.bound import Observations, first_bound
 from harness.events import Posted
 from harness.machine import Machine, harness_version
 from harness.observe import Observation
-from harness.result import SCHEMA, Asked, GeneratorSeen, TrialResult, Verdict
+from harness.result import SCHEMA, Asked, GeneratorSeen, Placement, TrialResult, Verdict
 from harness.samples import GeneratorUsage, Samples
 from harness.slo import Slo
 from harness.usage import cpu_shares, host_seen, server_seen
@@ -46,11 +46,12 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
     )
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
+    placement = asked.placement
     generator = _generator_seen(raw, connecting_s)
     circumstances = Circumstances(
         interval_s=asked.load.interval_s,
         connecting_s=connecting_s,
-        cores=_cores_of_generator(asked, machine),
+        cores=machine.cores if placement.generator_cpus is None else len(placement.generator_cpus),
         interrupted_s=raw.phases.over_s if raw.interrupted else None,
     )
     validity = judge(generator, seen.fans, raw.posts or (), circumstances)
@@ -66,6 +67,8 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         memory_bytes=machine.memory_bytes,
         validity=validity,
         verdict=verdict,
+        server_cores=_server_cores(placement),
+        interrupted=raw.interrupted,
     )
     return TrialResult(
         schema=SCHEMA,
@@ -90,9 +93,11 @@ def _connecting_s(samples: Samples) -> float:
     return float(np.nanmax(moments, initial=0.0))
 
 
-def _cores_of_generator(asked: Asked, machine: Machine) -> int:
-    cpus = asked.placement.generator_cpus
-    return machine.cores if cpus is None else len(cpus)
+def _server_cores(placement: Placement) -> int | None:
+    """Return on how many CPUs the server is kept, its Redis included; None if it is not."""
+    if placement.server_cpus is None:
+        return None
+    return len({*placement.server_cpus, *(placement.redis_cpus or ())})
 
 
 def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.histogram import Distribution
-from harness.result import Delivery, GeneratorSeen, ServerSeen, TrialResult
+from harness.result import Delivery, GeneratorSeen, Placement, ServerSeen, TrialResult
 
 NOTHING = "-"
 """Stands where a figure is missing."""
@@ -77,6 +77,8 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         rows += _delivery_rows(result.seen.delivery)
     rows.append(("server", _server(result.server)))
     rows.append(("generator", _generator(result.generator)))
+    if result.asked.placement != Placement():
+        rows.append(("place", _place(result.asked.placement)))
     rows.append(("bound first", f"{result.bound.name}: {result.bound.evidence}"))
     return rows
 
@@ -133,6 +135,20 @@ def _generator(generator: GeneratorSeen) -> str:
         f"lag p99 {show_time(generator.lag_p99_s)}, max {show_time(generator.lag_max_s)}; "
         f"CPU {generator.cpu_share:.0%} of a core{_of_processes('busiest', generator.processes)}"
     )
+
+
+def _place(placement: Placement) -> str:
+    parts = ["loopback"]
+    if placement.network == "netns":
+        settings = ", ".join(f"{name} {value}" for name, value in placement.sysctls.items())
+        parts = [f"two network namespaces; the server's kernel settings: {settings or 'defaults'}"]
+    named = (
+        ("server", placement.server_cpus),
+        ("generator", placement.generator_cpus),
+        ("Redis", placement.redis_cpus),
+    )
+    parts += [f"{name} on CPU {', '.join(map(str, cpus))}" for name, cpus in named if cpus is not None]
+    return "; ".join(parts)
 
 
 def _verdict(result: TrialResult) -> Text:

@@ -90,10 +90,11 @@ def _cpus(text: str, words: list[str], allowed: frozenset[int]) -> tuple[int, ..
         if found is None:
             raise _refusal(text, f"{word!r} is no CPU and no range of them")
         cpus.update(range(int(found[1]), int(found[2] or found[1]) + 1))
-    strangers = sorted(cpus - allowed)
-    if not cpus or strangers:
+    if not cpus:
+        raise _refusal(text, f"{','.join(words)} names no CPU")
+    if strangers := sorted(cpus - allowed):
         there = ", ".join(map(str, sorted(allowed)))
-        raise _refusal(text, f"CPU {strangers[0]} is not one of those here ({there})" if strangers else "no CPU")
+        raise _refusal(text, f"CPU {strangers[0]} is not one of those here ({there})")
     return tuple(sorted(cpus))
 
 

@@ -1,10 +1,11 @@
 import io
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from harness.result import ProcessEnd, Validity, Verdict
+from harness.result import Asked, Placement, ProcessEnd, Validity, Verdict
 from harness.table import show_bytes, show_result, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
 
@@ -88,6 +89,24 @@ def test_figures_of_one_process_of_many_say_so() -> None:
 def test_processes_that_ended_are_told() -> None:
     gone = (ProcessEnd(name="python", pid=7, at_s=1.0),)
     assert "of 2 processes, 1 of which ended" in printed(server=a_server(ended_processes=gone))
+
+
+def test_a_place_that_is_not_the_plain_loopback_is_told() -> None:
+    assert "place" not in printed()
+    asked = a_result().asked
+    pinned = Placement(server_cpus=(0, 2), redis_cpus=(0,))
+    assert "loopback; server on CPU 0, 2; Redis on CPU 0\n" in placed(asked, pinned)
+    tuned = Placement(network="netns", generator_cpus=(1,), sysctls={"net.core.somaxconn": "65535"})
+    assert (
+        "two network namespaces; the server's kernel settings: net.core.somaxconn 65535; generator on CPU 1"
+        in placed(asked, tuned)
+    )
+    assert "the server's kernel settings: defaults" in placed(asked, Placement(network="netns"))
+
+
+def placed(asked: Asked, placement: Placement) -> str:
+    text = printed(asked=msgspec.structs.replace(asked, placement=placement))
+    return re.sub(" +\n", "\n", text)
 
 
 def test_posts_that_failed_or_were_held_up_are_told() -> None:

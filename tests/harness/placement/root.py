@@ -1,0 +1,17 @@
+"""Whether the tests may make network namespaces: as root, and where a container allows it."""
+
+import pytest
+
+from harness.placement.errors import PlacementError
+from harness.placement.namespaces import joined_namespaces
+
+
+def is_possible() -> bool:
+    try:
+        with joined_namespaces():
+            return True
+    except PlacementError:
+        return False
+
+
+needs_namespaces = pytest.mark.skipif(not is_possible(), reason="no network namespaces can be made here: not root?")
