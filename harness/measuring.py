@@ -30,7 +30,7 @@ _DELIVERY_LIMIT_S = 600.0
 
 _SETTLE_MARGIN_S = 10.0
 
-_LAST_REPORT_S = 5.0
+LAST_REPORT_S = 5.0
 """How long a generator may take to report after an interruption: a user waits for their prompt."""
 
 
@@ -147,6 +147,6 @@ def _growth(before: tuple[int, int], now: tuple[int, int]) -> tuple[int, int]:
 
 def _last_report(generator: Generator) -> tuple[Samples, GeneratorUsage]:
     try:
-        return generator.finish(0.0, _LAST_REPORT_S)
+        return generator.finish(0.0, LAST_REPORT_S)
     except GeneratorError as error:
         raise KeyboardInterrupt from error

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_match_stream.py")))
 
@@ -34,8 +35,15 @@ class Running:
 
     def matches(self) -> int:
         """Return how many matches are announced and not cancelled."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/1/matches") as answer:
-            return len(json.load(answer)["matches"])
+        return len(self._ask("matches")["matches"])
+
+    def posts(self) -> int:
+        """Return how many posts with a mark were accepted."""
+        return int(self._ask("posts")["posts"])
+
+    def _ask(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/1/{path}") as answer:
+            return json.load(answer)
 
 
 @contextlib.contextmanager

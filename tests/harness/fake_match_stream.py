@@ -48,6 +48,7 @@ class Fake:
     token: str
     fans: list[asyncio.StreamWriter] = field(default_factory=list)
     said: int = 0
+    posts: int = 0
     held_back: bytes = b""
     matches: set[str] = field(default_factory=set)
     closing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -98,6 +99,7 @@ class Fake:
             self.nodes[0].wait()
             for fan in self.fans[::2]:
                 fan.transport.abort()
+        self.posts += bool(mark)
         task = asyncio.get_running_loop().create_task(self.spread(mark, body["kind"]), name=f"spread-{mark}")
         self.closing.add(task)
         task.add_done_callback(self.closing.discard)
@@ -143,6 +145,9 @@ class Fake:
     async def team(self, request: web.Request) -> web.Response:
         return web.json_response(await request.json(), status=201)
 
+    async def count_posts(self, _: web.Request) -> web.Response:
+        return web.json_response({"posts": self.posts})
+
     async def list_matches(self, request: web.Request) -> web.Response:
         matches = [
             {"id": one, "date": "2026-01-01", "home": "a", "visit": "b", "home_squad": [], "visit_squad": []}
@@ -181,6 +186,7 @@ async def main(arguments: list[str]) -> int:
     app = web.Application()
     app.router.add_get("/1/checkin", fake.checkin)
     app.router.add_get("/1/matches", fake.list_matches)
+    app.router.add_get("/1/posts", fake.count_posts)
     app.router.add_put("/1/team/{id}", fake.team)
     app.router.add_post("/1/matches", fake.create)
     app.router.add_post("/1/match/{id}/events", fake.post)

@@ -86,10 +86,56 @@ def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None
             children = psutil.Process(harness.pid).children(recursive=True)
             harness.send_signal(signal.SIGINT)
             assert harness.stderr is not None
-            assert harness.stderr.read() .endswith(INTERRUPTED)
+            assert harness.stderr.read().endswith(INTERRUPTED)
         assert harness.returncode == 130
         assert server.matches() == 0
         assert psutil.wait_procs(children, timeout=20)[1] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    with fake_server("0") as server:
+        words = ("measure", *SMALL, "--events", "1000", "--rate", "50", *at(server), "--out", str(tmp_path))
+        environ = {**os.environ, "MATCHSTREAM_TOKEN": server.token}
+        with subprocess.Popen(
+            command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+        ) as harness:
+            wait_until(lambda: server.posts() > 2)
+            children = psutil.Process(harness.pid).children(recursive=True)
+            harness.send_signal(number)
+            told, said = harness.communicate(timeout=20)
+        assert (harness.returncode, said) == (130, INTERRUPTED)
+        assert server.matches() == 0
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    (stored,) = tmp_path.glob("*.json")
+    result = load_result(stored)
+    assert result.interrupted
+    assert not result.validity.valid
+    assert result.seen.fans.answered == 6
+    assert result.seen.delivery is not None
+    assert 0 < result.seen.delivery.posted < 1000
+    assert str(stored) in told
+    assert "it was interrupted after" in told
+
+
+def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(tmp_path: Path) -> None:
+    # This server never says that it is ready.
+    program = (
+        "import sys; from functools import partial; from harness import cli; from harness.commands import options; "
+    )
+    program += "from harness.targets.stage import StageTarget; from tests.harness.fake import FAKE; "
+    program += "options.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
+    words = ("measure", *SMALL, "--stage", "mute=1", "--out", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True) as harness:
+        process = psutil.Process(harness.pid)
+        wait_until(lambda: any("--stage" in child.cmdline() for child in process.children()))
+        children = process.children(recursive=True)
+        harness.send_signal(signal.SIGINT)
+        assert harness.stderr is not None
+        assert harness.stderr.read() == f"harness: no fan had been started yet, so there is no result\n{INTERRUPTED}"
+    assert harness.returncode == 130
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def plays_fans(harness: psutil.Process) -> bool:
@@ -147,6 +193,9 @@ def test_stage_0_is_measured(tmp_path: Path) -> None:
         (("--stage", "0", "-N", "many"), "-N"),
         (("--stage", "0", "--rate", "0"), "--rate"),
         (("--stage", "0", "--out", "/dev/null/x"), "choose another --out"),
+        (("--stage", "0", "--pin", "server=none"), "'none' is no CPU"),
+        (("--stage", "0", "--pin", "server=0,db=1"), "'db' cannot be pinned"),
+        (("--target", "127.0.0.1:1", "--pin", "server=0"), "this one runs already"),
         (("--nonsense",), "--nonsense"),
     ],
 )
@@ -162,6 +211,14 @@ def test_bad_input_is_one_line_and_status_2(
     assert captured.err.startswith("harness: ")
     assert says in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_namespaces_need_root(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(["measure", *SMALL, "--stage", "0", "--netns", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == ("harness: --netns needs root: run it with sudo, or leave it out for loopback\n")
 
 
 def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(

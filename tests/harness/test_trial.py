@@ -3,13 +3,15 @@
 import os
 import signal
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import psutil
 import pytest
 
 from common.domain.script import sample_script
 from harness.events import MatchPlan, Posted, script_match, synthetic_match
 from harness.progress import Silent
-from harness.result import TrialResult
+from harness.result import TrialResult, encode_result, load_result
 from harness.samples import Progress
 from harness.slo import DEFAULT_SLO, parse_slo
 from harness.targets.address import AddressTarget
@@ -17,7 +19,7 @@ from harness.targets.publisher import AnnounceError
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target, TargetError
 from harness.targets.variant import Variant
-from harness.trial import TrialPlan, run_trial
+from harness.trial import TrialInterrupted, TrialPlan, run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
 
@@ -197,9 +199,7 @@ def test_a_match_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyP
     with fake_server("taken=1") as server:
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
-        with pytest.raises(
-            AnnounceError, match=r"^the match elp-tig-2011-09-10 is there already: wait until"
-        ):
+        with pytest.raises(AnnounceError, match=r"^the match elp-tig-2011-09-10 is there already: wait until"):
             run_trial(plan(match=match), target, Silent())
         assert server.matches() == 1
 
@@ -227,14 +227,93 @@ def test_a_target_that_does_not_start_leaves_nothing() -> None:
         trial_of("mute=2")
 
 
-def test_an_interrupted_trial_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupting(Notes):
-        def posted(self, post: Posted) -> None:
+class Interrupting(Notes):
+    """Interrupts when a phase begins, or when the post of a mark was answered."""
+
+    def __init__(self, at: str | int) -> None:
+        super().__init__()
+        self._at = at
+
+    def phase(self, name: str, total: int) -> None:
+        super().phase(name, total)
+        if name == self._at:
             raise KeyboardInterrupt
 
+    def posted(self, post: Posted) -> None:
+        super().posted(post)
+        if post.mark == self._at:
+            raise KeyboardInterrupt
+
+
+def interrupted(at: str | int, faults: str = "0") -> TrialResult:
+    with pytest.raises(TrialInterrupted) as interruption:
+        run_trial(plan(), StageTarget(Variant(faults), FAKE), Interrupting(at))
+    assert psutil.Process().children() == []
+    return interruption.value.result
+
+
+def test_an_interrupted_trial_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_server("0") as server:
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
         with pytest.raises(KeyboardInterrupt):
-            run_trial(plan(), target, Interrupting())
+            run_trial(plan(), target, Interrupting(1))
         assert server.matches() == 0
+
+
+def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(tmp_path: Path) -> None:
+    result = interrupted(2)
+    assert result.interrupted
+    assert not result.validity.valid
+    assert result.validity.reasons[0].startswith("it was interrupted after ")
+    assert result.bound.name == "interruption"
+    assert result.seen.fans.answered == 12
+    delivery = result.seen.delivery
+    assert delivery is not None
+    assert (delivery.posted, delivery.unposted) == (2, 0)
+    assert [event.mark for event in delivery.events] == [1, 2]
+    assert result.server is not None
+    assert result.server.fullest_open_files >= 12
+    stored = tmp_path / "result.json"
+    stored.write_bytes(encode_result(result))
+    assert load_result(stored) == result
+
+
+def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events() -> None:
+    result = interrupted("connecting")
+    assert result.interrupted
+    assert result.seen.delivery is None
+    assert result.seen.fans.failures.get("pending", 0) + result.seen.fans.answered == 12
+    assert result.seen.events_phase_s == 0
+
+
+def test_a_trial_that_is_interrupted_before_or_after_its_events() -> None:
+    assert interrupted("posting").seen.delivery is None
+    delivery = interrupted("closing").seen.delivery
+    assert delivery is not None
+    assert delivery.posted == POSTS
+
+
+def test_before_a_fan_was_started_there_is_nothing_to_tell() -> None:
+    with pytest.raises(KeyboardInterrupt) as interruption:
+        run_trial(plan(), StageTarget(Variant("0"), FAKE), Interrupting("starting"))
+    assert not isinstance(interruption.value, TrialInterrupted)
+
+
+def test_a_generator_that_does_not_report_in_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.measuring.LAST_REPORT_S", 0.1)
+
+    class Stopping(Interrupting):
+        """Stops the generator's processes first: they cannot say anything any more."""
+
+        def phase(self, name: str, total: int) -> None:
+            if name == self._at:
+                for child in psutil.Process().children():
+                    if "harness.generator.worker" in child.cmdline():
+                        child.suspend()
+            super().phase(name, total)
+
+    with pytest.raises(KeyboardInterrupt) as interruption:
+        run_trial(plan(), StageTarget(Variant("0"), FAKE), Stopping("posting"))
+    assert not isinstance(interruption.value, TrialInterrupted)
+    assert psutil.Process().children() == []
