@@ -21,6 +21,7 @@
 from pathlib import Path
 
 from harness.campaign.record import Ablation, Staircase
+from harness.campaign.tables import ablation_sheets
 from harness.charts.ablation import chart_ablation, measured_figures
 from harness.report.notebook import read, say, show
 
@@ -49,15 +50,14 @@ if ablation is not None and "art" in figures:
 if ablation is not None:
     for figure in figures:
         if figure != "art":
-            show(chart_ablation(ablation, None, figure))
+            show(chart_ablation(ablation, staircase, figure))
 
 # %% [markdown]
-# ## What a stage refused
+# ## The figures
 #
-# A lesson that stands on another cannot be left out, or added, without it.
+# A lesson that stands on another cannot be left out, or added, without it: then the server refuses, and says why.
 
 # %%
 if ablation is not None:
-    refused = [lesson for lesson in ablation.lessons if lesson.refused]
-    lines = [f"* `{lesson.lesson}`, {lesson.change}: {lesson.refused}" for lesson in refused]
-    say("\n".join(lines) or "Nothing.")
+    for sheet in ablation_sheets(ablation):
+        say(sheet.markdown())

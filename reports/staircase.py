@@ -22,11 +22,11 @@
 from pathlib import Path
 
 from harness.campaign.record import Staircase
+from harness.campaign.tables import staircase_sheets
 from harness.charts.fanout import chart_fanout
 from harness.charts.peers import chart_memory
 from harness.charts.percentiles import chart_percentiles
-from harness.charts.staircase import chart_staircase, limits_text
-from harness.overview import markdown
+from harness.charts.staircase import chart_staircase
 from harness.report.notebook import at, loads, read, read_trials, say, show
 
 RESULTS = Path("results")
@@ -36,13 +36,15 @@ if staircase is not None:
     show(chart_staircase(staircase))
 
 # %% [markdown]
-# ## What bound
+# ## The figures
 #
-# Of each limit: which part of the SLO broke at the first fail, and what the server had used up there.
+# Of each limit: which part of the SLO broke at the first fail, and what the server had used up there. Of each load:
+# means over the repeats, with the smallest and the largest of them.
 
 # %%
 if staircase is not None:
-    say(limits_text(staircase))
+    for sheet in staircase_sheets(staircase):
+        say(sheet.markdown())
 
 # %% [markdown]
 # ## The slowest fans
@@ -70,10 +72,3 @@ for load in loads(trials):
 # %%
 if trials:
     show(chart_memory(trials))
-
-# %% [markdown]
-# ## All trials
-
-# %%
-if trials:
-    say(markdown(trials))

@@ -6,9 +6,11 @@ from typing import Final
 
 from matplotlib.axes import Axes
 
+from harness.campaign.figures import SAME_FANS
 from harness.campaign.record import FoundLimit, Repeats, Staircase, Step
+from harness.campaign.tables import show_load
 from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.style import BLUE, GREEN, GREY, ORANGE, count_axis, look, nothing, short_time, time_axis
+from harness.charts.style import BLUE, GREEN, GREY, ORANGE, count_axis, look, nothing, time_axis
 from harness.charts.talk import TalkRow, said
 from harness.result import AskedLoad
 from harness.search.record import Dimension
@@ -70,13 +72,8 @@ def at_load(step: Step, load: AskedLoad) -> Repeats | None:
 
 
 def all_served(repeats: Repeats) -> bool:
-    """Whether every valid trial served every fan."""
-    return all(trial.served == repeats.load.n for trial in repeats.trials if trial.valid)
-
-
-def show_load(load: AskedLoad) -> str:
-    """Return a load as a legend has it."""
-    return f"N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    """Whether every valid trial served every fan, or as good as: times of fewer are not to be compared."""
+    return all(trial.served >= SAME_FANS * repeats.load.n for trial in repeats.trials if trial.valid)
 
 
 def staircase_finding(staircase: Staircase) -> str:
@@ -87,33 +84,6 @@ def staircase_finding(staircase: Staircase) -> str:
     if not parts:
         return "No stage was measured well enough to say anything."
     return f"{'; '.join(parts)}."
-
-
-def limits_text(staircase: Staircase) -> str:
-    """Return every limit in a Markdown table: what broke in the SLO, and what bound the server."""
-    rows = [
-        f"| {step.target.name} | {limit.dimension} | {_passed(limit)} | {_failed(limit)} "
-        f"| {', '.join(limit.broken) or '-'} | {_bound(limit)} |"
-        for step in staircase.steps
-        for limit in step.limits
-    ]
-    head = (
-        "| server | limit of | last pass | first fail | what broke | what bound |",
-        "| --- | --- | ---: | ---: | --- | --- |",
-    )
-    return "\n".join([*head, *rows]) if rows else "No limit was searched for."
-
-
-def _passed(limit: FoundLimit) -> str:
-    return "-" if limit.last_pass is None else f"{'≥ ' if is_open(limit) else ''}{limit.last_pass:,.0f}"
-
-
-def _failed(limit: FoundLimit) -> str:
-    return "-" if limit.first_fail is None else f"{limit.first_fail:,.0f}"
-
-
-def _bound(limit: FoundLimit) -> str:
-    return "-" if limit.bound is None else f"{limit.bound.name}: {limit.bound.evidence}"
 
 
 def _risen(stages: Sequence[Step], dimension: Dimension) -> str | None:

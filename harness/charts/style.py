@@ -109,8 +109,12 @@ def time_axis(axes: Axes, which: str, low_s: float, high_s: float) -> None:
 
 
 def count_axis(axes: Axes, which: str) -> None:
-    """Give an axis (`x` or `y`) ticks that are counts, such as `17,000`."""
+    """Give an axis (`x` or `y`) whose limits are set ticks that are counts, such as `17,000`."""
     axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    if axis.get_scale() == "log":
+        subs = (1.0, 2.0, 5.0) if high / low < _DECADE**2 else (1.0,)
+        axis.set_major_locator(LogLocator(10, subs=subs, numticks=3 * _TICKS))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -1,29 +1,58 @@
-"""`harness table`: stored results side by side."""
+"""`harness table`: stored results side by side, for people, as Markdown, and as CSV."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.measure import Measurement
 
-from harness.overview import markdown, show_results
-from harness.result import load_result
+from harness.commands.options import AskedError
+from harness.flat import as_csv, flatten
+from harness.records import Record, load_record
+from harness.tables import drawn, markdown
 
 
 def table(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Results that `harness measure` stored.")],
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stored results of any kind.")],
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_comma_separated: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: plain numbers in the unit that ends a column's name.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there, with --markdown or --csv, and print nothing.")
+    ] = None,
 ) -> None:
-    """Show stored results in one table, a row each, in the order in which they are given.
+    """Show stored results: trials in one table, a row each; searches, staircases, ablations, comparisons in their own.
 
     The fan-out of the last fan is its mean over the events.
     """
-    results = [load_result(path) for path in files]
+    if as_markdown and as_comma_separated:
+        raise AskedError("give --markdown or --csv, not both")
+    if out is not None and not (as_markdown or as_comma_separated):
+        raise AskedError("--out goes with --markdown or --csv")
+    records = [load_record(path) for path in files]
     if as_markdown:
-        typer.echo(markdown(results), nl=False)
+        _give(markdown(records), out)
+    elif as_comma_separated:
+        named = zip(files, records, strict=True)
+        _give(as_csv([{"file": str(path), **row} for path, record in named for row in flatten(record)]), out)
+    else:
+        _print(records)
+
+
+def _give(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
         return
-    shown = show_results(results)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AskedError(f"{out}: cannot be written ({error.strerror}): choose another --out") from error
+
+
+def _print(records: list[Record]) -> None:
+    shown = Group(*drawn(records))
     console = Console(highlight=False)
     # A figure that is cut off is none: where the terminal is too narrow, it wraps the lines.
     needed = Measurement.get(console, console.options.update(max_width=10_000), shown).maximum

@@ -1,0 +1,91 @@
+"""Ratios with their intervals, a row each, as reviews of many trials draw them: what holds 1 is no change seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from harness.campaign.record import Figure, Ratio
+from harness.charts.style import BLUE, GREY, ORANGE, nothing
+
+FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
+    {
+        "N": "N",
+        "C": "C",
+        "served": "number of fans served",
+        "art": "ART",
+        "response_p99": "p99 of the response",
+        "fanout": "mean fan-out",
+        "fanout_last": "fan-out to the last fan",
+        "memory": "memory a connection",
+    }
+)
+"""What a figure is called on an axis."""
+
+Tone = Literal["good", "bad", "none"]
+
+_LOOKS: Final[Mapping[Tone, tuple[str, str]]] = MappingProxyType(
+    {"good": (BLUE, "^"), "bad": (ORANGE, "v"), "none": (GREY, "o")}
+)
+_NARROW, _WIDE = 8.0, 80.0
+"""Ratios of the ends of the axis: below the first it is marked in tenths, above the second in decades only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A ratio, or `missing`, which says why there is none; `note` is a warning that stands beside either."""
+
+    name: str
+    ratio: Ratio | None
+    tone: Tone
+    missing: str = "not measured"
+    note: str = ""
+
+
+def draw_forest(axes: Axes, rows: Sequence[Row], empty: str) -> None:
+    """Draw the rows from above; the point of one with a note is hollow. Without rows, say `empty`."""
+    if not rows:
+        nothing(axes, empty)
+        axes.set_xticks([])
+        return
+    axes.set_xscale("log")
+    axes.axvline(1, color=GREY, linewidth=1.0)
+    ends = [1.0, *(end for place, row in enumerate(rows) for end in _draw_row(axes, place, row))]
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    _ratio_axis(axes, min(ends), max(ends))
+
+
+def key(texts: Mapping[Tone, str]) -> list[Line2D]:
+    """Return a legend's entries, with what each tone means."""
+    return [Line2D([], [], color=colour, marker=marker, label=texts[tone]) for tone, (colour, marker) in _LOOKS.items()]
+
+
+def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
+    """Draw a row, and return what must lie within the axis."""
+    beside, ratio = axes.get_yaxis_transform(), row.ratio
+    if row.note:
+        axes.text(1.01, place, row.note, transform=beside, va="center", fontsize=8, color=ORANGE)
+    if ratio is None or not ratio.value:
+        axes.text(0.02, place, row.missing, transform=beside, va="center", fontsize=8, color=GREY)
+        return ()
+    low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
+    colour, marker = _LOOKS[row.tone]
+    if high > low > 0:
+        axes.plot([low, high], [place, place], color=colour, linewidth=2)
+    axes.plot([ratio.value], [place], marker, color=colour, markersize=8, mfc="white" if row.note else colour)
+    return tuple(end for end in (low, ratio.value, high) if end > 0)
+
+
+def _ratio_axis(axes: Axes, low: float, high: float) -> None:
+    axes.set_xlim(min(low / 1.15, 0.8), max(high * 1.15, 1.25))
+    decade = (
+        (0.6, 0.8, 1.0, 1.5, 2.0, 3.0) if high / low < _NARROW else (1.0, 2.0, 5.0) if high / low < _WIDE else (1.0,)
+    )
+    axes.xaxis.set_major_locator(LogLocator(10, subs=decade))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,54 @@
+"""A capacity search: every level that was tried, in the order of the trials, and the interval that they left."""
+
+from collections.abc import Callable
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from harness.charts.chart import Chart, Margins, grid, made_on, page
+from harness.charts.style import BLUE, GREY, ORANGE, count_axis, legend_beside, nothing
+from harness.search.record import SearchResult, SearchTrial
+from harness.search.telling import sentence
+
+_INCHES: Final = (11.0, 5.5)
+_LEGEND_IN: Final = 2.6
+
+_MARKS: Final[tuple[tuple[str, Callable[[SearchTrial], bool], str, str, str], ...]] = (
+    ("passed, short", lambda trial: trial.passed and trial.kind == "short", "o", BLUE, "white"),
+    ("passed, full or soak", lambda trial: trial.passed and trial.kind != "short", "o", BLUE, BLUE),
+    ("failed", lambda trial: trial.valid and not trial.met, "X", ORANGE, ORANGE),
+    ("invalid", lambda trial: not trial.valid, "s", GREY, "white"),
+)
+
+
+def chart_search(search: SearchResult) -> Chart:
+    """Return the trials of a search, and its interval from the last pass to the first fail as a band."""
+    asked = search.asked
+    with page(f"{asked.target.name}: the search for {asked.dimension}", *_INCHES) as figure:
+        axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=_LEGEND_IN, above=0.65))[0])
+        if search.trials:
+            _trials(axes, search)
+        else:
+            nothing(axes, "no trial was made")
+    return Chart(figure, f"{sentence(search)}.", f"{made_on(search.machine)}; SLO {asked.slo}")
+
+
+def _trials(axes: Axes, search: SearchResult) -> None:
+    numbered = list(enumerate(search.trials, start=1))
+    for label, is_one, marker, colour, inside in _MARKS:
+        points = [(number, trial.level) for number, trial in numbered if is_one(trial)]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker, color=colour, mfc=inside, markersize=8, label=label)
+    low, high = search.last_pass, search.first_fail
+    if low is not None and high is not None:
+        axes.axhspan(low, high, color=BLUE, alpha=0.12, linewidth=0, label=f"{low:,.0f} to {high:,.0f}")
+    levels = [trial.level for trial in search.trials]
+    axes.set_yscale("log")
+    axes.set_ylim(min(levels) / 1.3, max(levels) * 1.3)
+    axes.set_xlim(0.3, len(numbered) + 0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(search.asked.dimension)
+    count_axis(axes, "y")
+    legend_beside(axes)

@@ -1,0 +1,63 @@
+"""Records of every kind as tables: for people, and as Markdown."""
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+
+from harness import overview
+from harness.campaign.record import Ablation, Comparison, Staircase
+from harness.campaign.tables import Sheet, ablation_sheets, comparison_sheet, staircase_sheets
+from harness.records import Record
+from harness.result import TrialResult
+from harness.search.record import SearchResult, SearchTrial
+from harness.search.telling import sentence, show_search
+from harness.table import show_time
+
+
+def drawn(records: Sequence[Record]) -> list[RenderableType]:
+    """Return the tables for a terminal: all trials in one, then the others in their order."""
+    trials, others = _apart(records)
+    shown: list[RenderableType] = [overview.show_results(trials)] if trials else []
+    for record in others:
+        if isinstance(record, SearchResult):
+            shown.append(show_search(record))
+        else:
+            shown += [sheet.drawn() for sheet in _sheets(record)]
+    return shown
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """Return the same tables in GitHub's Markdown, an empty line between them."""
+    trials, others = _apart(records)
+    parts = [overview.markdown(trials)] if trials else []
+    parts += [sheet.markdown() for record in others for sheet in _sheets(record)]
+    return "\n".join(parts)
+
+
+def _apart(records: Sequence[Record]) -> tuple[list[TrialResult], list[Record]]:
+    trials = [record for record in records if isinstance(record, TrialResult)]
+    return trials, [record for record in records if not isinstance(record, TrialResult)]
+
+
+def _sheets(record: Record) -> tuple[Sheet, ...]:
+    match record:
+        case Staircase():
+            return staircase_sheets(record)
+        case Ablation():
+            return ablation_sheets(record)
+        case Comparison():
+            return (comparison_sheet(record),)
+        case SearchResult():
+            return (_search_sheet(record),)
+    raise TypeError(f"no table is made of a {type(record).__name__} alone")
+
+
+def _search_sheet(search: SearchResult) -> Sheet:
+    columns = (search.asked.dimension, "trial", "verdict", "ART", "response p99", "fan-out p99", "bound")
+    return Sheet(f"{sentence(search)}.", columns, tuple(map(_search_row, search.trials)))
+
+
+def _search_row(trial: SearchTrial) -> tuple[str, ...]:
+    verdict = "passed" if trial.passed else f"broke {', '.join(trial.broken)}" if trial.valid else "invalid"
+    times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
+    return (f"{trial.level:,.6g}", trial.kind, verdict, *map(show_time, times), trial.bound.name)
