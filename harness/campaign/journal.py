@@ -60,8 +60,12 @@ class Journal:
 
 
 def _anywhere(asked: Asked) -> Asked:
-    """Return it without the ports, which are others in every trial."""
-    return msgspec.structs.replace(asked, target=msgspec.structs.replace(asked.target, fans=(), http=None))
+    """Return it without what is known only once a trial is made: ports, and the kernel settings of its namespace."""
+    return msgspec.structs.replace(
+        asked,
+        target=msgspec.structs.replace(asked.target, fans=(), http=None),
+        placement=msgspec.structs.replace(asked.placement, sysctls={}),
+    )
 
 
 def _searched_anywhere(asked: AskedSearch) -> AskedSearch:

@@ -6,11 +6,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.campaign.journal import Journal
 from harness.events import Posted, synthetic_match
 from harness.placement.errors import PlacementError
 from harness.placement.namespaces import SERVER_ADDRESS
 from harness.placement.pinning import allowed_cpus
-from harness.plan import TrialPlan
+from harness.plan import TrialPlan, asked
 from harness.progress import Silent
 from harness.result import Placement, TrialResult, encode_result, load_result
 from harness.slo import parse_slo
@@ -47,10 +48,12 @@ class Looking(Silent):
         return next(where for line, where in self.seen.items() if words in line)
 
 
-def trial(target: Target, placement: Placement, watcher: Silent, *, n: int = 12) -> TrialResult:
-    load = Load(n, 4, 0.02)
-    match = synthetic_match("t1", 2, 50.0)
-    return run_trial(TrialPlan(load, parse_slo("failures=0,lost=0"), match, 20.0, placement), target, watcher)
+def plan_of(placement: Placement) -> TrialPlan:
+    return TrialPlan(Load(12, 4, 0.02), parse_slo("failures=0,lost=0"), synthetic_match("t1", 2, 50.0), 20.0, placement)
+
+
+def trial(target: Target, placement: Placement, watcher: Silent) -> TrialResult:
+    return run_trial(plan_of(placement), target, watcher)
 
 
 def fake(*without: str) -> StageTarget:
@@ -164,3 +167,12 @@ def test_the_generator_of_a_server_that_runs_already_can_be_pinned(monkeypatch: 
         trial(target, Placement(generator_cpus=(LAST,)), looking)
     assert looking.of("generator.worker")[1] == {LAST}
     assert looking.of("fake_match_stream")[1] == allowed_cpus()
+
+
+@needs_namespaces
+def test_a_campaign_knows_the_trial_again_that_it_asked_for(tmp_path: Path) -> None:
+    journal, target = Journal(tmp_path), fake()
+    plan = plan_of(NETNS)
+    journal.keep("one.json", run_trial(plan, target, Silent()))
+    assert journal.trial("one.json", asked(plan, target)) is not None
+    assert journal.trial("one.json", asked(plan_of(Placement()), target)) is None
