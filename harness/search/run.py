@@ -29,15 +29,19 @@ class SearchError(HarnessError):
 
 
 def run_search(
-    plan: SearchPlan, make_target: Callable[[], Target], watcher: SearchWatcher, journal: Journal
+    plan: SearchPlan,
+    make_target: Callable[[], Target],
+    watcher: SearchWatcher,
+    journal: Journal,
+    clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
     """Search, and return what was found; every trial has a target of its own from `make_target`.
 
     A search that the journal holds, for the same and on the same machine, and that did not come to its end, goes on
     from there. Ctrl-C is passed on when what is known is written. Raise HarnessError where the search or one of its
-    trials cannot be made; the trials before it are kept.
+    trials cannot be made; the trials before it are kept. `clock` tells the time that the budget runs by, in seconds.
     """
-    began = time.monotonic()
+    began = clock()
     first = make_target()
     _check(plan, first)
     frame, trials = _begin(plan, first, watcher, journal)
@@ -50,12 +54,12 @@ def run_search(
 
     while (step := next_trial(rules, outcomes_of(trials))) is not None:
         target = make_target()
-        left_s = None if plan.budget_s is None else began + plan.budget_s - time.monotonic()
+        left_s = None if plan.budget_s is None else began + plan.budget_s - clock()
         if left_s is not None and expected_s(plan, step, trials, publishes=target.publishes) > left_s:
             return save("out of budget")
         watcher.trying(step, bracket(outcomes_of(trials), rules.jury), len(trials))
         try:
-            trials.append(_make(plan, step, target, watcher))
+            trials.append(_make(plan, step, target, watcher, clock))
         except KeyboardInterrupt:
             save("interrupted")
             raise
@@ -70,10 +74,12 @@ def expected_s(plan: SearchPlan, step: Try, trials: Sequence[SearchTrial], *, pu
     return schedule_s(trial_of(plan, step, publishes=publishes)) + max(beyond_s, default=0.0)
 
 
-def _make(plan: SearchPlan, step: Try, target: Target, watcher: SearchWatcher) -> SearchTrial:
-    began = time.monotonic()
+def _make(
+    plan: SearchPlan, step: Try, target: Target, watcher: SearchWatcher, clock: Callable[[], float]
+) -> SearchTrial:
+    began = clock()
     result = run_trial(trial_of(plan, step, publishes=target.publishes), target, watcher)
-    return search_trial(step, result, time.monotonic() - began)
+    return search_trial(step, result, clock() - began)
 
 
 def _begin(
