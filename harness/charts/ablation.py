@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from harness.campaign.record import Ablation, Figure, LessonWorth, Ratio, Staircase
-from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.forest import FIGURES, Row, Tone, draw_forest, key
+from harness.charts.chart import Chart, Margins, grid, made_on, names_in, page
+from harness.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_factor
 from harness.charts.staircase import all_served, stages_of
 from harness.charts.waterfall import draw_waterfall
 
@@ -30,7 +30,7 @@ def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figu
     title, name = f"What each lesson of stage {ablation.stage} is worth: {FIGURES[figure]}", FIGURES[figure]
     with page(title, _WIDTHS_IN[staircase is not None], height_in) as drawing:
         columns = 2 if staircase is None else 3
-        left = 1.2 if staircase is None else 0.9
+        left = 0.9 if staircase is not None else names_in(lesson.lesson for lesson in ablation.lessons)
         cells = grid(drawing, 1, columns, Margins(left=left, right=0.75, above=1.3, below=0.6), wspace=0.45)
         if staircase is not None:
             draw_waterfall(drawing.add_subplot(cells[0]), stages_of(staircase), figure)
@@ -86,7 +86,7 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
     for found, word in (("good", "worse"), ("bad", "better")):
         named = sorted(((value, name) for worth_, value, name in judged if worth_ == found), key=_furthest)
         if named:
-            each = _list([f"{name} ({value:.3g} times)" for value, name in named])
+            each = _list([f"{name} ({show_factor(value)})" for value, name in named])
             parts.append(f"{FIGURES[figure]} is {word} without {each}")
     unchanged = sum(found == "none" for found, _, _ in judged)
     if unchanged:

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +99,11 @@ def grid(figure: Figure, rows: int, columns: int, margins: Margins = Margins(), 
         bottom=margins.below / height,
         **shape,
     )
+
+
+def names_in(names: Iterable[str]) -> float:
+    """Return the inches that the longest of some names takes beside an axis."""
+    return 0.4 + 0.085 * max(map(len, names), default=10)
 
 
 def made_on(machine: Machine) -> str:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from harness.campaign.record import Comparison, Judgement, Ratio
-from harness.charts.chart import Chart, Margins, grid, page
-from harness.charts.forest import FIGURES, Row, Tone, draw_forest, key
+from harness.charts.chart import Chart, Margins, grid, names_in, page
+from harness.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_factor
 
 _WIDTH_IN: Final = 10.0
 _ROW_IN: Final = 0.36
@@ -19,7 +19,7 @@ def chart_comparison(comparison: Comparison) -> Chart:
     ]
     height_in = 2.1 + _ROW_IN * max(len(rows), 4)
     with page(f"{comparison.b} over {comparison.a}", _WIDTH_IN, height_in) as figure:
-        left_in = 0.4 + 0.08 * max((len(row.name) for row in rows), default=10)
+        left_in = names_in(row.name for row in rows)
         draw_forest(
             figure.add_subplot(grid(figure, 1, 1, Margins(left=left_in, above=1.0))[0]), rows, "nothing was compared"
         )
@@ -33,7 +33,7 @@ def comparison_finding(comparison: Comparison) -> str:
     parts = []
     for judgement in ("better", "worse"):
         named = [
-            f"{FIGURES[ratio.figure]}{_place(ratio)} ({ratio.value:.3g} times)"
+            f"{FIGURES[ratio.figure]}{_place(ratio)} ({show_factor(ratio.value)})"
             for ratio in comparison.ratios
             if ratio.judgement == judgement and ratio.value is not None
         ]

@@ -65,6 +65,11 @@ def key(texts: Mapping[Tone, str]) -> list[Line2D]:
     return [Line2D([], [], color=colour, marker=marker, label=texts[tone]) for tone, (colour, marker) in _LOOKS.items()]
 
 
+def show_factor(value: float) -> str:
+    """Return a ratio in words, such as `1.76 times`."""
+    return f"{value:,.0f} times" if value >= 99.5 else f"{value:.3g} times"
+
+
 def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
     """Draw a row, and return what must lie within the axis."""
     beside, ratio = axes.get_yaxis_transform(), row.ratio

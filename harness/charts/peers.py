@@ -7,7 +7,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from harness.charts.chart import Chart, Margins, grid, made_on, page
+from harness.charts.chart import Chart, Margins, grid, made_on, names_in, page
 from harness.charts.series import Series, by_target, group
 from harness.charts.style import AMBER, BLUE, GREEN, count_axis, nothing, short_time, time_axis
 from harness.overview import answered_per_s
@@ -72,7 +72,7 @@ def chart_peers(results: Sequence[TrialResult], load: AskedLoad) -> Chart:
     series = group([result for result in results if result.asked.load == load])
     title = f"Against the others: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
     with page(title, _WIDTH_IN, 2.0 + _ROW_IN * max(len(series), 3)) as figure:
-        cells = grid(figure, 1, len(_PANELS), Margins(left=_names_in(series), below=0.4), wspace=0.12)
+        cells = grid(figure, 1, len(_PANELS), Margins(left=names_in(map(_name, series)), below=0.4), wspace=0.12)
         for place, panel in enumerate(_PANELS):
             axes = figure.add_subplot(cells[place])
             _dots(axes, series, panel)
@@ -86,7 +86,9 @@ def chart_memory(results: Sequence[TrialResult]) -> Chart:
     series = [each for each in by_target(results) if each.figures(memory_kib)]
     values = [_mean(each.figures(memory_kib)) for each in series]
     with page("Memory a connection", _MEMORY_WIDTH_IN, 1.6 + _ROW_IN * max(len(series), 3)) as figure:
-        axes = figure.add_subplot(grid(figure, 1, 1, Margins(left=_names_in(series), right=0.9, above=0.65))[0])
+        axes = figure.add_subplot(
+            grid(figure, 1, 1, Margins(left=names_in(map(_name, series)), right=0.9, above=0.65))[0]
+        )
         if not series:
             nothing(axes, "no server was observed")
         for place, (each, value) in enumerate(zip(series, values, strict=True)):
@@ -178,8 +180,3 @@ def _mean(values: Sequence[float]) -> float:
 
 def _name(series: Series) -> str:
     return series.label if series.served == 1 else f"{series.label} ({series.served:.0%} served)"
-
-
-def _names_in(series: Sequence[Series]) -> float:
-    """Return the inches that the longest name takes."""
-    return 0.35 + 0.085 * max((len(_name(each)) for each in series), default=10)

@@ -29,10 +29,7 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], figure: Figure) -> None:
         for step in stages
         if (value := _value(step, load, figure)) is not None and value > 0
     ]
-    name = FIGURES[figure]
-    axes.set_title(
-        f"{name[:1].upper()}{name[1:]}{', KiB' if figure == 'memory' else ''}{'' if load is None else f', N = {load.n:,}, C = {load.c:,}'}"
-    )
+    axes.set_title(_title(figure, load))
     if len(found) < 2:
         nothing(axes, "no two stages were measured")
         axes.set_xticks([])
@@ -49,6 +46,12 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], figure: Figure) -> None:
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
         _label(axes, place, high, f"{now / before:.3g}")
     _label(axes, len(values) - 1, min(values[-2:]), _show(values[-1], figure), below=True)
+
+
+def _title(figure: Figure, load: AskedLoad | None) -> str:
+    name, unit = FIGURES[figure], ", KiB" if figure == "memory" else ""
+    at = "" if load is None else f", N = {load.n:,}, C = {load.c:,}"
+    return f"{name[:1].upper()}{name[1:]}{unit}{at}"
 
 
 def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> None:

@@ -1,17 +1,17 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from harness.charts.style import short_time, time_axis
-from harness.charts.trial import draw_trial, finding
+from harness.charts.trial import chart_trial, draw_trial, finding
 from harness.histogram import distribution
 from harness.result import Bound, TrialResult, Validity
+from tests.harness.charts.pictures import fits, is_drawn, texts
 from tests.harness.results import a_delivery, a_result, seen_by, some_fans
-
-import numpy as np  # isort: skip
 
 NOBODY = a_result(
     seen=seen_by(some_fans(0, refused=9)), server=None, bound=Bound(name="SLO", evidence="no resource was used up")
@@ -31,7 +31,15 @@ def test_every_trial_has_a_chart(result: TrialResult, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     draw_trial(result, path)
     height, width, _ = imread(path).shape
-    assert (width, height) == (1200, 1320)
+    assert width == 1200
+    assert height > 1320  # the figure, and its finding under it
+    assert is_drawn(chart_trial(result))
+    assert fits(chart_trial(result))
+
+
+def test_an_invalid_trial_has_that_written_across_it() -> None:
+    assert "INVALID" in texts(chart_trial(INVALID).figure)
+    assert "INVALID" not in texts(chart_trial(a_result()).figure)
 
 
 def test_the_finding_is_one_sentence_that_says_what_was_seen() -> None:

@@ -1,0 +1,128 @@
+"""Charts of ratios: an ablation beside the stages' way, and a comparison."""
+
+import msgspec
+import pytest
+
+from harness.campaign.record import Ablation, Comparison, Figure, Staircase
+from harness.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
+from harness.charts.comparison import chart_comparison, comparison_finding
+from harness.charts.every import charts
+from tests.harness.charts.pictures import fits, is_drawn, texts
+from tests.harness.records import (
+    HEAVY,
+    a_comparison,
+    a_ratio,
+    a_search,
+    a_staircase,
+    a_target,
+    a_worth,
+    an_ablation,
+    some_repeats,
+)
+
+EMPTY = an_ablation(lessons=())
+UNMEASURED = an_ablation(
+    lessons=(
+        a_worth("vm", ratios=(a_ratio("art", None),)),
+        a_worth("nodes", "added", refused="nodes stand on a lot of things that " + "are " * 20 + "missing", ratios=()),
+        a_worth("a-lesson-with-a-very-long-name", ratios=(a_ratio("art", 4_000.0),)),
+    )
+)
+SHORT = some_repeats(a_target("2.5"), HEAVY, (0.002, 0.003), served=974)
+ONE_RUN = msgspec.structs.replace(a_ratio("art", 1.3), low=None, high=None, judgement="no change seen")
+LESSONS = an_ablation(
+    lessons=(
+        a_worth("vm", art=1.5),
+        a_worth("logging", art=3.0),
+        a_worth("repeaters", art=0.8),
+        a_worth("hibernate", art=1.01),
+        a_worth("backlog", measured=SHORT, ratios=(a_ratio("served", 0.12), a_ratio("art", None))),
+        a_worth("tcp-options", ratios=(ONE_RUN,)),
+        a_worth("vm", "added", art=0.5),
+        a_worth("sysctl", "added", art=2.0),
+    )
+)
+
+
+@pytest.mark.parametrize("ablation", [an_ablation(), EMPTY, UNMEASURED, LESSONS, an_ablation(state="interrupted")])
+@pytest.mark.parametrize("staircase", [None, a_staircase(), a_staircase(steps=())])
+@pytest.mark.parametrize("figure", ["art", "N", "served", "memory"])
+def test_every_ablation_has_a_chart(ablation: Ablation, staircase: Staircase | None, figure: Figure) -> None:
+    chart = chart_ablation(ablation, staircase, figure)
+    assert is_drawn(chart)
+    assert fits(chart)
+
+
+def test_a_lesson_helps_if_its_absence_is_worse_or_its_presence_better() -> None:
+    judged = [(one.lesson, one.change, worth(one, one.ratios[1])) for one in LESSONS.lessons if len(one.ratios) > 2]
+    assert judged == [
+        ("vm", "left out", "good"),
+        ("logging", "left out", "good"),
+        ("repeaters", "left out", "bad"),
+        ("hibernate", "left out", "none"),
+        ("vm", "added", "good"),
+        ("sysctl", "added", "bad"),
+    ]
+
+
+def test_the_finding_lists_what_pays_the_most_first() -> None:
+    assert ablation_finding(LESSONS) == (
+        "Stage 2.5: without backlog only 12% served; ART is worse without logging (3 times) and vm (1.5 times); "
+        "ART is better without repeaters (0.8 times); no change was seen without 2 of 6 lessons."
+    )
+    assert ablation_finding(LESSONS, "served") == (
+        "Stage 2.5: number of fans served is worse without backlog (0.12 times); "
+        "no change was seen without 4 of 5 lessons."
+    )
+    assert ablation_finding(EMPTY) == "No lesson's ART was measured."
+    assert ablation_finding(LESSONS, "N") == "No lesson's N was measured."
+
+
+def test_a_reader_sees_why_there_is_no_ratio() -> None:
+    seen = texts(chart_ablation(UNMEASURED, a_staircase()).figure)
+    assert "not measured" in seen
+    assert any(text.startswith("refused: nodes stand on a lot of") and text.endswith("…") for text in seen)
+    short = texts(chart_ablation(LESSONS, None).figure)
+    assert {"not compared", "12% served"} <= short
+
+
+def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() -> None:
+    seen = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)
+    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "0.889"} <= seen
+    assert {"1,000", "19"} <= texts(chart_ablation(an_ablation(), a_staircase(), "N").figure) | {"19"}
+    assert "Number of fans served, N = 8,000, C = 500" in texts(
+        chart_ablation(an_ablation(), a_staircase(), "served").figure
+    )
+    assert "6.64 KiB" in texts(chart_ablation(an_ablation(), a_staircase(), "memory").figure)
+    alone = a_staircase(steps=a_staircase().steps[:1])
+    assert "no two stages were measured" in texts(chart_ablation(an_ablation(), alone).figure)
+
+
+def test_only_figures_that_were_compared_are_drawn() -> None:
+    assert measured_figures(an_ablation()) == ("served", "art", "fanout", "fanout_last", "memory")
+    assert measured_figures(EMPTY) == ()
+    names = [name for name, _ in charts([("worth", an_ablation()), ("stairs", a_staircase())])]
+    assert names == [*(f"worth-{figure}" for figure in measured_figures(an_ablation())), "stairs"]
+
+
+MANY = tuple(msgspec.structs.replace(a_ratio("art", 1.2), of=f"stage {stage}, N=8,000, C=500") for stage in range(9))
+
+
+@pytest.mark.parametrize("comparison", [a_comparison(), a_comparison(ratios=()), a_comparison(ratios=MANY)])
+def test_every_comparison_has_a_chart(comparison: Comparison) -> None:
+    chart = chart_comparison(comparison)
+    assert is_drawn(chart)
+    assert fits(chart)
+
+
+def test_a_comparison_says_what_became_better_and_worse() -> None:
+    assert comparison_finding(a_comparison()) == "B is better by mean fan-out (0.7 times) and worse by ART (1.4 times)."
+    assert comparison_finding(a_comparison(ratios=MANY[:1])) == (
+        "B is worse by ART, stage 0, N=8,000, C=500 (1.2 times)."
+    )
+    assert comparison_finding(a_comparison(ratios=(a_ratio("art", 1.0), a_ratio("N", None)))) == "No change was seen."
+    assert chart_comparison(a_comparison()).source == "the kernels differ: Linux 6.1, Linux 6.6"
+
+
+def test_searches_and_comparisons_are_drawn_too() -> None:
+    assert [name for name, _ in charts([("s", a_search()), ("c", a_comparison())])] == ["s", "c"]

@@ -1,0 +1,26 @@
+import pytest
+
+from harness.charts.search import chart_search
+from harness.search.record import SearchResult
+from tests.harness.charts.pictures import fits, is_drawn, texts
+from tests.harness.records import a_search, a_search_trial
+
+OPEN = a_search(first_fail=None, at_least=True, broken=(), bound=None)
+NOTHING = a_search(trials=(), last_pass=None, first_fail=None, state="interrupted")
+FAILED = a_search(trials=(a_search_trial(500, met=False, broken=("failures=0: 3",)),), last_pass=None, first_fail=500)
+RATE = a_search(trials=tuple(a_search_trial(level) for level in (0.5, 1, 2, 4, 64, 1024)))
+
+
+@pytest.mark.parametrize("search", [a_search(), OPEN, NOTHING, FAILED, RATE])
+def test_every_search_has_a_chart(search: SearchResult) -> None:
+    chart = chart_search(search)
+    assert is_drawn(chart)
+    assert fits(chart)
+    assert chart.finding.endswith(".")
+
+
+def test_a_reader_sees_what_became_of_each_trial_and_where_the_limit_lies() -> None:
+    seen = texts(chart_search(a_search()).figure)
+    assert {"passed, short", "passed, full or soak", "failed", "invalid", "1,500 to 2,000"} <= seen
+    assert "no trial was made" in texts(chart_search(NOTHING).figure)
+    assert not any(text.endswith("to 500") for text in texts(chart_search(FAILED).figure))
