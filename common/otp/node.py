@@ -55,6 +55,12 @@ class Node:
         """Return the process registered as `name`, or None."""
         return self._names.get(name)
 
+    def name_of(self, process: Process) -> str | None:
+        """Return a name under which a process is registered, None if there is none."""
+        if self._names.get(process.name) is process:
+            return process.name
+        return next(iter(self._aliases.get(process, ())), None)
+
     async def start(self, server: GenServer, *, name: str | None = None, parent: Process | None = None) -> Process:
         """Run `server` in a process of its own; return when its `init` is done (`gen_server:start_link`).
 
@@ -113,7 +119,7 @@ class Node:
         return ended
 
     def count_restart(self, process: Process) -> None:
-        """Take note that a supervisor has started this process in place of one that ended."""
+        """Take note that a supervisor started this process in place of one that ended; the nameless share a count."""
         self.restarts[process.kind, process.name] += 1
 
     def forget(self, process: Process) -> None:

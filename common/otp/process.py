@@ -134,7 +134,9 @@ class Process(ABC):
     def queued(self) -> int:
         """Messages that wait in the mailbox."""
         mailbox = self._mailbox
-        return len(mailbox) if isinstance(mailbox, deque) else int(mailbox is not None)
+        if mailbox is None:
+            return 0
+        return len(mailbox) if isinstance(mailbox, deque) else 1
 
     async def call(self, request: object, timeout_s: float | None = 5.0) -> Any:  # the server's answer
         """Ask and wait for the answer (`gen_server:call/3`).

@@ -2,7 +2,9 @@
 
 There may be a hundred thousand processes, so what is told is a row for each kind and the few processes that come first
 in some order. It costs nothing while nobody asks: mailboxes and counts of messages are there anyway, all else is found
-when it is asked for. A survey takes about 0.3 µs a process, in pieces between which the loop goes on.
+when it is asked for. A survey takes 0.15 µs a process to add up the kinds, as much again to choose the first, and some
+10 µs for each that is told; in pieces, between which the loop goes on. With 2,000 fans, which are 4,000 processes,
+`/metrics` takes the server 1.8 ms, and 20 actors 2.9 ms.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from common.otp.footprint import footprint
+from common.otp.gen_server import GenServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +42,10 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatistics:
-    """One process: messages that wait, messages handled, times it was restarted under its name, estimated bytes."""
+    """One process: messages that wait, messages handled, times it was restarted under its name, estimated bytes.
+
+    A process without a name, and one of `many`, has a number in its place, and no restarts of its own.
+    """
 
     name: str
     kind: str
@@ -67,18 +73,27 @@ class KindStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a survey has found: the kinds by name, and the first processes in the order that was asked for."""
+    """What a survey has found: the kinds by name, and the first processes in the order that was asked for.
+
+    `few` are all processes but those of kinds with `many`, for who wants to ask them something else.
+    """
 
     kinds: tuple[KindStatistics, ...]
     processes: tuple[ProcessStatistics, ...]
+    few: tuple[Process, ...]
 
 
 @dataclass(slots=True)
 class _Tally:
+    many: bool
     alive: int = 0
     mailbox: int = 0
     messages: int = 0
     examples: list[Process] = field(default_factory=list)
+
+
+_Rank = tuple[int, int, int]
+"""What a process has of what is asked for, its messages, and a number that is its own, so that ranks differ."""
 
 
 class Surveyor:
@@ -94,53 +109,54 @@ class Surveyor:
         Where that is equal, it is who handled more. In the order of memory, of kinds with `many` processes only those
         with the longest mailboxes are considered: to estimate all would take seconds.
         """
-        tallies: dict[str, _Tally] = {}
+        tallies: dict[type[GenServer], _Tally] = {}
         few: list[Process] = []
-        first: list[Process] = []
-        by_memory = order is Order.MEMORY
-        key = self._key(Order.MAILBOX if by_memory else order)
+        first: list[tuple[_Rank, Process]] = []
+        rank = self._rank(order)
         everyone = self._node.processes()
         for begin in range(0, len(everyone), _PIECE):
-            piece = [process for process in everyone[begin : begin + _PIECE] if process.alive]
-            _add(piece, tallies)
-            few += [process for process in piece if by_memory and not process.server.many]
-            first = heapq.nlargest(most, [*first, *piece], key=key)
+            piece = everyone[begin : begin + _PIECE]
+            _add(piece, tallies, few)
+            _choose(piece, most, rank, first)
             await asyncio.sleep(0)
-        found = {process: None for process in (*few, *first) if process.alive}
-        rows = sorted(map(self._row, found), key=_amount(order), reverse=True)
-        return Survey(self._kinds(tallies), tuple(rows[:most]))
+        chosen = [process for _, process in first]
+        if order is Order.MEMORY and most:
+            chosen = list(dict.fromkeys([*few, *chosen]))
+        rows = sorted((self._row(process) for process in chosen if process.alive), key=_amount(order), reverse=True)
+        return Survey(self._kinds(tallies), tuple(rows[:most]), tuple(process for process in few if process.alive))
 
-    def _key(self, order: Order) -> Callable[[Process], tuple[int, int]]:
+    def _rank(self, order: Order) -> Callable[[Process], _Rank]:
         restarts = self._node.restarts
         if order is Order.MESSAGES:
-            return lambda process: (process.handled, 0)
-        if order is Order.RESTARTS:
-            return lambda process: (restarts[process.kind, process.name], process.handled)
-        return lambda process: (process.queued, process.handled)
+            return lambda process: (process.handled, 0, id(process))
+        if order is Order.RESTARTS and restarts:  # of the nameless: of all
+            return lambda process: (restarts[process.kind, process.name], process.handled, id(process))
+        return lambda process: (process.queued, process.handled, id(process))
 
     def _row(self, process: Process) -> ProcessStatistics:
+        kind = process.kind
+        name = None if process.server.many else self._node.name_of(process)
         return ProcessStatistics(
-            name=self._name(process),
-            kind=process.kind,
+            name=self._number(process) if name is None else name,
+            kind=kind,
             mailbox=process.queued,
             messages=process.handled,
-            restarts=self._node.restarts[process.kind, process.name],
+            restarts=0 if name is None else self._node.restarts[kind, process.name],
             memory_bytes=footprint(process),
         )
 
-    def _name(self, process: Process) -> str:
-        """Return the name, or of one of many a number that is always the same: who they are is nobody's business."""
-        if not process.server.many:
-            return process.name
+    def _number(self, process: Process) -> str:
+        """Return a number that stays the process's own; of a user it does not tell the name."""
         told = hashlib.blake2s(f"{process.name} {id(process)}".encode(), key=self._salt, digest_size=4)
         return f"{process.kind}#{told.hexdigest()}"
 
-    def _kinds(self, tallies: dict[str, _Tally]) -> tuple[KindStatistics, ...]:
+    def _kinds(self, found: dict[type[GenServer], _Tally]) -> tuple[KindStatistics, ...]:
+        tallies = _by_name(found)
         past = self._node.past()
         restarts = self._node.restarts
         rows = []
         for kind in sorted({*tallies, *past}):
-            tally = tallies.get(kind) or _Tally()
+            tally = tallies.get(kind) or _Tally(many=False)
             ended, handled = past.get(kind, (0, 0))
             examples = [process for process in tally.examples if process.alive]
             each = sum(map(footprint, examples)) / len(examples) if examples else 0.0
@@ -158,16 +174,48 @@ class Surveyor:
         return tuple(rows)
 
 
-def _add(processes: Sequence[Process], tallies: dict[str, _Tally]) -> None:
+def _add(processes: Sequence[Process], tallies: dict[type[GenServer], _Tally], few: list[Process]) -> None:
+    """Add processes to what is known of their kinds; those that have ended count as `GenServer`, which none is."""
     for process in processes:
-        tally = tallies.get(process.kind)
+        kind = type(process.server)
+        tally = tallies.get(kind)
         if tally is None:
-            tally = tallies[process.kind] = _Tally()
+            tally = tallies[kind] = _Tally(kind.many)
         tally.alive += 1
         tally.mailbox += process.queued
         tally.messages += process.handled
-        if len(tally.examples) < _SAMPLE:
+        if tally.alive <= _SAMPLE:
             tally.examples.append(process)
+        if not tally.many:
+            few.append(process)
+
+
+def _by_name(found: dict[type[GenServer], _Tally]) -> dict[str, _Tally]:
+    """Return the tallies by name: several classes may have one, as a supervisor and its managers do."""
+    named: dict[str, _Tally] = {}
+    for kind, tally in found.items():
+        if kind is GenServer:
+            continue
+        sum_ = named.setdefault(kind.__name__, _Tally(tally.many))
+        sum_.alive += tally.alive
+        sum_.mailbox += tally.mailbox
+        sum_.messages += tally.messages
+        sum_.examples += tally.examples
+    return named
+
+
+def _choose(
+    processes: Sequence[Process], most: int, rank: Callable[[Process], _Rank], first: list[tuple[_Rank, Process]]
+) -> None:
+    """Keep in the heap `first` the `most` processes of the highest rank that were seen so far."""
+    if not most:
+        return
+    for process in processes:
+        ranked = rank(process)
+        if len(first) < most:
+            heapq.heappush(first, (ranked, process))
+        elif ranked > first[0][0]:
+            heapq.heapreplace(first, (ranked, process))
 
 
 def _amount(order: Order) -> Callable[[ProcessStatistics], tuple[int, int]]:

@@ -55,11 +55,15 @@ def set_soft_limit(wanted: int) -> int:
 def count_open_files(pid: int | None = None) -> int:
     """Return how many files process `pid`, or this one, has open.
 
-    It lists a directory of /proc (proc(5)), which takes some milliseconds when there are ten thousand. Raise
-    OpenFilesError if there is no such process, it belongs to somebody else, or the system has no /proc.
+    Since Linux 6.2 it is the size of a directory of /proc (proc_pid_fd(5)). Before, that has to be listed, which takes
+    some milliseconds when there are ten thousand. Raise OpenFilesError if there is no such process, it belongs to
+    somebody else, or the system has no /proc.
     """
     directory = Path(f"/proc/{os.getpid() if pid is None else pid}/fd")
     try:
+        size = directory.stat().st_size
+        if size:
+            return size
         with os.scandir(directory) as listing:
             entries = sum(1 for _ in listing)
     except OSError as error:

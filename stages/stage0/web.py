@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 from time import monotonic, process_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownTeamError
@@ -23,7 +23,7 @@ from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from common.http.statistics import StatisticsQuery
     from common.otp.node import Node
     from common.otp.signals import Reason
-    from common.otp.survey import KindStatistics
+    from common.otp.survey import KindStatistics, Survey
     from stages.stage import Parts
+
+_Server = TypeVar("_Server", bound=GenServer)
 
 
 class Web(GenServer):
@@ -129,9 +131,9 @@ class WebBackend:
             greetings=traffic.greetings,
             deliveries=traffic.deliveries,
             drops={drop.value: count for drop, count in traffic.drops.items()},
-            handlers=self._handlers(),
+            handlers=self._handlers(survey),
             tasks=len(asyncio.all_tasks()),
-            redis=tuple(db.statistics() for db in self._node.servers(self._parts.db)),
+            redis=tuple(db.statistics() for db in _servers(survey, self._parts.db)),
             response=traffic.response.statistics(),
             fan_out=traffic.fan_out.statistics(),
             kinds=survey.kinds,
@@ -142,9 +144,9 @@ class WebBackend:
         """Measure the loop's lag no more."""
         self._loop_lag.stop()
 
-    def _handlers(self) -> int:
+    def _handlers(self, survey: Survey) -> int:
         """Count the handlers of users: there is one for each client that watches."""
-        matches = (match for match in self._node.servers(self._parts.live_match) if match.process.initialised)
+        matches = (match for match in _servers(survey, self._parts.live_match) if match.process.initialised)
         dispatchers = (manager.server for match in matches for manager in match.event_managers())
         return sum(dispatcher.handlers for dispatcher in dispatchers if isinstance(dispatcher, Dispatcher))
 
@@ -153,6 +155,10 @@ class WebBackend:
         if team is None:
             raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
         return team
+
+
+def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:
+    return (process.server for process in survey.few if isinstance(process.server, kind))
 
 
 def _kind(kinds: Sequence[KindStatistics], name: str) -> KindStatistics | None:

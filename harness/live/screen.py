@@ -1,0 +1,114 @@
+"""The live tables, for a terminal of 80 columns or more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from harness.live.rows import actor_rows, node_row
+from harness.live.view import Column, View, arrange
+from harness.table import NOTHING, show_bytes, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from harness.live.rows import ActorRow, Look, NodeRow
+
+_MINUTE_S, _HOUR_S = 60, 3600
+
+
+def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
+    """Return the nodes above their actors, in `height` lines at most."""
+    several = sum(look.now is not None for look in looks) > 1
+    rows = arrange((row for look in looks for row in actor_rows(look)), view)
+    nodes = show_nodes(looks)
+    room = max(1, height - nodes.row_count - 4)  # two headings, a blank line and the keys
+    return Group(nodes, Text(""), show_actors(rows[:room], view, several=several), _keys(view, len(rows), room))
+
+
+def show_nodes(looks: Sequence[Look]) -> Table:
+    """Return a row for each node; of one that does not answer, what it was when it last did, and that it is away."""
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
+    for name in ("up", "fans", "accepts/s", "sent/s", "drops", "lag", "CPU", "RSS"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for look in looks:
+        row = node_row(look)
+        if row is None:
+            table.add_row(Text(f"{look.address} does not answer", style="bold red"))
+        else:
+            table.add_row(*_node_cells(row), style="dim" if row.away else "")
+    return table
+
+
+def show_actors(rows: Sequence[ActorRow], view: View, *, several: bool) -> Table:
+    """Return a row for each actor; with the node's name where there are several. The sorted column is marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    mark = "▲" if view.reverse else "▼"
+
+    def title(name: str) -> str:
+        return f"{name}{mark}" if view.column.value.title == name else name
+
+    table.add_column(title(Column.NAME.value.title), no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column("kind", no_wrap=True, overflow="ellipsis", ratio=1)
+    if several:
+        table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
+    for column in (Column.MAILBOX, Column.MESSAGES, Column.RATE, Column.RESTARTS, Column.MEMORY):
+        table.add_column(title(column.value.title), justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_actor_cells(row, several=several))
+    return table
+
+
+def _node_cells(row: NodeRow) -> tuple[Text | str, ...]:
+    name = Text(f"{row.node}, away: trying again", style="bold red") if row.away else Text(row.node)
+    return (
+        name,
+        _duration(row.uptime_s),
+        f"{row.connections:,}",
+        _rate(row.accepts_per_s),
+        _rate(row.deliveries_per_s),
+        f"{row.drops:,}",
+        show_time(row.lag_s),
+        NOTHING if row.cpu is None else f"{row.cpu:.0%}",
+        show_bytes(row.rss_bytes),
+    )
+
+
+def _actor_cells(row: ActorRow, *, several: bool) -> tuple[Text | str, ...]:
+    mailbox = Text(f"{row.mailbox:,}", style="bold yellow" if row.mailbox else "")
+    restarts = Text(f"{row.restarts:,}", style="bold red" if row.restarts else "")
+    figures = (mailbox, f"{row.messages:,}", _rate(row.per_s), restarts, show_bytes(row.memory_bytes))
+    return (Text(row.name), row.kind, *((row.node,) if several else ()), *figures)
+
+
+def _keys(view: View, rows: int, room: int) -> Text:
+    if view.typing:
+        return Text(f"filter: {view.wanted}█  (Enter: done, Esc: none)", style="reverse", no_wrap=True)
+    parts = ["s sort", "r reverse", "/ filter", "p pause", "q quit"]
+    text = Text("  ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
+    if view.wanted:
+        text.append(f"  only {view.wanted!r}", style="bold")
+    if view.paused:
+        text.append("  PAUSED", style="bold red")
+    if rows > room:
+        text.append(f"  {rows - room:,} more", style="dim")
+    return text
+
+
+def _rate(per_s: float | None) -> str:
+    if per_s is None:
+        return NOTHING
+    return f"{per_s:,.0f}" if per_s >= 10 or per_s == 0 else f"{per_s:.1f}"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole >= _HOUR_S:
+        return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02}"
+    return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02}" if whole >= _MINUTE_S else f"{whole}s"
