@@ -18,6 +18,7 @@ from harness.campaign.plan import (
     Planned,
     PlannedSearch,
     Server,
+    arrivals_at,
     interleaved,
     search_like,
     searches_of,
@@ -93,17 +94,37 @@ class Outline:
                 yield search_like(one.server, reference)
 
 
-def outline(stage: str, lessons: Sequence[str], load: FixedLoad, repeats: int, *, with_limits: bool) -> Outline:
-    """Return the ablation of a stage that has these lessons."""
-    left_out = (Variant(stage, without_lessons=(lesson,)) for lesson in lessons)
-    added = (Variant(BASELINE, with_lessons=(lesson,)) for lesson in lessons)
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A stage, all its lessons in their order, and those of them that are looked at."""
+
+    stage: str
+    lessons: tuple[str, ...]
+    chosen: tuple[str, ...]
+
+
+def outline(subject: Subject, load: FixedLoad, repeats: int, *, with_limits: bool) -> Outline:
+    """Return the ablation of a stage under a load."""
+    stage, lessons = subject.stage, subject.lessons
+    left_out = (
+        _server(
+            f"stage-{stage}-without-{lesson}",
+            Variant(stage, without_lessons=(lesson,)),
+            [other for other in lessons if other != lesson],
+        )
+        for lesson in subject.chosen
+    )
+    added = (
+        _server(f"baseline-with-{lesson}", Variant(BASELINE, with_lessons=(lesson,)), [lesson])
+        for lesson in subject.chosen
+    )
     return Outline(
         stage=stage,
-        whole=_server(f"stage-{stage}", Variant(stage)),
-        baseline=_server("baseline", Variant(BASELINE)),
+        whole=_server(f"stage-{stage}", Variant(stage), lessons),
+        baseline=_server("baseline", Variant(BASELINE), ()),
         altered=(
-            *_altered("left out", lessons, left_out, f"stage-{stage}-without-"),
-            *_altered("added", lessons, added, "baseline-with-"),
+            *(Altered(lesson, "left out", server) for lesson, server in zip(subject.chosen, left_out, strict=True)),
+            *(Altered(lesson, "added", server) for lesson, server in zip(subject.chosen, added, strict=True)),
         ),
         whole_load=load,
         repeats=repeats,
@@ -131,15 +152,8 @@ def ablation(plan: Outline, findings: Findings, around: Circumstances, state: St
     )
 
 
-def _server(key: str, variant: Variant) -> Server:
-    return Server(key, variant.name, lambda: StageTarget(variant))
-
-
-def _altered(change: Change, lessons: Sequence[str], variants: Iterator[Variant], prefix: str) -> tuple[Altered, ...]:
-    return tuple(
-        Altered(lesson, change, _server(f"{prefix}{lesson}", variant))
-        for lesson, variant in zip(lessons, variants, strict=True)
-    )
+def _server(key: str, variant: Variant, lessons: Sequence[str]) -> Server:
+    return Server(key, variant.name, lambda: StageTarget(variant), arrivals_at(lessons))
 
 
 def _repeats(plan: Outline, findings: Findings, around: Circumstances, server: Server) -> Repeats:

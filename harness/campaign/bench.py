@@ -38,14 +38,15 @@ class Effort:
     ceilings: Mapping[Dimension, int]
 
 
-FULL_EFFORT = Effort(0.05, 180.0, MappingProxyType({"N": 100_000, "C": 32_000}))
+FULL_EFFORT = Effort(0.1, 420.0, MappingProxyType({"N": 100_000, "C": 32_000}))
 """Up to the N of the talk, and to the largest wave that one generator starts.
 
-For 20,000 connections to arrive gently takes 25 s, and a search near its hint makes four or five such trials.
+A search near its hint makes four or five trials, and 20,000 connections take 25 s to arrive gently: two minutes. The
+longest is that of stage 1, at which they arrive five times as gently, and which has a hint that is far off.
 """
 
-QUICK_EFFORT = Effort(0.25, 30.0, MappingProxyType({"N": 20_000, "C": 8_000}))
-"""For a rough picture: five searches of half a minute each."""
+QUICK_EFFORT = Effort(0.25, 60.0, MappingProxyType({"N": 4_000, "C": 8_000}))
+"""For a rough picture: a search that begins at a good guess takes half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +114,14 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
 
 
 def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditions) -> SearchPlan:
-    """Return the search of a server.
-
-    Of a server with several nodes each gets as many connections a second as a server of one, and N is looked for where
-    so many servers together would have it.
-    """
-    plan, effort = default_plan(planned.dimension), conditions.effort
-    nodes = planned.server.nodes if planned.dimension == "N" else 1
+    """Return the search of a server."""
+    plan, effort, server = default_plan(planned.dimension), conditions.effort, planned.server
+    if planned.dimension == "N":
+        plan = replace(plan, c=server.arrivals.c * server.nodes, interval_s=server.arrivals.interval_s)
     return replace(
         plan,
         slo=conditions.slo,
-        c=plan.c * nodes,
-        hint=None if hint is None else hint * nodes,
+        hint=hint,
         ceiling=float(min(effort.ceilings[planned.dimension], likely_room(psutil.virtual_memory().total))),
         precision=effort.precision,
         repeats=1,

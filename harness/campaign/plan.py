@@ -14,15 +14,32 @@ from harness.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How fans arrive while N is searched for: in waves of `c`, one every `interval_s` seconds."""
+
+    c: int
+    interval_s: float
+
+
+GENTLE = Arrivals(4, 0.005)
+"""800 a second: 20,000 are there in 25 s."""
+
+GENTLEST = Arrivals(4, 0.025)
+"""160 a second, for a server with an accept queue of 5: each of its pauses of some 10 ms would turn fans away."""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """Whom to measure. `key` is what its files are called by, and `make` returns a target for one trial.
 
-    `name` is what people call it, and `nodes` how many processes serve, if it was told.
+    `name` is what people call it. `arrivals` are such that its N is found, and not how many it can greet in a second.
+    `nodes` is how many processes serve; each gets as many fans a second as the only one of another server.
     """
 
     key: str
     name: str
     make: Callable[[], Target]
+    arrivals: Arrivals = GENTLE
     nodes: int = 1
 
 
@@ -58,11 +75,11 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSearch:
-    """The search of a server's limit. `hint` is the search that should know about where it is, if there is one."""
+    """The search of a server's limit. `hint` is about where it should be, or the search that will tell, if any does."""
 
     server: Server
     dimension: Dimension
-    hint: "PlannedSearch | None" = None
+    hint: "PlannedSearch | float | None" = None
 
     @property
     def file(self) -> str:
@@ -105,6 +122,11 @@ def searches_of(servers: Sequence[Server], dimensions: Sequence[Dimension]) -> t
             before[dimension] = PlannedSearch(server, dimension, before.get(dimension))
             planned.append(before[dimension])
     return tuple(planned)
+
+
+def arrivals_at(lessons: Sequence[str]) -> Arrivals:
+    """Return how fans arrive at a server that has these lessons."""
+    return GENTLE if "backlog" in lessons else GENTLEST
 
 
 def search_like(server: Server, reference: PlannedSearch) -> PlannedSearch:

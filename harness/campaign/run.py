@@ -151,8 +151,17 @@ class Campaign:
     def _measure(self, planned: Planned) -> TrialResult | SearchResult:
         if isinstance(planned, PlannedTrial):
             return self._bench.trial(planned)
-        known = None if planned.hint is None else self._findings.limits.get(planned.hint.file)
-        return self._bench.search(planned, None if known is None else known.last_pass)
+        return self._bench.search(planned, self._hint(planned))
+
+    def _hint(self, planned: PlannedSearch) -> float | None:
+        if not isinstance(planned.hint, PlannedSearch):
+            return planned.hint
+        known = self._findings.limits.get(planned.hint.file)
+        if known is None or known.last_pass is None:
+            return None
+        # N is looked for where as many servers as there are nodes would have it together. C shares the machine's CPUs.
+        more = planned.server.nodes / planned.hint.server.nodes if planned.dimension == "N" else 1
+        return known.last_pass * more
 
     def _fits(self, planned: Planned, elapsed_s: float) -> bool:
         """Whether it would probably be over within the budget, to judge by the longest of its kind."""

@@ -3,12 +3,22 @@
 The choices below make the whole of it fit into half an hour on two cores, and each is the same for every stage.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.campaign.bench import Circumstances
 from harness.campaign.findings import Findings
-from harness.campaign.plan import DIMENSIONS, FixedLoad, Planned, Server, interleaved, searches_of
+from harness.campaign.plan import (
+    DIMENSIONS,
+    FixedLoad,
+    Planned,
+    PlannedSearch,
+    Server,
+    arrivals_at,
+    interleaved,
+    searches_of,
+)
 from harness.campaign.record import STAIRCASE, Staircase, Step
 from harness.machine import harness_version
 from harness.search.record import Dimension, State
@@ -30,8 +40,10 @@ HEAVY = FixedLoad(n=8_000, c=500, interval_s=0.25, events=20, rate_per_s=5.0)
 GLANCE = FixedLoad(n=900, c=4, interval_s=0.025, events=5, rate_per_s=5.0)
 """The light load with fewer events, for `--quick`."""
 
-QUICK_SEARCHES = {"N": ("0", "1"), "C": ("0", "2.1", "2.5")}
-"""`--quick` looks only where a limit moves: N by `open-files` (1), C by `backlog` (2.1) and by `logging` (2.5)."""
+QUICK_GUESSES: Mapping[tuple[str, Dimension], float] = MappingProxyType(
+    {("0", "N"): 900, ("2.1", "N"): 4_000, ("0", "C"): 4, ("2.1", "C"): 1_000, ("2.5", "C"): 2_000}
+)
+"""`--quick` searches only where a limit moves, by open files and backlog (2.1) and by logging (2.5), near a guess."""
 
 DEFAULT_NODES = 4
 """Of stage 3: as many as it starts if it is not told."""
@@ -49,17 +61,25 @@ class Outline:
     @property
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
-        searches = searches_of(self.servers, DIMENSIONS)
-        if self.quick:
-            searches = tuple(one for one in searches if one.server.key in _quick_keys(one.dimension))
         measured = [(server, load) for server in self.servers for load in self.loads]
+        searches = self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS)
         return interleaved(measured, self.repeats, searches)
 
+    def _guesses(self) -> tuple[PlannedSearch, ...]:
+        by_key = {server.key: server for server in self.servers}
+        return tuple(
+            PlannedSearch(by_key[_stage_key(stage)], dimension, guess)
+            for (stage, dimension), guess in QUICK_GUESSES.items()
+            if _stage_key(stage) in by_key
+        )
 
-def stage_server(stage: str, nodes: int | None) -> Server:
-    """Return a stage as a step; `nodes` goes with stages that have nodes."""
-    variant = Variant(stage, nodes=nodes)
-    return Server(_stage_key(stage), variant.name, lambda: StageTarget(variant), nodes or 1)
+
+def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> Server:
+    """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes."""
+    variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
+    return Server(
+        _stage_key(stage), variant.name, lambda: StageTarget(variant), arrivals_at(lessons), variant.nodes or 1
+    )
 
 
 def floor_server() -> Server:
@@ -101,7 +121,3 @@ def _step(server: Server, plan: Outline, findings: Findings) -> Step:
 
 def _stage_key(stage: str) -> str:
     return f"stage-{stage}"
-
-
-def _quick_keys(dimension: Dimension) -> frozenset[str]:
-    return frozenset(_stage_key(stage) for stage in QUICK_SEARCHES[dimension])

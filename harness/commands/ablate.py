@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, ablation, outline
+from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, Subject, ablation, outline
 from harness.campaign.bench import FULL_EFFORT, Conditions
 from harness.campaign.plan import FixedLoad
 from harness.campaign.record import ABLATION, Ablation
@@ -59,7 +59,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     """
     Load(n, c, interval)  # refuses what is none
     load_asked = FixedLoad(n, c, interval, EVENTS, RATE_PER_S)
-    plan = outline(stage, _lessons(stage, lesson or ()), load_asked, repeats, with_limits=limits)
+    plan = outline(_subject(stage, lesson or ()), load_asked, repeats, with_limits=limits)
     errand = Errand(
         out=out,
         file="ablation.json",
@@ -75,7 +75,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     typer.echo(f"result: {errand.path}", err=as_markdown)
 
 
-def _lessons(stage: str, chosen: Sequence[str]) -> tuple[str, ...]:
+def _subject(stage: str, chosen: Sequence[str]) -> Subject:
     """Return the lessons to measure, in the stage's order. Raise AskedError for one that it does not have."""
     known = lessons_of(stage)
     if not known:
@@ -83,4 +83,4 @@ def _lessons(stage: str, chosen: Sequence[str]) -> tuple[str, ...]:
     for lesson in chosen:
         if lesson not in known:
             raise AskedError(f"stage {stage} has no lesson {lesson!r}; it has: {', '.join(known)}")
-    return tuple(lesson for lesson in known if lesson in chosen) if chosen else known
+    return Subject(stage, known, tuple(lesson for lesson in known if lesson in chosen) if chosen else known)

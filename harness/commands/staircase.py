@@ -81,7 +81,7 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
 
 
 def _server(stage: str, nodes: int) -> Server:
-    return stage_server(stage, nodes if "nodes" in lessons_of(stage) else None)
+    return stage_server(stage, lessons_of(stage), nodes)
 
 
 def _effort(precision: float | None, *, quick: bool) -> Effort:
