@@ -61,6 +61,7 @@ class ClusterServer:
             "cluster-enabled": "yes",
             "cluster-port": self._bus_port,
             "cluster-node-timeout": NODE_TIMEOUT_MS,
+            "repl-diskless-sync-delay": 0,
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
         self._process = RedisProcess(self.url, words, directory / "redis.log")
@@ -92,10 +93,15 @@ class ClusterServer:
         await self.call("SET", f"{tag}mark", "")  # WAIT is for what came over the same connection
         assert await self.call("WAIT", 1, round(DEADLINE_S * 1000)) == 1
 
-    async def knows_all(self, count: int) -> bool:
-        """Return whether it takes the cluster for whole, with as many servers."""
-        info = await self.call("CLUSTER", "INFO")
-        return b"cluster_state:ok" in info and f"cluster_known_nodes:{count}\r".encode() in info
+    async def follows(self) -> bool:
+        """Return whether it is a replica that gets all that its master writes."""
+        return b"master_link_status:up" in await self.call("INFO", "replication")
+
+    async def knows_all(self, count: int, replicas: int) -> bool:
+        """Return whether it takes the cluster for whole, with as many servers, and as many of them replicas."""
+        info, servers = await self.call("CLUSTER", "INFO"), await self.call("CLUSTER", "NODES")
+        is_known = f"cluster_known_nodes:{count}\r".encode() in info and servers.count(b"slave ") == replicas
+        return is_known and b"cluster_state:ok" in info
 
 
 class RedisCluster:
@@ -130,12 +136,12 @@ class RedisCluster:
     ) -> None:
         await self._to_undo.aclose()
 
-    async def is_whole(self) -> None:
-        """Return once all servers take the cluster for whole."""
+    async def is_whole(self, replicas: int = 0) -> None:
+        """Return once all servers take the cluster for whole, with as many replicas."""
 
         async def all_know_all() -> bool:
             try:
-                known = [await server.knows_all(len(self.servers)) for server in self.servers]
+                known = [await server.knows_all(len(self.servers), replicas) for server in self.servers]
             except StoreUnavailableError:
                 return False
             return all(known)
@@ -161,3 +167,5 @@ class RedisCluster:
         first = (await self.servers[0].call("CLUSTER", "MYID")).decode()
         for replica in self.servers[MASTERS:]:
             await replica.call("CLUSTER", "REPLICATE", first)
+            await eventually(replica.follows, "the replica has what its master has")
+        await self.is_whole(len(self.servers) - MASTERS)  # a replica is elected by masters that know it as one

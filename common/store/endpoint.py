@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, MovedError, NoPermissionError, RedisError, ResponseError
 
 from common.store.errors import RedisUrlError
 from common.store.shard import Server, Shard
@@ -107,6 +107,8 @@ class Endpoint:
             text = text.replace(password, "***")
         if isinstance(error, (AuthenticationError, NoPermissionError)):
             return f"Redis at {self.address} refuses this user ({text}): put the right name and password into its URL"
+        if isinstance(error, MovedError):
+            return f"the cluster of Redis at {self.address} has moved slot {error.slot_id}: try again"
         if isinstance(error, ResponseError):
             return f"Redis at {self.address} refused a command ({text}): look at that server, then try again"
         return f"Redis at {self.address} cannot be reached ({text}): check its address and that it runs"

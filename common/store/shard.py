@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 Server = tuple[str, int]
 """Host and port of one Redis of a cluster."""
 
+_HOPS: Final = 4
+"""How many servers are asked, each named by the one before. Two are enough as long as they agree."""
+
 _UNKNOWN_HOSTS: Final = (None, b"", b"?")
 """What a server calls itself as long as it does not know by which address it is reached."""
 
@@ -51,57 +54,54 @@ class Shard:
         self._connection_to = connection_to
         self._servers = [seed]
         self._slot = key_slot(tag.encode())
-        self._owner: Server | None = None
 
     def connection(self) -> ShardConnection:
         """Return a new connection to whoever serves the slot by the time it is made."""
         return ShardConnection(self)
 
     async def connect(self) -> Connection:
-        """Return a connection to the slot's owner, made. Raise RedisError, OSError; then it is looked for anew."""
-        owner = self._owner or await self._find()
-        connection = self._connection_to(owner)
-        try:
-            await connection.connect()
-        except BaseException:
-            self.has_moved()
-            raise
-        self._owner = owner
-        return connection
+        """Return a connection, made, to a server that says itself that it is the slot's master.
 
-    def has_moved(self) -> None:
-        """Forget the owner: it refused, or is away."""
-        self._owner = None
-
-    async def _find(self) -> Server:
-        """Ask the servers that are known, one after the other, for the slot's owner."""
+        Raise RedisError or OSError if none of the servers that are known leads to it.
+        """
         failure: Exception | None = None
         for server in tuple(self._servers):
+            self._servers = [
+                *(other for other in self._servers if other != server),
+                server,
+            ]  # last, if it leads nowhere
             try:
-                ranges = await self._ask(server)
+                return await self._follow(server)
             except (RedisError, OSError) as error:
                 failure = error
-                self._servers.remove(server)
-                self._servers.append(server)  # so that one that is away is asked last the next time
-                continue
-            known = servers(ranges, server)
-            self._servers = [server, *(other for other in known if other != server)]
-            owner = owner_of(self._slot, ranges, server)
-            if owner is None:
-                raise RedisConnectionError(f"no server of the cluster has slot {self._slot}")
-            return owner
         assert failure is not None  # noqa: S101  # there is at least the seed
         raise failure
 
-    async def _ask(self, server: Server) -> list[Any]:
-        connection = self._connection_to(server)
-        try:
-            await connection.connect()
-            await connection.send_packed_command(connection.pack_commands([("CLUSTER", "SLOTS")]))
-            ranges: list[Any] = await connection.read_response()
-        finally:
+    async def _follow(self, server: Server) -> Connection:
+        """Go from a server to the one that it names; what one says of another may be out of date."""
+        for _ in range(_HOPS):
+            connection = self._connection_to(server)
+            try:
+                await connection.connect()
+                ranges = await _ask(connection)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            owner = owner_of(self._slot, ranges, server)
+            if owner == server:
+                self._servers = [server, *(other for other in servers(ranges, server) if other != server)]
+                return connection
             await connection.disconnect(nowait=True)
-        return ranges
+            if owner is None:
+                raise RedisConnectionError(f"no server of the cluster has slot {self._slot}")
+            server = owner
+        raise RedisConnectionError(f"the servers of the cluster do not agree on who has slot {self._slot}")
+
+
+async def _ask(connection: Connection) -> list[Any]:
+    await connection.send_packed_command(connection.pack_commands([("CLUSTER", "SLOTS")]))
+    ranges: list[Any] = await connection.read_response()
+    return ranges
 
 
 class ShardConnection:
@@ -146,7 +146,6 @@ class ShardConnection:
             return await self._connected().read_response()
         except MovedError:
             self._is_misled = True  # the answers behind this one are read all the same
-            self._shard.has_moved()
             raise
 
     def _connected(self) -> Connection:

@@ -11,6 +11,9 @@ Cause: one process has one core, and a limit on open files.
   writer, and that visits reach it in batches.
 * `db-readers`: each node reads from Redis by itself. Without it reads, too, go through the one db of the system.
 
+On a Redis Cluster (Redis 7) a system lives in one shard, and its messages are sharded ones: `common.store.shard` says
+why, and what that costs. Which shard follows from the number of the database in the URL.
+
 The topology is a choice of whoever serves: connected nodes tell each other, independent ones look from time to time.
 
 Measured (2 cores, shared by all nodes and the generator; `reports/results`): six nodes, N 100,000, C 32,000 every 10

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.otp.node import Node
+from common.store.cluster import with_cluster
 from common.store.errors import StoreUnavailableError
 from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions, Unsubscribe
+from tests.redis_cluster import RedisCluster, clusters_are_here
+from tests.stages.stage3.system import System
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from common.store.connections import Connections
+    from tests.redis_cluster import ClusterServer
     from tests.redis_server import RedisServer
-    from tests.stages.stage3.system import Listener, System
+    from tests.stages.stage3.system import Listener
 
 
 async def receivers(raw: Connections, channel: str) -> int:
@@ -149,6 +153,33 @@ async def test_a_redis_that_hangs_is_noticed(system: System, raw: Connections, r
     await heard(listener, Resubscribed("goals"))
     await raw.call("PUBLISH", "goals", "2-1")
     await heard(listener, Resubscribed("goals"), Published("goals", b"2-1"))
+
+
+@pytest.mark.skipif(not clusters_are_here(), reason="sharded pub/sub needs redis-server 7 or newer")
+async def test_in_a_cluster_subscriptions_follow_a_shard_that_is_handed_over() -> None:
+    node = Node()
+    async with RedisCluster(replicas=1) as cluster:
+        system = System(await with_cluster(f"{cluster.masters[1].url}/7"))
+        subscriptions = await system.subscriptions(node)
+        listener, process = await system.listener(node)
+        await Subscriptions.subscribe(node, "goals", process)
+        await Subscriptions.subscribe(node, "cards", process)
+        master, replica = cluster.masters[0], cluster.servers[-1]
+        assert await master.call("SPUBLISH", "{7}goals", "1-0") == 1
+        await heard(listener, Published("goals", b"1-0"))
+        await node["subscriptions"].call(Unsubscribe("cards", process))
+        await eventually(lambda: answers(master, ("PUBSUB", "SHARDCHANNELS"), [b"{7}goals"]), "one is given up")
+        assert subscriptions.statistics().connections == 1
+
+        await replica.call("CLUSTER", "FAILOVER")
+        await heard(listener, Published("goals", b"1-0"), Resubscribed("goals"))
+        assert await replica.call("SPUBLISH", "{7}goals", "2-0") == 1
+        await heard(listener, Published("goals", b"1-0"), Resubscribed("goals"), Published("goals", b"2-0"))
+        await system.stop()
+
+
+async def answers(server: ClusterServer, command: tuple[str, ...], expected: object) -> bool:
+    return bool(await server.call(*command) == expected)
 
 
 async def test_killed_subscriptions_leave_no_connection_behind(system: System, raw: Connections) -> None:
