@@ -48,12 +48,14 @@ class Bracket:
     """What is known of the limit.
 
     `last_pass` was confirmed in full and `first_fail` failed. `cap` is the level from which on the search has nothing
-    to look for, a fail or one that the generator cannot do; None where there is none.
+    to look for, a fail or one that the generator cannot do; None where there is none. `reached` is the highest level
+    below it that passed, be it only in short.
     """
 
     last_pass: float | None
     first_fail: float | None
     cap: float | None
+    reached: float | None
 
     @property
     def is_open(self) -> bool:
@@ -65,9 +67,13 @@ def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
     """Return what the trials so far say of the limit."""
     known = fates(outcomes, jury)
     cap = _cap(known)
-    good = (level for level, fate in known.items() if fate is Fate.GOOD and (cap is None or level < cap))
-    bad = (level for level, fate in known.items() if fate.is_fail)
-    return Bracket(max(good, default=None), min(bad, default=None), cap)
+    passed = {level: fate for level, fate in known.items() if fate.is_pass and (cap is None or level < cap)}
+    return Bracket(
+        last_pass=max((level for level, fate in passed.items() if fate is Fate.GOOD), default=None),
+        first_fail=min((level for level, fate in known.items() if fate.is_fail), default=None),
+        cap=cap,
+        reached=max(passed, default=None),
+    )
 
 
 def next_trial(rules: Rules, outcomes: Sequence[Outcome]) -> Try | None:

@@ -5,7 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.durations import show_duration
+from harness.search.decide import bracket
+from harness.search.evidence import Jury
 from harness.search.record import SearchResult, SearchTrial
+from harness.search.summary import outcomes_of
 from harness.search.watching import show_level
 from harness.table import show_time
 
@@ -74,7 +77,7 @@ def _nothing_confirmed(result: SearchResult) -> str:
     high = show_level(dimension, result.first_fail)
     if result.state == "done" and result.first_fail is not None:
         return f"{who} does not hold {dimension} = {high}; {', '.join(result.broken)} broke"
-    passed = max((trial.level for trial in result.trials if trial.passed and trial.kind == "short"), default=None)
+    passed = bracket(outcomes_of(result.trials), Jury(result.asked.repeats)).reached
     seen = "" if passed is None else f", though short trials passed up to {show_level(dimension, passed)}"
     failed = "" if result.first_fail is None else f"; {high} failed: {', '.join(result.broken)} broke"
     return f"no {dimension} of {who} was confirmed{seen}{failed}"

@@ -51,7 +51,7 @@ class SearchBars(Bars):
 
     def trying(self, step: Try, known: Bracket, trials: int) -> None:
         """Show the level, the kind of the trial, and what is known."""
-        ends = (show_level(self._dimension, end) for end in (known.last_pass, known.cap))
+        ends = (show_level(self._dimension, end) for end in (known.reached, known.cap))
         self._progress.update(
             self._search,
             count=f"{self._dimension} = {show_level(self._dimension, step.level)}, {step.kind}",

@@ -57,18 +57,18 @@ def test_it_doubles_bisects_and_confirms_both_ends() -> None:
         (417, "full"),
         (435, "short"),
     ]
-    assert found == Bracket(417, 435, 435)
+    assert found == Bracket(417, 435, 435, 417)
     assert not found.is_open
 
 
 def test_levels_that_are_neighbours_need_none_between() -> None:
     found, _ = search(rules(begin=1.0), holds(3))
-    assert found == Bracket(3, 4, 4)
+    assert found == Bracket(3, 4, 4, 3)
 
 
 def test_a_server_that_reaches_the_ceiling() -> None:
     found, outcomes = search(rules(), holds(math.inf))
-    assert found == Bracket(100_000, None, None)
+    assert found == Bracket(100_000, None, None, 100_000)
     assert found.is_open
     assert tried(outcomes)[-2:] == [(100_000, "full"), (100_000, "full")]
 
@@ -76,12 +76,12 @@ def test_a_server_that_reaches_the_ceiling() -> None:
 def test_below_the_floor_it_halves() -> None:
     found, outcomes = search(rules(), holds(20))
     assert tried(outcomes)[:4] == [(100, "short"), (50, "short"), (25, "short"), (12, "short")]
-    assert found == Bracket(20, 21, 21)
+    assert found == Bracket(20, 21, 21, 20)
 
 
 def test_a_server_that_holds_nothing() -> None:
     found, outcomes = search(rules(), holds(0))
-    assert found == Bracket(None, 1, 1)
+    assert found == Bracket(None, 1, 1, None)
     assert tried(outcomes)[-2:] == [(1, "short"), (1, "short")]
 
 
@@ -94,7 +94,7 @@ def test_near_a_hint_a_few_trials_are_enough() -> None:
         (7_900, "full"),
         (8_295, "short"),
     ]
-    assert found == Bracket(7_900, 8_295, 8_295)
+    assert found == Bracket(7_900, 8_295, 8_295, 7_900)
 
 
 @pytest.mark.parametrize("limit", [1_000, 7_000, 9_000, 60_000])
@@ -121,7 +121,7 @@ def test_a_majority_decides_and_no_trial_is_made_after_it() -> None:
         return next(votes) if trial.kind == "full" else holds(430)(trial)
 
     found, outcomes = search(rules(), server)
-    assert found == Bracket(417, 435, 435)
+    assert found == Bracket(417, 435, 435, 417)
     assert Counter(outcome.kind for outcome in outcomes)["full"] == 3
 
 
@@ -160,7 +160,7 @@ def test_a_trial_that_is_not_valid_is_made_once_more() -> None:
         return holds(430)(trial)
 
     found, outcomes = search(rules(), server)
-    assert found == Bracket(417, 435, 435)
+    assert found == Bracket(417, 435, 435, 417)
     assert tried(outcomes)[2:4] == [(400, "short"), (400, "short")]
 
 
@@ -188,7 +188,7 @@ def test_a_fail_beyond_what_the_generator_can_do_sure_is_told() -> None:
 
 
 def test_nothing_is_known_before_the_first_trial() -> None:
-    assert bracket([], Jury(3)) == Bracket(None, None, None)
+    assert bracket([], Jury(3)) == Bracket(None, None, None, None)
     assert next_trial(rules(), []) == Try(100, "short")
 
 
@@ -204,9 +204,9 @@ def test_a_monotone_server_is_bracketed_in_logarithmically_many_trials(
     steps = math.log2(scale.ceiling / scale.unit) + math.log2(1 / scale.precision)
     found, outcomes = search(how, holds(limit), most=int(2 * steps) + 2 * jury.repeats + 6)
     if limit < scale.smallest:
-        assert found == Bracket(None, scale.smallest, scale.smallest)
+        assert found == Bracket(None, scale.smallest, scale.smallest, None)
     elif limit >= scale.largest:
-        assert found == Bracket(scale.largest, None, None)
+        assert found == Bracket(scale.largest, None, None, scale.largest)
     else:
         assert found.last_pass is not None
         assert found.first_fail is not None

@@ -16,7 +16,7 @@ from harness.targets.stage import StageTarget
 from harness.targets.target import Target
 from harness.targets.variant import Variant
 from harness.trial import Watcher
-from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.results import a_machine, a_result, seen_by, some_fans
 
 FAILED = {
     "verdict": Verdict(met=False, broken=("p99<1s (1.4 s)",)),
@@ -84,5 +84,7 @@ class Notes(Silent):
 
 
 def put(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Have searches made in this world, on a machine that stays as it is."""
+    monkeypatch.setattr("harness.search.run.describe_machine", a_machine)
     monkeypatch.setattr("harness.search.run.run_trial", world.run_trial)
     return world
