@@ -54,7 +54,7 @@ if trial is not None:
 if trial is not None:
     generator = trial.generator
     say(
-        f"{generator.processes} generator processes; the busiest used {generator.cpu_share:.0%} of a core. "
+        f"The busiest of the generator's processes ({generator.processes}) used {generator.cpu_share:.0%} of a core. "
         f"1 % of the fans were started {show_time(generator.lag_p99_s)} late or later, none later than "
         f"{show_time(generator.lag_max_s)}. What bound first: **{trial.bound.name}** ({trial.bound.evidence})."
     )

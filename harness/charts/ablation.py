@@ -13,7 +13,7 @@ from harness.charts.waterfall import draw_waterfall
 
 Change = Literal["left out", "added"]
 
-_WIDTHS_IN: Final = (10.0, 14.5)
+_WIDTHS_IN: Final = (12.5, 14.5)
 """Of a page without the stages, and with them."""
 
 _ROW_IN: Final = 0.32

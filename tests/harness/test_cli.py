@@ -241,9 +241,7 @@ def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
 @pytest.mark.parametrize("words", [("--with", "x"), ("--without", "x"), ("--nodes", "2"), ("--topology", "connected")])
 def test_lessons_and_nodes_are_a_stages(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["measure", *SMALL, "--target", "127.0.0.1:1", *words]) == 2
-    assert (
-        capsys.readouterr().err == f"harness: {words[0]} goes with --stage: a server that runs already is what it is\n"
-    )
+    assert capsys.readouterr().err == f"harness: {words[0]} goes with --stage, not with --target\n"
 
 
 def test_results_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -264,7 +262,7 @@ def test_results_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 def test_what_is_no_result_has_no_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
-    for path, says in ((tmp_path / "x.json", "is no trial result"), (tmp_path / "none", "cannot be read")):
+    for path, says in ((tmp_path / "x.json", "is no result of this harness"), (tmp_path / "none", "cannot be read")):
         assert main(["table", str(path)]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
