@@ -5,8 +5,10 @@ goes (`_Course`), and whatever ends it, the generator is asked for what its fans
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.analysis import Phases
 from harness.assembly import Raw
@@ -50,6 +52,15 @@ class Watcher(Protocol):
         ...
 
 
+@runtime_checkable
+class Onlooker(Protocol):
+    """A watcher who looks by themselves how far the fans are, whenever they like, as long as there are any."""
+
+    def looking_at(self, progress: Callable[[], Progress]) -> AbstractContextManager[None]:
+        """Return what is entered while `progress` may be called, which costs the generator nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class _Course:
     """How far a trial came. `settled` is the progress at which all fans were, None before; moments are after `t0`."""
@@ -76,7 +87,12 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         answer_timeout_s=plan.answer_timeout_s,
         sources=place.sources,
     )
-    with generator, Observer(target.pids) as on_server, Observer(generator.pids) as on_generator:
+    with (
+        generator,
+        Observer(target.pids) as on_server,
+        Observer(generator.pids) as on_generator,
+        watcher.looking_at(generator.progress) if isinstance(watcher, Onlooker) else nullcontext(),
+    ):
         on_server.sample()
         counters = place.listen_counters()
         course = _Course(generator.start())

@@ -11,16 +11,22 @@ from rich.console import Console
 
 from common.domain.script import load_script
 from harness.commands.options import (
+    AnswerOption,
     AskedError,
+    ErrorOption,
+    HelloOption,
     HttpOption,
     IntervalOption,
+    MarkOption,
     NetnsOption,
     NodesOption,
+    PeerOption,
     PinOption,
     SloOption,
     StageOption,
     TargetOption,
     TopologyOption,
+    WelcomeOption,
     Whom,
     WithOption,
     WithoutOption,
@@ -29,13 +35,14 @@ from harness.commands.options import (
     target_of,
 )
 from harness.events import MatchPlan, script_match, synthetic_match
+from harness.live.trial import LiveTrial
 from harness.progress import Bars, Silent
 from harness.result import TrialResult, encode_result
 from harness.slo import DEFAULT_SLO, parse_slo
 from harness.stored import file_stem
 from harness.table import show_result
 from harness.targets.target import Target
-from harness.trial import TrialInterrupted, TrialPlan, run_trial, trial_id
+from harness.trial import TrialInterrupted, TrialPlan, Watcher, run_trial, trial_id
 from harness.workload import Load
 
 DEFAULT_EVENTS = 20
@@ -64,6 +71,12 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     topology: TopologyOption = None,
     target: TargetOption = None,
     http: HttpOption = None,
+    peer: PeerOption = None,
+    hello: HelloOption = None,
+    welcome: WelcomeOption = None,
+    answer: AnswerOption = None,
+    mark: MarkOption = None,
+    error: ErrorOption = None,
     events: Annotated[
         int | None, typer.Option(min=0, help=f"Events to post before the last one. Default: {DEFAULT_EVENTS}.")
     ] = None,
@@ -80,8 +93,9 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     pin: PinOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
 ) -> None:
-    """Measure N, C and ART of a stage, or of a server that runs already.
+    """Measure N, C and ART of a stage, of another server, or of one that runs already.
 
     The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made, and 130
     if it was interrupted: what was seen until then is written, too.
@@ -94,6 +108,12 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         topology=topology,
         address=target,
         http=http,
+        peer=peer,
+        hello=hello,
+        welcome=welcome,
+        answer=answer,
+        mark=mark,
+        error=error,
     )
     measured = target_of(whom)
     plan = TrialPlan(
@@ -106,7 +126,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     make_directory(out)
     interrupted = False
     try:
-        result = _run(plan, measured, as_json=as_json)
+        result = _run(plan, measured, as_json=as_json, live=live)
     except TrialInterrupted as interruption:
         result, interrupted = interruption.result, True
     except KeyboardInterrupt:
@@ -123,11 +143,16 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         raise typer.Exit(1)
 
 
-def _run(plan: TrialPlan, target: Target, *, as_json: bool) -> TrialResult:
+def _run(plan: TrialPlan, target: Target, *, as_json: bool, live: bool) -> TrialResult:
+    console = Console(stderr=True, highlight=False)
+    if live and not console.is_terminal:
+        raise AskedError("--live draws on a terminal, and standard error is none: leave it out")
     with ExitStack() as stack:
-        console = Console(stderr=True)
-        shows = console.is_terminal and not as_json
-        watcher = stack.enter_context(Bars(console)) if shows else Silent()
+        watcher: Watcher = Silent()
+        if live:
+            watcher = stack.enter_context(LiveTrial(console, target, plan.load.n))
+        elif console.is_terminal and not as_json:
+            watcher = stack.enter_context(Bars(console))
         return run_trial(plan, target, watcher)
 
 
@@ -136,7 +161,9 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
     synthetic = asked.events is not None or asked.rate is not None
     if not can_post:
         if synthetic or asked.play is not None or asked.speed is not None:
-            raise AskedError("events can be posted through an API only: give its URL with --http")
+            raise AskedError(
+                "nobody takes events there: give the API with --http, or [publish] in a file that describes the server"
+            )
         return None
     if asked.play is not None:
         if synthetic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 from rich.table import Table
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from harness.live.course import Pace, Told
     from harness.live.rows import ActorRow, Look, NodeRow
+
+TRIAL_ACTORS: Final = 10
+"""So many actors are shown beside a trial."""
 
 _MINUTE_S, _HOUR_S = 60, 3600
 
@@ -29,6 +33,34 @@ def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
     nodes = show_nodes(looks)
     room = max(1, height - nodes.row_count - 4)  # two headings, a blank line and the keys
     return Group(nodes, Text(""), show_actors(rows[:room], view, several=several), _keys(view, len(rows), room))
+
+
+def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look]) -> RenderableType:
+    """Return how a trial of `n` fans goes, above the node that it looks at, if there is one."""
+    table = Table(box=None, pad_edge=False, show_header=False, title=f"{name}: {told.phase}", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    fans = pace.progress
+    failed = Text(f"{fans.failed:,} failed", style="bold red" if fans.failed else "")
+    counts = Text(f"{fans.connected:,} of {n:,} connected, {fans.answered:,} answered, ").append_text(failed)
+    table.add_row("fans", counts.append(f", {fans.closed:,} closed"))
+    table.add_row("now", f"{_rate(pace.per_s('answered'))} answered a second, {_rate(pace.per_s('receipts'))} receipts")
+    table.add_row("events", _events(told))
+    if told.accepted:
+        reached, share = told.reached(fans), told.reached(fans) / told.watching if told.watching else 0.0
+        table.add_row("the last", f"{reached:,} of {told.watching:,} fans have it, {share:.0%}")
+    if any(look.now is not None for look in looks):
+        actors = arrange((row for look in looks for row in actor_rows(look)), View())[:TRIAL_ACTORS]
+        return Group(table, Text(""), show_nodes(looks), Text(""), show_actors(actors, View(), several=False))
+    return table
+
+
+def _events(told: Told) -> Text:
+    total = f" of {told.total:,}" if told.phase == "posting" else ""
+    text = Text(f"{told.accepted:,}{total} accepted")
+    if told.refused:
+        text.append(f", {told.refused:,} refused: {told.refusal}", style="bold red")
+    return text
 
 
 def show_nodes(looks: Sequence[Look]) -> Table:
@@ -55,7 +87,7 @@ def show_actors(rows: Sequence[ActorRow], view: View, *, several: bool) -> Table
         return f"{name}{mark}" if view.column.value.title == name else name
 
     table.add_column(title(Column.NAME.value.title), no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column("kind", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("kind", no_wrap=True, overflow="ellipsis", min_width=10)
     if several:
         table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
     for column in (Column.MAILBOX, Column.MESSAGES, Column.RATE, Column.RESTARTS, Column.MEMORY):
