@@ -22,7 +22,7 @@ def show_search(result: SearchResult) -> RenderableType:
     table.add_column("verdict", overflow="fold", min_width=20)
     for heading in ("ART", "p99", "fan-out p99", "took"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("bound", no_wrap=True)
+    table.add_column("bound", min_width=8)
     for trial in result.trials:
         table.add_row(*_cells(result, trial), style="dim" if not trial.valid else "")
     style = "bold green" if result.last_pass is not None else "bold red"
