@@ -15,6 +15,7 @@ from harness.commands.options import (
     HttpOption,
     NetnsOption,
     NodesOption,
+    PeerOption,
     PinOption,
     StageOption,
     TargetOption,
@@ -46,6 +47,7 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     topology: TopologyOption = None,
     target: TargetOption = None,
     http: HttpOption = None,
+    peer: PeerOption = None,
     n: Annotated[
         int | None, typer.Option("-N", min=1, help="Connections. Default for C: a single wave, for the rate: 500.")
     ] = None,
@@ -107,6 +109,7 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         topology=topology,
         address=target,
         http=http,
+        peer=peer,
     )
     named = target_of(whom)
     _check(dimension, {"N": n, "C": c, "rate": rate}, {"--rate": rate, "--events": events}, publishes=named.publishes)

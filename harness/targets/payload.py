@@ -28,3 +28,8 @@ def line_of(post: Post) -> bytes:
 
 
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+
+
+def number_of(post: Post) -> int:
+    """Return the number of an event, with which the comment of every post begins (see `harness.events.numbered`)."""
+    return int((post.comment or "").partition(" ")[0].removeprefix("#"))
