@@ -13,6 +13,8 @@ from harness.search.record import SearchResult, SearchTrial
 from harness.search.telling import sentence, show_search
 from harness.table import show_time
 
+_Other = SearchResult | Staircase | Ablation | Comparison
+
 
 def drawn(records: Sequence[Record]) -> list[RenderableType]:
     """Return the tables for a terminal: all trials in one, then the others in their order."""
@@ -34,12 +36,12 @@ def markdown(records: Sequence[Record]) -> str:
     return "\n".join(parts)
 
 
-def _apart(records: Sequence[Record]) -> tuple[list[TrialResult], list[Record]]:
+def _apart(records: Sequence[Record]) -> tuple[list[TrialResult], list[_Other]]:
     trials = [record for record in records if isinstance(record, TrialResult)]
     return trials, [record for record in records if not isinstance(record, TrialResult)]
 
 
-def _sheets(record: Record) -> tuple[Sheet, ...]:
+def _sheets(record: _Other) -> tuple[Sheet, ...]:
     match record:
         case Staircase():
             return staircase_sheets(record)
@@ -49,7 +51,6 @@ def _sheets(record: Record) -> tuple[Sheet, ...]:
             return (comparison_sheet(record),)
         case SearchResult():
             return (_search_sheet(record),)
-    raise TypeError(f"no table is made of a {type(record).__name__} alone")
 
 
 def _search_sheet(search: SearchResult) -> Sheet:

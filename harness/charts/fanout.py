@@ -33,14 +33,12 @@ def chart_fanout(results: Sequence[TrialResult]) -> Chart:
 
 
 def fanout_finding(series: Sequence[Series]) -> str:
-    """Return in one sentence when the last fan had an event, with the fastest target and with the slowest."""
+    """Return in one sentence when the last fan had an event: of the targets that served every fan, first and last."""
     found = [
-        (sum(last) / len(last), each.label)
-        for each in series
-        if (last := each.figures(lambda result: None if (seen := result.seen.delivery) is None else seen.last_mean_s))
+        (sum(last) / len(last), each.label) for each in series if each.is_whole and (last := each.figures(last_fan_s))
     ]
     if not found:
-        return "No event of a valid trial reached a fan."
+        return "No event of a server that served every fan was received."
     (least_s, best), (most_s, worst) = min(found), max(found)
     if len(found) == 1:
         return f"With {best}, the last fan had an event after {show_time(least_s)} on average."
@@ -50,12 +48,17 @@ def fanout_finding(series: Sequence[Series]) -> str:
     )
 
 
+def last_fan_s(result: TrialResult) -> float | None:
+    """Return the time until the last fan had an event, its mean over the events, or None where none arrived."""
+    return None if result.seen.delivery is None else result.seen.delivery.last_mean_s
+
+
 def _curve(axes: Axes, series: Series, index: int) -> None:
     style, times = look(index), series.times(_fanout)
     shares = np.linspace(0, 1, _POINTS)
     drawn = ribbon(times, shares)
     arrived = 100 * arrived_share(series.results) * shares
-    axes.plot(drawn.merged_s, arrived, color=style.colour, linestyle=style.dashes, label=series.label)
+    axes.plot(drawn.merged_s, arrived, color=style.colour, linestyle=style.dashes, label=series.name)
     if len(times) > 1:
         axes.fill_betweenx(arrived, drawn.low_s, drawn.high_s, color=style.colour, alpha=0.2, linewidth=0)
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.charts.chart import Chart, Margins, grid, made_on, names_in, page
+from harness.charts.fanout import last_fan_s
 from harness.charts.series import Series, by_target, group
 from harness.charts.style import AMBER, BLUE, GREEN, count_axis, nothing, short_time, time_axis
 from harness.overview import answered_per_s
@@ -35,11 +36,6 @@ class _Panel:
 def art_s(result: TrialResult) -> float | None:
     """Return the mean ART, or None where nobody was answered."""
     return None if result.seen.response.art is None else result.seen.response.art.mean_s
-
-
-def last_fan_s(result: TrialResult) -> float | None:
-    """Return the time until the last fan had an event, its mean over the events, or None where none arrived."""
-    return None if result.seen.delivery is None else result.seen.delivery.last_mean_s
 
 
 def memory_kib(result: TrialResult) -> float | None:
@@ -72,11 +68,13 @@ def chart_peers(results: Sequence[TrialResult], load: AskedLoad) -> Chart:
     series = group([result for result in results if result.asked.load == load])
     title = f"Against the others: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
     with page(title, _WIDTH_IN, 2.0 + _ROW_IN * max(len(series), 3)) as figure:
-        cells = grid(figure, 1, len(_PANELS), Margins(left=names_in(map(_name, series)), below=0.4), wspace=0.12)
+        cells = grid(
+            figure, 1, len(_PANELS), Margins(left=names_in(each.name for each in series), below=0.4), wspace=0.12
+        )
         for place, panel in enumerate(_PANELS):
             axes = figure.add_subplot(cells[place])
             _dots(axes, series, panel)
-            axes.set_yticks(range(len(series)), [_name(each) for each in series] if place == 0 else [])
+            axes.set_yticks(range(len(series)), [each.name for each in series] if place == 0 else [])
             axes.set_ylim(len(series) - 0.5, -0.7)
     return Chart(figure, peers_finding(series), made_on(results[0].machine) if results else "")
 
@@ -87,7 +85,7 @@ def chart_memory(results: Sequence[TrialResult]) -> Chart:
     values = [_mean(each.figures(memory_kib)) for each in series]
     with page("Memory a connection", _MEMORY_WIDTH_IN, 1.6 + _ROW_IN * max(len(series), 3)) as figure:
         axes = figure.add_subplot(
-            grid(figure, 1, 1, Margins(left=names_in(map(_name, series)), right=0.9, above=0.65))[0]
+            grid(figure, 1, 1, Margins(left=names_in(each.name for each in series), right=0.9, above=0.65))[0]
         )
         if not series:
             nothing(axes, "no server was observed")
@@ -108,7 +106,7 @@ def peers_finding(series: Sequence[Series]) -> str:
     """Return in one sentence who of those that served every fan answered fastest, and reached the last fan first."""
     parts = []
     for panel, text in ((_PANELS[0], "answered fastest"), (_PANELS[2], "reached its last fan first")):
-        whole = [each for each in series if each.served == 1]
+        whole = [each for each in series if each.is_whole]
         ranked = sorted((_mean(found), each.label) for each in whole if (found := each.figures(panel.of)))
         if len(ranked) > 1:
             (best_s, best), (worst_s, worst) = ranked[0], ranked[-1]
@@ -140,7 +138,7 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
             continue
         mean, colour = _mean(values), _colour(each)
         axes.plot([min(values), max(values)], [place, place], color=colour, linewidth=2)
-        filled = colour if each.served == 1 else "white"
+        filled = colour if each.is_whole else "white"
         axes.plot([mean], [place], _marker(each), color=colour, mfc=filled, markersize=8)
         axes.annotate(
             panel.show(mean), (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=8.5, bbox=_WHITE
@@ -176,7 +174,3 @@ def _marker(series: Series) -> str:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _name(series: Series) -> str:
-    return series.label if series.served == 1 else f"{series.label} ({series.served:.0%} served)"

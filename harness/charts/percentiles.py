@@ -28,7 +28,7 @@ def chart_percentiles(results: Sequence[TrialResult]) -> Chart:
     series = group(results)
     with page("How long fans waited for their first event", *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
-        percentile_axes(axes, [(each.label, look(index), each.times(_honest)) for index, each in enumerate(series)])
+        percentile_axes(axes, [(each.name, look(index), each.times(_honest)) for index, each in enumerate(series)])
         if axes.lines:
             legend_beside(axes)
     source = made_on(results[0].machine) if results else ""
@@ -36,17 +36,19 @@ def chart_percentiles(results: Sequence[TrialResult]) -> Chart:
 
 
 def percentiles_finding(series: Sequence[Series]) -> str:
-    """Return in one sentence which target made 1 % of its fans wait least, and which longest."""
-    waits = [(max(times.p99_s for times in found), each.label) for each in series if (found := each.times(_honest))]
+    """Return in one sentence which of the targets that served every fan made 1 % wait least, and which longest."""
+    waits = [
+        (max(times.p99_s for times in found), each.label)
+        for each in series
+        if each.is_whole and (found := each.times(_honest))
+    ]
     if not waits:
-        return "No fan of a valid trial was answered."
+        return "No server served every fan."
     (least_s, best), (most_s, worst) = min(waits), max(waits)
     if len(waits) == 1:
-        return f"With {best}, 1 % of the fans that were answered waited {show_time(least_s)} or more."
-    return (
-        f"1 % of the fans that were answered waited {show_time(least_s)} or more with {best}, "
-        f"and {show_time(most_s)} or more with {worst}."
-    )
+        return f"With {best}, 1 % of the fans waited {show_time(least_s)} or more."
+    least, most = show_time(least_s), show_time(most_s)
+    return f"1 % of the fans waited {least} or more with {best}, and {most} or more with {worst}."
 
 
 def percentile_axes(axes: Axes, curves: Sequence[Curve]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.campaign.figures import SAME_FANS
 from harness.charts.style import short_time
 from harness.histogram import Distribution, curve, merge
 from harness.result import AskedLoad, TrialResult
@@ -25,6 +26,16 @@ class Series:
     def served(self) -> float:
         """What part of the fans was served, in the repeat that served fewest."""
         return min(result.seen.fans.served / result.seen.fans.asked for result in self.results)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every fan was served, or as good as: times of fewer are not to be ranked with those of all."""
+        return self.served >= SAME_FANS
+
+    @property
+    def name(self) -> str:
+        """The label, with a warning where not every fan was served."""
+        return self.label if self.is_whole else f"{self.label} ({self.served:.0%} served)"
 
     def times(self, pick: Pick) -> tuple[Distribution, ...]:
         """Return the times of each repeat that has any."""

@@ -33,7 +33,7 @@ _INCHES: Final = (12.0, 10.0)
 class _Layer:
     """One kind of times in the heat map; `palette` goes from light to dark."""
 
-    heat: Heat | None
+    heat: Heat
     label: str
     palette: str
     colour: str
@@ -86,30 +86,26 @@ def panels_over_time(figure: Figure, cells: GridSpec, count: int) -> list[Axes]:
 def latency_panel(axes: Axes, result: TrialResult) -> None:
     """Draw how long what arrived at each moment had taken: dark where many fans did."""
     line = result.seen.timeline
-    layers = (
-        _Layer(line.responses, "responses", "Blues", BLUE),
-        _Layer(line.deliveries, "deliveries", "Oranges", ORANGE),
-    )
-    drawn = [layer for layer in layers if layer.heat is not None]
+    layers = []
+    if line.responses is not None:
+        layers.append(_Layer(line.responses, "responses", "Blues", BLUE))
+    if line.deliveries is not None:
+        layers.append(_Layer(line.deliveries, "deliveries", "Oranges", ORANGE))
     axes.set_xlim(0.0, line.at_s[-1])
-    if not drawn:
+    if not layers:
         _slowest(axes, result)
         return
     axes.set_title("Latency, at the moment of arrival: the darker, the more fans")
-    for layer in drawn:
+    for layer in layers:
         _heat(axes, layer)
-    edges = [
-        edge for layer in drawn if layer.heat is not None for edge in (layer.heat.edges_s[0], layer.heat.edges_s[-1])
-    ]
+    edges = [edge for layer in layers for edge in (layer.heat.edges_s[0], layer.heat.edges_s[-1])]
     time_axis(axes, "y", min(edges), max(edges))
     mark_posts(axes, result)
-    patches = [Patch(color=layer.colour, label=layer.label) for layer in drawn]
+    patches = [Patch(color=layer.colour, label=layer.label) for layer in layers]
     legend_above(axes, patches)
 
 
 def _heat(axes: Axes, layer: _Layer) -> None:
-    if layer.heat is None:
-        return
     counts = grid_of(layer.heat)
     at_s = layer.heat.step_s * np.arange(counts.shape[0] + 1)
     shown = np.ma.masked_equal(counts.T, 0)

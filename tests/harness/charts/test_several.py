@@ -87,13 +87,11 @@ def test_a_ribbon_is_of_the_merged_samples_between_the_fastest_and_the_slowest_r
 
 
 def test_findings_of_percentiles() -> None:
-    assert percentiles_finding(group([of("a"), SLOW])) == (
-        "1 % of the fans that were answered waited 19.8 ms or more with a, and 1.98 s or more with slow."
+    assert percentiles_finding(group([of("a"), SLOW, HALF])) == (
+        "1 % of the fans waited 19.8 ms or more with a, and 1.98 s or more with slow."
     )
-    assert percentiles_finding(group([of("a")])) == (
-        "With a, 1 % of the fans that were answered waited 19.8 ms or more."
-    )
-    assert percentiles_finding(group([NOBODY, INVALID])) == "No fan of a valid trial was answered."
+    assert percentiles_finding(group([of("a")])) == ("With a, 1 % of the fans waited 19.8 ms or more.")
+    assert percentiles_finding(group([NOBODY, INVALID])) == "No server served every fan."
 
 
 def test_findings_of_fanout() -> None:
@@ -101,7 +99,7 @@ def test_findings_of_fanout() -> None:
         "The last fan had an event after 45.0 ms on average with a, and after 900 ms with slow."
     )
     assert fanout_finding(group([SLOW])) == "With slow, the last fan had an event after 900 ms on average."
-    assert fanout_finding(group([UNHEARD, NOBODY])) == "No event of a valid trial reached a fan."
+    assert fanout_finding(group([UNHEARD, NOBODY])) == "No event of a server that served every fan was received."
 
 
 def test_findings_of_memory() -> None:
