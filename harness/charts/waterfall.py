@@ -59,6 +59,8 @@ def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> No
     low, high = min(values), max(values)
     if figure in TIMES:
         time_axis(axes, "y", low / 1.4, high * 1.2)
+        if axes.get_yscale() == "linear":
+            axes.set_ylim(0, high * 1.2)  # the first bar stands on it: its height is to be the figure
     else:
         if high / low > 10:
             axes.set_yscale("log")
