@@ -13,36 +13,38 @@ from __future__ import annotations
 
 import gc
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
 from common.otp.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _DEPTH: Final = 5
-_SAMPLE: Final = 16
-"""Elements of a container that are looked at."""
+_SAMPLE: Final = 32
+"""Elements of a container that are looked at; a process itself holds fewer, so all that it holds is."""
 _FEW: Final = 9
 """References to what one process owns: some of its own, and five of the code that looks at it."""
-_SHARED: Final = (type, ModuleType, FunctionType, BuiltinFunctionType, Process)
+_SHARED: Final = (type, ModuleType, CodeType, FunctionType, BuiltinFunctionType, Process)
 
 
 def footprint(process: Process) -> int:
     """Return about how many bytes a process takes."""
-    return sys.getsizeof(process) + _held_by(process, _DEPTH, {id(process)})
+    seen = {id(process), id(process.node)}
+    total = sys.getsizeof(process)
+    level: list[tuple[object, int]] = [(process, 1)]
+    for _ in range(_DEPTH):  # what is near first, so that it counts as held from there
+        level = [found for owner, times in level for found in _held_by(owner, times, seen)]
+        total += sum(sys.getsizeof(one) * times for one, times in level)
+    return total
 
 
-def _held_by(owner: object, depth: int, seen: set[int]) -> int:
+def _held_by(owner: object, times: int, seen: set[int]) -> Iterator[tuple[object, int]]:
+    """Go through what an owner alone holds and was not seen yet, each with how many of its kind it stands for."""
     held: Sequence[object] = gc.get_referents(owner)
-    if not depth or not held:
-        return 0
-    step = -(-len(held) // _SAMPLE)
-    total = 0
+    step = -(-len(held) // _SAMPLE) or 1
     for one in held[::step]:
-        if isinstance(one, _SHARED) or id(one) in seen or sys.getrefcount(one) > _FEW:
-            continue
-        seen.add(id(one))
-        total += sys.getsizeof(one) + _held_by(one, depth - 1, seen)
-    return total * step
+        if not isinstance(one, _SHARED) and id(one) not in seen and sys.getrefcount(one) <= _FEW:
+            seen.add(id(one))
+            yield one, times * step

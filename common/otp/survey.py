@@ -93,7 +93,7 @@ class _Tally:
 
 
 _Rank = tuple[int, int, int]
-"""What a process has of what is asked for, its messages, and a number that is its own, so that ranks differ."""
+"""What a process has of what is asked for, what decides where that is equal, and a number, so that ranks differ."""
 
 
 class Surveyor:
@@ -106,8 +106,8 @@ class Surveyor:
     async def survey(self, most: int, order: Order) -> Survey:
         """Look at all processes; return the kinds, and the `most` processes that have most of what `order` says.
 
-        Where that is equal, it is who handled more. In the order of memory, of kinds with `many` processes only those
-        with the longest mailboxes are considered: to estimate all would take seconds.
+        Where that is equal, it is who handled more, or who has more waiting. In the order of memory, of kinds with
+        `many` processes only those with the longest mailboxes are considered: to estimate all would take seconds.
         """
         tallies: dict[type[GenServer], _Tally] = {}
         few: list[Process] = []
@@ -128,7 +128,7 @@ class Surveyor:
     def _rank(self, order: Order) -> Callable[[Process], _Rank]:
         restarts = self._node.restarts
         if order is Order.MESSAGES:
-            return lambda process: (process.handled, 0, id(process))
+            return lambda process: (process.handled, process.queued, id(process))
         if order is Order.RESTARTS and restarts:  # of the nameless: of all
             return lambda process: (restarts[process.kind, process.name], process.handled, id(process))
         return lambda process: (process.queued, process.handled, id(process))

@@ -1,0 +1,189 @@
+"""Surveys: every process is counted, those with most are told, and names of people are not."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.otp.footprint import footprint
+from common.otp.gen_server import GenServer
+from common.otp.node import Node
+from common.otp.process import Process
+from common.otp.signals import SHUTDOWN
+from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
+from common.otp.survey import KindStatistics, Order, Survey, Surveyor
+from tests.common.otp.servers import Boom, Probe
+from tests.virtual_time import idle, run_virtual
+
+
+class Person(Probe):
+    """One of many."""
+
+    many = True
+
+
+class Stuck(GenServer):
+    """Never comes to its mail."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = content
+
+    async def handle_cast(self, message: object) -> None:
+        del message
+        await asyncio.Event().wait()
+
+
+def boom(*_: object) -> None:
+    raise Boom
+
+
+async def surveyed(node: Node, most: int = 100, order: Order = Order.MAILBOX) -> Survey:
+    return await Surveyor(node, b"salt").survey(most, order)
+
+
+def kind(survey: Survey, name: str) -> KindStatistics:
+    (found,) = (one for one in survey.kinds if one.kind == name)
+    return found
+
+
+def names(survey: Survey) -> list[str]:
+    return [process.name for process in survey.processes]
+
+
+async def sent(process: Process, messages: int) -> Process:
+    for number in range(messages):
+        process.cast(number)
+    await idle()
+    return process
+
+
+@pytest.mark.usefixtures("hibernates")
+async def test_a_kind_counts_those_who_are_there_and_those_who_were(node: Node) -> None:
+    for messages in (1, 2, 3):
+        gone = await sent(await node.start(Probe()), messages)
+    gone.exit(SHUTDOWN)
+    await gone.wait()
+    found = kind(await surveyed(node), "Probe")
+    assert (found.alive, found.started, found.messages, found.mailbox, found.restarts) == (2, 3, 6, 0, 0)
+    assert found.memory_bytes > 0
+
+
+@pytest.mark.usefixtures("hibernates")
+async def test_classes_of_one_name_are_one_kind(node: Node) -> None:
+    layered = type("Probe", (Probe,), {})
+    for server in (Probe(), layered(), layered()):
+        await sent(await node.start(server), 2)
+    found = kind(await surveyed(node), "Probe")
+    assert (found.alive, found.messages) == (3, 6)
+
+
+@pytest.mark.usefixtures("hibernates")
+async def test_the_first_are_those_with_most_in_the_order_that_is_asked_for(node: Node) -> None:
+    await sent(await node.start(Stuck(), name="waits"), 5)
+    await sent(await node.start(Probe(), name="busy"), 9)
+    await sent(await node.start(Stuck(bytes(100_000)), name="large"), 2)
+    assert names(await surveyed(node, 1, Order.MAILBOX)) == ["waits"]
+    assert names(await surveyed(node, 2, Order.MESSAGES)) == ["busy", "waits"]
+    assert names(await surveyed(node, 1, Order.MEMORY)) == ["large"]
+    waits = (await surveyed(node)).processes[0]
+    assert (waits.name, waits.kind, waits.mailbox, waits.messages) == ("waits", "Stuck", 4, 1)
+    assert names(await surveyed(node, 0)) == []
+    assert names(await surveyed(node, 0, Order.MEMORY)) == []
+
+
+async def test_restarts_are_counted_by_name(node: Node) -> None:
+    specs = [ChildSpec("steady", Probe), ChildSpec("shaky", Probe)]
+    await node.start(Supervisor(specs), name="top")
+    for _ in range(2):
+        node["shaky"].cast(boom)
+        await idle()
+    survey = await surveyed(node, 3, Order.RESTARTS)
+    assert survey.processes[0].name == "shaky"
+    assert {process.name: process.restarts for process in survey.processes} == {"shaky": 2, "steady": 0, "top": 0}
+    assert kind(survey, "Probe").restarts == 2
+
+
+async def test_restarts_of_children_of_one_kind_are_counted_too(node: Node) -> None:
+    top = await node.start(SimpleOneForOne(Probe, Restart.PERMANENT))
+    named: Process = await top.call(StartChild((), "named"))
+    nameless: Process = await top.call(StartChild(()))
+    for process in (named, nameless):
+        process.cast(boom)
+    await idle()
+    survey = await surveyed(node)
+    assert kind(survey, "Probe").restarts == 2
+    assert {process.name: process.restarts for process in survey.processes}["named"] == 1
+
+
+async def test_nobody_learns_who_is_one_of_many(node: Node) -> None:
+    await node.start(Person(), name="user-juan")
+    await node.start(Person(), name="user-ana")
+    surveyor = Surveyor(node, b"salt")
+    first, again = [await surveyor.survey(9, Order.MAILBOX) for _ in range(2)]
+    assert sorted(names(first)) == sorted(names(again))
+    assert len({*names(first)}) == 2
+    assert all(name.startswith("Person#") for name in names(first))
+    assert {*names(first)}.isdisjoint(names(await Surveyor(node, b"other").survey(9, Order.MAILBOX)))
+    assert first.few == ()
+
+
+async def test_a_process_without_a_name_has_a_number_and_one_that_was_registered_later_its_name(node: Node) -> None:
+    nameless, late = await node.start(Probe()), await node.start(Probe())
+    node.register("late", late)
+    survey = await surveyed(node)
+    assert "late" in names(survey)
+    assert any(name.startswith("Probe#") for name in names(survey))
+    assert {*survey.few} == {nameless, late}
+
+
+async def test_who_ends_while_it_is_made_is_not_told(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.otp.survey._PIECE", 1)
+    for _ in range(20):
+        await node.start(Probe())
+    process = await node.start(Probe(), name="ends")
+    making = asyncio.create_task(surveyed(node))
+    await asyncio.sleep(0)  # it has begun, and lets others run after each process
+    process.kill()
+    survey = await making
+    assert "ends" not in names(survey)
+    assert process not in survey.few
+    assert len(survey.processes) == 20
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 8))
+def test_the_first_are_right_whatever_there_is(mailboxes: list[int], most: int) -> None:
+    async def found() -> Survey:
+        node = Node()
+        for number, messages in enumerate(mailboxes):
+            process = await node.start(Stuck(), name=f"p{number}")
+            await sent(process, messages)
+        survey = await surveyed(node, most)
+        for process in node.processes():
+            process.kill()
+            await process.wait()
+        return survey
+
+    survey = run_virtual(found())
+    waiting = sorted((max(messages - 1, 0) for messages in mailboxes), reverse=True)
+    assert [process.mailbox for process in survey.processes] == waiting[:most]
+    assert kind(survey, "Stuck").mailbox == sum(waiting)
+
+
+async def test_a_footprint_grows_with_what_is_held_and_not_with_what_is_shared(node: Node) -> None:
+    small, large = await node.start(Stuck()), await node.start(Stuck(bytes(50_000)))
+    assert 50_000 <= footprint(large) - footprint(small) < 51_000
+    shared = bytes(50_000)
+    crowd = [await node.start(Stuck(shared)) for _ in range(20)]
+    assert footprint(crowd[0]) < footprint(small) + 1000
+
+
+@pytest.mark.parametrize("messages", [10, 1000])
+async def test_a_footprint_counts_the_mailbox(node: Node, messages: int) -> None:
+    process = await node.start(Stuck())
+    before = footprint(process)
+    for number in range(messages):
+        process.cast(bytes([number % 256]) * 1000)
+    await idle()
+    grown = footprint(process) - before
+    assert messages * 1000 * 0.8 < grown < messages * 1500

@@ -1,0 +1,136 @@
+"""What every stage tells of itself, against a small match: counts of fans, their times, their actors, and /metrics."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from common.http.statistics import StatisticsQuery
+from common.otp.survey import KindStatistics, Order
+from stages.traffic import Drop
+from tests.stages.fan import Fan
+from tests.stages.waiting import eventually
+
+if TYPE_CHECKING:
+    from common.http.client import ReporterClient
+    from common.http.statistics import Histogram, Statistics
+    from tests.stages.fan import Connect
+    from tests.stages.game import Game
+    from tests.stages.serving import ServerProcess
+
+FANS = 5
+EVENTS = 3
+
+
+async def watching(stack: AsyncExitStack, connect: Connect, game: Game, fans: int) -> list[Fan]:
+    found = []
+    for number in range(fans):
+        fan = await stack.enter_async_context(connect())
+        await fan.watch(f"fan-{number}", game.id)
+        found.append(fan)
+    return found
+
+
+def kind(seen: Statistics, name: str) -> KindStatistics:
+    nobody = KindStatistics(name, 0, 0, 0, 0, 0, 0)
+    return next((one for one in seen.kinds if one.kind == name), nobody)
+
+
+@pytest.fixture
+def connect(server: ServerProcess) -> Connect:
+    """Return what makes a fan of the server's first node, whose API `api` is."""
+    return lambda: Fan((server.host, server.fan_ports[0]))
+
+
+def counted(times: Histogram) -> int:
+    return sum(times.counts)
+
+
+async def metric(server: ServerProcess, name: str, **labels: str) -> float:
+    """Return the one sample of that name and with those labels, whatever others it has."""
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/metrics") as answer:
+        text = await answer.text()
+    (value,) = (
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+    return value
+
+
+async def all_gone(api: ReporterClient) -> bool:
+    return (await api.statistics(StatisticsQuery(actors=0))).connections == 0
+
+
+async def test_a_small_match_is_counted_exactly(
+    server: ServerProcess, api: ReporterClient, connect: Connect, game: Game
+) -> None:
+    await eventually(lambda: all_gone(api), "fans of other tests have gone")
+    before = await api.statistics()
+    async with AsyncExitStack() as stack:
+        fans = await watching(stack, connect, game, FANS)
+        for number in range(EVENTS):
+            await game.foul(str(number))
+        for fan in fans:
+            await fan.read_events(EVENTS)
+        after = await api.statistics()
+        assert await metric(server, "matchstream_connections") == FANS
+    assert after.node == before.node
+    assert after.uptime_s > before.uptime_s
+    assert after.connections == FANS
+    assert after.accepted - before.accepted == FANS
+    assert after.greetings - before.greetings == FANS
+    assert after.deliveries - before.deliveries == FANS * EVENTS
+    assert counted(after.response) - counted(before.response) == FANS
+    assert counted(after.fan_out) - counted(before.fan_out) == FANS * EVENTS
+    assert 0 < after.fan_out.sum_s - before.fan_out.sum_s < FANS * EVENTS * 20
+    assert after.drops == before.drops
+    assert kind(after, "Client").alive == kind(after, "User").alive == FANS
+    assert kind(after, "Client").messages - kind(before, "Client").messages >= FANS * (1 + EVENTS)
+    assert after.rss_bytes > 10_000_000
+    assert after.cpu_s > before.cpu_s
+    assert after.loop_lag is not None or before.loop_lag is None
+    assert await metric(server, "matchstream_deliveries_total") == after.deliveries
+    assert await metric(server, "matchstream_fan_out_seconds_count") == counted(after.fan_out)
+    assert await metric(server, "matchstream_response_seconds_bucket", le="+Inf") == after.greetings
+
+
+async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(
+    api: ReporterClient, connect: Connect, game: Game
+) -> None:
+    async with AsyncExitStack() as stack:
+        await watching(stack, connect, game, 1)
+        seen = await api.statistics(StatisticsQuery(actors=200, sort=Order.MESSAGES))
+        by_name = {actor.name: actor for actor in seen.actors}
+    assert by_name["web"].kind == "Web"
+    assert by_name["db"].messages > 0
+    assert by_name[f"match-{game.id}"].kind == "LiveMatch"
+    assert all(actor.memory_bytes > 0 for actor in seen.actors)
+    assert len(by_name) == len(seen.actors)
+    assert not any("fan-0" in name for name in by_name)
+    assert any(name.startswith("User#") for name in by_name)
+    messages = [actor.messages for actor in seen.actors]
+    assert messages == sorted(messages, reverse=True)
+
+
+async def test_why_fans_were_turned_away_is_counted(api: ReporterClient, connect: Connect, game: Game) -> None:
+    before = (await api.statistics()).drops
+    async with connect() as rude, connect() as lost, connect() as broken:
+        await rude.send(b"HELLO\n")
+        await rude.read_to_end()
+        await lost.greet("lost", "no-such-2011-09-10")
+        await lost.read_to_end()
+        await broken.watch("broken", game.id)
+        broken.reset()
+
+        async def all_are_counted() -> bool:
+            drops = (await api.statistics()).drops
+            grown = {reason: drops[reason] - before[reason] for reason in drops if drops[reason] != before[reason]}
+            return grown == {Drop.GREETING: 1, Drop.MATCH: 1, Drop.BROKEN: 1}
+
+        await eventually(all_are_counted, "one drop of each kind, and no other")
