@@ -17,6 +17,7 @@ from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
 from harness.commands.draw import draw
+from harness.commands.http import http
 from harness.commands.measure import measure
 from harness.commands.report import report
 from harness.commands.schema import schema
@@ -44,6 +45,7 @@ app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)
 app.command()(ablate)
+app.command()(http)
 app.command()(table)
 app.command()(draw)
 app.command()(report)

@@ -1,0 +1,103 @@
+"""`harness http`: load a JSON API, as the talk did with ApacheBench."""
+
+import sys
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness.commands.options import (
+    AskedError,
+    NodesOption,
+    StageOption,
+    TopologyOption,
+    WithOption,
+    WithoutOption,
+    make_directory,
+)
+from harness.http_load import HttpPlan
+from harness.http_result import HttpResult
+from harness.http_run import get_path, post_events, running_api, stage_api
+from harness.http_table import show_http
+from harness.stored import encode, file_stem, write
+from harness.targets.variant import Variant
+
+DEFAULT_PATH = "/1/checkin"
+
+
+class Method(StrEnum):
+    """What is sent: a question, or an event."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+def http(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    requests: Annotated[int, typer.Option("-n", min=1, help="Requests to send.")],
+    concurrency: Annotated[int, typer.Option("-c", min=1, help="Connections at a time.")] = 1,
+    stage: StageOption = None,
+    with_lessons: WithOption = None,
+    without_lessons: WithoutOption = None,
+    nodes: NodesOption = None,
+    topology: TopologyOption = None,
+    url: Annotated[
+        str | None, typer.Option("--http", metavar="URL", help="A server that runs already, to load instead.")
+    ] = None,
+    path: Annotated[str | None, typer.Option(help=f"What to GET. Default: {DEFAULT_PATH}.")] = None,
+    method: Annotated[
+        Method, typer.Option(help="GET a path, or POST events to a match that is announced for them.")
+    ] = Method.GET,
+    keep_alive: Annotated[
+        bool, typer.Option("-k", "--keep-alive", help="Send many requests over a connection; else each has its own.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Requests a second, each sent when it is due: an open load.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a request must be answered.")] = 30.0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result goes.")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+) -> None:
+    """Load a JSON API with HTTP requests: requests a second, times, failures and bytes. -n, -c and -k are as in ab.
+
+    Without --rate the load is closed, as ab's is: each connection waits for its answer before it sends again, so what
+    a pause of the server costs is hardly seen. With --rate a request is sent when it is due, and it is.
+
+    The exit status is 0 if all requests succeeded and the figures are valid, 1 if not, 2 if the load could not be made,
+    and 130 if it was interrupted: what was seen until then is written, too.
+    """
+    variant = Variant(stage or "", tuple(with_lessons or ()), tuple(without_lessons or ()), nodes, topology)
+    if (stage is None) == (url is None):
+        raise AskedError("whom to load? give --stage 2.5, or --http URL for a server that runs already")
+    if stage is None and variant != Variant(""):
+        raise AskedError("--with, --without, --nodes and --topology go with --stage: a server that runs is what it is")
+    if method is Method.POST and path is not None:
+        raise AskedError("--path goes with GET: events are posted to a match that is announced for them")
+    if path is not None and not path.startswith("/"):
+        raise AskedError(f"{path!r} is no path: write for example --path {DEFAULT_PATH}")
+    make_directory(out)
+    load = HttpPlan(method, "", requests, concurrency, keep_alive=keep_alive, rate_per_s=rate, timeout_s=timeout)
+    served = stage_api(variant) if url is None else nullcontext(running_api(url, posts=method is Method.POST))
+    with served as api:
+        result = post_events(api, load) if method is Method.POST else get_path(api, path or DEFAULT_PATH, load)
+    _report(result, out, as_json=as_json)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:
+    """Write the result, and print it."""
+    asked = result.asked
+    name = f"{file_stem(asked.target.name)}-http-n{asked.requests}-c{asked.concurrency}"
+    file = out / f"{name}-{result.started_at:%Y%m%dT%H%M%SZ}.json"
+    write(file, result)
+    if as_json:
+        sys.stdout.write(encode(result).decode())
+        return
+    console = Console(highlight=False)
+    console.print(show_http(result))
+    console.print(f"result: {file}", soft_wrap=True, markup=False)
