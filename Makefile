@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test check run clean
+.PHONY: help setup demo lab results peers floor report test check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -19,18 +19,34 @@ demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) 
 	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
 	  --slo 'failures=0,lost=0' --out out/demo
 
-MEASURE = $(BIN)/harness measure --out reports/results --slo 'failures=0,lost=0'
+# What is measured below is only worth keeping if nothing else runs on the machine.
 
-results: .venv/runtime ## Measure every stage as the README's table has it: alone on the machine, some five minutes
-	-@$(MEASURE) --stage 0 -N 900 -C 4 --interval 0.1
-	-@$(MEASURE) --stage 1 -N 4000 -C 4 --interval 0.025
-	-@$(MEASURE) --stage 2.1 -N 8000 -C 500
-	-@$(MEASURE) --stage 2.2 -N 8000 -C 1000
-	-@$(MEASURE) --stage 2.3 -N 17000 -C 5000 --rate 1
-	-@$(MEASURE) --stage 2.4 -N 17000 -C 5000 --rate 1
-	-@$(MEASURE) --stage 2.5 -N 10000 -C 1000 --rate 2
-	-@$(MEASURE) --stage 2.5 -N 17000 -C 8000 --rate 1
-	-@$(MEASURE) --stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2
+lab: .venv/runtime ## Measure the whole staircase and what each lesson is worth: some 80 minutes; goes on where it was interrupted
+	@$(BIN)/harness staircase --floor --out reports/results/staircase
+	@$(BIN)/harness ablate --stage 2.5 --out reports/results/ablation
+
+MEASURE = $(BIN)/harness measure --slo 'failures=0,lost=0'
+STAGES = $(MEASURE) --out reports/results/stages
+PEERS = redis nats mosquitto nchan websockets floor
+
+results: .venv/runtime ## Measure every stage under the talk's loads: some five minutes
+	-@$(STAGES) --stage 0 -N 900 -C 4 --interval 0.1
+	-@$(STAGES) --stage 1 -N 4000 -C 4 --interval 0.025
+	-@$(STAGES) --stage 2.1 -N 8000 -C 500
+	-@$(STAGES) --stage 2.2 -N 8000 -C 1000
+	-@$(STAGES) --stage 2.3 -N 17000 -C 5000 --rate 1
+	-@$(STAGES) --stage 2.4 -N 17000 -C 5000 --rate 1
+	-@$(STAGES) --stage 2.5 -N 10000 -C 1000 --rate 2
+	-@$(STAGES) --stage 2.5 -N 17000 -C 8000 --rate 1
+	-@$(STAGES) --stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2
+
+peers: .venv/dev ## Measure the servers one would choose instead, and the floor, under one load
+	-@for peer in $(PEERS); do $(MEASURE) --out reports/results/peers --peer $$peer -N 8000 -C 1000; done
+	-@$(MEASURE) --out reports/results/peers --stage 2.5 -N 8000 -C 1000
+	-@$(MEASURE) --out reports/results/peers --stage 3 --nodes 2 -N 8000 -C 1000
+
+report: .venv/dev ## Execute the notebooks, and make one page of them: out/report.html
+	@$(BIN)/harness report
 
 test: .venv/dev ## Run all tests, with coverage
 	@$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
@@ -62,5 +78,5 @@ clean: ## Remove .venv and what tests and measurements wrote
 	@touch $@
 
 .venv/dev: .venv/runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report,peers]'
 	@touch $@
