@@ -10,6 +10,7 @@ from common.domain.posts import Post
 from harness.events import MatchPlan
 
 ANSWER_TIMEOUT_S = 10.0
+_GREETING_S = 1.0  # a server that says nothing to OPTIONS shall not hold a trial up
 _EXCERPT_CHARACTERS = 200
 
 
@@ -42,7 +43,7 @@ class HttpPublisher:
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
         async with aiohttp.ClientSession(headers=self.headers, timeout=timeout) as session:
             with contextlib.suppress(*self.refusals):
-                async with session.options(self.url):
+                async with session.options(self.url, timeout=aiohttp.ClientTimeout(total=_GREETING_S)):
                     pass
             yield _HttpPoster(self, session)
 
@@ -56,5 +57,5 @@ class _HttpPoster:
         asked = self._publisher
         async with self._session.request(asked.method, asked.url, data=asked.body(post)) as answer:
             said = await answer.text(errors="replace")
-            if not answer.ok:
+            if not 200 <= answer.status < 300:
                 raise HttpRefusedError(f"{' '.join(said.split())[:_EXCERPT_CHARACTERS]} (HTTP {answer.status})".strip())

@@ -70,27 +70,14 @@ class _SocketPoster:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post_event(self, match_id: str, post: Post) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                reader, writer = await self.connect()
-                writer.write(self._publisher.message(line_of(post)))
-                await reader.readuntil(self._publisher.ack)
-        except TimeoutError:
-            await self.close()
-            raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
-        except self._publisher.refusals:
-            await self.close()
-            raise
+        async with self._in_time():
+            reader, writer = await self._link()
+            writer.write(self._publisher.message(line_of(post)))
+            await reader.readuntil(self._publisher.ack)
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is None:
-            asked = self._publisher
-            self._streams = await asyncio.open_connection(asked.endpoint.host, asked.endpoint.port)
-            reader, writer = self._streams
-            if asked.hello:
-                writer.write(asked.hello)
-                await reader.readuntil(asked.welcome)
-        return self._streams
+    async def connect(self) -> None:
+        async with self._in_time():
+            await self._link()
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None
@@ -98,3 +85,26 @@ class _SocketPoster:
             streams[1].close()
             with contextlib.suppress(OSError):  # a connection that broke is closed, too
                 await streams[1].wait_closed()
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Keep to the deadline; a connection on which something went wrong inside is not used again."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                yield
+        except TimeoutError:
+            await self.close()
+            raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:g} s") from None
+        except self._publisher.refusals:
+            await self.close()
+            raise
+
+    async def _link(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            asked = self._publisher
+            reader, writer = await asyncio.open_connection(asked.endpoint.host, asked.endpoint.port)
+            self._streams = reader, writer
+            if asked.hello:
+                writer.write(asked.hello)
+                await reader.readuntil(asked.welcome)
+        return self._streams

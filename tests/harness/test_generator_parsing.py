@@ -137,3 +137,9 @@ def test_a_fan_that_left_is_forgotten() -> None:
     reader.forget(FAN)
     reader.forget(FAN)
     assert reader.kept == 0
+
+
+def test_a_server_without_refusals_refuses_nobody() -> None:
+    reader = Reader(replace(DIALOGUE, error_start=b""))
+    assert reader.greeting(FAN, b"ERROR: full\n") is Heard.COMPLETE
+    assert reader.answer(FAN, ERROR + STATUS) == (Heard.COMPLETE, b"")
