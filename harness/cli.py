@@ -16,6 +16,7 @@ from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
+from harness.commands.compare import compare_command
 from harness.commands.draw import draw
 from harness.commands.http import http
 from harness.commands.measure import measure
@@ -45,6 +46,7 @@ app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)
 app.command()(ablate)
+app.command("compare")(compare_command)
 app.command()(http)
 app.command()(table)
 app.command()(draw)

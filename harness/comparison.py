@@ -35,7 +35,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 9_999
 SEED = 2012
 
-_MORE_IS_BETTER = frozenset({"N", "C", "served"})
+_MORE_IS_BETTER = frozenset({"N", "C", "rate", "served"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,15 @@ def ratio_of_limits(figure: Figure, a: FoundLimit | None, b: FoundLimit | None) 
 
     A limit lies between last pass and first fail; where there is none of these, from 0 on, or nobody knows how far up.
     Brackets that overlap or only touch are no change seen. The interval is that of the brackets, not that of chance.
+    Without a last pass on a side the ratio is the end of the interval that is nearest to 1.
     """
     of_a, of_b = _bracket(a), _bracket(b)
     if of_a is None or of_b is None:
         return not_measured(figure, (int(of_a is not None), int(of_b is not None)))
     (pass_a, fail_a), (pass_b, fail_b) = of_a, of_b
-    return _judged(figure, _Estimate(_share(pass_a, pass_b), (_share(fail_a, pass_b), _share(pass_a, fail_b))), (1, 1))
+    low, high = _share(fail_a, pass_b), _share(pass_a, fail_b)
+    share = _share(pass_a, pass_b) if pass_a and pass_b else min(max(low, 0.5), high)
+    return _judged(figure, _Estimate(share, (low, high)), (1, 1))
 
 
 def not_measured(figure: Figure, counts: tuple[int, int]) -> Ratio:

@@ -25,6 +25,7 @@ from harness.table import NOTHING, show_bytes, show_time
 TITLES: dict[Figure, str] = {
     "N": "N",
     "C": "C",
+    "rate": "events/s",
     "served": "served",
     "art": "ART",
     "response_p99": "response p99",
@@ -33,6 +34,8 @@ TITLES: dict[Figure, str] = {
     "memory": "a connection",
 }
 """What people call the figures."""
+
+_TOO_FEW = "too few runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,14 @@ def show_ratio(found: Ratio) -> str:
     """
     if found.judgement == "not measured":
         return NOTHING
-    if found.low is None and found.high is None and found.value is not None:
-        return f"{_times(found.value)} too few runs"
+    if has_too_few_runs(found):
+        return f"{_times(found.value)} {_TOO_FEW}"
     return f"{_times(found.value)} [{_number(found.low)}, {_number(found.high)}] {found.judgement}"
+
+
+def has_too_few_runs(found: Ratio) -> bool:
+    """Whether a ratio has no interval, so that no change could be seen."""
+    return found.value is not None and found.low is None and found.high is None
 
 
 def show_limit(limit: FoundLimit | None) -> str:
@@ -121,7 +129,7 @@ def comparison_sheet(found: Comparison) -> Sheet:
                 f"{one.a_count} / {one.b_count}",
                 NOTHING if one.judgement == "not measured" else _times(one.value),
                 NOTHING if one.low is None and one.high is None else f"[{_number(one.low)}, {_number(one.high)}]",
-                one.judgement,
+                _TOO_FEW if has_too_few_runs(one) else one.judgement,
             )
             for one in found.ratios
         ),

@@ -1,0 +1,198 @@
+"""B over A, for any two results of the same kind. Pure.
+
+A result is taken apart into its parts: a trial, or the repeats of one, are a single part, a staircase has a part for
+each stage and load and one for the limits of each stage. Parts of the same name are compared.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from harness.campaign.figures import ratios
+from harness.campaign.machines import differences
+from harness.campaign.one_run import ratios_of_one_run
+from harness.campaign.record import (
+    COMPARISON,
+    Ablation,
+    Comparison,
+    FoundLimit,
+    Measurement,
+    Ratio,
+    Repeats,
+    Staircase,
+    found_limit,
+    measurement,
+)
+from harness.campaign.tables import has_too_few_runs, show_load
+from harness.comparison import FEWEST_RUNS, ratio_of_limits
+from harness.errors import HarnessError
+from harness.machine import Machine
+from harness.result import Placement, TrialResult
+from harness.search.record import SearchResult
+
+Comparable = tuple[TrialResult, ...] | SearchResult | Staircase | Ablation
+"""One or more trials of one server under one load, or a result of another kind."""
+
+
+_TOO_FEW = f"too few runs for some intervals: {FEWEST_RUNS} valid ones on each side are needed"
+
+
+class ComparisonError(HarnessError):
+    """Two results that cannot be compared; the message says why, and what could."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A result, and where it is from."""
+
+    source: str
+    result: Comparable
+
+
+def compare(a: Side, b: Side) -> Comparison:
+    """Return B over A by every figure that they have. Raise ComparisonError for different kinds, or loads."""
+    kinds = _kind(a.result), _kind(b.result)
+    if kinds[0] != kinds[1]:
+        raise ComparisonError(f"{a.source} is {kinds[0]} and {b.source} {kinds[1]}: compare two of the same kind")
+    found, told = _compared(a, b)
+    return Comparison(
+        schema=COMPARISON,
+        a=_label(a),
+        b=_label(b),
+        ratios=tuple(found),
+        warnings=(*told, *_conditions(a, b), *differences(_machine(a.result), _machine(b.result))),
+    )
+
+
+def _kind(result: Comparable) -> str:
+    if isinstance(result, tuple):
+        return "trials"
+    return f"a {type(result).__name__.removesuffix('Result').lower()}"
+
+
+def _compared(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
+    """Return the ratios, and what has to be said of them."""
+    if isinstance(a.result, tuple) and isinstance(b.result, tuple):
+        return _trials(a, b)
+    if isinstance(a.result, SearchResult) and isinstance(b.result, SearchResult):
+        return _searches(a.result, b.result), []
+    return _parts(_parts_of(a.result), _parts_of(b.result))
+
+
+def _trials(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
+    of_a, of_b = _valid(a), _valid(b)
+    if of_a[0].asked.load != of_b[0].asked.load:
+        loads = " and ".join(show_load(one.asked.load) for one in (of_a[0], of_b[0]))
+        raise ComparisonError(f"the loads differ, {loads}: compare trials under the same load")
+    if len(of_a) == len(of_b) == 1:
+        return list(ratios_of_one_run(of_a[0], of_b[0])), [
+            "one run each: the intervals cover the fans and events of these two runs, not what other runs would give"
+        ]
+    told = [_TOO_FEW] if min(len(of_a), len(of_b)) < FEWEST_RUNS else []
+    return list(ratios(_measurements(of_a), _measurements(of_b))), told
+
+
+def _valid(side: Side) -> list[TrialResult]:
+    trials = side.result if isinstance(side.result, tuple) else ()
+    if len({(trial.asked.target.name, trial.asked.load) for trial in trials}) > 1:
+        raise ComparisonError(f"{side.source} has trials of several servers or loads: give those of one")
+    valid = [trial for trial in trials if trial.validity.valid]
+    if not valid:
+        raise ComparisonError(f"{side.source} has no valid trial, so there is nothing to compare: measure again")
+    return valid
+
+
+def _measurements(trials: Sequence[TrialResult]) -> list[Measurement]:
+    return [measurement(trial, "") for trial in trials]
+
+
+def _searches(a: SearchResult, b: SearchResult) -> list[Ratio]:
+    if a.asked.dimension != b.asked.dimension:
+        raise ComparisonError(f"A is a search for {a.asked.dimension}, B for {b.asked.dimension}: compare the same")
+    return [ratio_of_limits(a.asked.dimension, found_limit(a, ""), found_limit(b, ""))]
+
+
+_Part = Repeats | FoundLimit
+
+
+def _parts(a: Mapping[str, _Part], b: Mapping[str, _Part]) -> tuple[list[Ratio], list[str]]:
+    found: list[Ratio] = []
+    for name, of_a in a.items():
+        of_b = b.get(name)
+        if isinstance(of_a, Repeats) and isinstance(of_b, Repeats):
+            found += _named(name, ratios(of_a.trials, of_b.trials))
+        elif isinstance(of_a, FoundLimit) and isinstance(of_b, FoundLimit):
+            found += _named(name, (ratio_of_limits(of_a.dimension, of_a, of_b),))
+    if not found:
+        raise ComparisonError("the two have nothing in common that was measured in both")
+    told = [f"only A has {name}" for name in a if name not in b]
+    told += [f"only B has {name}" for name in b if name not in a]
+    if any(has_too_few_runs(ratio) for ratio in found):
+        told.append(_TOO_FEW)
+    return found, told
+
+
+def _named(name: str, found: Sequence[Ratio]) -> list[Ratio]:
+    return [msgspec.structs.replace(ratio, of=name) for ratio in found]
+
+
+def _parts_of(result: Comparable) -> dict[str, _Part]:
+    if isinstance(result, Staircase):
+        return dict(pair for step in result.steps for pair in _pairs(step.target.name, step.limits, step.loads))
+    if isinstance(result, Ablation):
+        return dict(_parts_of_ablation(result))
+    return {}
+
+
+def _parts_of_ablation(result: Ablation) -> Iterator[tuple[str, _Part]]:
+    yield from _pairs(result.whole.target.name, result.whole_limits, (result.whole,))
+    yield from _pairs(result.baseline.target.name, result.baseline_limits, (result.baseline,))
+    for worth in result.lessons:
+        if worth.measured is not None:
+            yield from _pairs(worth.measured.target.name, worth.limits, (worth.measured,))
+
+
+def _pairs(name: str, limits: Sequence[FoundLimit], loads: Sequence[Repeats]) -> Iterator[tuple[str, _Part]]:
+    for limit in limits:
+        yield f"{name}, limit of {limit.dimension}", limit
+    for repeats in loads:
+        yield f"{name}, {show_load(repeats.load)}", repeats
+
+
+def _conditions(a: Side, b: Side) -> Iterator[str]:
+    """Tell in what differs how the two were measured."""
+    for what, one, other in zip(
+        ("servers", "SLOs", "events"), _circumstances(a.result), _circumstances(b.result), strict=True
+    ):
+        if one != other:
+            yield f"the {what} differ: {one} in A, {other} in B"
+    if _placement(a.result) != _placement(b.result):
+        yield "they ran in different places: another network, or on other CPUs, or under other kernel settings"
+
+
+def _circumstances(result: Comparable) -> tuple[str, str, str]:
+    """Return the server, the SLO and the events, each as people read it; empty where a result has several."""
+    if isinstance(result, tuple):
+        asked = result[0].asked
+        events = asked.events
+        posted = "none" if events is None else f"{events.count} {events.script or f'at {events.rate_per_s:g}/s'}"
+        return asked.target.name, asked.slo, posted
+    if isinstance(result, SearchResult):
+        return result.asked.target.name, result.asked.slo, str(result.asked.events)
+    return "", result.slo, ""
+
+
+def _placement(result: Comparable) -> Placement:
+    if isinstance(result, tuple):
+        return result[0].asked.placement
+    return result.asked.placement if isinstance(result, SearchResult) else result.placement
+
+
+def _machine(result: Comparable) -> Machine:
+    return result[0].machine if isinstance(result, tuple) else result.machine
+
+
+def _label(side: Side) -> str:
+    commit = _machine(side.result).commit
+    return side.source if commit is None else f"{side.source} (commit {commit[:7]}{'+' * commit.endswith('+')})"

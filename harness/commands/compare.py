@@ -1,0 +1,60 @@
+"""`harness compare`: what changed from one result to another."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.campaign.comparing import ComparisonError, Side, compare
+from harness.campaign.record import Comparison
+from harness.campaign.tables import comparison_sheet
+from harness.commands.campaigning import MarkdownOption, print_sheets
+from harness.records import load_record
+from harness.result import TrialResult
+from harness.stored import encode
+
+_RESULT = "A result, or a directory of repeats of one trial."
+
+
+def compare_command(
+    a: Annotated[Path, typer.Argument(metavar="A", help=_RESULT)],
+    b: Annotated[Path, typer.Argument(metavar="B", help=_RESULT)],
+    fail_on: Annotated[
+        Literal["worse"] | None, typer.Option("--fail-on", help="Exit with 1 if any figure of B is worse.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and no table.")] = False,
+    as_markdown: MarkdownOption = False,
+) -> None:
+    """Compare two results of the same kind, B over A: ratios with 95 % intervals; better, worse, or no change seen.
+
+    Both are trials, searches, staircases or ablations. What speaks against comparing them is a warning.
+
+    The exit status is 0, 1 with --fail-on worse if any figure is, and 2 if they cannot be compared.
+    """
+    found = compare(_side(a), _side(b))
+    if as_json:
+        sys.stdout.write(encode(found).decode())
+    else:
+        for warning in found.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        print_sheets((comparison_sheet(found),), as_markdown=as_markdown)
+    if fail_on is not None and _is_worse(found):
+        raise typer.Exit(1)
+
+
+def _is_worse(found: Comparison) -> bool:
+    return any(ratio.judgement == "worse" for ratio in found.ratios)
+
+
+def _side(path: Path) -> Side:
+    if path.is_dir():
+        records = [load_record(file) for file in sorted(path.glob("*.json"))]
+        trials = tuple(record for record in records if isinstance(record, TrialResult))
+        if not trials:
+            raise ComparisonError(f"{path}: has no trial results: give a directory that harness measure wrote to")
+        return Side(str(path), trials)
+    record = load_record(path)
+    if isinstance(record, Comparison):
+        raise ComparisonError(f"{path}: is a comparison already: give the results that it compares")
+    return Side(str(path), (record,) if isinstance(record, TrialResult) else record)
