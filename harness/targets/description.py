@@ -39,8 +39,8 @@ _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 _NAMED: Final = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 DEFAULT_MARK: Final = "#"
 _MARK: Final = "{mark}"
-_Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]  # RFC 9110, section 5.6.2
-_OneLine = Annotated[str, msgspec.Meta(pattern=r"^[^\r\n\x00]*$")]
+_Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")]  # RFC 9110, section 5.6.2
+_OneLine = Annotated[str, msgspec.Meta(pattern=r"^[^\r\n\x00]*\Z")]
 
 
 class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,88 @@
+"""Somebody else's server: news by lines at one port, as EventSource at another, where they are posted, too."""
+
+import asyncio
+import threading
+from asyncio import StreamReader, StreamWriter
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+PATIENCE_S = 20.0
+
+
+class NewsServer:
+    r"""It says `news v1\n`, hears `SUB <topic> <user>\r\n`, answers `+OK\r\n`, and then sends a line for each post."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        """The port of lines."""
+        self.http = 0
+        """The port of `GET /stream` and `POST /news`."""
+        self.users: list[bytes] = []
+        self._fans: list[StreamWriter | web.StreamResponse] = []
+        self._ready = threading.Event()
+        self._over: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="news server", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE_S)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(PATIENCE_S)
+
+    async def _run(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/stream", self._stream)
+        app.router.add_post("/news", self._post)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.http = runner.addresses[0][1]
+        lines = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.lines = lines.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._over.wait()
+        lines.close()
+        for fan in self._fans:
+            if isinstance(fan, StreamWriter):
+                fan.close()
+        await runner.cleanup()
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        writer.write(b"news v1\n")
+        heard = await reader.readline()
+        if not heard.startswith(b"SUB news "):
+            writer.write(b"-ERR what?\r\n")
+            writer.close()
+            return
+        self.users.append(heard.split()[2])
+        writer.write(b"+OK\r\n")
+        self._fans.append(writer)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept"] == "text/event-stream"
+        assert request.headers["Host"] == f"127.0.0.1:{self.http}"
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        self.users.append(request.query_string.encode())
+        self._fans.append(answer)
+        await self._over.wait()
+        return answer
+
+    async def _post(self, request: web.Request) -> web.Response:
+        news = await request.read()
+        for fan in list(self._fans):
+            try:
+                if isinstance(fan, StreamWriter):
+                    fan.write(news + b"\r\n")
+                else:
+                    await fan.write(b"data: " + news + b"\n\n")
+            except ConnectionError:
+                self._fans.remove(fan)
+        return web.Response(status=202)

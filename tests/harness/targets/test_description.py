@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.domain.posts import Shot
+from harness.targets.description import Description, Publish, check, load_description, unescape
+from harness.targets.target import TargetError
+from harness.workload import Dialogue, Endpoint
+
+PUBLISH = Publish("http://h/news", "event {mark}, again {mark}")
+
+
+@given(st.binary(max_size=40))
+def test_every_byte_can_be_written(wanted: bytes) -> None:
+    assert unescape("".join(f"\\x{byte:02x}" for byte in wanted)) == wanted
+
+
+@given(st.text(st.characters(exclude_characters="\\", codec="utf-8"), max_size=40))
+def test_what_has_no_backslash_is_as_it_is(text: str) -> None:
+    assert unescape(text) == text.encode()
+
+
+def test_escapes_are_those_of_c() -> None:
+    assert unescape(r"\r\n\t\0\\n\x00\xfFé\'\"") == b"\r\n\t\0\\n\x00\xff\xc3\xa9'\""
+
+
+@pytest.mark.parametrize("text", ["\\", r"\x1", r"\xgg", r"\q", "\\\n", "a\\é"])
+def test_a_backslash_that_means_nothing(text: str) -> None:
+    with pytest.raises(TargetError, match="has a backslash that means nothing: write"):
+        unescape(text)
+
+
+def test_a_server_of_lines() -> None:
+    found = check(Description("tcp://h:1-2", hello=r"hi {user}\n"), "h")
+    assert found.named == (Endpoint("h", 1), Endpoint("h", 2))
+    assert found.dialogue == Dialogue(b"hi {user}\n", b"", b"\n", b"#", b"")
+    assert found.publisher is None
+    assert check(Description("h:1-2", hello=r"hi {user}\n"), "h") == found
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint", "hello"),
+    [
+        ("http://h", Endpoint("h", 80), b"GET / HTTP/1.1\r\nHost: h:80\r\n"),
+        ("http://h:8/a/b?c={user}#d", Endpoint("h", 8), b"GET /a/b?c={user} HTTP/1.1\r\nHost: h:8\r\n"),
+        ("http://me:secret@[::1]:8/a\\n", Endpoint("::1", 8), b"GET /a%5Cn HTTP/1.1\r\nHost: [::1]:8\r\n"),
+    ],
+)
+def test_a_stream(url: str, endpoint: Endpoint, hello: bytes) -> None:
+    found = check(Description(url), url)
+    assert found.named == (endpoint,)
+    assert found.dialogue.hello == hello + b"Accept: text/event-stream\r\n\r\n"
+    assert (found.dialogue.welcome_end, found.dialogue.answer_end) == (b"", b" 200 ")
+    assert found.dialogue.error_start == b"HTTP/1.1 5"
+
+
+def test_what_is_said_goes_before_what_a_url_implies() -> None:
+    described = Description("http://h", hello="x", welcome_end="w", answer_end="a", mark="m", error_start="")
+    assert check(described, "h").dialogue == Dialogue(b"x", b"w", b"a", b"m", b"")
+
+
+@pytest.mark.parametrize("closes_fans", [False, True])
+def test_publishing(*, closes_fans: bool) -> None:
+    publisher = check(Description("h:1", hello="x", closes_fans=closes_fans, publish=PUBLISH), "h").publisher
+    assert publisher is not None
+    assert (publisher.url, publisher.method, publisher.headers) == ("http://h/news", "POST", {})
+    assert publisher.closes_fans is closes_fans
+    assert publisher.body(Shot(team="elp", comment="#12 a remark")) == b"event 12, again 12"
+
+
+@pytest.mark.parametrize(
+    ("description", "says"),
+    [
+        (Description("h:1"), "f.toml: what does a fan say there?"),
+        (Description("h:1", hello=""), "f.toml: hello is empty"),
+        (Description("h:1", hello="x", mark=""), "f.toml: mark is empty"),
+        (Description("h:1", hello="x" * 2000), "f.toml: hello has 2000 bytes"),
+        (Description("ftp://h:1", hello="x"), "'ftp://h:1' is no address"),
+        (Description("https://h"), "https://h: fans speak no TLS: give the http:// address behind it"),
+        (Description("http://h:x"), "'http://h:x' is no URL of a stream"),
+        (Description("h:1", hello="x", publish=Publish("h", "{mark}")), "'h' is no URL of publish"),
+        (Description("h:1", hello="x", publish=Publish("http://h", "mark")), "f.toml: publish.body has no {mark}"),
+    ],
+)
+def test_what_makes_no_sense(description: Description, says: str) -> None:
+    with pytest.raises(TargetError) as refused:
+        check(description, "f.toml")
+    assert str(refused.value).startswith(says)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"hello = 'x'", "missing required field `address`"),
+        (b"address = 'h:1'\nanswers = 'x'", "unknown field `answers`"),
+        (b"address = 'h:1'\nhello = 3", "Expected `str | null`, got `int` - at `$.hello`"),
+        (b"address = 'h:1'\n[publish]\nurl = 'x'\nbody = 'x'\nmethod = 'a b'", "at `$.publish.method`"),
+        (
+            b"address = 'h:1'\n[publish]\nurl = 'x'\nbody = 'x'\nheaders = { a = \"x\\n\" }",
+            "at `$.publish.headers[...]`",
+        ),
+        (b"address", "Expected '='"),
+        (b"address = '\xff'", "utf-8"),
+    ],
+)
+def test_a_file_that_is_no_description(text: bytes, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_bytes(text)
+    with pytest.raises(TargetError) as refused:
+        load_description(file)
+    assert str(refused.value).startswith(f"{file}: ")
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"none\.toml: cannot be read: No such file or directory; give the path"):
+        load_description(tmp_path / "none.toml")
