@@ -1,0 +1,97 @@
+"""A bench on which nothing is started, for tests of what is run on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
+from harness.campaign.run import Standing
+from harness.result import Asked, AskedEvents, AskedTarget, Fans, Response, TrialResult, Validity
+from harness.search.record import SearchResult
+from harness.targets.stage import StageTarget
+from harness.targets.variant import Variant
+from tests.harness.records import a_search
+from tests.harness.results import a_result, seen_by
+
+LIGHT = FixedLoad(n=900, c=4, interval_s=0.025, events=20, rate_per_s=5.0)
+HEAVY = FixedLoad(n=8_000, c=500, interval_s=0.25, events=20, rate_per_s=5.0)
+
+
+def a_server(stage: str) -> Server:
+    variant = Variant(stage)
+    return Server(f"stage-{stage}", variant.name, lambda: StageTarget(variant))
+
+
+def a_trial_of(name: str = "stage 0", art_s: float = 0.002, served: int = 900, *, valid: bool = True) -> TrialResult:
+    plain = a_result()
+    art = plain.seen.response.art
+    assert art is not None
+    seen = seen_by(Fans(asked=900, answered=served, served=served, failures={}))
+    seen = msgspec.structs.replace(
+        seen,
+        delivery=plain.seen.delivery,
+        response=Response(honest=plain.seen.response.honest, art=msgspec.structs.replace(art, mean_s=art_s)),
+    )
+    return a_result(
+        asked=Asked(
+            target=AskedTarget(name=name, stage=None, fans=(), http=None),
+            load=LIGHT.asked,
+            events=AskedEvents(count=21, rate_per_s=5.0),
+            slo="failures=0",
+        ),
+        seen=seen,
+        validity=Validity(valid=valid, reasons=() if valid else ("the generator was late",)),
+    )
+
+
+@dataclass
+class FakeBench:
+    """Answers with `trials` and `searches` by file, or with something sensible; each takes a second of its clock."""
+
+    there: Mapping[str, TrialResult | SearchResult] = field(default_factory=dict)
+    raises: Mapping[str, BaseException] = field(default_factory=dict)
+    art_s: Callable[[str], float] = lambda _: 0.002
+    disturbances: tuple[str, ...] = ()
+    made: list[str] = field(default_factory=list)
+    hints: dict[str, float | None] = field(default_factory=dict)
+    clock_s: float = 100.0
+
+    def now(self) -> float:
+        return self.clock_s
+
+    def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
+        return self.there.get(planned.file)
+
+    def trial(self, planned: PlannedTrial) -> TrialResult:
+        self._make(planned)
+        return a_trial_of(planned.server.name, self.art_s(planned.server.key))
+
+    def search(self, planned: PlannedSearch, hint: float | None) -> SearchResult:
+        self._make(planned)
+        self.hints[planned.file] = hint
+        asked = msgspec.structs.replace(a_search().asked, dimension=planned.dimension)
+        return a_search(asked=asked, last_pass=1_500.0, first_fail=1_600.0)
+
+    def wait_until_quiet(self) -> tuple[str, ...]:
+        return self.disturbances
+
+    def _make(self, planned: Planned) -> None:
+        self.made.append(planned.file)
+        self.clock_s += 1.0
+        if planned.file in self.raises:
+            raise self.raises[planned.file]
+
+
+@dataclass
+class Told:
+    """What a reporter was told."""
+
+    standings: list[Standing] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def begin(self, standing: Standing) -> None:
+        self.standings.append(standing)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
