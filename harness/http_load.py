@@ -116,6 +116,8 @@ class _Workers:
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, headers=self._headers(), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
+            # Else aiohttp sends a GET again whose connection was closed without an answer, and hides that it was.
+            session._retry_connection = False  # noqa: SLF001 -- there is no public way
             self._t0 = time.monotonic()
             async with asyncio.TaskGroup() as group:
                 for worker in range(min(self._plan.concurrency, self._plan.requests)):

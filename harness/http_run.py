@@ -22,7 +22,6 @@ from harness.targets.target import TargetError
 from harness.targets.urls import parse_http_url
 from harness.targets.variant import Variant
 
-
 CONNECT_TIMEOUT_S = 10.0
 
 
