@@ -33,15 +33,16 @@ def ratios_of_one_run(a: TrialResult, b: TrialResult) -> tuple[Ratio, ...]:
 def _with_interval(found: Ratio, a: TrialResult, b: TrialResult) -> Ratio:
     if found.value is None:
         return found
-    of_a, of_b = _resamples(found.figure, a), _resamples(found.figure, b)
+    # Two streams: with one for both, the same fans would be drawn in each, and the interval would be far too narrow.
+    rng_a, rng_b = map(np.random.default_rng, np.random.SeedSequence(SEED).spawn(2))
+    of_a, of_b = _resamples(found.figure, a, rng_a), _resamples(found.figure, b, rng_b)
     if of_a is None or of_b is None:
         return found
     return ratio_of_resamples(found.figure, of_a, of_b, found.value)
 
 
-def _resamples(figure: Figure, trial: TrialResult) -> _Values | None:
+def _resamples(figure: Figure, trial: TrialResult, rng: np.random.Generator) -> _Values | None:
     """Return the figure as resamples of the trial have it; None where it cannot be resampled."""
-    rng = np.random.default_rng(SEED)
     fans, response = trial.seen.fans, trial.seen.response
     if figure == "served":
         return rng.binomial(fans.asked, fans.served / fans.asked, RESAMPLES).astype(float)
@@ -64,7 +65,7 @@ def _means(times: Distribution, rng: np.random.Generator) -> _Values:
 def _p99(times: Distribution, rng: np.random.Generator) -> _Values:
     values, counts = _drawn(times, rng)
     rank = math.ceil(0.99 * times.count)
-    return values[np.argmax(np.cumsum(counts, axis=1) >= rank, axis=1)]
+    return np.asarray(values[np.argmax(np.cumsum(counts, axis=1) >= rank, axis=1)], float)
 
 
 def _drawn(times: Distribution, rng: np.random.Generator) -> tuple[_Values, NDArray[np.int64]]:

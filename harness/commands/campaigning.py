@@ -89,6 +89,6 @@ def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:
     for sheet in sheets:
         drawn = sheet.drawn()
         needed = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
-        console.width = max(console.width, needed)
+        console.width = max(console.width, needed, len(sheet.title))
         console.print(drawn)
         console.print()

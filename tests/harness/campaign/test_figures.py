@@ -1,0 +1,56 @@
+import msgspec
+import pytest
+
+from harness.campaign.figures import mean, ratios, ratios_of_limits, values
+from harness.campaign.record import Figure
+from tests.harness.records import a_limit, a_measurement
+
+FAST = [a_measurement(art, served=8_000) for art in (0.050, 0.051, 0.052)]
+SLOW = [a_measurement(art, served=8_000) for art in (0.100, 0.101, 0.102)]
+FEW = [a_measurement(0.001, served=974) for _ in range(3)]
+
+
+def judgements(found: object) -> dict[Figure, str]:
+    return {ratio.figure: ratio.judgement for ratio in found}  # type: ignore[attr-defined]
+
+
+def test_figures_are_of_valid_trials_that_have_them() -> None:
+    trials = [*FAST, msgspec.structs.replace(FAST[0], valid=False, art_mean_s=9.0), a_measurement(None)]
+    assert values(trials, "art") == [0.050, 0.051, 0.052]
+    assert mean(trials, "art") == pytest.approx(0.051)
+    assert mean([], "art") is None
+
+
+def test_every_figure_of_a_trial_is_compared() -> None:
+    found = judgements(ratios(FAST, SLOW))
+    assert found == {
+        "served": "no change seen",
+        "art": "worse",
+        "response_p99": "worse",
+        "fanout": "no change seen",
+        "fanout_last": "no change seen",
+        "memory": "no change seen",
+    }
+
+
+def test_invalid_trials_are_not_counted() -> None:
+    late = msgspec.structs.replace(SLOW[0], valid=False)
+    assert {ratio.b_count for ratio in ratios(FAST, [*SLOW, late])} == {3}
+
+
+def test_a_server_that_serves_few_is_not_praised_for_their_times() -> None:
+    found = judgements(ratios(FAST, FEW))
+    assert found["served"] == "worse"
+    assert found["memory"] == "no change seen"
+    assert {found[figure] for figure in ("art", "response_p99", "fanout", "fanout_last")} == {"not measured"}
+    assert judgements(ratios(FEW, FAST))["art"] == "not measured"
+
+
+def test_nothing_is_compared_with_nothing() -> None:
+    assert set(judgements(ratios(FAST, [])).values()) == {"not measured"}
+
+
+def test_limits_are_compared_by_their_dimension() -> None:
+    a = (a_limit("N", 1000, 1050), a_limit("C", 5, 6))
+    found = ratios_of_limits(a, (a_limit("C", 500, 550),))
+    assert judgements(found) == {"N": "not measured", "C": "better"}
