@@ -76,7 +76,7 @@ class NodeRow:
     lag_s: float | None
     cpu: float | None
     rss_bytes: int
-    away: str | None
+    away: bool
 
 
 def node_row(look: Look) -> NodeRow | None:
@@ -95,7 +95,7 @@ def node_row(look: Look) -> NodeRow | None:
         lag_s=None if now.loop_lag is None else now.loop_lag.max_s,
         cpu=look.rate(now.cpu_s, None if before is None else before.cpu_s),
         rss_bytes=now.rss_bytes,
-        away=look.away,
+        away=look.away is not None,
     )
 
 

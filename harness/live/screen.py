@@ -30,9 +30,11 @@ def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
     """Return the nodes above their actors, in `height` lines at most."""
     several = sum(look.now is not None for look in looks) > 1
     rows = arrange((row for look in looks for row in actor_rows(look)), view)
-    nodes = show_nodes(looks)
-    room = max(1, height - nodes.row_count - 4)  # two headings, a blank line and the keys
-    return Group(nodes, Text(""), show_actors(rows[:room], view, several=several), _keys(view, len(rows), room))
+    away = sum(look.away is not None for look in looks)
+    room = max(1, height - len(looks) - away - 4)  # two headings, a blank line and the keys
+    return Group(
+        show_nodes(looks), Text(""), show_actors(rows[:room], view, several=several), _keys(view, len(rows), room)
+    )
 
 
 def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look]) -> RenderableType:
@@ -63,23 +65,28 @@ def _events(told: Told) -> Text:
     return text
 
 
-def show_nodes(looks: Sequence[Look]) -> Table:
-    """Return a row for each node; of one that does not answer, what it was when it last did, and that it is away."""
+def show_nodes(looks: Sequence[Look]) -> RenderableType:
+    """Return a row for each node, of one that does not answer as it was when it last did, and a line that says so."""
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
     for name in ("up", "fans", "accepts/s", "sent/s", "drops", "lag", "CPU", "RSS"):
         table.add_column(name, justify="right", no_wrap=True)
-    for look in looks:
-        row = node_row(look)
-        if row is None:
-            table.add_row(Text(f"{look.address} does not answer", style="bold red"))
-        else:
-            table.add_row(*_node_cells(row), style="dim" if row.away else "")
-    return table
+    rows = [row for look in looks if (row := node_row(look)) is not None]
+    for row in rows:
+        table.add_row(*_node_cells(row), style="dim" if row.away else "")
+    return Group(table, *(_away(look) for look in looks if look.away is not None))
+
+
+def _away(look: Look) -> Text:
+    whom = look.address if look.now is None else f"{look.now.statistics.node} at {look.address}"
+    return Text(f"{whom} does not answer: trying again", style="bold red", no_wrap=True, overflow="ellipsis")
 
 
 def show_actors(rows: Sequence[ActorRow], view: View, *, several: bool) -> Table:
-    """Return a row for each actor; with the node's name where there are several. The sorted column is marked."""
+    """Return a row for each actor, with its kind, or where there are several nodes with its node.
+
+    The column by which they are sorted is marked.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     mark = "▲" if view.reverse else "▼"
 
@@ -87,9 +94,10 @@ def show_actors(rows: Sequence[ActorRow], view: View, *, several: bool) -> Table
         return f"{name}{mark}" if view.column.value.title == name else name
 
     table.add_column(title(Column.NAME.value.title), no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column("kind", no_wrap=True, overflow="ellipsis", min_width=10)
     if several:
         table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
+    else:
+        table.add_column("kind", no_wrap=True, overflow="ellipsis", min_width=10)
     for column in (Column.MAILBOX, Column.MESSAGES, Column.RATE, Column.RESTARTS, Column.MEMORY):
         table.add_column(title(column.value.title), justify="right", no_wrap=True)
     for row in rows:
@@ -97,10 +105,9 @@ def show_actors(rows: Sequence[ActorRow], view: View, *, several: bool) -> Table
     return table
 
 
-def _node_cells(row: NodeRow) -> tuple[Text | str, ...]:
-    name = Text(f"{row.node}, away: trying again", style="bold red") if row.away else Text(row.node)
+def _node_cells(row: NodeRow) -> tuple[str, ...]:
     return (
-        name,
+        row.node,
         _duration(row.uptime_s),
         f"{row.connections:,}",
         _rate(row.accepts_per_s),
@@ -116,7 +123,7 @@ def _actor_cells(row: ActorRow, *, several: bool) -> tuple[Text | str, ...]:
     mailbox = Text(f"{row.mailbox:,}", style="bold yellow" if row.mailbox else "")
     restarts = Text(f"{row.restarts:,}", style="bold red" if row.restarts else "")
     figures = (mailbox, f"{row.messages:,}", _rate(row.per_s), restarts, show_bytes(row.memory_bytes))
-    return (Text(row.name), row.kind, *((row.node,) if several else ()), *figures)
+    return (Text(row.name), row.node if several else row.kind, *figures)
 
 
 def _keys(view: View, rows: int, room: int) -> Text:

@@ -1,0 +1,49 @@
+"""A trial while it is made, in a terminal; it disturbs nothing and leaves nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.result import load_result
+from tests.harness.fake import fake_server
+from tests.harness.live.terminal import Terminal
+
+LOAD = ("-N", "6", "-C", "3", "--interval", "0.02", "--events", "4", "--rate", "2")
+
+
+def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
+    words = ("measure", "--stage", "2.5", *LOAD, "--live", "--out", str(tmp_path))
+    with Terminal(*words, rows=40) as terminal:
+        terminal.see("stage 2.5: starting")
+        terminal.see(
+            "stage 2.5: posting", "6 of 6 connected, 6 answered, 0 failed", "of 5 accepted", "of 6 fans have it"
+        )
+        terminal.see("node", "mailbox▼", "all 6 of")
+        terminal.end()
+        assert "Traceback" not in terminal.text
+        assert terminal.settings == terminal.before
+    (stored,) = tmp_path.glob("*.json")
+    result = load_result(stored)
+    assert result.seen.fans.served == 6
+    assert result.seen.delivery is not None
+    assert result.seen.delivery.lost == 0
+
+
+def test_a_server_that_tells_nothing_of_itself_is_shown_without(tmp_path: Path) -> None:
+    with fake_server("0") as server:
+        at = ("--target", f"127.0.0.1:{server.fans}", "--http", f"http://127.0.0.1:{server.http}")
+        words = ("measure", *at, *LOAD, "--live", "--out", str(tmp_path))
+        with Terminal(*words, environ={"MATCHSTREAM_TOKEN": server.token}) as terminal:
+            terminal.see("posting", "6 of 6 connected")
+            terminal.end()
+            assert "Traceback" not in terminal.text
+            assert "mailbox" not in terminal.text
+
+
+def test_without_a_terminal_it_is_refused(tmp_path: Path) -> None:
+    words = ("measure", "--stage", "0", "-N", "1", "-C", "1", "--live", "--out", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    told = "harness: --live draws on a terminal, and standard error is none: leave it out\n"
+    assert (done.returncode, done.stderr) == (2, told)
