@@ -39,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers as the server of the test says, and counts."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment, or the second waits for the first to be acknowledged (40 ms)
     server: Known
 
     def do_GET(self) -> None:
