@@ -13,6 +13,9 @@ And a process that is busy all the time reads answers late, and books its own qu
   in the generator grows without bound (M/D/1: at 90 % the mean wait is 4.5 service times). The kernel counts CPU time
   in ticks of 10 ms, so a phase of less than half a second is not judged by this rule: there the lag says the same, with
   better resolution.
+* **at a standstill**: no process may stand still for more than half a second, whether it was stopped, got no CPU, or
+  had too much to do in a turn of its loop. What came meanwhile was read so much later, which nothing else shows once
+  all fans are started.
 * **out of room**: a connection that the generator itself could not make says nothing about the server.
 * **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
 * **interrupted**: what was asked was not done.
@@ -29,6 +32,7 @@ from harness.samples import Outcome
 SHORTEST_LAG_S = 0.1
 BUSIEST = 0.9
 SHORTEST_PHASE_S = 0.5
+LONGEST_STANDSTILL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: 
         reasons.append(
             f"the generator was saturated: it used {used} while connecting fans (allowed: {BUSIEST:.0%}); use a "
             "smaller C, a longer interval, or more processes on more cores"
+        )
+    if generator.turn_max_s > LONGEST_STANDSTILL_S:
+        reasons.append(
+            f"the generator stood still for {generator.turn_max_s:.2f} s (allowed: {LONGEST_STANDSTILL_S:.2f} s), so "
+            "it read late what came meanwhile; see what kept it from running, or use more processes on more cores"
         )
     without_socket = fans.failures.get(Outcome.NO_SOCKET.name.lower(), 0)
     if without_socket:

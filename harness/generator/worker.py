@@ -26,6 +26,7 @@ STARTS_A_TURN: Final = 16  # so few that the fans already connected are read mea
 EVENTS_WHILE_BEHIND: Final = 64  # more than the starts of a turn cause, few enough to go on starting
 EVENTS_A_TURN: Final = 1024
 SHORTEST_ACTIVE_S: Final = 1.0  # a share of less than a second says nothing: any burst is as busy as it can be
+LONGEST_SLEEP_S: Final = 0.1  # who sleeps longer cannot tell that they were stopped, or got no CPU, when news came
 _TICK_S: Final = 0.001  # epoll_wait counts in milliseconds, rounded up
 
 
@@ -84,8 +85,10 @@ class Loop:
             self._turn_max_s = max(self._turn_max_s, now - woke)
             if self._close_at is not None and (now >= self._close_at or fans.open == 0):
                 return
-            events = poll(0, EVENTS_WHILE_BEHIND) if behind else poll(self._patience_s(now), EVENTS_A_TURN)
+            patience_s = 0.0 if behind else self._patience_s(now)
+            events = poll(patience_s, EVENTS_WHILE_BEHIND if behind else EVENTS_A_TURN)
             woke = monotonic()
+            self._turn_max_s = max(self._turn_max_s, woke - now - patience_s - _TICK_S)  # it was kept from waking
             for fd, mask in events:
                 if fd == control_fd:
                     self._obey(self._control.recv())
@@ -97,7 +100,7 @@ class Loop:
         next_at = self._t0 + self._fans.next_moment_s
         if self._close_at is not None:
             next_at = min(next_at, self._close_at)
-        return min(max(0.0, next_at - now - _TICK_S), 3600.0)
+        return min(max(0.0, next_at - now - _TICK_S), LONGEST_SLEEP_S)
 
     def _obey(self, order: Finish) -> None:
         self._close_at = monotonic() + order.close_wait_s

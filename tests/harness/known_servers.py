@@ -102,7 +102,9 @@ class KnownServer:
     scripts are over.
     """
 
-    def __init__(self, script: Callable[[Peer], object], *, host: str = "127.0.0.1", is_open: bool = True) -> None:
+    def __init__(
+        self, script: Callable[[Peer], object], *, host: str = "127.0.0.1", is_open: bool = True, backlog: int = 1024
+    ) -> None:
         self._script = script
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=1024)
@@ -263,6 +265,30 @@ class Stalls:
         peer.wait_until_gone()
 
 
+class StallsOnce:
+    """Answers everyone at once, but for one stall: it begins when `first` fans have asked, and lasts `stall_s`."""
+
+    def __init__(self, first: int, stall_s: float) -> None:
+        self._first = first
+        self._stall_s = stall_s
+        self._asked = 0
+        self._over_at = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, peer: Peer) -> None:
+        peer.say(WELCOME)
+        peer.hear_hello()
+        with self._lock:
+            self._asked += 1
+            if self._asked == self._first:
+                self._over_at = time.monotonic() + self._stall_s
+        time.sleep(
+            max(0.0, self._over_at - time.monotonic())
+        )  # not in place of a condition: it is what this server does
+        peer.say(STATUS)
+        peer.wait_until_gone()
+
+
 class SendsEvents:
     """When `fans` were answered, sends each of them the events with the numbers that `numbers_for` has for its user.
 
@@ -281,6 +307,32 @@ class SendsEvents:
             peer.say(event(number))
         if not self._closes:
             peer.wait_until_gone()
+
+
+class KnownTarget:
+    """An endpoint as a target of a trial: nobody can post to it, and nobody can look at its processes."""
+
+    name = "a server of known behaviour"
+    variant = None
+    peer = None
+    publishes = False
+    publisher = None
+    pids = ()
+
+    def __init__(self, *endpoints: Endpoint) -> None:
+        self.endpoints = endpoints
+
+    def start(self) -> None:
+        """It runs."""
+
+    def stop(self) -> None:
+        """The test ends it."""
+
+    def ended(self) -> None:
+        """It does not."""
+
+    def dialogue(self, match_id: str | None) -> Dialogue:
+        return DIALOGUE
 
 
 # Servers that do not get as far as a script.

@@ -54,6 +54,13 @@ def test_more_processes_than_cores_are_saturated_together(total: float | None, c
     assert valid or f"saturated: it used {total:.1f} of the {cores} cores" in found.reasons[0]
 
 
+@pytest.mark.parametrize(("turn_s", "valid"), [(0.51, False), (0.49, True)])
+def test_a_generator_that_stood_still(turn_s: float, valid: bool) -> None:
+    found = judged(a_generator(turn_max_s=turn_s))
+    assert found.valid is valid
+    assert valid or "stood still for 0.51 s (allowed: 0.50 s)" in found.reasons[0]
+
+
 def test_an_interrupted_trial_is_invalid_and_says_when() -> None:
     found = judged(interrupted_s=3.21)
     assert not found.valid
