@@ -104,7 +104,8 @@ def deaf(peer: Peer) -> None:
 
 
 def breaking(peer: Peer) -> None:
-    peer.say(b"wel")
+    peer.say(b"welcome\n")
+    peer.hear_hello()
     peer.reset()
 
 

@@ -1,0 +1,61 @@
+"""`harness measure` and `harness search` with servers that are none of this project's."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.result import load_result
+from tests.harness.targets.news_server import NewsServer
+
+SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
+
+
+@pytest.fixture(autouse=True)
+def _keep_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # `main` is called in this process, which is not to end so
+
+
+def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with NewsServer() as server:
+        address = f"tcp://127.0.0.1:{server.lines}"
+        dialogue = ("--hello", r"SUB news {user}\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--error", "-ERR")
+        words = ("--target", address, *dialogue, "--mark", "event #", "--slo", "failures=0", "--out", str(tmp_path))
+        assert main(["measure", *SMALL, *words]) in {0, 1}
+    (stored,) = tmp_path.glob("tcp-127.0.0.1-*.json")
+    result = load_result(stored)
+    assert (result.asked.target.name, result.seen.fans.served) == (address, 6)
+    assert result.verdict.met
+    assert "6 of 6 served" in capsys.readouterr().out
+
+
+def test_a_server_that_refuses_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with NewsServer() as server:
+        address = f"tcp://127.0.0.1:{server.lines}"
+        dialogue = ("--hello", r"SUB\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--error", "-ERR")
+        assert main(["measure", *SMALL, "--target", address, *dialogue, "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"harness: {address}: the answer is a refusal; it said '-ERR what?\\r\\n'\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("measure", *SMALL, "--peer", "rabbit"), "there is no peer 'rabbit': give one of redis, nats,"),
+        (("search", "--for", "N", "--peer", "rabbit"), "there is no peer 'rabbit': give one of redis, nats,"),
+        (("measure", *SMALL, "--peer", "redis", "--stage", "0"), "give --stage or --peer, not both"),
+        (("measure", *SMALL, "--target", "tcp://127.0.0.1:1"), "what does a fan say there?"),
+        (("measure", *SMALL, "--target", "/no/such.toml"), "/no/such.toml: cannot be read: No such file or directory"),
+        (("measure", *SMALL, "--target", "http://127.0.0.1:1/x"), "nobody answers at http://127.0.0.1:1/x"),
+        (("measure", *SMALL, "--target", "http://127.0.0.1:1", "--events", "3"), "nobody takes events there"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    words: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--out", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("harness: ")
+    assert captured.err.count("\n") == 1
+    assert says in captured.err
