@@ -21,6 +21,11 @@ def encode(record: Event | Match | Team) -> bytes:
     return _encoder.encode(record)
 
 
+def moment(event: Event) -> str:
+    """Return when an event was accepted, as it stands in its JSON."""
+    return str(msgspec.to_builtins(event.at))
+
+
 def decode_event(stored: bytes) -> Event:
     """Return the event that was encoded. Raise UnreadableRecordError."""
     return _decode(_event, stored)

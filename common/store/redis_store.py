@@ -35,14 +35,20 @@ redis.call('HSET', KEYS[1], 'seq', ARGV[1], '{keys.MATCH_FIELD}', ARGV[2])
 return 1
 """
 
-# KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event. Returns the seq that was found, nil if
-# there is no match. XADD comes first: it is the one that may refuse, and then nothing has been written.
+_ANOTHER: Final = -1
+
+# KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; and the moment of the last event, empty
+# if that is not known. Returns the seq that was found, nil if there is no match, _ANOTHER if that event is another.
+# XADD comes first: it is the one that may refuse, and then nothing has been written.
 _APPEND: Final = f"""
 local found = redis.call('HGET', KEYS[1], 'seq')
-if found == ARGV[1] then
-    redis.call('XADD', KEYS[2], ARGV[2] .. '-0', '{keys.EVENT_FIELD}', ARGV[4])
-    redis.call('HSET', KEYS[1], 'seq', ARGV[2], '{keys.MATCH_FIELD}', ARGV[3])
+if found ~= ARGV[1] then return found end
+if ARGV[5] ~= '' then
+    local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+    if not last or cjson.decode(last[2][2]).at ~= ARGV[5] then return {_ANOTHER} end
 end
+redis.call('XADD', KEYS[2], ARGV[2] .. '-0', '{keys.EVENT_FIELD}', ARGV[4])
+redis.call('HSET', KEYS[1], 'seq', ARGV[2], '{keys.MATCH_FIELD}', ARGV[3])
 return found
 """
 
@@ -120,8 +126,11 @@ class RedisStore:
         stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
         return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
 
-    async def append(self, match: Match, event: Event) -> None:
+    async def append(self, match: Match, event: Event, *, after: Event | None = None) -> None:
         """Store `event` and `match`, which is as the event left it, in one step: both or none.
+
+        `after` is the event before, if there is one and the caller may know an older match of that id: one that was
+        cancelled and announced anew is told by the moment of its last event, where as many have been accepted.
 
         Raise ConflictError if the stored match is not the one before that event, UnknownMatchError if there is none,
         ValueError if the two do not belong together.
@@ -129,12 +138,15 @@ class RedisStore:
         if match.seq != event.seq:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         script_keys = (self._tag + keys.match_key(match.id), self._tag + keys.events_key(match.id))
-        arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event))
+        last_at = "" if after is None else codec.moment(after)
+        arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
         append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
-        found: bytes | None
+        found: bytes | int | None
         (found,) = await self._change(match.id, event.seq, append)
         if found is None:
             raise UnknownMatchError(f"there is no match {match.id}: create it first")
+        if found == _ANOTHER:
+            raise ConflictError(f"match {match.id} was cancelled and announced anew: read it again")
         if int(found) != event.seq - 1:
             raise ConflictError(
                 f"match {match.id} has {int(found)} events, so event {event.seq} cannot follow: read the match again"

@@ -16,7 +16,8 @@ In either, a node may know less than another for a moment, and two things follow
 * What a match refuses by the rules it may only have refused by an old state of things ("start is impossible", when it
   was another node that the half-time was posted to). So it reads the match again before it says no.
 * A match that was cancelled and announced anew meanwhile has the same id, and soon as many events. So a process reads
-  the last event that it knows together with those that it missed: if that is another one now, so is the match.
+  the last event that it knows together with those that it missed: if that is another one now, so is the match. It names
+  that event, too, when it has another stored after it, and is refused if the match is not the one that it knows.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.domain.events import Event
+    from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp.signals import Monitor
     from stages.stage import Parts
@@ -68,6 +70,10 @@ class Follower(LiveMatch):
         except DomainError:
             await self._reload()
             return await super()._accept(post)
+
+    async def _append(self, match: Match, event: Event) -> None:
+        last = self._last
+        await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last))
 
     async def _missed(self) -> Sequence[Event]:
         """Read what the match gained. Raise Stop if it is another by now: who has called is served by the next one."""

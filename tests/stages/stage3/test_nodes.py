@@ -148,6 +148,21 @@ async def test_a_match_that_is_cancelled_and_announced_anew(
             assert fan.told() == ["of the second"]
 
 
+async def test_no_node_adds_to_a_match_what_it_means_for_one_before_of_as_many_events(
+    games: list[Game], fans: list[Fan]
+) -> None:
+    await games[1].api.cancel_match(games[0].id)
+    await games[2].api.create_match(games[0].new)
+    await games[2].start()
+    await games[0].insist("of the second")  # node 0 need not have heard of it
+    for fan in fans:
+        await fan.read_to_end()
+        assert games[0].id in " ".join(fan.errors)
+        assert fan.told() == []
+    assert comments(await games[1].api.history(games[0].id)) == ["of the second"]
+    await games[0].stop()
+
+
 async def test_a_fan_on_each_node_is_told_of_a_cancelled_match(games: list[Game], fans: list[Fan]) -> None:
     await games[1].api.cancel_match(games[0].id)
     for fan in fans:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from common.domain.errors import UnknownMatchError
@@ -71,6 +73,23 @@ async def test_refusals_come_back_as_what_they_are(store: GroupStore) -> None:
     with pytest.raises(ConflictError, match="has 2 events, so event 2 cannot follow"):
         await play(store, 2, 2)
     assert await store.history(MATCH.id) == [event(1), event(2)]
+
+
+async def test_a_match_announced_anew_is_told_from_the_one_before_by_its_last_event(store: GroupStore) -> None:
+    before = event(2)
+    now = msgspec.structs.replace(before, at=before.at + timedelta(microseconds=1))
+    await store.create_match(MATCH)
+    await play(store, 1, 2)
+    await store.append(records.match(seq=3), event(3), after=before)
+    await store.cancel(MATCH.id)
+    await store.create_match(MATCH)
+    await play(store, 1, 1)
+    await store.append(records.match(seq=2), now, after=event(1))
+    with pytest.raises(ConflictError, match="was cancelled and announced anew: read it again"):
+        await store.append(records.match(seq=3), event(3), after=before)
+    assert await store.history(MATCH.id) == [event(1), now]
+    await store.append(records.match(seq=3), event(3), after=now)
+    assert await store.match(MATCH.id) == records.match(seq=3)
 
 
 async def test_what_redis_refuses_is_said(store: GroupStore, raw: Connections) -> None:
