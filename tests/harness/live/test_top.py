@@ -1,5 +1,6 @@
 """`harness top` in a terminal, as somebody sees it who presses its keys."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,9 @@ import pytest
 
 from common.otp.survey import ProcessStatistics
 from harness.cli import main
+from harness.live.poller import Poller
+from harness.live.top import Top, first_look
+from harness.live.view import Column, View
 from tests.common.http.samples import statistics
 from tests.harness.live.nodes import FakeNode, serving
 from tests.harness.live.terminal import Terminal
@@ -115,6 +119,38 @@ def test_once_prints_rates_and_needs_no_terminal() -> None:
     assert len(node.asked) == 2
     assert "\x1b" not in done.stdout
     assert done.stdout.splitlines()[0].split()[:3] == ["node", "up", "fans"]
+
+
+async def test_it_is_over_when_the_terminal_has_gone() -> None:
+    drawn: list[View] = []
+    with serving(a_node()) as node:
+        async with Poller([node.url]) as poller:
+            fd, person = os.pipe()
+            top = Top(poller, await first_look(poller), lambda _, view: drawn.append(view), fd, 60.0)
+            os.write(person, b"s")
+            os.close(person)
+            await top.run()
+            os.close(fd)
+    assert drawn == [View(), View(Column.MESSAGES)]
+
+
+async def test_what_cannot_be_drawn_ends_it() -> None:
+    drawn = 0
+
+    def draw(_looks: object, _view: object) -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn > 1:
+            raise OSError("no such terminal")
+
+    with serving(a_node()) as node:
+        async with Poller([node.url]) as poller:
+            fd, person = os.pipe()
+            top = Top(poller, await first_look(poller), draw, fd, 0.01)
+            with pytest.raises(OSError, match="no such terminal"):
+                await top.run()
+            os.close(fd)
+            os.close(person)
 
 
 def test_without_a_terminal_it_says_what_to_do(
