@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ from common.otp.node import Node
 from common.wire.frames import WELCOME
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
 from stages.stage0.messages import Notification
+from stages.traffic import Drop, Traffic
 from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Connection:
 
 @pytest.fixture
 def parts(stage: Stage) -> Parts:
-    return stage.parts
+    return replace(stage.parts, traffic=Traffic())
 
 
 async def start(parts: Parts) -> Process:
@@ -104,6 +105,7 @@ def test_who_says_nothing_is_told_and_closed(parts: Parts) -> None:
         assert error.startswith(b"ERROR: nothing was said for 60 s")
         assert error.count(b"\n") == 1
         assert fan.transport.done == [("eof", STATE_TIMEOUT_S)]
+        assert +parts.traffic.drops == {Drop.SILENCE: 1}
 
     run_virtual(main())
 
@@ -141,6 +143,7 @@ def test_a_fan_that_goes_away_ends_its_client_at_once(parts: Parts) -> None:
         await fan.process.wait()
         await asyncio.sleep(LINGER_S + 1)
         assert fan.transport.done == [("close", 0)]
+        assert +parts.traffic.drops == {Drop.BROKEN: 1}
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_virtual(main())

@@ -10,6 +10,7 @@ import pytest
 from common.otp.gen_event import AddHandler
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription
+from stages.traffic import Drop
 from tests.stages.in_process.running import play_on, watching
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ async def test_a_user_crashes(running: Running, connect: Connect, game: Game, en
         end(running.node["user-one"])
         for fan in unlucky:
             await fan.read_to_end()
+        drops = (await game.api.statistics()).drops
+        assert {reason: count for reason, count in drops.items() if count} == {Drop.CRASH: len(unlucky)}
         async with watching(connect, game, "one") as again:
             await play_on(game, others, again)
 
