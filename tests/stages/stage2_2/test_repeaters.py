@@ -10,6 +10,7 @@ from stages.catalogue import find_stage
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage2_2 import REPEATERS
 from tests.stages.in_process.running import play_on, watching
+from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from common.otp.process import Process
@@ -50,6 +51,8 @@ async def test_the_end_comes_after_the_last_event(running: Running, connect: Con
     """The match ends right after it has sent the last event, and its repeaters with it."""
     async with watching(connect, game, *CROWD) as fans:
         match = running.match(game).process
+        repeaters = [manager.process for manager in running.event_managers(game)]
+        assert len(repeaters) == REPEATERS
         for number in range(20):
             await game.foul(f"{number}")
         await game.stop()
@@ -58,6 +61,9 @@ async def test_the_end_comes_after_the_last_event(running: Running, connect: Con
             assert fan.told() == [f"{number}" for number in range(20)]
             assert fan.kinds[-1] == "stop"
         await match.wait()
+        for repeater in repeaters:
+            await repeater.wait()
+        await eventually(lambda: not any(running.node.servers(Dispatcher)), "none is left")
 
 
 @pytest.mark.parametrize("how", ["kill", "crash"])
