@@ -24,6 +24,15 @@ from common.domain.posts import Post, Shot, Start, Stop
 from common.domain.script import Script
 from harness.result import AskedEvents
 
+UNANSWERED_S = 5.0
+"""A post that fails after so long was not refused: nobody answered."""
+
+GIVES_UP_AFTER = 2
+"""Posts that nobody answered, one after the other, after which the rest is not sent.
+
+Each costs the trial ten seconds. A server without open files for a reporter would not answer the others either.
+"""
+
 MAX_COMMENT = 280
 """Characters that the API takes in a comment."""
 
@@ -147,7 +156,10 @@ REAL_CLOCK = Clock()
 
 
 class Reporter:
-    """Posts the events of one match. An error of a type in `refusals` is kept with its post; the next one goes on."""
+    """Posts the events of one match. An error of a type in `refusals` is kept with its post; the next one goes on.
+
+    Where nobody answers at all it gives up, and what it did not send says so.
+    """
 
     def __init__(
         self, poster: Poster, match_id: str, refusals: tuple[type[Exception], ...], clock: Clock = REAL_CLOCK
@@ -166,9 +178,17 @@ class Reporter:
         """
         begin_s = free_s = self._clock.now() - t0
         done = []
+        unanswered = 0
         for planned in posts:
-            posted = await self._post(planned, begin_s + planned.due_s, free_s, t0)
+            intended_s = begin_s + planned.due_s
+            if unanswered < GIVES_UP_AFTER:
+                posted = await self._post(planned, intended_s, free_s, t0)
+            else:
+                posted = _not_sent(planned, intended_s, free_s)
             free_s = self._clock.now() - t0
+            was_unanswered = not posted.accepted and free_s - posted.sent_s >= UNANSWERED_S
+            if unanswered < GIVES_UP_AFTER:
+                unanswered = unanswered + 1 if was_unanswered else 0
             done.append(posted)
             on_posted(posted)
         return tuple(done)
@@ -192,6 +212,18 @@ class Reporter:
             own_lag_s=sent_s - max(intended_s, free_s),
             error=error,
         )
+
+
+def _not_sent(planned: PlannedPost, intended_s: float, free_s: float) -> Posted:
+    return Posted(
+        mark=planned.mark,
+        kind=planned.post.kind,
+        intended_s=intended_s,
+        sent_s=max(intended_s, free_s),
+        answered_s=math.nan,
+        own_lag_s=0.0,
+        error=f"not sent: nobody answered the {GIVES_UP_AFTER} posts before it",
+    )
 
 
 def _squad() -> tuple[Player, ...]:

@@ -135,7 +135,7 @@ def _play(
         watcher.phase("posting", len(match.posts))
         asyncio.run(_post_all(match, publisher, course, watcher))
     watcher.phase("closing", 0)
-    if course.posts:
+    if any(post.accepted for post in course.posts or ()):
         generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher))
 
 

@@ -84,6 +84,24 @@ async def test_a_refusal_is_kept_in_one_line_and_the_next_goes_on() -> None:
     assert [post.accepted for post in posted] == [True, False, True]
 
 
+async def test_where_nobody_answers_the_reporter_gives_up() -> None:
+    simulated = Simulated([10.0] * 3, refuses=frozenset({1, 2}))
+    posted = await report(simulated, 0.0, 0.1, 0.2, 60.0)
+    assert [post.error for post in posted] == [
+        "no store",
+        "no store",
+        *["not sent: nobody answered the 2 posts before it"] * 2,
+    ]
+    assert len(simulated.posts) == 2
+    assert [post.sent_s for post in posted] == [10.0, 20.0, 30.0, 70.0]
+    assert [post.own_lag_s for post in posted] == [0.0] * 4
+
+
+async def test_one_post_that_nobody_answered_is_followed_by_the_next() -> None:
+    posted = await report(Simulated([10.0, 0.0, 10.0, 0.0], refuses=frozenset({1, 3})), 0.0, 0.1, 0.2, 0.3)
+    assert [post.accepted for post in posted] == [False, True, False, True]
+
+
 async def test_any_other_error_ends_the_reporter() -> None:
     simulated = Simulated([])
     with pytest.raises(IndexError):
