@@ -45,6 +45,9 @@ peers: .venv/dev ## Measure the servers one would choose instead, and the floor,
 	-@$(MEASURE) --out reports/results/peers --stage 2.5 -N 8000 -C 1000
 	-@$(MEASURE) --out reports/results/peers --stage 3 --nodes 2 -N 8000 -C 1000
 
+floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
+	@$(MEASURE) --out out/floor --peer floor -N 8000 -C 1000
+
 report: .venv/dev ## Execute the notebooks, and make one page of them: out/report.html
 	@$(BIN)/harness report
 
