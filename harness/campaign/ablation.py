@@ -86,7 +86,9 @@ class Outline:
         return self.whole if change == "left out" else self.baseline
 
     def _searches(self) -> Iterator[PlannedSearch]:
-        references = {reference.key: searches_of((reference,), DIMENSIONS) for reference in (self.whole, self.baseline)}
+        references = {
+            reference.key: searches_of((reference,), DIMENSIONS, {}) for reference in (self.whole, self.baseline)
+        }
         for searches in references.values():
             yield from searches
         for one in self.altered:

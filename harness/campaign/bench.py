@@ -9,7 +9,7 @@ import psutil
 
 from harness.campaign.journal import Journal
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial
-from harness.campaign.quiet import wait_until_quiet
+from harness.campaign.quiet import PATIENCE_S, wait_until_quiet
 from harness.events import synthetic_match
 from harness.machine import Machine
 from harness.plan import TrialPlan, asked, trial_id
@@ -29,6 +29,10 @@ ANSWER_TIMEOUT_S = 10.0
 """
 
 
+SHORT_EVENTS = 1
+"""Of a short trial of a search. A server without a free file answers no post, and each is waited for ten seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How thoroughly limits are searched: see SearchPlan. One full trial confirms a limit."""
@@ -45,17 +49,18 @@ A search near its hint makes four or five trials, and 20,000 connections take 25
 longest is that of stage 1, at which they arrive five times as gently, and which has a hint that is far off.
 """
 
-QUICK_EFFORT = Effort(0.25, 60.0, MappingProxyType({"N": 4_000, "C": 8_000}))
-"""For a rough picture: a search that begins at a good guess takes half a minute."""
+QUICK_EFFORT = Effort(0.25, 90.0, MappingProxyType({"N": 4_000, "C": 8_000}))
+"""For a rough picture: a search that begins at a good guess makes three trials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What all trials and searches of a campaign have in common."""
+    """What all trials and searches of a campaign have in common; before each the machine has `patience_s` to rest."""
 
     slo: Slo
     effort: Effort
     placement: Placement
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class TrialBench:
     def wait_until_quiet(self) -> tuple[str, ...]:
         """Wait until the machine is at rest, and return what disturbs it still."""
         self._watcher.phase("waiting", 0)
-        return wait_until_quiet()
+        return wait_until_quiet(patience_s=self._conditions.patience_s)
 
 
 def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
@@ -122,6 +127,7 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
         plan,
         slo=conditions.slo,
         hint=hint,
+        short_events=SHORT_EVENTS,
         ceiling=float(min(effort.ceilings[planned.dimension], likely_room(psutil.virtual_memory().total))),
         precision=effort.precision,
         repeats=1,

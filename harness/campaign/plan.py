@@ -4,7 +4,7 @@ A machine drifts: it warms up, it fills its caches, somebody else begins to use 
 first trial of every server comes before the second of any, and a drift falls on all of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,14 +113,20 @@ def interleaved(
     return (*a_round(1), *searches, *others)
 
 
-def searches_of(servers: Sequence[Server], dimensions: Sequence[Dimension]) -> tuple[PlannedSearch, ...]:
-    """Return the searches of the servers in their order, each with the server before it as its hint."""
+def searches_of(
+    servers: Sequence[Server], dimensions: Sequence[Dimension], guesses: Mapping[Dimension, float]
+) -> tuple[PlannedSearch, ...]:
+    """Return the searches of the servers in their order, each with the server before it as its hint.
+
+    The hints of the first one are the `guesses`, where there are any.
+    """
     planned: list[PlannedSearch] = []
-    before: dict[Dimension, PlannedSearch] = {}
+    before: dict[Dimension, PlannedSearch | float] = dict(guesses)
     for server in servers:
         for dimension in dimensions:
-            before[dimension] = PlannedSearch(server, dimension, before.get(dimension))
-            planned.append(before[dimension])
+            search = PlannedSearch(server, dimension, before.get(dimension))
+            before[dimension] = search
+            planned.append(search)
     return tuple(planned)
 
 

@@ -62,7 +62,9 @@ class Outline:
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
         measured = [(server, load) for server in self.servers for load in self.loads]
-        searches = self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS)
+        searches = (
+            self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c})
+        )
         return interleaved(measured, self.repeats, searches)
 
     def _guesses(self) -> tuple[PlannedSearch, ...]:

@@ -7,22 +7,25 @@ from typing import Annotated
 import typer
 
 from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, Subject, ablation, outline
-from harness.campaign.bench import FULL_EFFORT, Conditions
+from harness.campaign.bench import FULL_EFFORT
 from harness.campaign.plan import FixedLoad
 from harness.campaign.record import ABLATION, Ablation
 from harness.campaign.staircase import SLO
 from harness.campaign.tables import ablation_sheets
 from harness.commands.campaigning import (
+    DEFAULT_PATIENCE,
     BudgetOption,
     CampaignOut,
     Errand,
     FreshOption,
     MarkdownOption,
+    PatienceOption,
+    conditions_of,
     print_sheets,
     run_errand,
+    seconds_of,
 )
 from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
-from harness.slo import parse_slo
 from harness.stored import load
 from harness.targets.lessons import lessons_of
 from harness.workload import Load
@@ -44,6 +47,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     ] = False,
     slo: SloOption = SLO,
     budget: BudgetOption = None,
+    patience: PatienceOption = DEFAULT_PATIENCE,
     netns: NetnsOption = False,
     pin: PinOption = None,
     out: CampaignOut = Path("out/ablation"),
@@ -57,6 +61,8 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: ablation.json has what there is.
     """
+    conditions = conditions_of(slo, FULL_EFFORT, placement_of(netns=netns, pin=pin), patience)
+    budget_s = seconds_of(budget)
     Load(n, c, interval)  # refuses what is none
     load_asked = FixedLoad(n, c, interval, EVENTS, RATE_PER_S)
     plan = outline(_subject(stage, lesson or ()), load_asked, repeats, with_limits=limits)
@@ -64,9 +70,9 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         out=out,
         file="ablation.json",
         plan=plan.plan,
-        conditions=Conditions(parse_slo(slo), FULL_EFFORT, placement_of(netns=netns, pin=pin)),
+        conditions=conditions,
         summary=lambda findings, around, state: ablation(plan, findings, around, state),
-        budget=budget,
+        budget_s=budget_s,
         fresh=fresh,
         tolerates=plan.altered_keys,
     )

@@ -11,20 +11,28 @@ import typer
 from rich.console import Console
 from rich.measure import Measurement
 
-from harness.campaign.bench import Circumstances, Conditions, TrialBench
+from harness.campaign.bench import Circumstances, Conditions, Effort, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Planned
+from harness.campaign.quiet import PATIENCE_S
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.showing import show_of
 from harness.campaign.tables import Sheet
 from harness.durations import parse_duration
 from harness.machine import describe_machine
+from harness.result import Placement
 from harness.search.record import State
+from harness.slo import parse_slo
 
 BudgetOption = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
 ]
+PatienceOption = Annotated[
+    str,
+    typer.Option("--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."),
+]
+DEFAULT_PATIENCE = f"{PATIENCE_S:g}s"
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
@@ -42,7 +50,7 @@ class Errand:
     plan: Sequence[Planned]
     conditions: Conditions
     summary: Callable[[Findings, Circumstances, State], msgspec.Struct]
-    budget: str | None
+    budget_s: float | None
     fresh: bool
     tolerates: frozenset[str] = frozenset()
 
@@ -52,9 +60,19 @@ class Errand:
         return self.out / self.file
 
 
+def seconds_of(budget: str | None) -> float | None:
+    """Return the seconds of --budget. Raise DurationError."""
+    return None if budget is None else parse_duration(budget)
+
+
+def conditions_of(slo: str, effort: Effort, placement: Placement, patience: str) -> Conditions:
+    """Return what the options say that trials have in common. Raise SloError, DurationError."""
+    return Conditions(parse_slo(slo), effort, placement, parse_duration(patience))
+
+
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    terms = Terms(None if errand.budget is None else parse_duration(errand.budget), errand.tolerates)
+    terms = Terms(errand.budget_s, errand.tolerates)
     journal = Journal(errand.out)
     if errand.fresh:
         journal.forget((errand.file, *(planned.file for planned in errand.plan)))

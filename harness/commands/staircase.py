@@ -6,22 +6,25 @@ from typing import Annotated
 
 import typer
 
-from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Conditions, Effort
+from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Effort
 from harness.campaign.plan import Server
 from harness.campaign.record import STAIRCASE, Staircase
 from harness.campaign.staircase import DEFAULT_NODES, SLO, STAGES, floor_server, outline, stage_server, staircase
 from harness.campaign.tables import staircase_sheets
 from harness.commands.campaigning import (
+    DEFAULT_PATIENCE,
     BudgetOption,
     CampaignOut,
     Errand,
     FreshOption,
     MarkdownOption,
+    PatienceOption,
+    conditions_of,
     print_sheets,
     run_errand,
+    seconds_of,
 )
 from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
-from harness.slo import parse_slo
 from harness.stored import load
 from harness.targets.lessons import lessons_of
 
@@ -48,6 +51,7 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     ] = False,
     slo: SloOption = SLO,
     budget: BudgetOption = None,
+    patience: PatienceOption = DEFAULT_PATIENCE,
     netns: NetnsOption = False,
     pin: PinOption = None,
     out: CampaignOut = Path("out/staircase"),
@@ -62,6 +66,8 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     """
     if quick and repeats is not None:
         raise AskedError("--quick measures everything once: leave --repeats out")
+    conditions = conditions_of(slo, _effort(precision, quick=quick), placement_of(netns=netns, pin=pin), patience)
+    budget_s = seconds_of(budget)
     servers = [_server(name, nodes) for name in stage or STAGES]
     if floor:
         servers.append(floor_server())
@@ -70,9 +76,9 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
         out=out,
         file="staircase.json",
         plan=plan.plan,
-        conditions=Conditions(parse_slo(slo), _effort(precision, quick=quick), placement_of(netns=netns, pin=pin)),
+        conditions=conditions,
         summary=lambda findings, around, state: staircase(plan, findings, around, state),
-        budget=budget,
+        budget_s=budget_s,
         fresh=fresh,
     )
     run_errand(errand)

@@ -39,7 +39,7 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(benches, "run_trial", run_trial)
     monkeypatch.setattr(benches, "run_search", run_search)
-    monkeypatch.setattr(benches, "wait_until_quiet", lambda: ("somebody",))
+    monkeypatch.setattr(benches, "wait_until_quiet", lambda patience_s: (f"{patience_s:g} s",))
 
 
 def a_bench(directory: Path) -> TrialBench:
@@ -56,7 +56,7 @@ def test_what_was_made_is_there_the_next_time(tmp_path: Path) -> None:
     assert again.stored(TRIAL) == trial
     assert again.stored(SEARCH) == search
     assert again.stored(PlannedTrial(SERVER, LIGHT, 2)) is None
-    assert again.wait_until_quiet() == ("somebody",)
+    assert again.wait_until_quiet() == ("30 s",)
 
 
 @pytest.mark.usefixtures("_no_server")

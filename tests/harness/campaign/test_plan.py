@@ -29,7 +29,7 @@ def test_every_server_has_its_nth_trial_before_any_has_the_next(servers: int, re
 
 
 def test_searches_come_after_the_first_round_and_each_has_the_one_before_as_its_hint() -> None:
-    searches = searches_of(SERVERS[:2], ("N", "C"))
+    searches = searches_of(SERVERS[:2], ("N", "C"), {"N": 900})
     plan = interleaved([(server, LIGHT) for server in SERVERS[:2]], 2, searches)
     assert [planned.file for planned in plan] == [
         "stage-0-n900-c4-1.json",
@@ -41,7 +41,7 @@ def test_searches_come_after_the_first_round_and_each_has_the_one_before_as_its_
         "stage-0-n900-c4-2.json",
         "stage-1-n900-c4-2.json",
     ]
-    assert [search.hint for search in searches] == [None, None, searches[0], searches[1]]
+    assert [search.hint for search in searches] == [900, None, searches[0], searches[1]]
 
 
 def test_a_changed_server_is_searched_from_its_reference_on() -> None:

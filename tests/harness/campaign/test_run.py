@@ -58,7 +58,7 @@ def test_the_time_left_is_told_from_the_second_step_on() -> None:
 
 
 def test_no_time_left_is_told_before_a_step_of_each_kind_was_made() -> None:
-    plan = interleaved([(ZERO, LIGHT)], 2, searches_of((ZERO,), ("N",)))
+    plan = interleaved([(ZERO, LIGHT)], 2, searches_of((ZERO,), ("N",), {}))
     run = Run(plan, FakeBench())
     run.state()
     assert [standing.left_s for standing in run.told.standings] == [None, None, 1.0]
@@ -127,7 +127,7 @@ def test_a_machine_that_is_not_at_rest_is_told_and_measured_all_the_same() -> No
 
 def test_a_search_has_the_limit_of_the_one_before_as_its_hint() -> None:
     nodes = replace(ONE, nodes=4)
-    plan = (*searches_of((ZERO, nodes), ("N", "C")), PlannedSearch(a_server("2.1"), "C", 500.0))
+    plan = (*searches_of((ZERO, nodes), ("N", "C"), {}), PlannedSearch(a_server("2.1"), "C", 500.0))
     bench = FakeBench()
     run = Run(plan, bench)
     assert run.state() == "done"
@@ -142,7 +142,7 @@ def test_a_search_has_the_limit_of_the_one_before_as_its_hint() -> None:
 
 
 def test_a_search_that_found_nothing_is_no_hint() -> None:
-    plan = searches_of((ZERO, ONE), ("N",))
+    plan = searches_of((ZERO, ONE), ("N",), {})
     bench = FakeBench(there={"stage-0-search-n.json": a_search(last_pass=None)})
     Run(plan, bench).state()
     assert bench.hints == {"stage-1-search-n.json": None}
