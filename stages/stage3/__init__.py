@@ -16,10 +16,10 @@ why, and what that costs. Which shard follows from the number of the database in
 
 The topology is a choice of whoever serves: connected nodes tell each other, independent ones look from time to time.
 
-Measured (2 cores, shared by all nodes and the generator; `reports/results/stages`): six nodes, N 100,000, C 32,000 every 10
-s: all served, nothing lost, ART 0.13 s; from the intended start 1.7 s on the mean, since the generator, on the same
-two cores, takes seconds to start such a wave. At N 8,000, C 1,000, two nodes (one run each; stage 2.5 and one node:
-ART 75 and 80 ms):
+Measured (2 cores, shared by all nodes and the generator; `reports/results/stages`): six nodes, N 100,000, C 32,000
+every 10 s: all served, nothing lost, ART 0.13 s; from the intended start 1.7 s on the mean, since the generator, on the
+same two cores, takes seconds to start such a wave. At N 8,000, C 1,000, two nodes (one run each; stage 2.5 and one
+node: ART 75 and 80 ms):
 
 * connected: ART 42 ms, an event to a fan 66 ms. Two nodes halve ART, since there are two cores.
 * independent: ART 45 ms, an event 136 ms: on the mean half of the 0.25 s between two looks more, for no gain.
