@@ -103,7 +103,7 @@ class TrialBench:
 
     def wait_until_quiet(self) -> tuple[str, ...]:
         """Wait until the machine is at rest, and return what disturbs it still."""
-        self._watcher.phase("waiting", 0)
+        self._watcher.phase("waiting for a machine at rest", 0)
         return wait_until_quiet(patience_s=self._conditions.patience_s)
 
 

@@ -52,9 +52,6 @@ class Side:
 
 def compare(a: Side, b: Side) -> Comparison:
     """Return B over A by every figure that they have. Raise ComparisonError for different kinds, or loads."""
-    kinds = _kind(a.result), _kind(b.result)
-    if kinds[0] != kinds[1]:
-        raise ComparisonError(f"{a.source} is {kinds[0]} and {b.source} {kinds[1]}: compare two of the same kind")
     found, told = _compared(a, b)
     return Comparison(
         schema=COMPARISON,
@@ -73,11 +70,17 @@ def _kind(result: Comparable) -> str:
 
 def _compared(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
     """Return the ratios, and what has to be said of them."""
-    if isinstance(a.result, tuple) and isinstance(b.result, tuple):
-        return _trials(a, b)
-    if isinstance(a.result, SearchResult) and isinstance(b.result, SearchResult):
-        return _searches(a.result, b.result), []
-    return _parts(_parts_of(a.result), _parts_of(b.result))
+    match a.result, b.result:
+        case tuple(), tuple():
+            return _trials(a, b)
+        case SearchResult() as one, SearchResult() as other:
+            return _searches(one, other), []
+        case Staircase() as one, Staircase() as other:
+            return _parts(_parts_of_staircase(one), _parts_of_staircase(other))
+        case Ablation() as one, Ablation() as other:
+            return _parts(_parts_of_ablation(one), _parts_of_ablation(other))
+    kinds = f"{a.source} is {_kind(a.result)} and {b.source} {_kind(b.result)}"
+    raise ComparisonError(f"{kinds}: compare two of the same kind")
 
 
 def _trials(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
@@ -137,20 +140,14 @@ def _named(name: str, found: Sequence[Ratio]) -> list[Ratio]:
     return [msgspec.structs.replace(ratio, of=name) for ratio in found]
 
 
-def _parts_of(result: Comparable) -> dict[str, _Part]:
-    if isinstance(result, Staircase):
-        return dict(pair for step in result.steps for pair in _pairs(step.target.name, step.limits, step.loads))
-    if isinstance(result, Ablation):
-        return dict(_parts_of_ablation(result))
-    return {}
+def _parts_of_staircase(result: Staircase) -> dict[str, _Part]:
+    return dict(pair for step in result.steps for pair in _pairs(step.target.name, step.limits, step.loads))
 
 
-def _parts_of_ablation(result: Ablation) -> Iterator[tuple[str, _Part]]:
-    yield from _pairs(result.whole.target.name, result.whole_limits, (result.whole,))
-    yield from _pairs(result.baseline.target.name, result.baseline_limits, (result.baseline,))
-    for worth in result.lessons:
-        if worth.measured is not None:
-            yield from _pairs(worth.measured.target.name, worth.limits, (worth.measured,))
+def _parts_of_ablation(result: Ablation) -> dict[str, _Part]:
+    servers = [(result.whole, result.whole_limits), (result.baseline, result.baseline_limits)]
+    servers += [(worth.measured, worth.limits) for worth in result.lessons if worth.measured is not None]
+    return dict(pair for measured, limits in servers for pair in _pairs(measured.target.name, limits, (measured,)))
 
 
 def _pairs(name: str, limits: Sequence[FoundLimit], loads: Sequence[Repeats]) -> Iterator[tuple[str, _Part]]:

@@ -144,7 +144,8 @@ class Campaign:
         except TargetError as error:
             if planned.server.key not in self._terms.tolerates:
                 raise
-            self._findings.refused(planned.server, str(error))
+            # What the server said for itself, without what the harness says of how it ended.
+            self._findings.refused(planned.server, str(error).rpartition("matchstream: ")[2])
         else:
             self._took_s[type(planned)].append(self._terms.now() - began_s)
 

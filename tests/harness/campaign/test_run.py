@@ -103,7 +103,7 @@ def test_no_time_at_all_makes_nothing() -> None:
 
 
 def test_a_server_that_may_refuse_is_not_asked_twice() -> None:
-    bench = FakeBench(raises={SECOND: TargetError("makes no sense")})
+    bench = FakeBench(raises={SECOND: TargetError("it ended with status 2: matchstream: makes no sense")})
     run = Run(TRIALS, bench, tolerates=frozenset({"stage-1"}))
     assert run.state() == "done"
     assert bench.made == [FIRST, SECOND, THIRD]
