@@ -14,6 +14,7 @@ from harness.campaign.record import (
     Staircase,
     measurement,
 )
+from harness.http_result import HttpResult
 from harness.overview import answered_per_s
 from harness.records import Record
 from harness.result import AskedLoad, TrialResult
@@ -37,6 +38,8 @@ def flatten(record: Record) -> Iterator[Flat]:
             yield from _ablation(record)
         case Comparison():
             yield from map(_ratio, record.ratios)
+        case HttpResult():
+            yield _http(record)
 
 
 def columns(rows: Iterable[Flat]) -> tuple[str, ...]:
@@ -80,6 +83,26 @@ def _search(search: SearchResult) -> Iterator[Flat]:
             "fanout_p99_s": trial.fanout_p99_s,
             "bound": trial.bound.name,
         }
+
+
+def _http(load: HttpResult) -> Flat:
+    asked, seen, times = load.asked, load.seen, load.seen.response
+    return {
+        "server": asked.target.name,
+        "method": asked.method,
+        "path": asked.path,
+        "requests": asked.requests,
+        "concurrency": asked.concurrency,
+        "rate_per_s": asked.rate_per_s,
+        "started_at": load.started_at.isoformat(),
+        "valid": load.validity.valid,
+        "succeeded": seen.succeeded,
+        "requests_per_s": seen.requests_per_s,
+        "body_bytes": seen.body_bytes,
+        "mean_s": None if times is None else times.mean_s,
+        "p99_s": None if times is None else times.p99_s,
+        "max_s": None if times is None else times.max_s,
+    }
 
 
 def _staircase(staircase: Staircase) -> Iterator[Flat]:

@@ -1,17 +1,20 @@
 """Every kind of record that this harness stores, told apart by the schema that a file names."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from harness.campaign.record import ABLATION, COMPARISON, STAIRCASE, Ablation, Comparison, Staircase
+from harness.http_result import SCHEMA as HTTP
+from harness.http_result import HttpResult
 from harness.result import SCHEMA as TRIAL
 from harness.result import TrialResult
 from harness.search.record import SCHEMA as SEARCH
 from harness.search.record import SearchResult
 from harness.stored import ResultError, load
 
-Record = TrialResult | SearchResult | Staircase | Ablation | Comparison
+Record = TrialResult | SearchResult | Staircase | Ablation | Comparison | HttpResult
 
 _KINDS: tuple[tuple[str, type[Record]], ...] = (
     (TRIAL, TrialResult),
@@ -19,6 +22,7 @@ _KINDS: tuple[tuple[str, type[Record]], ...] = (
     (STAIRCASE, Staircase),
     (ABLATION, Ablation),
     (COMPARISON, Comparison),
+    (HTTP, HttpResult),
 )
 
 
@@ -35,8 +39,21 @@ def load_record(path: Path) -> Record:
     for schema, kind in _KINDS:
         if _family(schema) == found:
             return load(path, kind, schema)
-    known = ", ".join(_family(schema).rpartition("/")[2] for schema, _ in _KINDS)
-    raise ResultError(f"{path}: is no result of this harness: it reads the kinds {known}")
+    raise ResultError(f"{path}: is no result of this harness: it reads the kinds {', '.join(kinds())}")
+
+
+def kinds() -> tuple[str, ...]:
+    """Return what the kinds of record are called: `trial`, `search` and so on."""
+    return tuple(_family(schema).rpartition("/")[2] for schema, _ in _KINDS)
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a stored record of that kind. Raise ResultError for an unknown one."""
+    for (schema, record), name in zip(_KINDS, kinds(), strict=True):
+        if name == kind:
+            head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": schema}
+            return {**head, "title": f"Match Stream Lab: the result of a {kind}", **msgspec.json.schema(record)}
+    raise ResultError(f"there is no kind of result called {kind!r}: give one of {', '.join(kinds())}")
 
 
 def _schema(path: Path) -> str:

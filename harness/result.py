@@ -9,7 +9,7 @@ that has a field which it does not know, rather than leave out what changes the 
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -333,10 +333,3 @@ def encode_result(result: TrialResult) -> bytes:
 def load_result(path: Path) -> TrialResult:
     """Read a stored result. Raise ResultError for another schema, a broken file, or none at that path."""
     return load(path, TrialResult, SCHEMA)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a stored result."""
-    described = msgspec.json.schema(TrialResult)
-    title = "Match Stream Lab: the result of a trial"
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": title, **described}

@@ -7,13 +7,15 @@ from rich.console import RenderableType
 from harness import overview
 from harness.campaign.record import Ablation, Comparison, Staircase
 from harness.campaign.tables import Sheet, ablation_sheets, comparison_sheet, staircase_sheets
+from harness.http_result import HttpResult
+from harness.http_table import show_http
 from harness.records import Record
 from harness.result import TrialResult
 from harness.search.record import SearchResult, SearchTrial
 from harness.search.telling import sentence, show_search
 from harness.table import show_time
 
-_Other = SearchResult | Staircase | Ablation | Comparison
+_Other = SearchResult | Staircase | Ablation | Comparison | HttpResult
 
 
 def drawn(records: Sequence[Record]) -> list[RenderableType]:
@@ -23,6 +25,8 @@ def drawn(records: Sequence[Record]) -> list[RenderableType]:
     for record in others:
         if isinstance(record, SearchResult):
             shown.append(show_search(record))
+        elif isinstance(record, HttpResult):
+            shown.append(show_http(record))
         else:
             shown += [sheet.drawn() for sheet in _sheets(record)]
     return shown
@@ -51,6 +55,8 @@ def _sheets(record: _Other) -> tuple[Sheet, ...]:
             return (comparison_sheet(record),)
         case SearchResult():
             return (_search_sheet(record),)
+        case HttpResult():
+            return (_http_sheet(record),)
 
 
 def _search_sheet(search: SearchResult) -> Sheet:
@@ -62,3 +68,20 @@ def _search_row(trial: SearchTrial) -> tuple[str, ...]:
     verdict = "passed" if trial.passed else f"broke {', '.join(trial.broken)}" if trial.valid else "invalid"
     times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
     return (f"{trial.level:,.6g}", trial.kind, verdict, *map(show_time, times), trial.bound.name)
+
+
+def _http_sheet(load: HttpResult) -> Sheet:
+    asked, seen, times = load.asked, load.seen, load.seen.response
+    columns = ("server", "request", "n", "c", "load", "succeeded", "requests/s", "mean", "p99", "max", "valid")
+    row = (
+        asked.target.name,
+        f"{asked.method} {asked.path}",
+        f"{asked.requests:,}",
+        f"{asked.concurrency:,}",
+        "closed" if asked.rate_per_s is None else f"{asked.rate_per_s:g} a second",
+        f"{seen.succeeded:,}",
+        f"{seen.requests_per_s:,.0f}",
+        *map(show_time, (None,) * 3 if times is None else (times.mean_s, times.p99_s, times.max_s)),
+        "yes" if load.validity.valid else "INVALID",
+    )
+    return Sheet("HTTP requests", columns, (row,))

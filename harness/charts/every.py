@@ -7,14 +7,17 @@ from harness.charts.ablation import chart_ablation, measured_figures
 from harness.charts.chart import Chart
 from harness.charts.comparison import chart_comparison
 from harness.charts.fanout import chart_fanout
+from harness.charts.http import chart_http
 from harness.charts.peers import chart_memory, chart_peers, loads_measured
 from harness.charts.percentiles import chart_percentiles
 from harness.charts.search import chart_search
 from harness.charts.staircase import chart_staircase
 from harness.charts.timeline import chart_timeline
 from harness.charts.trial import chart_trial
+from harness.http_result import HttpResult
 from harness.records import Record
 from harness.result import TrialResult
+from harness.search.record import SearchResult
 
 Named = tuple[str, Chart]
 
@@ -42,8 +45,10 @@ def _of_one(name: str, record: Record, staircase: Staircase | None) -> Iterator[
                 yield f"{name}-{figure}", chart_ablation(record, staircase, figure)
         case Comparison():
             yield name, chart_comparison(record)
-        case _:
+        case SearchResult():
             yield name, chart_search(record)
+        case HttpResult():
+            yield name, chart_http(record)
 
 
 def _together(trials: Sequence[TrialResult]) -> Iterator[Named]:

@@ -10,6 +10,7 @@ from harness.campaign.comparing import ComparisonError, Side, compare
 from harness.campaign.record import Comparison
 from harness.campaign.tables import comparison_sheet
 from harness.commands.campaigning import MarkdownOption, print_sheets
+from harness.http_result import HttpResult
 from harness.records import load_record
 from harness.result import TrialResult
 from harness.stored import encode
@@ -57,4 +58,6 @@ def _side(path: Path) -> Side:
     record = load_record(path)
     if isinstance(record, Comparison):
         raise ComparisonError(f"{path}: is a comparison already: give the results that it compares")
+    if isinstance(record, HttpResult):
+        raise ComparisonError(f"{path}: loads of HTTP requests are not compared: give results of trials or campaigns")
     return Side(str(path), (record,) if isinstance(record, TrialResult) else record)

@@ -1,12 +1,15 @@
 """`harness schema`: what a stored result looks like."""
 
 import json
+from typing import Annotated
 
 import typer
 
-from harness.result import json_schema
+from harness.records import json_schema, kinds
 
 
-def schema() -> None:
-    """Print the JSON Schema of a stored result."""
-    typer.echo(json.dumps(json_schema(), indent=2))
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(kinds())}.")] = "trial",
+) -> None:
+    """Print the JSON Schema of a kind of stored result."""
+    typer.echo(json.dumps(json_schema(kind), indent=2))

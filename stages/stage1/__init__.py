@@ -10,7 +10,7 @@ Cause: the limits of the platform, not of the program, end the baseline: 1,024 o
 * `vm`: uvloop instead of asyncio's loop, and a garbage collector that is told how this server allocates. It should
   move ART, and C with it.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 4,000, C 4 every 25 ms: all served, ART 1.4
+Measured (2 cores, the generator on the same machine; `reports/results`): N 4,000, C 4 every 25 ms: all served, ART 1.4
 ms. What each is worth, by leaving it out of stage 2.5 at N 8,000, C 1,000 every 250 ms (ART with all lessons: 75 ms,
 three runs within 1 ms; one run each without): without `open-files` 1,002 of 8,000 are served; without `vm` ART is 122
 ms, and an event takes 140 ms instead of 102 to reach a fan. `sysctl` as a lesson changes

@@ -13,7 +13,7 @@ at a time, is the queue in which those wait who got in.
   queue of its own, so it should move C; and N, since one client address has only some 28,000 ports towards a port. For
   one address in front of all: `matchstream nginx`.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 8,000, C 500: all served, ART 74 ms. Left
+Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms. Left
 out of stage 2.5 at N 8,000, C 1,000 (ART with all: 75 ms; one run each):
 
 * without `backlog` 974 of 8,000 are served: the others' SYNs are dropped.

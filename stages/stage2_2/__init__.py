@@ -9,7 +9,7 @@ behind everything that the dispatcher does, and everything else behind the event
   message a repeater and event. On the BEAM the shares run on several cores. Here one thread does all the work, so what
   is left is that other processes get their turn between two shares.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 8,000, C 1,000: all served, ART 1.03 s.
+Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 1,000: all served, ART 1.03 s.
 Users still start one after the other, each with a visit to Redis. Left out of stage 2.5 at N 8,000, C 1,000 (ART with
 all: 75 ms, an event to a fan 102 ms; one run each):
 

@@ -9,7 +9,7 @@ that waits for the init of a child starts no other; and an idle process keeps wh
 * `delayed-init`: a user starts at once and counts its visit afterwards. It should move ART and C: starting is what the
   one supervisor of all users does.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 17,000, C 5,000: all served, ART 2.2 s with
+Measured (2 cores, the generator on the same machine; `reports/results`): N 17,000, C 5,000: all served, ART 2.2 s with
 a wave every 250 ms, which is more than a core can take, and 0.74 s with a wave every 1.5 s. Of the CPU time of a
 connection two fifths are the log, a line a message (384 µs, and 223 µs with the lesson `logging` added; N 8,000, C
 1,000). Left out of stage 2.5 at N 8,000, C 1,000 (ART with all: 75 ms, from the intended start 88 ms; one run each):

@@ -7,7 +7,7 @@ Cause: one process starts, and buries, all users; another one all clients.
   all: what is left is that a start need not wait while another one's init waits, which since stage 2.3 none does. It
   should move nothing.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 17,000, C 5,000: all served, ART 1.9 s
+Measured (2 cores, the generator on the same machine; `reports/results`): N 17,000, C 5,000: all served, ART 1.9 s
 (stage 2.3: 2.2 s, one run each). Left out of stage 2.5 at N 8,000, C 1,000 (ART with all: 75 ms; one run each):
 without `user-managers` 75 ms, nothing; without `client-managers` 91 ms, which nothing in the code explains: it would
 take repeats to tell it from noise.

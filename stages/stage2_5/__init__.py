@@ -8,7 +8,7 @@ and to reach a process its supervisor is asked, which knows it by name anyway.
 * `registered-names`: everybody agrees on the names of users, matches and dispatchers, so nobody has to ask where they
   are. It should move ART and C: three calls less for each fan.
 
-Measured (2 cores, the generator on the same machine; `reports/results/stages`): N 10,000, C 1,000: all served, ART 78 ms (the
+Measured (2 cores, the generator on the same machine; `reports/results`): N 10,000, C 1,000: all served, ART 78 ms (the
 original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 1.21 s (the original: 1.55
 s), one event to all in 154 ms on the mean and 233 ms to the last (111-136 and 226-269 ms); 3.9 KiB of user space a
 connection (55 KB). Left out at N 8,000, C 1,000 (ART with both: 75 ms; one run each):

@@ -16,7 +16,7 @@ why, and what that costs. Which shard follows from the number of the database in
 
 The topology is a choice of whoever serves: connected nodes tell each other, independent ones look from time to time.
 
-Measured (2 cores, shared by all nodes and the generator; `reports/results/stages`): six nodes, N 100,000, C 32,000
+Measured (2 cores, shared by all nodes and the generator; `reports/results`): six nodes, N 100,000, C 32,000
 every 10 s: all served, nothing lost, ART 0.13 s; from the intended start 1.7 s on the mean, since the generator, on the
 same two cores, takes seconds to start such a wave. At N 8,000, C 1,000, two nodes (one run each; stage 2.5 and one
 node: ART 75 and 80 ms):

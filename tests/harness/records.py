@@ -21,7 +21,10 @@ from harness.campaign.record import (
     Staircase,
     Step,
 )
-from harness.result import AskedLoad, AskedTarget, Bound, Placement
+from harness.histogram import distribution
+from harness.http_result import SCHEMA as HTTP
+from harness.http_result import AskedHttp, HttpResult, HttpSeen
+from harness.result import AskedLoad, AskedTarget, Bound, Placement, Validity
 from harness.search.record import SCHEMA, AskedSearch, Dimension, SearchResult, SearchTrial
 from tests.harness.results import a_machine
 
@@ -263,3 +266,37 @@ def a_comparison(**changes: object) -> Comparison:
         warnings=("the kernels differ: Linux 6.1, Linux 6.6",),
     )
     return msgspec.structs.replace(comparison, **changes)
+
+
+def an_http_load(**changes: object) -> HttpResult:
+    times = distribution(np.linspace(0.001, 0.02, 500))
+    load = HttpResult(
+        schema=HTTP,
+        harness="0.1.0",
+        started_at=STARTED,
+        asked=AskedHttp(
+            target=a_target(),
+            method="GET",
+            path="/1/checkin",
+            requests=500,
+            concurrency=4,
+            keep_alive=True,
+            rate_per_s=200.0,
+            timeout_s=10.0,
+        ),
+        seen=HttpSeen(
+            succeeded=500,
+            failures={},
+            took_s=2.5,
+            requests_per_s=200.0,
+            body_bytes=7000,
+            response=times,
+            service=times,
+            lag_p99_s=0.001,
+            lag_max_s=0.002,
+            generator_cpu=0.2,
+        ),
+        validity=Validity(valid=True, reasons=()),
+        machine=a_machine(),
+    )
+    return msgspec.structs.replace(load, **changes)

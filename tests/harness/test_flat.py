@@ -6,7 +6,7 @@ import pytest
 
 from harness.flat import as_csv, columns, flatten
 from harness.records import Record
-from tests.harness.records import a_comparison, a_search, a_staircase, an_ablation
+from tests.harness.records import a_comparison, a_search, a_staircase, an_ablation, an_http_load
 from tests.harness.results import a_result, seen_by, some_fans
 
 
@@ -54,6 +54,16 @@ def test_an_ablation_is_a_row_a_ratio_or_a_refusal() -> None:
     assert [(row["lesson"], row["change"], row["ratio"]) for row in refused] == [("repeaters", "added", "")]
     served = next(row for row in rows if row["lesson"] == "backlog" and row["figure"] == "served")
     assert (served["ratio"], served["judgement"]) == ("0.12", "worse")
+
+
+def test_a_load_of_requests_is_one_row() -> None:
+    (row,) = read(an_http_load())
+    assert (row["path"], row["succeeded"], row["requests_per_s"], row["max_s"]) == (
+        "/1/checkin",
+        "500",
+        "200.0",
+        "0.02",
+    )
 
 
 def test_a_comparison_is_a_row_a_ratio() -> None:

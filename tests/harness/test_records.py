@@ -1,14 +1,15 @@
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
 
-from harness.records import Record, load_record
+from harness.records import Record, json_schema, kinds, load_record
 from harness.stored import ResultError, write
-from tests.harness.records import a_comparison, a_search, a_staircase, an_ablation
+from tests.harness.records import a_comparison, a_search, a_staircase, an_ablation, an_http_load
 from tests.harness.results import a_result
 
-EVERY = [a_result(), a_search(), a_staircase(), an_ablation(), a_comparison()]
+EVERY = [a_result(), a_search(), a_staircase(), an_ablation(), a_comparison(), an_http_load()]
 
 
 @pytest.mark.parametrize("record", EVERY)
@@ -50,3 +51,15 @@ def test_an_older_trial_without_a_heat_map_is_still_read(tmp_path: Path) -> None
     del stored["seen"]["timeline"]["responses"], stored["seen"]["timeline"]["deliveries"]
     (tmp_path / "x.json").write_bytes(msgspec.json.encode(stored))
     assert load_record(tmp_path / "x.json") == a_result()
+
+
+@pytest.mark.parametrize(("kind", "record"), list(zip(kinds(), EVERY, strict=True)))
+def test_every_kind_of_record_follows_its_published_schema(kind: str, record: Record) -> None:
+    validator = jsonschema.Draft202012Validator(json_schema(kind))
+    validator.validate(msgspec.json.decode(msgspec.json.encode(record)))
+    assert not validator.is_valid({})
+
+
+def test_a_kind_that_is_not_known_has_no_schema() -> None:
+    with pytest.raises(ResultError, match="give one of trial, search, staircase, ablation, comparison, http"):
+        json_schema("walk")

@@ -5,7 +5,8 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 import pytest
 
-from harness.result import SCHEMA, TrialResult, encode_result, json_schema, load_result
+from harness.records import json_schema
+from harness.result import SCHEMA, TrialResult, encode_result, load_result
 from harness.stored import ResultError
 from tests.harness.results import a_result, seen_by, some_fans
 
@@ -22,14 +23,14 @@ def test_what_is_written_is_read_back(result: TrialResult, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("result", [PLAIN, BARE])
 def test_a_stored_result_keeps_to_the_published_schema(result: TrialResult) -> None:
-    published = json_schema()
+    published = json_schema("trial")
     jsonschema.Draft202012Validator.check_schema(published)
     jsonschema.Draft202012Validator(published).validate(json.loads(encode_result(result)))
 
 
 def test_the_schema_refuses_what_is_no_result() -> None:
     stored = json.loads(encode_result(PLAIN))
-    validator = jsonschema.Draft202012Validator(json_schema())
+    validator = jsonschema.Draft202012Validator(json_schema("trial"))
     for broken in (
         {**stored, "schema": "matchstream-lab/trial/2"},
         {**stored, "more": 1},
