@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.campaign.record import Figure, FoundLimit, Judgement, Ratio
 
@@ -122,6 +121,8 @@ def _judgement(found: _Estimate, *, more_is_better: bool) -> Judgement:
 
 def _bootstrap(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     """Return the interval of the share. The same resamples are drawn whichever of the two is A."""
+    from scipy import stats  # noqa: PLC0415 -- half a second, which commands that compare nothing need not pay
+
     first, second = sorted((sorted(a), sorted(b)), key=lambda side: (len(side), side))
     found = stats.bootstrap(
         (first, second),
@@ -137,6 +138,8 @@ def _bootstrap(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
 
 def _expanded(fewer: int, more: int) -> float:
     """Return the level at which a percentile interval of so many values is as wide as a t interval at `CONFIDENCE`."""
+    from scipy import stats  # noqa: PLC0415 -- half a second, which commands that compare nothing need not pay
+
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, fewer + more - 2) * math.sqrt(fewer / (fewer - 1))
     return float(1 - 2 * stats.norm.sf(quantile))
 

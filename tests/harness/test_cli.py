@@ -128,7 +128,7 @@ def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(t
     words = ("measure", *SMALL, "--stage", "mute=1", "--out", str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True) as harness:
         process = psutil.Process(harness.pid)
-        wait_until(lambda: any("--stage" in child.cmdline() for child in process.children()))
+        wait_until(lambda: any("serve" in words_of(child) for child in process.children()))
         children = process.children(recursive=True)
         harness.send_signal(signal.SIGINT)
         assert harness.stderr is not None
@@ -138,12 +138,15 @@ def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(t
     assert list(tmp_path.iterdir()) == []
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """Return a process's command line; nothing where it has ended by now."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
 def plays_fans(harness: psutil.Process) -> bool:
-    for child in harness.children():
-        with contextlib.suppress(psutil.Error):  # it may have ended by now
-            if "harness.generator.worker" in child.cmdline():
-                return True
-    return False
+    return any("harness.generator.worker" in words_of(child) for child in harness.children())
 
 
 def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.harness import known_servers
 from tests.harness.fake import FAKE
 from tests.harness.known_servers import PATIENCE_S, WELCOME, KnownServer, KnownTarget, Peer, StallsOnce
 from tests.harness.placement.root import needs_namespaces
+from tests.harness.test_cli import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -217,7 +218,7 @@ class Stopping(Silent):
         if progress.started < self._at or self._done:
             return
         self._done = True
-        workers = [child for child in psutil.Process().children() if "harness.generator.worker" in child.cmdline()]
+        workers = [child for child in psutil.Process().children() if "harness.generator.worker" in words_of(child)]
         for worker in workers:
             worker.suspend()
         time.sleep(self._pause_s)  # not in place of a condition: it is what this fault is
