@@ -45,8 +45,8 @@ class Effort:
 FULL_EFFORT = Effort(0.1, 420.0, MappingProxyType({"N": 100_000, "C": 32_000}))
 """Up to the N of the talk, and to the largest wave that one generator starts.
 
-A search near its hint makes four or five trials, and 20,000 connections take 25 s to arrive gently: two minutes. The
-longest is that of stage 1, at which they arrive five times as gently, and which has a hint that is far off.
+A search near its hint makes three to five trials, and 20,000 connections take 25 s to arrive gently: two minutes. The
+longest is that of stage 1, at which they arrive half as fast.
 """
 
 QUICK_EFFORT = Effort(0.25, 90.0, MappingProxyType({"N": 4_000, "C": 8_000}))

@@ -24,8 +24,11 @@ class Arrivals:
 GENTLE = Arrivals(4, 0.005)
 """800 a second: 20,000 are there in 25 s."""
 
-GENTLEST = Arrivals(4, 0.025)
-"""160 a second, for a server with an accept queue of 5: each of its pauses of some 10 ms would turn fans away."""
+GENTLEST = Arrivals(2, 0.005)
+"""400 a second, for a server with an accept queue of 5, which 800 a second overflow whenever it pauses for 10 ms."""
+
+KEPT_FILES = 100
+"""Open files that a server keeps for anything but fans, and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Server:
 
     `name` is what people call it. `arrivals` are such that its N is found, and not how many it can greet in a second.
     `nodes` is how many processes serve; each gets as many fans a second as the only one of another server.
+    `likely_n` is where its N may lie, if anything but the server before it tells.
     """
 
     key: str
@@ -41,6 +45,7 @@ class Server:
     make: Callable[[], Target]
     arrivals: Arrivals = GENTLE
     nodes: int = 1
+    likely_n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +123,16 @@ def searches_of(
 ) -> tuple[PlannedSearch, ...]:
     """Return the searches of the servers in their order, each with the server before it as its hint.
 
-    The hints of the first one are the `guesses`, where there are any.
+    The hints of the first one are the `guesses`, where there are any. A server whose N is likely to lie elsewhere than
+    that of the one before it is searched there.
     """
     planned: list[PlannedSearch] = []
     before: dict[Dimension, PlannedSearch | float] = dict(guesses)
+    likely_n = None
     for server in servers:
+        if server.likely_n is not None and server.likely_n != likely_n:
+            before["N"] = float(server.likely_n)
+        likely_n = server.likely_n
         for dimension in dimensions:
             search = PlannedSearch(server, dimension, before.get(dimension))
             before[dimension] = search

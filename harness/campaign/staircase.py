@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from harness.campaign.bench import Circumstances
+from common.tuning.open_files import OpenFiles
+from harness.campaign.bench import FULL_EFFORT, Circumstances
 from harness.campaign.findings import Findings
 from harness.campaign.plan import (
     DIMENSIONS,
+    KEPT_FILES,
     FixedLoad,
     Planned,
     PlannedSearch,
@@ -79,8 +81,16 @@ class Outline:
 def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> Server:
     """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes."""
     variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
+    # More than open files does not fit into one process, and they are what ends a stage that may have all of them.
+    files = min(OpenFiles.read().hard, FULL_EFFORT.ceilings["N"])
+    likely_n = files - KEPT_FILES if "open-files" in lessons and variant.nodes is None else None
     return Server(
-        _stage_key(stage), variant.name, lambda: StageTarget(variant), arrivals_at(lessons), variant.nodes or 1
+        key=_stage_key(stage),
+        name=variant.name,
+        make=lambda: StageTarget(variant),
+        arrivals=arrivals_at(lessons),
+        nodes=variant.nodes or 1,
+        likely_n=likely_n,
     )
 
 

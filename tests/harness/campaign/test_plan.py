@@ -1,9 +1,11 @@
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.campaign.plan import (
+    DIMENSIONS,
     GENTLE,
     GENTLEST,
     PlannedSearch,
@@ -52,3 +54,19 @@ def test_a_changed_server_is_searched_from_its_reference_on() -> None:
 def test_fans_arrive_as_the_accept_queue_allows() -> None:
     assert arrivals_at(("open-files", "backlog")) == GENTLE
     assert arrivals_at(("open-files",)) == GENTLEST
+
+
+def test_a_server_is_searched_where_its_n_is_likely_and_the_next_of_its_kind_where_it_was_found() -> None:
+    zero, one, two, nodes = (
+        replace(a_server(key), likely_n=likely)
+        for key, likely in (("0", None), ("1", 19_900), ("2", 19_900), ("3", None))
+    )
+    planned = {
+        (search.server.key.removeprefix("stage-"), search.dimension): search
+        for search in searches_of((zero, one, two, nodes), DIMENSIONS, {"N": 900, "C": 4})
+    }
+    assert planned["0", "N"].hint == 900
+    assert planned["1", "N"].hint == 19_900
+    assert planned["2", "N"].hint is planned["1", "N"]
+    assert planned["3", "N"].hint is planned["2", "N"]
+    assert planned["1", "C"].hint is planned["0", "C"]
