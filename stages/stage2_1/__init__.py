@@ -13,15 +13,16 @@ at a time, is the queue in which those wait who got in.
   queue of its own, so it should move C; and N, since one client address has only some 28,000 ports towards a port. For
   one address in front of all: `matchstream nginx`.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms. Left
-out of stage 2.5 at N 8,000, C 1,000 (ART with all: 75 ms; one run each):
+Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms, and C
+goes from 6 to 2,229 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
+each; ratios, without over with, and their 95 % intervals):
 
-* without `backlog` 974 of 8,000 are served: the others' SYNs are dropped.
-* without `redis-pool` ART is 77 ms: nothing, since from stage 2.3 on one connection carries many questions at a time.
-* without `listeners` ART is 69 ms: here they cost some 6 ms and bring nothing. One thread serves them all, one accept
-  queue takes a wave of 1,000, and the generator has many addresses. They are for clients behind one address, and for
-  nodes.
-* without `tcp-options` 84 ms, which is noise: nothing in a trial depends on them.
+* without `backlog` one in ten is served: the others' SYNs are dropped.
+* without `redis-pool` no change is seen (ART 0.94 [0.83, 1.07]): from stage 2.3 on one connection carries many
+  questions at a time.
+* without `listeners` no change is seen (ART 0.93 [0.80, 1.06]). One thread serves them all, one accept queue takes a
+  wave of 1,000, and the generator has many addresses. They are for clients behind one address, and for nodes.
+* without `tcp-options` no change is seen (ART 0.94 [0.81, 1.08]): nothing in a trial depends on them.
 """
 
 from __future__ import annotations
