@@ -27,8 +27,8 @@ node: ART 75 and 80 ms):
 * without `db-readers`: ART 57 ms. Without `db-writer`, too: 45 ms, and an event 69 ms. The writer costs nothing that
   shows, and brings nothing that shows.
 
-With repeats (`reports/results/ablation-3`, four nodes, N 8,000, C 1,000, three runs each; ratios, without over with, and
-their 95 % intervals): without `nodes` ART is 2.26 [2.07, 2.54] and an event takes 1.43 [1.36, 1.49]; without
+With repeats (`reports/results/ablation-3`, four nodes, N 8,000, C 1,000, three runs each; ratios, without over with,
+and their 95 % intervals): without `nodes` ART is 2.26 [2.07, 2.54] and an event takes 1.43 [1.36, 1.49]; without
 `db-readers` ART is 1.38 [1.30, 1.47]. `db-writer` added alone to the baseline makes ART 4.6 [4.3, 5.1].
 
 A profile (py-spy) of one of two nodes in a wave, with 8,000 fans a second asked of both: some 6 to 8 % go into requests
