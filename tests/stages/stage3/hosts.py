@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.stages.stage3.relaying import Relaying
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -124,20 +125,19 @@ class Network:
             _ip(*there, "link", "set", device, "up")
 
 
-class Door:
+class Door(Relaying):
     """A port here that leads to a port on a host, as from that host itself: an async context manager."""
 
     def __init__(self, host: Host, port: int) -> None:
+        super().__init__()
         self._host = host
         self._target = (host.address, port)
-        self._server: asyncio.Server | None = None
-        self._passing: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> tuple[str, int]:
         """Where to connect to."""
-        assert self._server is not None
-        address, port = self._server.sockets[0].getsockname()
+        assert self.server is not None
+        address, port = self.server.sockets[0].getsockname()
         return address, port
 
     @property
@@ -145,26 +145,10 @@ class Door:
         """The same, as the URL of an API."""
         return "http://{}:{}".format(*self.address)
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
+    async def listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self.accept, "127.0.0.1", 0)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._passing:
-            task.cancel()
-        if self._passing:
-            await asyncio.wait(self._passing)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._pass(reader, writer), name="door")
-        self._passing.add(task)
-        task.add_done_callback(self._passing.discard)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inside = self._host.socket()
         try:
             await asyncio.get_running_loop().sock_connect(inside, self._target)

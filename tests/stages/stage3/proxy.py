@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import hiredis
+
+from tests.stages.stage3.relaying import Relaying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
 
 class Fate(Enum):
@@ -23,17 +24,16 @@ class Fate(Enum):
     LOSE_ANSWER = "lose the answer"
 
 
-class Proxy:
+class Proxy(Relaying):
     """Relays commands to the Redis at `target` (`unix://…`) one by one, as `decide` says. Not for pub/sub."""
 
     def __init__(self, directory: Path, target: str, decide: Callable[[list[bytes]], Fate]) -> None:
+        super().__init__()
         self._path = directory / "proxy.sock"
         self._target = target.removeprefix("unix://")
         self._decide = decide
-        self._relays: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._open.set()
-        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -48,26 +48,10 @@ class Proxy:
         """Go on after `fall_silent`."""
         self._open.set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._accept, self._path)
-        return self
+    async def listen(self) -> asyncio.Server:
+        return await asyncio.start_unix_server(self.accept, self._path)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for relay in self._relays:
-            relay.cancel()
-        if self._relays:
-            await asyncio.wait(self._relays)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        relay = asyncio.create_task(self._relay(reader, writer), name="relay")
-        self._relays.add(relay)
-        relay.add_done_callback(self._relays.discard)
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             from_redis, to_redis = await asyncio.open_unix_connection(self._target)
         except OSError:
