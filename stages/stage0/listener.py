@@ -33,6 +33,7 @@ RETRY_S: Final = 0.1
 SILENCE_S: Final = 60.0
 """How long the log is spared another line about that; under a crowd, files are free and used up again all the time."""
 
+_REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -43,16 +44,22 @@ def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int,
     return listening
 
 
-def bind_socket(host: str, port: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
-    """Return a socket that is bound to a port and does not listen yet. Raise OSError."""
+def bind_socket(
+    host: str, port: int, options: Iterable[tuple[int, int, int]] = (), *, alone: bool = False
+) -> socket.socket:
+    """Return a socket that is bound to a port and does not listen yet. Raise OSError (EADDRINUSE: taken).
+
+    `alone`: a port is taken also if another socket is bound to it that does not listen, or a connection of before is in
+    TIME_WAIT. Whatever binds it afterwards needs SO_REUSEADDR.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for option in options:
+        for option in (*options, *(() if alone else (_REUSE,))):
             bound.setsockopt(*option)
         bound.setblocking(False)
         bound.bind(address)
+        bound.setsockopt(*_REUSE)  # the kernel compares the flags of both sockets as they are at the later bind
     except BaseException:
         bound.close()
         raise

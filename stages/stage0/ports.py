@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import random
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,56 +34,58 @@ def listen(parts: Parts, options: Options) -> list[socket.socket]:
 
     Raise CannotListenError, with nothing left bound.
     """
-    for ports in candidates(options.port, parts.fan_listeners):
-        try:
-            return _open_all(
-                options.host, ports, partial(open_socket, backlog=parts.backlog, options=parts.socket_options)
-            )
-        except PortTakenError:
-            if options.port:
-                raise
-    raise _no_range(parts.fan_listeners)
+    with _held(options.host, options.port, parts.fan_listeners) as ports:
+        return _open_all(options.host, ports, partial(open_socket, backlog=parts.backlog, options=parts.socket_options))
 
 
 async def bind_api(parts: Parts, options: Options) -> ApiServer:
     """Bind the API's ports. Raise CannotListenError, with nothing left bound."""
-    for ports in candidates(options.http_port, parts.http_listeners):
+    with _held(options.host, options.http_port, parts.http_listeners) as ports:
         api = ApiServer(options.host, ports, backlog=parts.http_backlog)
-        try:
-            await api.bind()
-        except PortTakenError:
-            if options.http_port:
-                raise
-        else:
-            return api
-    raise _no_range(parts.http_listeners)
+        await api.bind()
+        return api
 
 
 def reserve(host: str, first: int, count: int) -> list[socket.socket]:
     """Take `count` ports in a row without listening on them: sockets with SO_REUSEADDR may still do that.
 
-    Raise CannotListenError.
+    Where any range will do (`first` is 0), it is one that nobody has reserved either: SO_REUSEADDR lets two bind a port
+    as long as neither listens, and the later of two servers would fail when its nodes do. Raise CannotListenError.
     """
-    for ports in candidates(first, count):
-        try:
-            return _open_all(host, ports, partial(bind_socket, options=()))
-        except PortTakenError:
-            if first:
-                raise
-    raise _no_range(count)
-
-
-def candidates(first: int, count: int) -> Iterator[Sequence[int]]:
-    """Yield the range of `count` ports from `first`; if that is 0, ranges at random. Raise CannotListenError."""
     if first:
-        if first + count - 1 > _HIGHEST:
-            raise CannotListenError(f"there are no {count} ports from {first} on: choose a lower port")
-        yield range(first, first + count)
-        return
-    beyond = max(_first_ephemeral_port(), LOWEST + count + 1)
+        return _open_all(host, range_from(first, count), bind_socket)
     for _ in range(_ATTEMPTS):
-        start = random.randrange(LOWEST, beyond - count)  # noqa: S311  # nothing secret about a port
-        yield range(start, start + count)
+        with suppress(PortTakenError):
+            return _open_all(host, random_range(count), partial(bind_socket, alone=True))
+    raise CannotListenError(f"found no {count} free ports in a row: choose a --port and an --http-port")
+
+
+def range_from(first: int, count: int) -> range:
+    """Return the `count` ports from `first` on. Raise CannotListenError where there are not as many."""
+    if first + count - 1 > _HIGHEST:
+        raise CannotListenError(f"there are no {count} ports from {first} on: choose a lower port")
+    return range(first, first + count)
+
+
+def random_range(count: int) -> range:
+    """Return `count` ports in a row that no client is given by the kernel."""
+    beyond = max(_first_ephemeral_port(), LOWEST + count + 1)
+    start = random.randrange(LOWEST, beyond - count)  # noqa: S311  # nothing secret about a port
+    return range(start, start + count)
+
+
+@contextmanager
+def _held(host: str, first: int, count: int) -> Iterator[Sequence[int]]:
+    """Hold the ports inside `with`, so that no other server can come between finding them and listening."""
+    if first:
+        yield range_from(first, count)
+        return
+    reserved = reserve(host, first, count)
+    try:
+        yield [sock.getsockname()[1] for sock in reserved]
+    finally:
+        for sock in reserved:
+            sock.close()
 
 
 def _open_all(host: str, ports: Sequence[int], open_one: Callable[[str, int], socket.socket]) -> list[socket.socket]:
@@ -99,10 +102,6 @@ def _open_all(host: str, ports: Sequence[int], open_one: Callable[[str, int], so
             f"cannot listen on {host}:{ports[len(opened)]}: {reason}; choose another --host or --port"
         ) from error
     return opened
-
-
-def _no_range(count: int) -> CannotListenError:
-    return CannotListenError(f"found no {count} free ports in a row: choose a --port and an --http-port")
 
 
 def _first_ephemeral_port() -> int:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from common.http.server import CannotListenError, PortTakenError
 from stages.catalogue import STAGES
 from stages.stage import Options
-from stages.stage0.ports import LOWEST, bind_api, candidates, listen, reserve
+from stages.stage0.ports import LOWEST, bind_api, listen, random_range, range_from, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,22 +53,22 @@ def taken() -> Iterator[int]:
 def test_a_first_port_gives_one_range(first: int, count: int) -> None:
     if first + count - 1 > 65_535:
         with pytest.raises(CannotListenError, match=f"^there are no {count} ports from {first} on: choose a lower"):
-            list(candidates(first, count))
+            range_from(first, count)
     else:
-        assert list(candidates(first, count)) == [range(first, first + count)]
+        assert range_from(first, count) == range(first, first + count)
 
 
 @given(count=st.integers(1, 200))
 def test_free_ranges_are_looked_for_where_no_client_is(count: int) -> None:
     ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for ports in candidates(0, count):
-        assert len(ports) == count
-        assert ports[0] >= LOWEST
-        assert ports[-1] < max(ephemeral, LOWEST + count + 1)
+    ports = random_range(count)
+    assert len(ports) == count
+    assert ports[0] >= LOWEST
+    assert ports[-1] < max(ephemeral, LOWEST + count + 1)
 
 
 def test_free_ranges_are_not_always_the_same() -> None:
-    assert len({ports[0] for ports in candidates(0, MANY)}) > 1
+    assert len({random_range(MANY)[0] for _ in range(64)}) > 1
 
 
 def test_a_range_that_is_free_is_listened_on() -> None:
@@ -125,6 +125,21 @@ async def test_a_range_that_is_taken_is_passed_over(taken: int, monkeypatch: pyt
     api = await bind_api(PARTS, options())
     assert api.ports[0] == taken + 1
     await api.stop()
+
+
+async def test_a_range_that_another_server_has_reserved_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    reserved = reserve(HOST, 0, MANY)  # as the parent of nodes does, before they listen
+    first = ports_of(reserved)[0]
+    firsts = itertools.cycle([first + 1, first + MANY])
+    monkeypatch.setattr("random.randrange", lambda *_: next(firsts))
+    for take in (lambda: reserve(HOST, 0, MANY), lambda: listen(PARTS, options())):
+        sockets = take()
+        assert ports_of(sockets)[0] == first + MANY
+        close(sockets)
+    api = await bind_api(PARTS, options())
+    assert api.ports[0] == first + MANY
+    await api.stop()
+    close(reserved)
 
 
 async def test_where_no_range_is_free_it_is_said(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
