@@ -3,7 +3,7 @@
 So a search that was interrupted goes on from its trials alone.
 
     begin at the floor, or near a hint → away from it in growing strides until the limit lies between two levels →
-    bisect until they are close → confirm the lower one in full → make sure of the upper one → hold the lower one (soak)
+    bisect until they are close → confirm the lower one in full → find a clear fail above it → hold the lower one (soak)
 
 Trials are short until a full one refutes a level, which says that short ones are too kind to this server. From then on
 the search trusts full trials alone: it steps down from candidate to candidate until one is confirmed, and bisects from
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.search.evidence import Fate, Jury, Outcome, Vote, fates
+from harness.search.first_fail import next_level, upper_end
 from harness.search.levels import Scale
 from harness.search.record import TrialKind
 
@@ -47,20 +48,17 @@ class Try:
 class Bracket:
     """What is known of the limit.
 
-    `last_pass` was confirmed in full and `first_fail` failed. `cap` is the level from which on the search has nothing
-    to look for, a fail or one that the generator cannot do; None where there is none. `reached` is the highest level
-    below it that passed, be it only in short.
+    `last_pass` was confirmed in full, and at `first_fail` and above nothing passed. `cap` is the lowest level that
+    failed, or that the generator cannot do; None where there is none. It lies below `first_fail` where the server
+    passed and failed by turns. `reached` is the highest level below it that passed, be it only in short. `is_open` says
+    that no fail of the server bounds the limit from above: it is at least `last_pass`.
     """
 
     last_pass: float | None
     first_fail: float | None
     cap: float | None
     reached: float | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no fail of the server bounds it from above: the limit is at least `last_pass`."""
-        return self.cap is None or self.cap != self.first_fail
+    is_open: bool
 
 
 def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
@@ -70,9 +68,10 @@ def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
     passed = {level: fate for level, fate in known.items() if fate.is_pass and (cap is None or level < cap)}
     return Bracket(
         last_pass=max((level for level, fate in passed.items() if fate is Fate.GOOD), default=None),
-        first_fail=min((level for level, fate in known.items() if fate.is_fail), default=None),
+        first_fail=_first_fail(known, outcomes, jury),
         cap=cap,
         reached=max(passed, default=None),
+        is_open=cap is None or not known[cap].is_fail,
     )
 
 
@@ -101,6 +100,12 @@ def _again(known: Mapping[float, Fate], outcomes: Sequence[Outcome]) -> Try | No
         return None
     last = outcomes[-1]
     return None if known[last.level].is_cap else Try(last.level, last.kind)
+
+
+def _first_fail(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Jury) -> float | None:
+    """Return the upper end; where everything above has passed once, the lowest level that a majority failed."""
+    clear = upper_end(known, outcomes, jury).first_fail
+    return min((level for level, fate in known.items() if fate.is_fail), default=None) if clear is None else clear
 
 
 def _cap(known: Mapping[float, Fate]) -> float | None:
@@ -139,12 +144,20 @@ def _settle(
     """Return the trial that makes the answer sure; None where it is."""
     if known[lower] is not Fate.GOOD:
         return Try(lower, "full")
-    doubted = None if cap is None else _make_sure(known, cap)
+    doubted = None if cap is None else _make_sure(known, cap) or _clear_fail(rules, known, outcomes, cap)
     if doubted is not None:
         return doubted
     if rules.soaks and Outcome(lower, "soak", Vote.PASSED) not in outcomes:
         return Try(lower, "soak")
     return None
+
+
+def _clear_fail(rules: Rules, known: Mapping[float, Fate], outcomes: Sequence[Outcome], cap: float) -> Try | None:
+    """Return the trial that finds the level from which on nothing passes; None where it is known, or out of reach."""
+    level = None
+    if known[cap].is_fail:
+        level = next_level(rules.scale, known, upper_end(known, outcomes, rules.jury))
+    return None if level is None else Try(level, _kind(known))
 
 
 def _make_sure(known: Mapping[float, Fate], cap: float) -> Try | None:

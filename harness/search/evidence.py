@@ -3,7 +3,8 @@
 Trials are votes on a level. A short one that passes makes it a candidate and no more; only full trials make it good, by
 a majority of those that would confirm it. A short one that fails makes it bad, but in doubt: before the search ends on
 it, it is tried in short again, until a majority is one way or the other. Otherwise one hiccup of the machine, halfway
-down, would be the answer. Full trials that fail refute a level, and so does a soak.
+down, would be the answer. Full trials that fail refute a level, and so does a soak. The first fail has stricter rules
+of its own (`harness.search.first_fail`).
 
 A trial that was not valid is no vote. Two of the same kind at the same level say that the generator cannot do it, which
 bounds the search, but says nothing against the server.

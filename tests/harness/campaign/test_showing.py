@@ -28,7 +28,7 @@ def test_a_log_has_a_line_for_each_step() -> None:
         assert isinstance(shown, Lines)
         shown.begin(STANDING)
         shown.begin(Standing(1, 12, "stage 0, search for N", None))
-        shown.trying(Try(8.0, "short"), Bracket(None, None, None, None), 0)
+        shown.trying(Try(8.0, "short"), Bracket(None, None, None, None, is_open=True), 0)
         shown.phase("connecting", 900)
         shown.note("a note")
     assert written(console) == (
@@ -61,7 +61,7 @@ def test_posts_and_searches_are_shown_too() -> None:
     assert "posting 7" in written(console)
     console = a_console(terminal=True)
     with show_of(console) as shown:
-        shown.trying(Try(1_500.0, "full"), Bracket(None, None, None, None), 3)
+        shown.trying(Try(1_500.0, "full"), Bracket(None, None, None, None, is_open=True), 3)
         shown.note("going on")
     assert "at 1,500, full" in written(console)
     assert "going on" in written(console)

@@ -47,8 +47,8 @@ def test_what_was_found_and_what_broke_and_bound(world: World, journal: Journal)
     assert all(trial.served == trial.level for trial in result.trials)
     assert result.trials[0].took_s == pytest.approx(24 * 0.005 + 3 / 5 + 2)
     assert load_search(journal.path) == result
-    assert notes.tries[0] == (Try(100, "short"), Bracket(None, None, None, None), 0)
-    assert notes.tries[-1] == (Try(435, "short"), Bracket(417, 435, 435, 417), len(result.trials) - 1)
+    assert notes.tries[0] == (Try(100, "short"), Bracket(None, None, None, None, is_open=True), 0)
+    assert notes.tries[-1] == (Try(435, "short"), Bracket(417, 435, 435, 417, is_open=False), len(result.trials) - 1)
     assert notes.notes == []
 
 

@@ -111,7 +111,7 @@ def test_levels_for_people(dimension: Any, level: float | None, text: str) -> No
 def test_the_bars_show_what_is_tried_and_known() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     with SearchBars(console, "N") as bars:
-        bars.trying(Try(8_000.0, "full"), Bracket(7_900.0, None, 8_200.0, 7_900.0), 12)
+        bars.trying(Try(8_000.0, "full"), Bracket(7_900.0, None, 8_200.0, 7_900.0, is_open=True), 12)
         bars.note("something to know")
         for phase in ("starting", "connecting", "posting"):
             bars.phase(phase, 0)
@@ -127,6 +127,6 @@ def test_the_bars_show_what_is_tried_and_known() -> None:
 
 def test_who_is_shown_nothing_still_gets_the_notes(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = SilentSearch()
-    watcher.trying(Try(1.0, "short"), Bracket(None, None, None, None), 0)
+    watcher.trying(Try(1.0, "short"), Bracket(None, None, None, None, is_open=True), 0)
     watcher.note("something to know")
     assert capsys.readouterr() == ("", "something to know\n")

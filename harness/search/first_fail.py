@@ -1,0 +1,63 @@
+"""The upper end of the answer: the lowest level at which every trial failed, and above which nothing passed. Pure.
+
+Near its limit a server passes one trial and fails the next, over a range of levels that is as wide as its noise. A
+majority is enough to confirm the lower end. Were it enough for the upper one as well, each search would end somewhere
+in that range, and two of the same server need have nothing in common. So a level that some trials passed, and most
+failed, is neither end: it lies inside the answer, which is as wide as the noise is, or as the precision if that is
+more. MLRsearch (draft-ietf-bmwg-mlrsearch, on RFC 2544's throughput) has the same question, of trials of one load that
+contradict each other, and answers it by the share of them that may fail.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.search.evidence import Fate, Jury, Outcome, Vote
+from harness.search.levels import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class UpperEnd:
+    """What the trials say of it.
+
+    `first_fail` is None where no level failed above all that passed. `is_sure` says that as many trials failed there as
+    would be made to confirm a pass. `passed` is the highest level with a trial that passed, 0 if there is none.
+    """
+
+    first_fail: float | None
+    is_sure: bool
+    passed: float
+
+
+def upper_end(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Jury) -> UpperEnd:
+    """Return what the trials say of the upper end; `known` is what became of their levels.
+
+    Where full trials refuted a level, short ones are too kind to this server: those that passed do not count then. A
+    soak that failed is sure at once, and what passed there, or above, for a shorter time does not count.
+    """
+    counted = {"full"} if Fate.REFUTED in known.values() else {"full", "short"}
+    soaked = min((outcome.level for outcome in outcomes if _failed_soak(outcome)), default=math.inf)
+    passes = [o.level for o in outcomes if o.kind in counted and o.vote is Vote.PASSED and o.level < soaked]
+    passed = max(passes, default=0.0)
+    failed = [level for level, fate in known.items() if fate.is_fail and level > passed]
+    if not failed:
+        return UpperEnd(None, is_sure=False, passed=passed)
+    first_fail = min(failed)
+    fails = sum(outcome.level == first_fail and outcome.vote is Vote.FAILED for outcome in outcomes)
+    return UpperEnd(first_fail, is_sure=fails >= jury.repeats or first_fail == soaked, passed=passed)
+
+
+def next_level(scale: Scale, known: Mapping[float, Fate], end: UpperEnd) -> float | None:
+    """Return the level to try so that the upper end is sure and next to what passed; None where it is, or can't be."""
+    above = scale.above(end.passed, scale.precision) if end.first_fail is None else end.first_fail
+    if any(fate is Fate.BEYOND_GENERATOR and end.passed < level <= above for level, fate in known.items()):
+        return None
+    if end.first_fail is None:
+        return above if above > end.passed else None
+    if not scale.is_close(end.passed, end.first_fail):
+        return scale.between(end.passed, end.first_fail)
+    return None if end.is_sure else end.first_fail
+
+
+def _failed_soak(outcome: Outcome) -> bool:
+    return outcome.kind == "soak" and outcome.vote is Vote.FAILED
