@@ -10,7 +10,7 @@ from harness.bound import Observations, first_bound
 from harness.events import Posted
 from harness.machine import Machine, harness_version
 from harness.observe import Observation
-from harness.result import SCHEMA, Asked, GeneratorSeen, Placement, TrialResult, Verdict
+from harness.result import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
 from harness.samples import GeneratorUsage, Samples
 from harness.slo import Slo
 from harness.usage import cpu_shares, host_seen, server_seen
@@ -23,7 +23,7 @@ class Raw:
 
     `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
-    it was over.
+    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
     """
 
     samples: Samples
@@ -36,6 +36,7 @@ class Raw:
     overflows: tuple[int, int]
     server_ended: str | None
     interrupted: bool = False
+    loop_lag: LoopLag | None = None
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
@@ -84,6 +85,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         bound=first_bound(observations),
         machine=machine,
         interrupted=raw.interrupted,
+        loop_lag=raw.loop_lag,
     )
 
 

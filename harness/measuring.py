@@ -14,10 +14,13 @@ from harness.analysis import Phases
 from harness.assembly import Raw
 from harness.events import MatchPlan, Posted, Reporter
 from harness.generator import Generator, GeneratorError
+from harness.live.loop_watch import watched_loop
+from harness.loop_lag import LagLog
 from harness.observe import Observer
 from harness.placement.place import Place
 from harness.plan import TrialPlan, trial_id
 from harness.samples import GeneratorUsage, Progress, Samples
+from harness.targets.api_publisher import ApiPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.target import Target
 
@@ -91,6 +94,7 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         generator,
         Observer(target.pids) as on_server,
         Observer(generator.pids) as on_generator,
+        _loop_watched(plan, target.publisher) as lag,
         watcher.looking_at(generator.progress) if isinstance(watcher, Onlooker) else nullcontext(),
     ):
         on_server.sample()
@@ -119,7 +123,15 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         overflows=course.overflows,
         server_ended=ended,
         interrupted=interrupted,
+        loop_lag=lag.within(course.t0, over_s),
     )
+
+
+def _loop_watched(plan: TrialPlan, publisher: Publisher | None) -> AbstractContextManager[LagLog]:
+    """Return what asks a server, inside, how late its loop is, if the plan says so and the server can be asked."""
+    if plan.watches_loop and isinstance(publisher, ApiPublisher):
+        return watched_loop(publisher.urls)
+    return nullcontext(LagLog())
 
 
 def _connect(plan: TrialPlan, generator: Generator, course: _Course, watcher: Watcher) -> None:

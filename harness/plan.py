@@ -14,13 +14,18 @@ from harness.workload import Load
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """What to do. `match` is announced and played; None where the current match is watched, and nobody posts."""
+    """What to do. `match` is announced and played; None where the current match is watched, and nobody posts.
+
+    `watches_loop`: the server is asked meanwhile how late its event loop is, if it has this project's API. Only
+    `harness measure` does, whose chart shows it: a search, a staircase or an ablation would pay for what nobody reads.
+    """
 
     load: Load
     slo: Slo
     match: MatchPlan | None
     answer_timeout_s: float = 60.0
     placement: Placement = field(default_factory=Placement)
+    watches_loop: bool = False
 
 
 def trial_id() -> str:

@@ -230,6 +230,18 @@ class Trace(Section, frozen=True, kw_only=True):
     open_files: tuple[int, ...]
 
 
+class LoopLag(Section, frozen=True, kw_only=True):
+    """How late the server's event loop came to a timer, as it told when it was asked; the worst of several nodes.
+
+    Timers are due a tenth of a second after the last one came. One came at `at_s[i]` and was `late_s[i]` late, so for
+    that long before the loop was held up. Of each tenth of a second the latest is kept, in a trial longer than a minute
+    of more; none is where the server did not answer, or had no such moment to itself.
+    """
+
+    at_s: tuple[float, ...]
+    late_s: tuple[float, ...]
+
+
 class ProcessEnd(Section, frozen=True, kw_only=True):
     """A process that was there when the first fan started and gone before the trial was over, such as a node that died.
 
@@ -303,7 +315,11 @@ class Verdict(Section, frozen=True, kw_only=True):
 
 
 class TrialResult(Section, frozen=True, kw_only=True):
-    """One measured run. An interrupted one has what was seen until then, and is invalid."""
+    """One measured run. An interrupted one has what was seen until then, and is invalid.
+
+    `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
+    not told.
+    """
 
     schema: Literal["matchstream-lab/trial/1"]
     harness: str
@@ -318,6 +334,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     bound: Bound
     machine: Machine
     interrupted: bool = False
+    loop_lag: LoopLag | None = None
 
     @property
     def passed(self) -> bool:

@@ -122,6 +122,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         match=_match(_Posting(events, rate, play, speed), can_post=measured.publishes),
         answer_timeout_s=timeout,
         placement=placement_of(netns=netns, pin=pin),
+        watches_loop=True,
     )
     make_directory(out)
     interrupted = False

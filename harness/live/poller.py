@@ -40,11 +40,12 @@ def urls_of(addresses: Iterable[str]) -> list[str]:
 class Poller:
     """Looks at the nodes behind some URLs, side by side; an async context manager.
 
-    Several ports may be of one node: the first that answers for it is asked from then on, the others are left alone.
+    A node that does not answer within `timeout_s` is away, and asked again the next time. Several ports may be of one
+    node: the first that answers for it is asked from then on, the others are left alone.
     """
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._clients = {url: ReporterClient(url, timeout=TIMEOUT_S) for url in urls}
+    def __init__(self, urls: Sequence[str], timeout_s: float = TIMEOUT_S) -> None:
+        self._clients = {url: ReporterClient(url, timeout=timeout_s) for url in urls}
         self._looks = {url: Look(url) for url in urls}
         self._stack = AsyncExitStack()
 

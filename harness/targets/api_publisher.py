@@ -12,10 +12,19 @@ from harness.targets.publisher import AnnounceError
 
 @dataclass(frozen=True, slots=True)
 class ApiPublisher:
-    """The API at `url`, and the token that lets a reporter post there."""
+    """The API at `url`, and the token that lets a reporter post there.
+
+    `others` are further URLs of the same server, as far as they are known: of its other nodes, or of the same one.
+    """
 
     url: str
     token: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All URLs of the server."""
+        return (self.url, *self.others)
 
     @property
     def refusals(self) -> tuple[type[Exception], ...]:

@@ -109,7 +109,8 @@ class StageTarget:
                 self.stop()
                 raise
         self._endpoints = tuple(map(_reachable, fans))
-        self._api = ApiPublisher(f"http://{show_address((_reachable(http[0]),))[0]}", self._token)
+        first, *others = (f"http://{address}" for address in show_address(tuple(map(_reachable, http))))
+        self._api = ApiPublisher(first, self._token, tuple(others))
 
     def stop(self) -> None:
         """End the server: SIGTERM, and SIGKILL if that does not help in time; none of its processes is left."""

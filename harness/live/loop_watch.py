@@ -1,0 +1,73 @@
+"""Asks a server beside a trial how late its event loop is.
+
+It must not disturb the trial, nor fail it:
+
+* A look every 2 s asks for no actors; see LOOK_EVERY_S for what that costs. It takes one connection to each node, which
+  is made before the first fan comes, and kept: a server that runs out of files later can still be asked.
+* A server that does not answer, or has no statistics, and a harness without a file left: there are no samples then.
+* It ends with the trial, whatever ends that: nobody waits for more than the look under way and a last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+from common.http.statistics import StatisticsQuery
+from harness.live.poller import Poller
+from harness.loop_lag import LagLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LOOK_EVERY_S: Final = 2.0
+PATIENCE_S: Final = 1.0
+"""How long an answer may take. What a loop that is held up did not tell, it tells the next time."""
+
+_NO_ACTORS: Final = StatisticsQuery(actors=0)
+
+
+@contextmanager
+def watched_loop(urls: Sequence[str]) -> Iterator[LagLog]:
+    """Have the nodes behind these URLs looked at inside; what they told is in the log, complete after the end.
+
+    The first look, with which a node begins to measure, is over when the block is entered, and a last one when it is
+    left: within `PATIENCE_S`, and twice that, at the latest.
+    """
+    watch = _LoopWatch(urls)
+    thread = Thread(target=watch.run, name="loop-watch", daemon=True)
+    thread.start()
+    try:
+        watch.began.wait()
+        yield watch.log
+    finally:
+        watch.over.set()
+        thread.join()
+
+
+class _LoopWatch:
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = urls
+        self.log = LagLog()
+        self.began = Event()
+        self.over = Event()
+
+    def run(self) -> None:
+        try:
+            with suppress(OSError), asyncio.Runner() as runner:  # no file is left for an event loop
+                runner.run(self._watch())
+        finally:
+            self.began.set()
+
+    async def _watch(self) -> None:
+        async with Poller(self._urls, PATIENCE_S) as poller:
+            await self._look(poller)
+            self.began.set()
+            while not await asyncio.to_thread(self.over.wait, LOOK_EVERY_S):
+                await self._look(poller)
+            await self._look(poller)
+
+    async def _look(self, poller: Poller) -> None:
+        self.log.add(await poller.poll(_NO_ACTORS))
