@@ -9,9 +9,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
+from common.otp.loop_lag import PERIOD_S
 from harness.charts.chart import Chart, grid, made_on, page
 from harness.charts.style import (
+    AMBER,
     BLUE,
     GREEN,
     GREY,
@@ -23,10 +26,17 @@ from harness.charts.style import (
     time_axis,
 )
 from harness.heat import grid_of
-from harness.result import Heat, TrialResult
+from harness.result import Heat, LoopLag, TrialResult
 from harness.table import show_bytes, show_time
 
-_INCHES: Final = (12.0, 10.0)
+_WIDTH_IN: Final = 12.0
+_HEIGHT_IN: Final = 10.0
+LAG_PANEL_IN: Final = 1.9
+"""How much higher a page is that has a panel for the loop lag, so that the others are as large as without."""
+
+_LAG_FLOOR_S: Final = 1e-4
+_LAG_TOP_S: Final = 1e-2
+"""The axis of the loop lag goes at least up to here, so that a healthy loop does not look like one with stalls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +50,25 @@ class _Layer:
 
 
 def chart_timeline(result: TrialResult) -> Chart:
-    """Return latency over time with the events marked, and connections, CPU and memory under it."""
+    """Return latency over time with the events marked, and under it connections, CPU, memory and, if told, loop lag."""
     load = result.asked.load
     title = f"{result.asked.target.name} over time: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
-    with page(title, *_INCHES) as figure:
-        cells = grid(figure, 4, 1, height_ratios=(2.4, 1, 1, 1), hspace=0.34)
-        panels = panels_over_time(figure, cells, 4)
+    lag = result.loop_lag
+    count = 4 if lag is None else 5
+    with page(title, _WIDTH_IN, _HEIGHT_IN + (count - 4) * LAG_PANEL_IN) as figure:
+        cells = grid(figure, count, 1, height_ratios=(2.4, *[1] * (count - 1)), hspace=0.34)
+        panels = panels_over_time(figure, cells, count)
         latency_panel(panels[0], result)
         connections_panel(panels[1], result)
         cpu_panel(panels[2], result)
         memory_panel(panels[3], result)
+        if lag is not None:
+            loop_lag_panel(panels[4], lag)
     return Chart(figure, timeline_finding(result), made_on(result.machine))
 
 
 def timeline_finding(result: TrialResult) -> str:
-    """Return in one sentence when the slowest response was, and what the server used then and in the end."""
+    """Return in one sentence when the slowest response was, what the server used, and when its loop was latest."""
     if not result.validity.valid:
         return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
     line, server = result.seen.timeline, result.server
@@ -63,14 +77,20 @@ def timeline_finding(result: TrialResult) -> str:
         return "Nobody was answered."
     value_s, at_s = max(slowest)
     text = f"The slowest response, {show_time(value_s)}, came {show_time(at_s)} after the first start"
+    late = "" if result.loop_lag is None else f"its event loop was {_latest(result.loop_lag)}"
     if server is None:
-        return f"{text}; the server was not observed."
+        return f"{text}; the server was not observed{late and f', but {late}'}."
     trace = server.trace
     step = min(int(np.searchsorted(trace.at_s, at_s)), len(trace.at_s) - 1)
     return (
         f"{text}, while the server used {trace.cpu_share[step]:.0%} of a core; its memory grew from "
-        f"{show_bytes(server.rss_before_bytes)} to {show_bytes(server.rss_peak_bytes)}."
+        f"{show_bytes(server.rss_before_bytes)} to {show_bytes(server.rss_peak_bytes)}{late and f', and {late}'}."
     )
+
+
+def _latest(lag: LoopLag) -> str:
+    late_s, at_s = max(zip(lag.late_s, lag.at_s, strict=True))
+    return f"{show_time(late_s)} late at most, {show_time(at_s)} after the first start"
 
 
 def panels_over_time(figure: Figure, cells: GridSpec, count: int) -> list[Axes]:
@@ -167,6 +187,36 @@ def memory_panel(axes: Axes, result: TrialResult) -> None:
     axes.step(server.trace.at_s, size_mib, where="pre", color=PURPLE)
     axes.set_ylim(0, max(1.0, float(size_mib.max())) * 1.15)
     count_axis(axes, "y")
+
+
+def loop_lag_panel(axes: Axes, lag: LoopLag) -> None:
+    """Draw how late the server's event loop was at each moment: a stall for as long as it was one.
+
+    What is less than 0.1 ms is drawn as that. There is nothing where the server did not tell.
+    """
+    axes.set_title("Loop lag of the server: how late its event loop came to a timer")
+    edges_s, late_s = _lateness(lag)
+    time_axis(axes, "y", _LAG_FLOOR_S, max(_LAG_TOP_S, *lag.late_s))
+    axes.fill_between(edges_s, late_s, axes.get_ylim()[0], step="post", color=AMBER, alpha=0.35, linewidth=0)
+    axes.step(edges_s, late_s, where="post", color=AMBER, linewidth=1.2)
+
+
+def _lateness(lag: LoopLag) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return moments, and how late the loop was from each to the next: the worst of the samples that speak of it.
+
+    A sample does of the time since its timer was set, a period before it was due. Half a period is added, since where
+    the latest of several was kept the distances are not equal, and a curve with a gap says that nothing was told.
+    """
+    at_s, late_s = np.array(lag.at_s), np.array(lag.late_s)
+    period_s = max(PERIOD_S, float(np.median(np.diff(at_s))) if at_s.size > 1 else 0.0)
+    step_s = period_s / 2
+    begins = np.maximum((at_s - late_s - 1.5 * period_s) // step_s, 0).astype(int)
+    ends = (at_s // step_s).astype(int) + 1
+    worst = np.full(ends[-1] + 1, np.nan)
+    for begin, end, late in zip(begins, ends, np.maximum(late_s, _LAG_FLOOR_S), strict=True):
+        worst[begin:end] = np.fmax(worst[begin:end], late)
+    worst[-1] = worst[-2]  # a step is drawn as far as the next moment
+    return step_s * np.arange(worst.size), worst
 
 
 def mark_posts(axes: Axes, result: TrialResult) -> None:

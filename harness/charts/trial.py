@@ -11,11 +11,19 @@ from harness.charts.fanout import arrived_share
 from harness.charts.percentiles import percentile_axes
 from harness.charts.series import ribbon
 from harness.charts.style import BLUE, GREY, ORANGE, look, nothing, short_time, time_axis
-from harness.charts.timeline import connections_panel, cpu_panel, latency_panel, panels_over_time
+from harness.charts.timeline import (
+    LAG_PANEL_IN,
+    connections_panel,
+    cpu_panel,
+    latency_panel,
+    loop_lag_panel,
+    panels_over_time,
+)
 from harness.result import TrialResult
 from harness.table import show_time
 
-_INCHES: Final = (10.0, 11.0)
+_WIDTH_IN: Final = 10.0
+_HEIGHT_IN: Final = 11.0
 
 
 def draw_trial(result: TrialResult, path: Path) -> None:
@@ -27,15 +35,20 @@ def chart_trial(result: TrialResult) -> Chart:
     """Return the chart of a result; an invalid one has that written across it."""
     load, name = result.asked.load, result.asked.target.name
     title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
-    with page(title, *_INCHES) as figure:
-        above = grid(figure, 1, 2, Margins(below=7.2), wspace=0.25)
+    lag = result.loop_lag
+    more_in = 0.0 if lag is None else LAG_PANEL_IN
+    with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
+        above = grid(figure, 1, 2, Margins(below=7.2 + more_in), wspace=0.25)
         _percentiles(figure.add_subplot(above[0]), result)
         _fan_out(figure.add_subplot(above[1]), result)
-        below = grid(figure, 3, 1, Margins(above=4.9), height_ratios=(1, 1.5, 1), hspace=0.3)
-        panels = panels_over_time(figure, below, 3)
+        ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
+        below = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
+        panels = panels_over_time(figure, below, len(ratios))
         connections_panel(panels[0], result)
         latency_panel(panels[1], result)
         cpu_panel(panels[2], result)
+        if lag is not None:
+            loop_lag_panel(panels[3], lag)
         if not result.validity.valid:
             figure.text(0.5, 0.5, "INVALID", fontsize=110, color=GREY, alpha=0.3, rotation=35, ha="center", va="center")
     return Chart(figure, finding(result), f"{made_on(result.machine)}; {result.started_at:%Y-%m-%d %H:%M} UTC")
