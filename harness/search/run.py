@@ -110,7 +110,10 @@ def _ceiling(plan: SearchPlan) -> float:
 def _check(plan: SearchPlan, target: Target) -> None:
     """Raise HarnessError for a search that cannot be made."""
     if not target.publishes and (plan.dimension == "rate" or plan.soak_s > 0):
-        raise SearchError(f"a search for the rate, and a soak, need events, which cannot be posted to {target.name}")
+        raise SearchError(
+            f"a search for the rate, and a soak, need events, which cannot be posted to {target.name}: "
+            "give the API with --http, or [publish] in a file that describes the server"
+        )
     ceiling = _ceiling(plan)
     if plan.floor > ceiling:
         raise SearchError(f"the floor {plan.floor:,g} is above the ceiling {ceiling:,g}: use a lower --floor")
