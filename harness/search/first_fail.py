@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.search.evidence import Fate, Jury, Outcome, Vote
 from harness.search.levels import Scale
+from harness.search.record import TrialKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,17 @@ class UpperEnd:
 def upper_end(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Jury) -> UpperEnd:
     """Return what the trials say of the upper end; `known` is what became of their levels.
 
-    Where full trials refuted a level, short ones are too kind to this server: those that passed do not count then. A
-    soak that failed is sure at once, and what passed there, or above, for a shorter time does not count.
+    Short trials may be too kind to a server. Where full ones fail at a level that no trial passed, what short ones
+    passed above it does not count. A soak that failed is sure at once, and nothing that passed there, or above, counts.
     """
-    counted = {"full"} if Fate.REFUTED in known.values() else {"full", "short"}
-    soaked = min((outcome.level for outcome in outcomes if _failed_soak(outcome)), default=math.inf)
-    passes = [o.level for o in outcomes if o.kind in counted and o.vote is Vote.PASSED and o.level < soaked]
+    soaked = min((outcome.level for outcome in outcomes if _failed(outcome, "soak")), default=math.inf)
+    passed_once = {outcome.level for outcome in outcomes if outcome.vote is Vote.PASSED}
+    too_kind = min(
+        (outcome.level for outcome in outcomes if _failed(outcome, "full") and outcome.level not in passed_once),
+        default=math.inf,
+    )
+    below = {"short": min(soaked, too_kind), "full": soaked, "soak": soaked}
+    passes = [o.level for o in outcomes if o.vote is Vote.PASSED and o.level < below[o.kind]]
     passed = max(passes, default=0.0)
     failed = [level for level, fate in known.items() if fate.is_fail and level > passed]
     if not failed:
@@ -59,5 +65,5 @@ def next_level(scale: Scale, known: Mapping[float, Fate], end: UpperEnd) -> floa
     return None if end.is_sure else end.first_fail
 
 
-def _failed_soak(outcome: Outcome) -> bool:
-    return outcome.kind == "soak" and outcome.vote is Vote.FAILED
+def _failed(outcome: Outcome, kind: TrialKind) -> bool:
+    return outcome.kind == kind and outcome.vote is Vote.FAILED
