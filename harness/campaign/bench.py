@@ -1,9 +1,7 @@
 """Makes the trials and searches of a campaign for real: starts the servers, and keeps every result in the journal."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 
 import psutil
 
@@ -35,21 +33,35 @@ SHORT_EVENTS = 1
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How thoroughly limits are searched: see SearchPlan. One full trial confirms a limit."""
+    """How thoroughly a limit is searched: see SearchPlan."""
 
     precision: float
+    repeats: int
+    ceiling: int
+
+
+@dataclass(frozen=True, slots=True)
+class Efforts:
+    """How thoroughly limits are searched, and for how many seconds each at most."""
+
+    n: Effort
+    c: Effort
     budget_s: float
-    ceilings: Mapping[Dimension, int]
+
+    def of(self, dimension: Dimension) -> Effort:
+        """Return that for N or C."""
+        return self.c if dimension == "C" else self.n
 
 
-FULL_EFFORT = Effort(0.1, 420.0, MappingProxyType({"N": 100_000, "C": 32_000}))
+FULL_EFFORT = Efforts(n=Effort(0.1, 1, 100_000), c=Effort(0.05, 3, 32_000), budget_s=420.0)
 """Up to the N of the talk, and to the largest wave that one generator starts.
 
-A search near its hint makes three to five trials, and 20,000 connections take 25 s to arrive gently: two minutes. The
-longest is that of stage 1, at which they arrive half as fast.
+N is mostly bound by open files, which is no matter of luck, and 20,000 connections take 25 s to arrive gently: a search
+near its hint makes three to five trials in two minutes. The longest is that of stage 1, at which they arrive half as
+fast. C is a matter of CPU, which differs by some 4 % from trial to trial, but a trial takes a few seconds.
 """
 
-QUICK_EFFORT = Effort(0.25, 90.0, MappingProxyType({"N": 4_000, "C": 8_000}))
+QUICK_EFFORT = Efforts(n=Effort(0.25, 1, 4_000), c=Effort(0.25, 1, 8_000), budget_s=90.0)
 """For a rough picture: a search that begins at a good guess makes three trials."""
 
 
@@ -58,7 +70,7 @@ class Conditions:
     """What all trials and searches of a campaign have in common; before each the machine has `patience_s` to rest."""
 
     slo: Slo
-    effort: Effort
+    efforts: Efforts
     placement: Placement
     patience_s: float = PATIENCE_S
 
@@ -120,7 +132,8 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
 
 def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditions) -> SearchPlan:
     """Return the search of a server."""
-    plan, effort, server = default_plan(planned.dimension), conditions.effort, planned.server
+    plan, server = default_plan(planned.dimension), planned.server
+    effort = conditions.efforts.of(planned.dimension)
     if planned.dimension == "N":
         plan = replace(plan, c=server.arrivals.c * server.nodes, interval_s=server.arrivals.interval_s)
     return replace(
@@ -128,10 +141,10 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
         slo=conditions.slo,
         hint=hint,
         short_events=SHORT_EVENTS,
-        ceiling=float(min(effort.ceilings[planned.dimension], likely_room(psutil.virtual_memory().total))),
+        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total))),
         precision=effort.precision,
-        repeats=1,
-        budget_s=effort.budget_s,
+        repeats=effort.repeats,
+        budget_s=conditions.efforts.budget_s,
         answer_timeout_s=ANSWER_TIMEOUT_S,
         placement=conditions.placement,
     )

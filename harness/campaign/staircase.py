@@ -82,7 +82,7 @@ def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> Server:
     """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes."""
     variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
     # More than open files does not fit into one process, and they are what ends a stage that may have all of them.
-    files = min(OpenFiles.read().hard, FULL_EFFORT.ceilings["N"])
+    files = min(OpenFiles.read().hard, FULL_EFFORT.n.ceiling)
     likely_n = files - KEPT_FILES if "open-files" in lessons and variant.nodes is None else None
     return Server(
         key=_stage_key(stage),

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.measure import Measurement
 
-from harness.campaign.bench import Circumstances, Conditions, Effort, TrialBench
+from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Planned
@@ -65,9 +65,9 @@ def seconds_of(budget: str | None) -> float | None:
     return None if budget is None else parse_duration(budget)
 
 
-def conditions_of(slo: str, effort: Effort, placement: Placement, patience: str) -> Conditions:
+def conditions_of(slo: str, efforts: Efforts, placement: Placement, patience: str) -> Conditions:
     """Return what the options say that trials have in common. Raise SloError, DurationError."""
-    return Conditions(parse_slo(slo), effort, placement, parse_duration(patience))
+    return Conditions(parse_slo(slo), efforts, placement, parse_duration(patience))
 
 
 def run_errand(errand: Errand) -> State:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Effort
+from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Efforts
 from harness.campaign.plan import Server
 from harness.campaign.record import STAIRCASE, Staircase
 from harness.campaign.staircase import DEFAULT_NODES, SLO, STAGES, floor_server, outline, stage_server, staircase
@@ -44,7 +44,11 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     ] = None,
     precision: Annotated[
         float | None,
-        typer.Option(min=0.001, max=0.9, help=f"Relative width of a limit. Default: {FULL_EFFORT.precision:g}."),
+        typer.Option(
+            min=0.001,
+            max=0.9,
+            help=f"Relative width of a limit. Default: {FULL_EFFORT.n.precision:g}, of C {FULL_EFFORT.c.precision:g}.",
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A rough picture in five minutes: one light load, few limits.")
@@ -66,7 +70,7 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     """
     if quick and repeats is not None:
         raise AskedError("--quick measures everything once: leave --repeats out")
-    conditions = conditions_of(slo, _effort(precision, quick=quick), placement_of(netns=netns, pin=pin), patience)
+    conditions = conditions_of(slo, _efforts(precision, quick=quick), placement_of(netns=netns, pin=pin), patience)
     budget_s = seconds_of(budget)
     servers = [_server(name, nodes) for name in stage or STAGES]
     if floor:
@@ -90,6 +94,9 @@ def _server(stage: str, nodes: int) -> Server:
     return stage_server(stage, lessons_of(stage), nodes)
 
 
-def _effort(precision: float | None, *, quick: bool) -> Effort:
-    effort = QUICK_EFFORT if quick else FULL_EFFORT
-    return effort if precision is None else replace(effort, precision=precision)
+def _efforts(precision: float | None, *, quick: bool) -> Efforts:
+    efforts = QUICK_EFFORT if quick else FULL_EFFORT
+    if precision is None:
+        return efforts
+    n, c = (replace(effort, precision=precision) for effort in (efforts.n, efforts.c))
+    return replace(efforts, n=n, c=c)

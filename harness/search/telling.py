@@ -69,7 +69,16 @@ def _found(result: SearchResult) -> str:
         return f"{who} holds {dimension} = {low} at least: {why}"
     if result.first_fail is None:
         return f"{who} holds {dimension} = {low}, and nothing failed so far"
-    return f"{who} holds {dimension} = {low} … {high} (last pass … first fail); {', '.join(result.broken)} broke{bound}"
+    ends = f"last pass … first fail{_contradiction(result)}"
+    return f"{who} holds {dimension} = {low} … {high} ({ends}); {', '.join(result.broken)} broke{bound}"
+
+
+def _contradiction(result: SearchResult) -> str:
+    """Return from which level on the trials said this and that, if they did."""
+    known = bracket(outcomes_of(result.trials), Jury(result.asked.repeats))
+    if known.cap is None or known.cap == known.first_fail:
+        return ""
+    return f"; from {show_level(result.asked.dimension, known.cap)} on some trials passed and some failed"
 
 
 def _nothing_confirmed(result: SearchResult) -> str:

@@ -80,10 +80,10 @@ def test_a_trial_is_planned_by_its_load() -> None:
 def test_n_is_searched_with_the_arrivals_of_the_server_and_c_in_one_wave() -> None:
     n = search_plan(SEARCH, 800.0, CONDITIONS)
     assert (n.c, n.interval_s, n.hint, n.repeats) == (6, 0.01, 800.0, 1)
-    assert (n.slo, n.placement, n.precision) == (CONDITIONS.slo, CONDITIONS.placement, FULL_EFFORT.precision)
-    c = search_plan(PlannedSearch(SERVER, "C"), None, replace(CONDITIONS, effort=QUICK_EFFORT))
+    assert (n.slo, n.placement, n.precision) == (CONDITIONS.slo, CONDITIONS.placement, FULL_EFFORT.n.precision)
+    c = search_plan(PlannedSearch(SERVER, "C"), None, replace(CONDITIONS, efforts=QUICK_EFFORT))
     assert (c.n, c.hint, c.budget_s) == (None, None, QUICK_EFFORT.budget_s)
-    assert c.ceiling == QUICK_EFFORT.ceilings["C"]
+    assert (c.ceiling, c.precision, c.repeats) == (QUICK_EFFORT.c.ceiling, 0.25, 1)
 
 
 def test_a_small_machine_lowers_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
+from __future__ import annotations
+
 import io
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -12,7 +13,11 @@ from harness.search.record import SearchResult
 from harness.search.run import run_search
 from harness.search.telling import sentence, show_search
 from harness.search.watching import SearchBars, SilentSearch, show_level
-from tests.harness.search.worlds import LATE, Notes, World, a_plan, a_target, put
+from tests.harness.search.worlds import FAILED, LATE, Notes, World, a_plan, a_target, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 CPU = "CPU bound: python used 100% of a core in its busiest half second"
 BROKE = "p99<1s (1.4 s) broke"
@@ -31,6 +36,15 @@ def test_where_the_limit_is(world: World, tmp_path: Path) -> None:
     world.limit = 4_300
     assert sentence(found(world, tmp_path)) == (
         f"stage 2.5 holds N = 4,229 … 4,348 (last pass … first fail); p99<1s (1.4 s) broke; {CPU}"
+    )
+
+
+def test_where_trials_contradict_each_other(world: World, tmp_path: Path) -> None:
+    at_435: Iterator[dict[str, Any] | None] = iter([FAILED, FAILED, {}, FAILED])
+    world.judge = lambda n: next(at_435) if n == 435 else None
+    assert sentence(found(world, tmp_path, repeats=3)) == (
+        "stage 2.5 holds N = 417 … 454 (last pass … first fail; from 435 on some trials passed and some failed); "
+        f"{BROKE}; {CPU}"
     )
 
 
