@@ -2,8 +2,10 @@
 
 It must not disturb the trial, nor fail it:
 
-* A look every 2 s asks for no actors; see LOOK_EVERY_S for what that costs. It takes one connection to each node, which
-  is made before the first fan comes, and kept: a server that runs out of files later can still be asked.
+* A look every 2 s asks for no actors. With 2,000 fans on stage 2.5 it takes 5-7 ms of the server's CPU, with 250 some
+  4-5, and the samples, ten a second, 1.5 ms a second of a server that would sleep: half a percent of a core together.
+* A look takes one connection to each node, which is made before the first fan comes, and kept: a server that runs out
+  of files later can still be asked.
 * A server that does not answer, or has no statistics, and a harness without a file left: there are no samples then.
 * It ends with the trial, whatever ends that: nobody waits for more than the look under way and a last one.
 """

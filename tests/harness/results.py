@@ -19,6 +19,7 @@ from harness.result import (
     Fans,
     GeneratorSeen,
     Host,
+    LoopLag,
     Response,
     Seen,
     ServerSeen,
@@ -56,6 +57,12 @@ def a_server(**changes: object) -> ServerSeen:
         ),
     )
     return msgspec.structs.replace(server, **changes)
+
+
+def a_loop_lag(**late_s: float) -> LoopLag:
+    """Return a loop that was 1 ms late ten times a second for 6 s, but for the samples that are given, as `at_20`."""
+    late = [late_s.get(f"at_{number}", 0.001) for number in range(60)]
+    return LoopLag(at_s=tuple(np.linspace(0.1, 6.0, 60).round(4).tolist()), late_s=tuple(late))
 
 
 def a_host(**changes: object) -> Host:

@@ -8,20 +8,21 @@ import pytest
 from harness.records import json_schema
 from harness.result import SCHEMA, TrialResult, encode_result, load_result
 from harness.stored import ResultError
-from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.results import a_loop_lag, a_result, seen_by, some_fans
 
 PLAIN = a_result()
+TOLD = a_result(loop_lag=a_loop_lag(at_20=0.5))
 BARE = a_result(server=None, seen=seen_by(some_fans(0, refused=3)))
 
 
-@pytest.mark.parametrize("result", [PLAIN, BARE])
+@pytest.mark.parametrize("result", [PLAIN, TOLD, BARE])
 def test_what_is_written_is_read_back(result: TrialResult, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_bytes(encode_result(result))
     assert load_result(path) == result
 
 
-@pytest.mark.parametrize("result", [PLAIN, BARE])
+@pytest.mark.parametrize("result", [PLAIN, TOLD, BARE])
 def test_a_stored_result_keeps_to_the_published_schema(result: TrialResult) -> None:
     published = json_schema("trial")
     jsonschema.Draft202012Validator.check_schema(published)
@@ -71,11 +72,12 @@ def test_no_file_at_all(tmp_path: Path) -> None:
         load_result(tmp_path / "none.json")
 
 
-def test_a_file_from_before_there_were_lessons_and_nodes_is_read() -> None:
+def test_a_file_from_before_there_were_lessons_nodes_and_loop_lag_is_read() -> None:
     stored = json.loads(encode_result(PLAIN))
     for name in ("with_lessons", "without_lessons", "nodes", "topology"):
         del stored["asked"]["target"][name]
     del stored["server"]["ended_processes"]
+    del stored["loop_lag"]
     assert msgspec.convert(stored, TrialResult) == PLAIN
 
 

@@ -90,7 +90,7 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.
     deaf.write_text(
         "import signal, sys\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "print('ready fans=0.0.0.0:1-2 http=[::]:3', flush=True)\n"
+        "print('ready fans=0.0.0.0:1-2 http=[::]:3-4', flush=True)\n"
         "signal.pause()\n"
     )
     target = StageTarget(Variant("0"), (sys.executable, str(deaf)))
@@ -98,6 +98,7 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.
     process = psutil.Process(target.pids[0])
     assert target.endpoints == (Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
     assert target.publisher is not None
+    assert target.publisher.urls == ("http://[::1]:3", "http://[::1]:4")
     assert target.publisher.url == "http://[::1]:3"
     target.stop()
     assert not process.is_running()

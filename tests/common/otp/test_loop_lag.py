@@ -1,6 +1,9 @@
 """The lag of the loop: seen while somebody looks, and not measured when nobody does."""
 
 import asyncio
+import itertools
+
+import pytest
 
 from common.otp.loop_lag import PATIENCE_S, PERIOD_S, WINDOW, LoopLag, LoopLagStatistics
 
@@ -64,3 +67,36 @@ async def test_a_stopped_one_tells_nothing_and_can_be_stopped_again() -> None:
     lag.stop()
     lag.stop()
     assert not lag.runs
+
+
+async def test_each_sample_says_when_it_was_and_how_late_oldest_first() -> None:
+    clock = Clock()
+    lag = LoopLag(clock)
+    lag.look()
+    await asyncio.sleep(PERIOD_S * 1.5)
+    clock.extra_s += 0.5  # held up before the second timer, which the loop comes to 0.05 s later
+    await asyncio.sleep(PERIOD_S * 1.7)
+    found = lag.look()
+    assert found is not None
+    assert [sample.late_s for sample in found.samples] == pytest.approx([0.0, 0.5, 0.0])
+    assert [sample.ago_s for sample in found.samples] == pytest.approx([0.72, 0.12, 0.02])
+    lag.stop()
+
+
+async def test_who_looks_every_two_seconds_misses_none_however_long_the_loop_was_held_up() -> None:
+    clock = Clock()
+    lag = LoopLag(clock)
+    lag.look()
+    seen: set[float] = set()
+    for _ in range(5):
+        await asyncio.sleep(2.0)
+        clock.extra_s += 30.0
+        found = lag.look()
+        assert found is not None
+        seen |= {round(clock() - sample.ago_s, 3) for sample in found.samples}
+    moments = sorted(seen)
+    gaps = [round(after - before, 3) for before, after in itertools.pairwise(moments)]
+    assert len(moments) > 90
+    assert gaps.count(pytest.approx(30.0 + PERIOD_S)) == 4
+    assert sum(gap == pytest.approx(PERIOD_S) for gap in gaps) == len(gaps) - 4
+    lag.stop()

@@ -11,7 +11,7 @@ from harness.charts.trial import chart_trial, draw_trial, finding
 from harness.histogram import distribution
 from harness.result import Bound, TrialResult, Validity
 from tests.harness.charts.pictures import fits, is_drawn, texts
-from tests.harness.results import a_delivery, a_result, seen_by, some_fans
+from tests.harness.results import a_delivery, a_loop_lag, a_result, seen_by, some_fans
 
 NOBODY = a_result(
     seen=seen_by(some_fans(0, refused=9)), server=None, bound=Bound(name="SLO", evidence="no resource was used up")
@@ -35,6 +35,15 @@ def test_every_trial_has_a_chart(result: TrialResult, tmp_path: Path) -> None:
     assert height > 1320  # the figure, and its finding under it
     assert is_drawn(chart_trial(result))
     assert fits(chart_trial(result))
+
+
+def test_loop_lag_has_a_panel_where_it_was_told_and_the_others_are_as_large_as_without() -> None:
+    told, without = chart_trial(a_result(loop_lag=a_loop_lag(at_20=0.5))), chart_trial(a_result())
+    assert is_drawn(told)
+    assert fits(told)
+    assert [axes.get_title(loc="left").split(":")[0] for axes in told.figure.axes[5:]] == ["Loop lag of the server"]
+    heights, before = ([axes.get_window_extent().height for axes in of.figure.axes] for of in (told, without))
+    assert heights[:5] == pytest.approx(before, rel=0.05)
 
 
 def test_an_invalid_trial_has_that_written_across_it() -> None:
