@@ -76,7 +76,8 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         float | None, typer.Option(min=0.001, max=0.9, help="Relative width at which to end; default: 0.05.")
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Full trials of which a majority confirms the answer; default: 3, for C 5.")
+        int | None,
+        typer.Option(min=1, help="Full trials of which a majority confirms the answer; default: 3, for C 5."),
     ] = None,
     soak: Annotated[
         str | None, typer.Option(metavar="TIME", help="For how long the answer must hold at the end, such as 60s.")
