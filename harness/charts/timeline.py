@@ -216,7 +216,7 @@ def _lateness(lag: LoopLag) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     for begin, end, late in zip(begins, ends, np.maximum(late_s, _LAG_FLOOR_S), strict=True):
         worst[begin:end] = np.fmax(worst[begin:end], late)
     worst[-1] = worst[-2]  # a step is drawn as far as the next moment
-    return step_s * np.arange(worst.size), worst
+    return np.linspace(0.0, step_s * (worst.size - 1), worst.size), worst
 
 
 def mark_posts(axes: Axes, result: TrialResult) -> None:

@@ -1,1 +1,1 @@
-"""What happens now, in a terminal: the actors of a server that runs, and a trial while it is made."""
+"""What happens now: the actors of a server that runs and a trial in a terminal, and a server's loop lag beside one."""

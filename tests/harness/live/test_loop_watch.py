@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from tests.harness.fake import wait_until
 from tests.harness.live.nodes import FakeNode, serving
 
 if TYPE_CHECKING:
+    import asyncio
+
     from harness.loop_lag import LagLog
 
 LATE = statistics(loop_lag=LoopLagStatistics(0.1, 0.2, (LagSample(0.1, 0.2),)))
@@ -89,6 +90,8 @@ def test_a_harness_without_a_file_left_asks_nobody(monkeypatch: pytest.MonkeyPat
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr("asyncio.events.new_event_loop", no_file_left)
-    with watched_loop(["http://127.0.0.1:1"]) as log:
-        pass
+    with serving(FakeNode(LATE)) as node:
+        with watched_loop([node.url]) as log:
+            pass
+        assert node.asked == []
     assert log.within(LONG_AGO, 1e9) is None
