@@ -16,6 +16,8 @@
 # Each lesson is left out of the tuned stage, one at a time, and added alone to the baseline. A ratio is the changed
 # server's figure over the unchanged one's, with a 95 % bootstrap interval over the repeats: a lesson **helps** if the
 # server is worse without it, or better with it. Where the interval holds 1, no change was seen, and none is claimed.
+# The **floor** is a bare epoll loop in C that does nothing else, over the same unchanged server: nobody gets below it
+# by magic.
 
 # %%
 from pathlib import Path
@@ -23,7 +25,7 @@ from pathlib import Path
 from harness.campaign.record import Ablation, Staircase
 from harness.campaign.tables import ablation_sheets
 from harness.charts.ablation import chart_ablation, measured_figures
-from harness.report.notebook import read, say, show
+from harness.report.notebook import read, read_floors, say, show
 
 RESULTS = Path("results")
 ablation = read(
@@ -32,6 +34,7 @@ ablation = read(
 staircase = read(
     RESULTS / "staircase" / "staircase.json", Staircase, "harness staircase --out reports/results/staircase"
 )
+floors = read_floors(RESULTS / "peers", RESULTS / "floor")
 figures = () if ablation is None else measured_figures(ablation)
 
 # %% [markdown]
@@ -41,7 +44,7 @@ figures = () if ablation is None else measured_figures(ablation)
 
 # %%
 if ablation is not None and "art" in figures:
-    show(chart_ablation(ablation, staircase, "art"))
+    show(chart_ablation(ablation, staircase, "art", floors))
 
 # %% [markdown]
 # ## Everything else that was measured
@@ -50,7 +53,7 @@ if ablation is not None and "art" in figures:
 if ablation is not None:
     for figure in figures:
         if figure != "art":
-            show(chart_ablation(ablation, staircase, figure))
+            show(chart_ablation(ablation, staircase, figure, floors))
 
 # %% [markdown]
 # ## The figures

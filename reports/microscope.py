@@ -13,7 +13,8 @@
 # %% [markdown]
 # # One stage under the microscope
 #
-# A single trial, the heaviest stored of the tuned stage, moment by moment.
+# A single trial, the heaviest stored of the tuned stage, moment by moment. The **floor** beside it is a bare epoll loop
+# in C that does nothing else, under the same load: nobody gets below it by magic.
 
 # %%
 from pathlib import Path
@@ -21,12 +22,13 @@ from pathlib import Path
 from harness.charts.percentiles import chart_percentiles
 from harness.charts.timeline import chart_timeline
 from harness.charts.trial import chart_trial
-from harness.report.notebook import heaviest, read_trials, say, show
+from harness.report.notebook import at, heaviest, read_floors, read_trials, say, show
 from harness.table import show_time
 
 RESULTS = Path("results")
 trials = read_trials(RESULTS / "stages", "make results")
 trial = heaviest([trial for trial in trials if trial.asked.target.stage == "2.5"])
+floors = () if trial is None else at(trial.asked.load, read_floors(RESULTS / "floor"))
 
 # %% [markdown]
 # ## On one page
@@ -66,4 +68,4 @@ if trial is not None:
 
 # %%
 if trials:
-    show(chart_percentiles(trials))
+    show(chart_percentiles(trials, floors))

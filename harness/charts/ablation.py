@@ -5,11 +5,14 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from harness.campaign.record import Ablation, Figure, LessonWorth, Ratio, Staircase
+from harness.campaign.figures import TIMES, mean
+from harness.campaign.record import Ablation, Figure, LessonWorth, Measurement, Ratio, Repeats, Staircase, measurement
 from harness.charts.chart import Chart, Margins, grid, made_on, names_in, page
+from harness.charts.floor import Floor
 from harness.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_factor
-from harness.charts.staircase import all_served, stages_of
+from harness.charts.staircase import all_served, at_load, floor_of, stages_of
 from harness.charts.waterfall import draw_waterfall
+from harness.result import AskedLoad, TrialResult
 
 Change = Literal["left out", "added"]
 
@@ -20,10 +23,13 @@ _ROW_IN: Final = 0.32
 _REASON: Final = 44  # characters that fit beside a lesson which was refused
 
 
-def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figure = "art") -> Chart:
+def chart_ablation(
+    ablation: Ablation, staircase: Staircase | None, figure: Figure = "art", floors: Sequence[Floor] = ()
+) -> Chart:
     """Return a figure from stage to stage, and each lesson's ratio of it: left out, and added alone.
 
-    A lesson that helps is worse to be without, or better to be with. Without a staircase there are no stages.
+    A lesson that helps is worse to be without, or better to be with. Without a staircase there are no stages. The
+    floor, over what the lessons are compared with, is drawn where the staircase or `floors` has it under that load.
     """
     left_out, added = of_change(ablation, "left out"), of_change(ablation, "added")
     height_in = 2.2 + _ROW_IN * max(len(left_out), len(added), 8)
@@ -33,11 +39,16 @@ def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figu
         left = 0.9 if staircase is not None else names_in(lesson.lesson for lesson in ablation.lessons)
         cells = grid(drawing, 1, columns, Margins(left=left, right=0.75, above=1.3, below=0.6), wspace=0.45)
         if staircase is not None:
-            draw_waterfall(drawing.add_subplot(cells[0]), stages_of(staircase), figure)
-        for place, lessons, of in ((-2, left_out, "Left out, without ÷ with"), (-1, added, "Added, with ÷ without")):
+            draw_waterfall(drawing.add_subplot(cells[0]), stages_of(staircase), floor_of(staircase), figure)
+        for place, lessons, of, reference in (
+            (-2, left_out, "Left out, without ÷ with", ablation.whole),
+            (-1, added, "Added, with ÷ without", ablation.baseline),
+        ):
             axes = drawing.add_subplot(cells[place])
             axes.set_title(f"{of}: {name}", fontsize=10)
-            draw_forest(axes, [_row(lesson, figure) for lesson in lessons], "no lesson was measured")
+            measured = _floors_at(reference.load, staircase, floors)
+            floor = floor_ratio(reference, measured, figure)
+            draw_forest(axes, [_row(lesson, figure) for lesson in lessons], "no lesson was measured", floor)
         entries = key({"good": "the lesson helps", "bad": "the lesson hurts", "none": "no change seen"})
         drawing.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.985, 1 - 0.5 / height_in), ncols=3)
     source = f"{made_on(ablation.machine)}; {ablation.started_at:%Y-%m-%d}; 95 % bootstrap intervals"
@@ -58,6 +69,17 @@ def ratio_of(lesson: LessonWorth, figure: Figure) -> Ratio | None:
 def measured_figures(ablation: Ablation) -> tuple[Figure, ...]:
     """Return the figures by which any lesson was compared."""
     return tuple(figure for figure in FIGURES if any(ratio_of(lesson, figure) for lesson in ablation.lessons))
+
+
+def floor_ratio(reference: Repeats, floors: Sequence[Measurement], figure: Figure) -> float | None:
+    """Return the floor's figure over that of a reference, both means; None where either was not measured.
+
+    Nor is there one of what the floor is no floor of: a count of fans, or a limit that was searched for.
+    """
+    if figure not in TIMES | {"memory"} or not all_served(reference):
+        return None
+    least, whole = mean(floors, figure), mean(reference.trials, figure)
+    return None if least is None or not whole else least / whole
 
 
 def worth(lesson: LessonWorth, ratio: Ratio) -> Tone:
@@ -92,6 +114,15 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
     if unchanged:
         parts.append(f"no change was seen without {unchanged} of {len(lessons)} lessons")
     return f"Stage {ablation.stage}: {'; '.join(parts)}."
+
+
+def _floors_at(load: AskedLoad, staircase: Staircase | None, floors: Sequence[Floor]) -> tuple[Measurement, ...]:
+    """Return what the floor did under a load."""
+    step = None if staircase is None else floor_of(staircase)
+    repeats = None if step is None else at_load(step, load)
+    given = (floor for floor in floors if isinstance(floor, TrialResult) and floor.asked.load == load)
+    stored = () if repeats is None else repeats.trials
+    return (*stored, *(measurement(floor, "") for floor in given))
 
 
 def _furthest(ratio: tuple[float, str]) -> float:

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.series import Series, group, ribbon
-from harness.charts.style import LEGEND_IN, legend_beside, look, nothing, time_axis
+from harness.charts.floor import Floor, with_floors
+from harness.charts.series import Series, group, looks, rank, ribbon
+from harness.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.histogram import Distribution
 from harness.result import TrialResult
 from harness.table import show_time
@@ -17,16 +18,19 @@ _INCHES: Final = (12.0, 6.0)
 _POINTS: Final = 400
 
 
-def chart_fanout(results: Sequence[TrialResult]) -> Chart:
-    """Return how many fans have an event after t, a curve a target; repeats are merged, their range is a ribbon."""
-    series = group(results)
+def chart_fanout(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
+    """Return how many fans have an event after t, a curve a target; repeats are merged, their range is a ribbon.
+
+    Of `floors`, those under a load of the results are drawn, too.
+    """
+    series = group(with_floors(results, floors))
     with page("How an event reaches the fans", *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         shown = [each for each in series if each.times(_fanout)]
         if not shown:
             nothing(axes, "no event arrived")
-        for index, each in enumerate(shown):
-            _curve(axes, each, index)
+        for each, how in zip(shown, looks(shown), strict=True):
+            _curve(axes, each, how)
         if shown:
             _frame(axes, [one for each in shown for one in each.times(_fanout)])
     return Chart(figure, fanout_finding(series), made_on(results[0].machine) if results else "")
@@ -34,17 +38,16 @@ def chart_fanout(results: Sequence[TrialResult]) -> Chart:
 
 def fanout_finding(series: Sequence[Series]) -> str:
     """Return in one sentence when the last fan had an event: of the targets that served every fan, first and last."""
-    found = [
-        (sum(last) / len(last), each.label) for each in series if each.is_whole and (last := each.figures(last_fan_s))
-    ]
-    if not found:
+    ranking = rank([each for each in series if each.is_whole], lambda each: each.figures(last_fan_s))
+    if not ranking.servers:
         return "No event of a server that served every fan was received."
-    (least_s, best), (most_s, worst) = min(found), max(found)
-    if len(found) == 1:
-        return f"With {best}, the last fan had an event after {show_time(least_s)} on average."
+    (least_s, best), (most_s, worst) = ranking.servers[0], ranking.servers[-1]
+    aside = ranking.aside(show_time)
+    if len(ranking.servers) == 1:
+        return f"With {best}, the last fan had an event after {show_time(least_s)} on average{aside}."
     return (
         f"The last fan had an event after {show_time(least_s)} on average with {best}, "
-        f"and after {show_time(most_s)} with {worst}."
+        f"and after {show_time(most_s)} with {worst}{aside}."
     )
 
 
@@ -53,12 +56,12 @@ def last_fan_s(result: TrialResult) -> float | None:
     return None if result.seen.delivery is None else result.seen.delivery.last_mean_s
 
 
-def _curve(axes: Axes, series: Series, index: int) -> None:
-    style, times = look(index), series.times(_fanout)
+def _curve(axes: Axes, series: Series, style: Look) -> None:
+    times = series.times(_fanout)
     shares = np.linspace(0, 1, _POINTS)
     drawn = ribbon(times, shares)
     arrived = 100 * arrived_share(series.results) * shares
-    axes.plot(drawn.merged_s, arrived, color=style.colour, linestyle=style.dashes, label=series.name)
+    axes.plot(drawn.merged_s, arrived, label=series.name, **style.line)
     if len(times) > 1:
         axes.fill_betweenx(arrived, drawn.low_s, drawn.high_s, color=style.colour, alpha=0.2, linewidth=0)
 

@@ -1,5 +1,6 @@
 """Ratios with their intervals, a row each, as reviews of many trials draw them: what holds 1 is no change seen."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.campaign.record import Figure, Ratio
-from harness.charts.style import BLUE, GREY, ORANGE, nothing
+from harness.charts.style import BLUE, GREY, ORANGE, floor_line, nothing
 
 FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
     {
@@ -31,6 +32,11 @@ Tone = Literal["good", "bad", "none"]
 _LOOKS: Final[Mapping[Tone, tuple[str, str]]] = MappingProxyType(
     {"good": (BLUE, "^"), "bad": (ORANGE, "v"), "none": (GREY, "o")}
 )
+_WHITE: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+
+_BEYOND: Final = 2.0
+"""How many times as long the axis may become to reach the floor: a longer one would hide what the rows show."""
+
 _NARROW, _WIDE = 8.0, 80.0
 """Ratios of the ends of the axis: below the first it is marked in tenths, above the second in decades only."""
 
@@ -46,8 +52,11 @@ class Row:
     note: str = ""
 
 
-def draw_forest(axes: Axes, rows: Sequence[Row], empty: str) -> None:
-    """Draw the rows from above; the point of one with a note is hollow. Without rows, say `empty`."""
+def draw_forest(axes: Axes, rows: Sequence[Row], empty: str, floor: float | None = None) -> None:
+    """Draw the rows from above; the point of one with a note is hollow. Without rows, say `empty`.
+
+    `floor`, the ratio that nobody gets below by magic, is a line: at the edge where it lies far beyond the rows.
+    """
     if not rows:
         nothing(axes, empty)
         axes.set_xticks([])
@@ -57,7 +66,10 @@ def draw_forest(axes: Axes, rows: Sequence[Row], empty: str) -> None:
     ends = [1.0, *(end for place, row in enumerate(rows) for end in _draw_row(axes, place, row))]
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    _ratio_axis(axes, min(ends), max(ends))
+    shown = _with_floor(min(ends), max(ends), floor)
+    _ratio_axis(axes, *shown)
+    if floor is not None:
+        _draw_floor(axes, floor)
 
 
 def key(texts: Mapping[Tone, str]) -> list[Line2D]:
@@ -76,7 +88,7 @@ def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
     if row.note:
         axes.text(1.01, place, row.note, transform=beside, va="center", fontsize=8, color=ORANGE)
     if ratio is None or not ratio.value:
-        axes.text(0.02, place, row.missing, transform=beside, va="center", fontsize=8, color=GREY)
+        axes.text(0.02, place, row.missing, transform=beside, va="center", fontsize=8, color=GREY, bbox=_WHITE)
         return ()
     low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
     colour, marker = _LOOKS[row.tone]
@@ -84,6 +96,21 @@ def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
     axes.plot([ratio.value], [place], marker, color=colour, markersize=8, mfc="white" if row.note else colour)
     return tuple(end for end in (low, ratio.value, high) if end > 0)
+
+
+def _with_floor(low: float, high: float, floor: float | None) -> tuple[float, float]:
+    """Return the ends of the axis, with the floor between them if that does not make it much longer."""
+    if floor is None or floor <= 0:
+        return low, high
+    wider = min(low, floor), max(high, floor)
+    length, longer = (math.log(max(end / start, 1.6)) for start, end in ((low, high), wider))
+    return wider if longer <= _BEYOND * length else (low, high)
+
+
+def _draw_floor(axes: Axes, floor: float) -> None:
+    low, high = axes.get_xlim()
+    beyond = "← " if floor < low else "→ " if floor > high else ""
+    floor_line(axes, "x", min(max(floor, low), high), f"{beyond}floor: {floor:.2g}")
 
 
 def _ratio_axis(axes: Axes, low: float, high: float) -> None:

@@ -9,8 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.charts.chart import Chart, Margins, grid, made_on, names_in, page
 from harness.charts.fanout import last_fan_s
-from harness.charts.series import Series, by_target, group
-from harness.charts.style import AMBER, BLUE, GREEN, count_axis, nothing, short_time, time_axis
+from harness.charts.floor import Floor, with_floors
+from harness.charts.series import Ranking, Series, by_target, group, rank
+from harness.charts.style import AMBER, BLUE, count_axis, floor_line, floor_look, nothing, short_time, time_axis
 from harness.overview import answered_per_s
 from harness.result import AskedLoad, TrialResult
 from harness.table import show_bytes, show_time
@@ -18,7 +19,6 @@ from harness.table import show_bytes, show_time
 _ROW_IN: Final = 0.42
 _WIDTH_IN: Final = 15.0
 _MEMORY_WIDTH_IN: Final = 10.0
-
 
 _WHITE: Final = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 
@@ -60,12 +60,13 @@ def loads_measured(results: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:
     return tuple(sorted(names, key=lambda load: (-len(names[load]), -load.n, -load.c)))
 
 
-def chart_peers(results: Sequence[TrialResult], load: AskedLoad) -> Chart:
+def chart_peers(results: Sequence[TrialResult], load: AskedLoad, floors: Sequence[Floor] = ()) -> Chart:
     """Return ART, connections a second and the last fan's fan-out of every server at a load, in their order.
 
     A point is the mean over the repeats, a line reaches from the smallest to the largest. Invalid trials are left out.
+    The floor, of the results or of `floors`, is a line besides.
     """
-    series = group([result for result in results if result.asked.load == load])
+    series = group(with_floors([result for result in results if result.asked.load == load], floors))
     title = f"Against the others: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
     with page(title, _WIDTH_IN, 2.0 + _ROW_IN * max(len(series), 3)) as figure:
         cells = grid(
@@ -79,9 +80,12 @@ def chart_peers(results: Sequence[TrialResult], load: AskedLoad) -> Chart:
     return Chart(figure, peers_finding(series), made_on(results[0].machine) if results else "")
 
 
-def chart_memory(results: Sequence[TrialResult]) -> Chart:
-    """Return the memory that a connection takes in every server: a bar each, the mean over its repeats."""
-    series = [each for each in by_target(results) if each.figures(memory_kib)]
+def chart_memory(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
+    """Return the memory that a connection takes in every server: a bar each, the mean over its repeats.
+
+    The floor, of the results or of `floors`, is a line besides.
+    """
+    series = [each for each in by_target(with_floors(results, floors)) if each.figures(memory_kib)]
     values = [_mean(each.figures(memory_kib)) for each in series]
     with page("Memory a connection", _MEMORY_WIDTH_IN, 1.6 + _ROW_IN * max(len(series), 3)) as figure:
         axes = figure.add_subplot(
@@ -92,8 +96,10 @@ def chart_memory(results: Sequence[TrialResult]) -> Chart:
         for place, (each, value) in enumerate(zip(series, values, strict=True)):
             axes.barh([place], [value], color=_colour(each), height=0.6)
             axes.annotate(
-                f" {show_bytes(value * 1024)}", (max(value, 0), place), (2, 0), textcoords="offset points", va="center"
+                f" {_show_kib(value)}", (max(value, 0), place), (2, 0), textcoords="offset points", va="center"
             )
+            if each.is_floor:
+                floor_line(axes, "x", value)
         axes.set_yticks(range(len(series)), [each.label for each in series])
         axes.set_ylim(max(len(series), 1) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
@@ -106,24 +112,33 @@ def peers_finding(series: Sequence[Series]) -> str:
     """Return in one sentence who of those that served every fan answered fastest, and reached the last fan first."""
     parts = []
     for panel, text in ((_PANELS[0], "answered fastest"), (_PANELS[2], "reached its last fan first")):
-        whole = [each for each in series if each.is_whole]
-        ranked = sorted((_mean(found), each.label) for each in whole if (found := each.figures(panel.of)))
-        if len(ranked) > 1:
-            (best_s, best), (worst_s, worst) = ranked[0], ranked[-1]
-            parts.append(f"{best} {text} ({show_time(best_s)}), {worst} last ({show_time(worst_s)})")
+        ranking = _ranking([each for each in series if each.is_whole], panel)
+        if len(ranking.servers) > 1:
+            (best_s, best), (worst_s, worst) = ranking.servers[0], ranking.servers[-1]
+            last = f"{worst} last ({show_time(worst_s)})"
+            parts.append(f"{best} {text} ({show_time(best_s)}), {last}{ranking.aside(show_time)}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else "Fewer than two servers served every fan at this load."
 
 
+def _ranking(series: Sequence[Series], panel: _Panel) -> Ranking:
+    return rank(series, lambda each: each.figures(panel.of))
+
+
 def memory_finding(series: Sequence[Series]) -> str:
     """Return in one sentence which server needs least memory a connection, and which most."""
-    ranked = sorted((_mean(found), each.label) for each in series if (found := each.figures(memory_kib)))
-    if not ranked:
+    ranking = rank(series, lambda each: each.figures(memory_kib))
+    if not ranking.servers:
         return "No server's memory was observed."
-    (least, best), (most, worst) = ((show_bytes(value * 1024), name) for value, name in (ranked[0], ranked[-1]))
-    if len(ranked) == 1:
-        return f"A connection takes {least} in {best}."
-    return f"A connection takes least memory in {best} ({least}) and most in {worst} ({most})."
+    (least, best), (most, worst) = ((_show_kib(kib), name) for kib, name in (ranking.servers[0], ranking.servers[-1]))
+    aside = ranking.aside(_show_kib)
+    if len(ranking.servers) == 1:
+        return f"A connection takes {least} in {best}{aside}."
+    return f"A connection takes least memory in {best} ({least}) and most in {worst} ({most}){aside}."
+
+
+def _show_kib(value: float) -> str:
+    return show_bytes(value * 1024)
 
 
 def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
@@ -144,8 +159,8 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
             panel.show(mean), (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=8.5, bbox=_WHITE
         )
         drawn += values
-        if _is_floor(each):
-            axes.axvline(mean, color=GREEN, linestyle="-.", linewidth=1.0)
+        if each.is_floor:
+            floor_line(axes, "x", mean)
     if not drawn:
         axes.set_xticks([])
     elif panel.is_time:
@@ -158,18 +173,16 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
         count_axis(axes, "x")
 
 
-def _is_floor(series: Series) -> bool:
-    return series.results[0].asked.target.peer == "floor"
-
-
 def _colour(series: Series) -> str:
-    target = series.results[0].asked.target
-    return BLUE if target.stage is not None else GREEN if target.peer == "floor" else AMBER
+    return floor_look().colour if series.is_floor else BLUE if _is_stage(series) else AMBER
 
 
 def _marker(series: Series) -> str:
-    target = series.results[0].asked.target
-    return "o" if target.stage is not None else "|" if target.peer == "floor" else "s"
+    return floor_look().marker if series.is_floor else "o" if _is_stage(series) else "s"
+
+
+def _is_stage(series: Series) -> bool:
+    return series.results[0].asked.target.stage is not None
 
 
 def _mean(values: Sequence[float]) -> float:

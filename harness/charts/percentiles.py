@@ -9,8 +9,9 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.series import Series, group, ribbon
-from harness.charts.style import LEGEND_IN, Look, legend_beside, look, nothing, time_axis
+from harness.charts.floor import Floor, with_floors
+from harness.charts.series import Series, group, looks, rank, ribbon
+from harness.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.histogram import Distribution
 from harness.result import TrialResult
 from harness.table import show_time
@@ -23,12 +24,17 @@ Curve = tuple[str, Look, Sequence[Distribution]]
 """A line: its label, its look, and the times of each repeat."""
 
 
-def chart_percentiles(results: Sequence[TrialResult]) -> Chart:
-    """Return the honest response of each target over 1/(1-p); repeats are merged, with their range as a ribbon."""
-    series = group(results)
+def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
+    """Return the honest response of each target over 1/(1-p); repeats are merged, with their range as a ribbon.
+
+    Of `floors`, those under a load of the results are drawn, too.
+    """
+    series = group(with_floors(results, floors))
     with page("How long fans waited for their first event", *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
-        percentile_axes(axes, [(each.name, look(index), each.times(_honest)) for index, each in enumerate(series)])
+        percentile_axes(
+            axes, [(each.name, how, each.times(_honest)) for each, how in zip(series, looks(series), strict=True)]
+        )
         if axes.lines:
             legend_beside(axes)
     source = made_on(results[0].machine) if results else ""
@@ -37,18 +43,15 @@ def chart_percentiles(results: Sequence[TrialResult]) -> Chart:
 
 def percentiles_finding(series: Sequence[Series]) -> str:
     """Return in one sentence which of the targets that served every fan made 1 % wait least, and which longest."""
-    waits = [
-        (max(times.p99_s for times in found), each.label)
-        for each in series
-        if each.is_whole and (found := each.times(_honest))
-    ]
-    if not waits:
+    ranking = rank([each for each in series if each.is_whole], _slowest_p99_s)
+    if not ranking.servers:
         return "No server served every fan."
-    (least_s, best), (most_s, worst) = min(waits), max(waits)
-    if len(waits) == 1:
-        return f"With {best}, 1 % of the fans waited {show_time(least_s)} or more."
+    (least_s, best), (most_s, worst) = ranking.servers[0], ranking.servers[-1]
+    aside = ranking.aside(show_time)
+    if len(ranking.servers) == 1:
+        return f"With {best}, 1 % of the fans waited {show_time(least_s)} or more{aside}."
     least, most = show_time(least_s), show_time(most_s)
-    return f"1 % of the fans waited {least} or more with {best}, and {most} or more with {worst}."
+    return f"1 % of the fans waited {least} or more with {best}, and {most} or more with {worst}{aside}."
 
 
 def percentile_axes(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -63,7 +66,7 @@ def percentile_axes(axes: Axes, curves: Sequence[Curve]) -> None:
     for label, style, times in shown:
         place, shares = _places(max(one.count for one in times))
         drawn = ribbon(times, shares)
-        axes.step(place, drawn.merged_s, where="pre", label=label, color=style.colour, linestyle=style.dashes)
+        axes.step(place, drawn.merged_s, where="pre", label=label, **style.line)
         if len(times) > 1:
             axes.fill_between(place, drawn.low_s, drawn.high_s, step="pre", color=style.colour, alpha=0.2, linewidth=0)
         low_s, high_s = min(low_s, float(drawn.low_s.min())), max(high_s, float(drawn.high_s.max()))
@@ -86,6 +89,12 @@ def _share_axis(axes: Axes, most: int) -> None:
     )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("% of fans that waited no longer")
+
+
+def _slowest_p99_s(series: Series) -> tuple[float, ...]:
+    """Of the repeat that made them wait longest."""
+    found = series.times(_honest)
+    return (max(times.p99_s for times in found),) if found else ()
 
 
 def _honest(result: TrialResult) -> Distribution | None:

@@ -1,13 +1,14 @@
 """A capacity search: every level that was tried, in the order of the trials, and the interval that they left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.style import BLUE, GREY, ORANGE, count_axis, legend_beside, nothing
+from harness.charts.floor import Floor, belongs
+from harness.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, legend_beside, nothing
 from harness.search.record import SearchResult, SearchTrial
 from harness.search.telling import sentence
 
@@ -22,13 +23,19 @@ _MARKS: Final[tuple[tuple[str, Callable[[SearchTrial], bool], str, str, str], ..
 )
 
 
-def chart_search(search: SearchResult) -> Chart:
-    """Return the trials of a search, and its interval from the last pass to the first fail as a band."""
+def chart_search(search: SearchResult, floors: Sequence[Floor] = ()) -> Chart:
+    """Return the trials of a search, and its interval from the last pass to the first fail as a band.
+
+    Of `floors`, the last pass of a search for the same under the same SLO is a line.
+    """
     asked = search.asked
     with page(f"{asked.target.name}: the search for {asked.dimension}", *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=_LEGEND_IN, above=0.65))[0])
         if search.trials:
             _trials(axes, search)
+            _floors(axes, search, floors)
+            count_axis(axes, "y")
+            legend_beside(axes)
         else:
             nothing(axes, "no trial was made")
     return Chart(figure, f"{sentence(search)}.", f"{made_on(search.machine)}; SLO {asked.slo}")
@@ -50,5 +57,13 @@ def _trials(axes: Axes, search: SearchResult) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(search.asked.dimension)
-    count_axis(axes, "y")
-    legend_beside(axes)
+
+
+def _floors(axes: Axes, search: SearchResult, floors: Sequence[Floor]) -> None:
+    for floor in floors:
+        if not isinstance(floor, SearchResult) or not belongs(floor, search) or not floor.last_pass or floor == search:
+            continue
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, floor.last_pass / 1.3), max(high, floor.last_pass * 1.3))
+        least = "at least " if floor.at_least else ""
+        floor_line(axes, "y", floor.last_pass, f"floor: {least}{floor.last_pass:,.0f}")

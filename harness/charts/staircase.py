@@ -10,7 +10,8 @@ from harness.campaign.figures import SAME_FANS
 from harness.campaign.record import FoundLimit, Repeats, Staircase, Step
 from harness.campaign.tables import show_load
 from harness.charts.chart import Chart, Margins, grid, made_on, page
-from harness.charts.style import BLUE, GREEN, GREY, ORANGE, count_axis, look, nothing, time_axis
+from harness.charts.floor import is_floor
+from harness.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, look, nothing, time_axis
 from harness.charts.talk import TalkRow, said
 from harness.result import AskedLoad
 from harness.search.record import Dimension
@@ -46,7 +47,7 @@ def stages_of(staircase: Staircase) -> tuple[Step, ...]:
 
 def floor_of(staircase: Staircase) -> Step | None:
     """Return the step of the bare server that does nothing else, or None where it was not measured."""
-    return next((step for step in staircase.steps if step.target.peer == "floor"), None)
+    return next((step for step in staircase.steps if is_floor(step.target)), None)
 
 
 def limit_of(step: Step | None, dimension: Dimension) -> FoundLimit | None:
@@ -146,8 +147,7 @@ def _limits(
         axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5, label="the talk")
     bound = limit_of(floor, dimension)
     if bound is not None and bound.last_pass:
-        label = f"floor: {_at_least(bound)}{bound.last_pass:,.0f}"
-        axes.axhline(bound.last_pass, color=GREEN, linestyle="-.", linewidth=1.2, label=label)
+        floor_line(axes, "y", bound.last_pass, f"floor: {_at_least(bound)}{bound.last_pass:,.0f}")
     axes.plot([], [], "o", color=BLUE, label="last pass")
     axes.plot([], [], "_", color=BLUE, markersize=11, mew=1.8, label="first fail")
     axes.plot([], [], marker=r"$\uparrow$", color=BLUE, markersize=9, linestyle="", label="or more")
@@ -197,12 +197,11 @@ def _art(axes: Axes, stages: Sequence[Step], floor: Step | None) -> None:
     if talk:
         label = "the talk, at its own N and C"
         axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5, label=label)
-    for index, load in enumerate(loads):
+    for load in loads:
         values = arts(None if floor is None else at_load(floor, load))
         if values:
             mean_s = sum(values) / len(values)
-            label = f"floor at C = {load.c:,}: {show_time(mean_s)}"
-            axes.axhline(mean_s, color=look(index).colour, linestyle="-.", linewidth=1.0, label=label)
+            floor_line(axes, "y", mean_s, f"floor at C = {load.c:,}: {show_time(mean_s)}")
             seen.append(mean_s)
     everything = [*seen, *(art_s for _, art_s in talk)]
     time_axis(axes, "y", min(everything), max(everything))

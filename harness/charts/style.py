@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -52,6 +52,12 @@ class Look:
     colour: str
     dashes: Any
     marker: str
+    width: float = 1.8
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What matplotlib is told of a line that looks so."""
+        return {"color": self.colour, "linestyle": self.dashes, "linewidth": self.width}
 
 
 _LOOKS: Final = (
@@ -63,6 +69,9 @@ _LOOKS: Final = (
     Look(AMBER, (0, (3, 1)), "P"),
     Look(SKY, (0, (1, 2)), "X"),
 )
+
+_FLOOR_DASHES: Final = ((0, (5, 3)), (0, (2, 2)), (0, (9, 3, 2, 3)))
+_FLOOR_WIDTH: Final = 1.0
 
 _DECADE = 10.0
 """A ratio of the ends of an axis: below it a logarithmic one has too few round numbers."""
@@ -79,6 +88,31 @@ def look(index: int) -> Look:
     again, place = divmod(index, len(_LOOKS))
     other = _LOOKS[(place + again) % len(_LOOKS)]
     return Look(_LOOKS[place].colour, other.dashes, other.marker)
+
+
+def floor_look(index: int = 0) -> Look:
+    """Return the look of the floor in every chart: thin, dashed, grey; of several, under several loads, one each."""
+    return Look(GREY, _FLOOR_DASHES[index % len(_FLOOR_DASHES)], "d", _FLOOR_WIDTH)
+
+
+def floor_line(
+    axes: Axes, along: Literal["x", "y"], value: float, label: str = "", *, to: Literal["left", "right"] = "left"
+) -> None:
+    """Draw the floor, the figure of a server that does nothing else, at a value of the axis `along`.
+
+    The label stands on a horizontal line, at its left or right end as `to` says, and upwards beside a vertical one.
+    """
+    style = floor_look()
+    text: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5, "color": style.colour, "zorder": 1.4}
+    if along == "x":
+        axes.axvline(value, zorder=1.4, **style.line)
+        axes.annotate(label, (value, 0), (3, 3), xycoords=axes.get_xaxis_transform(), rotation=90, va="bottom", **text)
+    else:
+        axes.axhline(value, zorder=1.4, **style.line)
+        place, shift = (0, 3) if to == "left" else (1, -3)
+        axes.annotate(
+            label, (place, value), (shift, 2), xycoords=axes.get_yaxis_transform(), va="bottom", ha=to, **text
+        )
 
 
 def legend_beside(axes: Axes) -> None:

@@ -10,7 +10,7 @@ from harness.campaign.figures import TIMES, mean
 from harness.campaign.record import Figure, Step
 from harness.charts.forest import FIGURES
 from harness.charts.staircase import all_served, at_load, limit_of, loads_of
-from harness.charts.style import BLUE, GREY, ORANGE, count_axis, nothing, time_axis
+from harness.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis
 from harness.result import AskedLoad
 from harness.table import show_time
 
@@ -18,10 +18,11 @@ _MORE_IS_BETTER: Final = frozenset({"N", "C", "served"})
 _WIDTH: Final = 0.7
 
 
-def draw_waterfall(axes: Axes, stages: Sequence[Step], figure: Figure) -> None:
+def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figure: Figure) -> None:
     """Draw the mean of a figure, stage after stage, each with its ratio to the one before.
 
-    Except for limits it is that at the heaviest of the loads at which most stages served every fan.
+    Except for limits it is that at the heaviest of the loads at which most stages served every fan. The floor's is a
+    line.
     """
     load = None if figure in {"N", "C"} else _common_load(stages, figure)
     found = [
@@ -35,6 +36,8 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], figure: Figure) -> None:
         axes.set_xticks([])
         return
     _frame(axes, found, figure)
+    if floor is not None and (least := _value(floor, load, figure)) is not None:
+        _floor(axes, least, figure)
     bottom, values = axes.get_ylim()[0], [value for _, value in found]
     axes.bar([0], [values[0] - bottom], bottom=bottom, color=GREY, width=_WIDTH)
     _label(axes, 0, values[0], _show(values[0], figure))
@@ -69,6 +72,17 @@ def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> No
     axes.set_xticks(range(len(found)), [name for name, _ in found])
     axes.set_xlabel("stage")
     axes.xaxis.grid(visible=False)
+
+
+def _floor(axes: Axes, value: float, figure: Figure) -> None:
+    """Draw the floor, and have the axis reach it; of a logarithmic one 0 is no part."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        if value <= 0:
+            return
+        low = min(low, value / 1.4)
+    axes.set_ylim(low, max(high, value * 1.1))
+    floor_line(axes, "y", value, f"floor: {_show(value, figure)}", to="right")
 
 
 def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = False) -> None:

@@ -1,24 +1,33 @@
 """`harness draw`: charts of stored records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.charts.floor import Floor, belongs, floors_in
 from harness.commands.options import AskedError
-from harness.records import load_record
+from harness.records import Record, load_record
+from harness.search.record import SearchResult
 
 
 def draw(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Results of any kind.")],
+    floor: Annotated[
+        list[Path] | None,
+        typer.Option("--floor", metavar="FILE", help="A trial or a search of the peer floor, to draw too; repeatable."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the charts go.")] = Path("out"),
 ) -> None:
     """Draw stored results as PNG files: trials, searches, staircases, ablations and comparisons.
 
-    A chart has the name of its result. Several trials are drawn together, too.
+    A chart has the name of its result. Several trials are drawn together, too. The floor, a server that does nothing
+    else, is drawn where it was measured under the load of a result, or searched for the same; a staircase has its own.
     """
     # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
     records = [(path.stem, load_record(path)) for path in files]
+    floors = [_floor(path, [record for _, record in records]) for path in floor or ()]
     from harness.charts.every import charts  # noqa: PLC0415 -- see above
 
     try:
@@ -26,9 +35,26 @@ def draw(
     except OSError as error:
         raise AskedError(f"{out}: cannot be made a directory ({error.strerror}): choose another --out") from error
     written: set[str] = set()
-    for name, chart in charts(records):
+    for name, chart in charts(records, floors):
         if name in written:
             raise AskedError(f"two charts would be called {name}.png: draw results of one name into different --out")
         written.add(name)
         chart.write(out / f"{name}.png")
         typer.echo(f"chart: {out / name}.png\n  {chart.finding}")
+
+
+def _floor(path: Path, records: Sequence[Record]) -> Floor:
+    """Return the floor's result in a file. Raise AskedError if it is none, or can be drawn with none of the records."""
+    found = floors_in([load_record(path)])
+    if not found:
+        raise AskedError(f"{path}: is no valid trial and no search of the floor: make one with measure --peer floor")
+    if not any(belongs(found[0], record) for record in records):
+        raise AskedError(f"{path}: the floor was measured {_asked(found[0])}, and none of the results was")
+    return found[0]
+
+
+def _asked(floor: Floor) -> str:
+    if isinstance(floor, SearchResult):
+        return f"in a search for {floor.asked.dimension} under {floor.asked.slo}"
+    load = floor.asked.load
+    return f"at N = {load.n:,}, C = {load.c:,} every {load.interval_s:g} s"

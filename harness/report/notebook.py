@@ -7,6 +7,7 @@ from typing import TypeVar
 from IPython.display import Image, Markdown, display
 
 from harness.charts.chart import Chart
+from harness.charts.floor import floors_in
 from harness.charts.peers import loads_measured
 from harness.records import load_record
 from harness.result import AskedLoad, TrialResult
@@ -45,6 +46,13 @@ def read_trials(directory: Path, command: str) -> tuple[TrialResult, ...]:
     if not trials:
         _missing(directory, command)
     return trials
+
+
+def read_floors(*directories: Path) -> tuple[TrialResult, ...]:
+    """Return the trials of the floor stored in directories, for the charts of others; there may be none."""
+    files = (path for directory in directories for path in sorted(directory.glob("*.json")))
+    floors = floors_in([load_record(path) for path in files])
+    return tuple(floor for floor in floors if isinstance(floor, TrialResult))
 
 
 def loads(trials: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:

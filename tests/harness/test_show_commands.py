@@ -5,11 +5,13 @@ import io
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness.cli import main
+from harness.result import TrialResult, Validity
 from harness.stored import write
-from tests.harness.records import a_comparison, a_search, a_staircase, an_ablation
+from tests.harness.records import HEAVY, a_comparison, a_floor, a_search, a_staircase, an_ablation
 from tests.harness.results import a_result
 
 
@@ -78,6 +80,46 @@ def test_every_kind_is_drawn(stored: list[str], tmp_path: Path, capsys: pytest.C
     assert {"ablation-art.png", "ablation-served.png", "ablation-memory.png"} <= names
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in out.iterdir())
     assert f"chart: {out / 'staircase.png'}\n  N went from 1,000 at stage 0" in printed
+
+
+def the_floor(**changes: object) -> TrialResult:
+    result = a_result(**changes)
+    return msgspec.structs.replace(result, asked=msgspec.structs.replace(result.asked, target=a_floor()))
+
+
+def test_the_floor_is_drawn_too(stored: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "floor.json", the_floor())
+    write(tmp_path / "other.json", a_result())
+    out = tmp_path / "charts"
+    words = ["draw", stored[0], str(tmp_path / "other.json"), "--floor", str(tmp_path / "floor.json")]
+    assert main([*words, "--out", str(out)]) == 0
+    assert "; the floor (the floor): " in capsys.readouterr().out
+    assert not (out / "floor.png").exists()  # it stands beside the others and has no chart of its own
+
+
+def test_what_is_no_floor_of_the_results_is_one_line(
+    stored: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = msgspec.structs.replace(the_floor().asked, load=HEAVY)
+    asked = msgspec.structs.replace(a_search().asked, target=a_floor(), dimension="C")
+    floors = {
+        "invalid": the_floor(validity=Validity(valid=False, reasons=("late",))),
+        "far": the_floor(asked=far),
+        "searched": a_search(asked=asked),
+    }
+    for name, floor in floors.items():
+        write(tmp_path / f"{name}.json", floor)
+    for file, says in (
+        (stored[0], "is no valid trial and no search of the floor"),
+        (str(tmp_path / "invalid.json"), "is no valid trial and no search of the floor"),
+        (str(tmp_path / "far.json"), "was measured at N = 8,000, C = 500 every 0.25 s, and none of the results was"),
+        (str(tmp_path / "searched.json"), "was measured in a search for C under failures=0,p99<1s, and none"),
+    ):
+        assert main(["draw", *stored[:2], "--floor", file, "--out", str(tmp_path / "x")]) == 2
+        captured = capsys.readouterr()
+        assert captured.err.count("\n") == 1
+        assert says in captured.err
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_cannot_be_drawn_is_one_line(

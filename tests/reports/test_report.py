@@ -35,7 +35,7 @@ def measured(name: str, stage: str | None, peer: str | None = None, n: int = 900
 
 def fill(results: Path) -> None:
     """Store what a whole lab leaves behind."""
-    for name in ("staircase", "ablation", "peers", "stages"):
+    for name in ("staircase", "ablation", "peers", "stages", "floor"):
         (results / name).mkdir(parents=True)
     write(results / "staircase" / "staircase.json", a_staircase())
     write(results / "staircase" / "stage-0-n.json", a_search())
@@ -43,8 +43,9 @@ def fill(results: Path) -> None:
     for stage in ("2.1", "2.5"):
         write(results / "staircase" / f"stage-{stage}-1.json", measured(f"stage {stage}", stage))
         write(results / "stages" / f"stage-{stage}.json", measured(f"stage {stage}", stage, n=1_000))
-    for name, stage, peer in (("stage 2.5", "2.5", None), ("Redis 7", None, "redis"), ("the floor", None, "floor")):
+    for name, stage, peer in (("stage 2.5", "2.5", None), ("Redis 7", None, "redis"), ("a bare loop", None, "floor")):
         write(results / "peers" / f"{name}.json", measured(name, stage, peer))
+    write(results / "floor" / "floor.json", measured("a bare loop", None, "floor", n=1_000))
 
 
 def copied(directory: Path) -> Path:
@@ -81,7 +82,8 @@ def outputs(path: Path) -> list[dict[str, object]]:
         ("staircase", 4, "N went from 1,000 at stage 0"),
         ("lessons", 5, "without backlog only 12% served"),
         ("microscope", 3, "The busiest of the generator's processes (1)"),
-        ("peers", 4, "the floor last"),
+        ("microscope", 3, "; a bare loop (the floor): "),
+        ("peers", 4, "; a bare loop (the floor): "),
     ],
 )
 def test_a_notebook_shows_its_charts_each_with_its_finding(lab: Path, name: str, charts: int, says: str) -> None:

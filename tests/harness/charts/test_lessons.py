@@ -4,13 +4,18 @@ import msgspec
 import pytest
 
 from harness.campaign.record import Ablation, Comparison, Figure, Staircase
-from harness.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
+from harness.charts.ablation import ablation_finding, chart_ablation, floor_ratio, measured_figures, worth
+from harness.charts.chart import page
 from harness.charts.comparison import chart_comparison, comparison_finding
 from harness.charts.every import charts
+from harness.charts.forest import Row, draw_forest
+from harness.charts.style import floor_look
+from harness.result import AskedLoad, TrialResult
 from tests.harness.charts.pictures import fits, is_drawn, texts
 from tests.harness.records import (
     HEAVY,
     a_comparison,
+    a_floor,
     a_ratio,
     a_search,
     a_staircase,
@@ -19,6 +24,7 @@ from tests.harness.records import (
     an_ablation,
     some_repeats,
 )
+from tests.harness.results import a_result, seen_by, some_fans
 
 EMPTY = an_ablation(lessons=())
 UNMEASURED = an_ablation(
@@ -96,6 +102,46 @@ def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() ->
     assert "6.64 KiB" in texts(chart_ablation(an_ablation(), a_staircase(), "memory").figure)
     alone = a_staircase(steps=a_staircase().steps[:1])
     assert "no two stages were measured" in texts(chart_ablation(an_ablation(), alone).figure)
+
+
+def the_floor(load: AskedLoad, art_s: float) -> TrialResult:
+    result = a_result(seen=seen_by(some_fans(), slowest_s=art_s))
+    return msgspec.structs.replace(result, asked=msgspec.structs.replace(result.asked, target=a_floor(), load=load))
+
+
+def test_the_floor_is_drawn_over_what_the_lessons_are_compared_with() -> None:
+    alone = texts(chart_ablation(an_ablation(), None, "art", [the_floor(HEAVY, 0.1)]).figure)
+    assert {text for text in alone if "floor" in text} == {"floor: 0.53"}  # under the load of the stage only
+    beside = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)  # of which one step is the floor
+    assert {text for text in beside if "floor" in text} == {"floor: 203 µs", "floor: 0.018", "← floor: 0.11"}
+    counted = texts(chart_ablation(an_ablation(), None, "served", [the_floor(HEAVY, 0.1)]).figure)
+    assert not any("floor" in text for text in counted)
+    assert not any("floor" in text for text in texts(chart_ablation(an_ablation(), None, "art").figure))
+
+
+def test_a_ratio_of_the_floor_is_of_two_means_of_every_fan() -> None:
+    floors = some_repeats(a_floor(), HEAVY, (0.001, 0.003)).trials
+    whole = some_repeats(a_target("2.5"), HEAVY, (0.01, 0.03))
+    assert floor_ratio(whole, floors, "art") == pytest.approx(0.1)
+    assert floor_ratio(whole, floors, "memory") == pytest.approx(1.0)
+    assert floor_ratio(whole, (), "art") is None
+    assert floor_ratio(whole, floors, "N") is None
+    assert floor_ratio(SHORT, floors, "art") is None
+    assert floor_ratio(some_repeats(a_target("2.5"), HEAVY, ()), floors, "art") is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "label", "at"), [(0.7, "floor: 0.7", 0.7), (0.001, "← floor: 0.001", None), (0.0, "← floor: 0", None)]
+)
+def test_a_floor_far_beyond_the_rows_does_not_squeeze_them(floor: float, label: str, at: float | None) -> None:
+    with page("", 6, 3) as figure:
+        axes = figure.add_subplot()
+        draw_forest(axes, [Row("vm", a_ratio("art", 1.5), "good")], "", floor)
+    low, _ = axes.get_xlim()
+    assert low > 0.5
+    assert label in texts(figure)
+    (line,) = [line for line in axes.get_lines() if line.get_color() == floor_look().colour and line.is_dashed()]
+    assert line.get_xdata() == [at or low] * 2
 
 
 def test_only_figures_that_were_compared_are_drawn() -> None:

@@ -11,7 +11,8 @@ from harness.charts.every import charts
 from harness.charts.fanout import chart_fanout, fanout_finding
 from harness.charts.peers import chart_memory, chart_peers, loads_measured, memory_finding, peers_finding
 from harness.charts.percentiles import chart_percentiles, percentiles_finding
-from harness.charts.series import by_target, group, ribbon
+from harness.charts.series import by_target, group, looks, ribbon
+from harness.charts.style import floor_look, look
 from harness.histogram import distribution
 from harness.result import AskedLoad, TrialResult, Validity
 from tests.harness.charts.pictures import fits, is_drawn, texts
@@ -33,7 +34,7 @@ ONE = of("one", seen=seen_by(some_fans(1), delivery=a_delivery(1, 1, fanout=dist
 UNHEARD = of("unheard", seen=seen_by(some_fans(), delivery=a_delivery(fanout=None, last_mean_s=None)))
 SLOW = of("slow", "redis", seen=seen_by(some_fans(), slowest_s=2.0, delivery=a_delivery(last_mean_s=0.9)))
 INVALID = of("invalid", validity=Validity(valid=False, reasons=("the generator was late",)))
-FLOOR = of("the floor", "floor", seen=seen_by(some_fans(), slowest_s=0.004, delivery=a_delivery(last_mean_s=0.01)))
+FLOOR = of("a bare loop", "floor", seen=seen_by(some_fans(), slowest_s=0.004, delivery=a_delivery(last_mean_s=0.01)))
 HALF = of(LONG, "nchan", seen=seen_by(some_fans(450, no_welcome=450), slowest_s=0.002))
 
 SETS = [
@@ -112,14 +113,47 @@ def test_findings_of_memory() -> None:
 
 
 def test_only_servers_that_served_every_fan_are_ranked() -> None:
-    found = peers_finding(group([SLOW, HALF, FLOOR]))
+    found = peers_finding(group([SLOW, HALF, of("a"), FLOOR]))
     assert found == (
-        "The floor answered fastest (1.99 ms), slow last (791 ms); "
-        "the floor reached its last fan first (10.0 ms), slow last (900 ms)."
+        "A answered fastest (8.31 ms), slow last (791 ms); a bare loop (the floor): 1.99 ms; "
+        "a reached its last fan first (45.0 ms), slow last (900 ms); a bare loop (the floor): 10.0 ms."
     )
     assert peers_finding(group([HALF, SLOW])) == "Fewer than two servers served every fan at this load."
     seen = texts(chart_peers([SLOW, HALF, FLOOR, NOBODY], SLOW.asked.load).figure)
-    assert {f"{LONG} (50% served)", "slow", "the floor", "not measured"} <= seen
+    assert {f"{LONG} (50% served)", "slow", "a bare loop (the floor)", "not measured"} <= seen
+
+
+FAR = of("a bare loop", "floor", load=OTHER)
+
+
+@pytest.mark.parametrize("draw", [chart_percentiles, chart_fanout, chart_memory])
+def test_the_floor_is_drawn_beside_results_of_its_load(
+    draw: Callable[[Sequence[TrialResult], Sequence[TrialResult]], Chart],
+) -> None:
+    chart = draw([of("a"), SLOW], [FLOOR, FAR])
+    assert "a bare loop (the floor)" in {text.replace("\n", " ") for text in texts(chart.figure)}
+    assert chart.finding.count("; a bare loop (the floor): ") == 1
+    assert fits(chart)
+    same = draw([of("a"), SLOW, FLOOR], [FLOOR])
+    assert same.finding == chart.finding
+    assert "(the floor)" not in draw([of("a"), SLOW], [FAR]).finding
+    assert "(the floor)" in draw([FLOOR], []).finding  # alone, it is a server as any other
+
+
+def test_the_floor_has_one_look_and_takes_none_from_the_others() -> None:
+    servers = [of("a"), FLOOR, SLOW, FAR]
+    assert looks(group(servers)) == (look(0), floor_look(0), look(1), floor_look(1))
+    lines = {line.get_label(): line for line in chart_fanout(servers).figure.axes[0].get_lines()}
+    drawn = [line for label, line in lines.items() if "(the floor)" in str(label)]
+    assert [(line.get_color(), line.get_linewidth()) for line in drawn] == [(floor_look().colour, 1.0)] * 2
+    assert lines["a, N = 900, C = 4 every 250 ms"].get_linewidth() > 1.0
+
+
+def test_the_floor_is_a_line_through_every_figure_of_the_peers() -> None:
+    axes = chart_peers([SLOW, of("a")], SLOW.asked.load, [FLOOR]).figure.axes
+    lines = [[line for line in panel.get_lines() if line.get_linewidth() == floor_look().width] for panel in axes]
+    assert [len(found) for found in lines] == [1, 0, 1, 1]  # how many connections a second it takes was not tried
+    assert lines[2][0].get_xdata() == [0.01, 0.01]  # the last fan, on average
 
 
 def test_loads_with_most_servers_come_first() -> None:
@@ -139,5 +173,7 @@ def test_trials_are_drawn_alone_and_together() -> None:
         "all-memory",
         "all-n900-c4",
     ]
+    together = dict(charts([("x", of("a")), ("y", SLOW)], [FLOOR]))
+    assert all("(the floor)" in together[name].finding for name in ("all-percentiles", "all-memory", "all-n900-c4"))
     assert [name for name, _ in charts([("x", of("a"))])] == ["x", "x-over-time"]
     assert "all-n900-c4" not in [name for name, _ in charts([("x", of("a")), ("y", of("a"))])]
