@@ -9,7 +9,6 @@ from rich.console import Console
 
 from harness.search.decide import Bracket, Try
 from harness.search.journal import Journal
-from harness.search.record import SearchResult
 from harness.search.run import run_search
 from harness.search.telling import sentence, show_search
 from harness.search.watching import SearchBars, SilentSearch, show_level
@@ -18,6 +17,8 @@ from tests.harness.search.worlds import FAILED, LATE, Notes, World, a_plan, a_ta
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from harness.search.record import SearchResult
 
 CPU = "CPU bound: python used 100% of a core in its busiest half second"
 BROKE = "p99<1s (1.4 s) broke"
