@@ -95,7 +95,7 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
     Where not every fan was served, that is said instead of a figure: it would be that of the others.
     """
     left_out = of_change(ablation, "left out")
-    short = [lesson for lesson in left_out if figure not in {"N", "C", "served"} and _note(lesson)]
+    short = [lesson for lesson in left_out if _note(lesson, figure)]
     lessons = [lesson for lesson in left_out if lesson in short or ratio_of(lesson, figure) is not None]
     if not lessons:
         return f"No lesson's {FIGURES[figure]} was measured."
@@ -104,7 +104,7 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
         for lesson in lessons
         if lesson not in short and (ratio := ratio_of(lesson, figure)) is not None
     ]
-    parts = [f"without {lesson.lesson} only {_note(lesson)}" for lesson in short]
+    parts = [f"without {lesson.lesson} only {_note(lesson, figure)}" for lesson in short]
     for found, word in (("good", "worse"), ("bad", "better")):
         named = sorted(((value, name) for worth_, value, name in judged if worth_ == found), key=_furthest)
         if named:
@@ -135,7 +135,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _row(lesson: LessonWorth, figure: Figure) -> Row:
-    ratio, note = ratio_of(lesson, figure), _note(lesson)
+    ratio, note = ratio_of(lesson, figure), _note(lesson, figure)
     tone = "none" if ratio is None else worth(lesson, ratio)
     if lesson.refused is None:
         missing = "not compared" if note else "not measured"
@@ -144,9 +144,12 @@ def _row(lesson: LessonWorth, figure: Figure) -> Row:
     return Row(lesson.lesson, ratio, tone, missing, note)
 
 
-def _note(lesson: LessonWorth) -> str:
-    """Say of a server that did not serve every fan that it did not: the figures are then those of the others."""
-    if lesson.measured is None or all_served(lesson.measured):
+def _note(lesson: LessonWorth, figure: Figure) -> str:
+    """Say of a server that did not serve every fan that it did not: the figures are then those of the others.
+
+    Except for how many were served, and for limits, which were searched for.
+    """
+    if figure in {"N", "C", "served"} or lesson.measured is None or all_served(lesson.measured):
         return ""
     served = min(trial.served for trial in lesson.measured.trials if trial.valid)
     return f"{served / lesson.measured.load.n:.0%} served"

@@ -28,17 +28,19 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
     """Return the nodes above their actors, in `height` lines at most."""
-    several = sum(look.now is not None for look in looks) > 1
     rows = arrange((row for look in looks for row in actor_rows(look)), view)
     away = sum(look.away is not None for look in looks)
     room = max(1, height - len(looks) - away - 4)  # two headings, a blank line and the keys
     return Group(
-        show_nodes(looks), Text(""), show_actors(rows[:room], view, several=several), _keys(view, len(rows), room)
+        show_nodes(looks),
+        Text(""),
+        show_actors(rows[:room], view, several=_several(looks)),
+        _keys(view, len(rows), room),
     )
 
 
 def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look]) -> RenderableType:
-    """Return how a trial of `n` fans goes, above the node that it looks at, if there is one."""
+    """Return how a trial of `n` fans goes, above the nodes that it looks at, if there are any."""
     table = Table(box=None, pad_edge=False, show_header=False, title=f"{name}: {told.phase}", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -53,8 +55,12 @@ def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look])
         table.add_row("the last", f"{reached:,} of {told.watching:,} fans have it, {share:.0%}")
     if any(look.now is not None for look in looks):
         actors = arrange((row for look in looks for row in actor_rows(look)), View())[:TRIAL_ACTORS]
-        return Group(table, Text(""), show_nodes(looks), Text(""), show_actors(actors, View(), several=False))
+        return Group(table, Text(""), show_nodes(looks), Text(""), show_actors(actors, View(), several=_several(looks)))
     return table
+
+
+def _several(looks: Sequence[Look]) -> bool:
+    return sum(look.now is not None for look in looks) > 1
 
 
 def _events(told: Told) -> Text:

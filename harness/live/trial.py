@@ -103,7 +103,7 @@ class LiveTrial:
             publisher = self._target.publisher
             poller = None
             if isinstance(publisher, ApiPublisher):
-                poller = await stack.enter_async_context(Poller([publisher.url]))
+                poller = await stack.enter_async_context(Poller(publisher.urls))
             while not self._over.is_set():
                 self._pace = self._pace.next(time.monotonic(), self._progress())
                 if poller is not None and self._pace.at_s >= ask_at_s:

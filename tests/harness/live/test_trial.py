@@ -27,6 +27,14 @@ def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
     assert result.seen.delivery.lost == 0
 
 
+def test_of_a_stage_with_nodes_each_is_a_row(tmp_path: Path) -> None:
+    words = ("measure", "--stage", "3", "--nodes", "2", *LOAD, "--live", "--out", str(tmp_path))
+    with Terminal(*words, rows=40, columns=120) as terminal:
+        terminal.see_match(r"posting.*node +up.*?([^\s│]+:\d+) .*?(?!\1)([^\s│]+:\d+) .*mailbox▼")
+        terminal.end()
+        assert "Traceback" not in terminal.text
+
+
 def test_a_server_that_tells_nothing_of_itself_is_shown_without(tmp_path: Path) -> None:
     with fake_server("0") as server:
         at = ("--target", f"127.0.0.1:{server.fans}", "--http", f"http://127.0.0.1:{server.http}")
