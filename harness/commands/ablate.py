@@ -10,22 +10,10 @@ from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, Subjec
 from harness.campaign.bench import FULL_EFFORT
 from harness.campaign.plan import FixedLoad
 from harness.campaign.record import ABLATION, Ablation
-from harness.campaign.staircase import SLO
 from harness.campaign.tables import ablation_sheets
-from harness.commands.campaigning import (
-    DEFAULT_PATIENCE,
-    BudgetOption,
-    CampaignOut,
-    Errand,
-    FreshOption,
-    MarkdownOption,
-    PatienceOption,
-    conditions_of,
-    print_sheets,
-    run_errand,
-    seconds_of,
-)
-from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
+from harness.commands.campaigning import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.commands.grouped import grouped
+from harness.commands.options import AskedError, Where
 from harness.stored import load
 from harness.targets.lessons import lessons_of
 from harness.workload import Load
@@ -33,7 +21,9 @@ from harness.workload import Load
 EVENTS, RATE_PER_S = 10, 5.0
 
 
-def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+@grouped
+def ablate(  # noqa: PLR0913 -- each is an option of the command
+    *,
     stage: Annotated[str, typer.Option("--stage", help="The stage whose lessons are measured.")] = "2.5",
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", help="One of its lessons; repeatable. Default: all of them.")
@@ -45,14 +35,9 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     limits: Annotated[
         bool, typer.Option("--limits", help="Search each server for N and C, too; that takes hours.")
     ] = False,
-    slo: SloOption = SLO,
-    budget: BudgetOption = None,
-    patience: PatienceOption = DEFAULT_PATIENCE,
-    netns: NetnsOption = False,
-    pin: PinOption = None,
+    options: CampaignOptions,
+    where: Where,
     out: CampaignOut = Path("out/ablation"),
-    fresh: FreshOption = False,
-    as_markdown: MarkdownOption = False,
 ) -> None:
     """Measure what each lesson is worth: left out of the stage, and added alone to the baseline, repeats interleaved.
 
@@ -61,8 +46,8 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: ablation.json has what there is.
     """
-    conditions = conditions_of(slo, FULL_EFFORT, placement_of(netns=netns, pin=pin), patience)
-    budget_s = seconds_of(budget)
+    conditions = options.conditions(FULL_EFFORT, where)
+    budget_s = options.budget_s()
     Load(n, c, interval)  # refuses what is none
     load_asked = FixedLoad(n, c, interval, EVENTS, RATE_PER_S)
     plan = outline(_subject(stage, lesson or ()), load_asked, repeats, with_limits=limits)
@@ -73,12 +58,12 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         conditions=conditions,
         summary=lambda findings, around, state: ablation(plan, findings, around, state),
         budget_s=budget_s,
-        fresh=fresh,
+        fresh=options.fresh,
         tolerates=plan.altered_keys,
     )
     run_errand(errand)
-    print_sheets(ablation_sheets(load(errand.path, Ablation, ABLATION)), as_markdown=as_markdown)
-    typer.echo(f"result: {errand.path}", err=as_markdown)
+    print_sheets(ablation_sheets(load(errand.path, Ablation, ABLATION)), as_markdown=options.as_markdown)
+    typer.echo(f"result: {errand.path}", err=options.as_markdown)
 
 
 def _subject(stage: str, chosen: Sequence[str]) -> Subject:

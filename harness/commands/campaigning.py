@@ -18,24 +18,44 @@ from harness.campaign.plan import Planned
 from harness.campaign.quiet import PATIENCE_S
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.showing import show_of
+from harness.campaign.staircase import SLO
 from harness.campaign.tables import Sheet
+from harness.commands.options import SloOption, Where
 from harness.durations import parse_duration
 from harness.machine import describe_machine
-from harness.result import Placement
 from harness.search.record import State
 from harness.slo import parse_slo
 
-BudgetOption = Annotated[
-    str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
-]
-PatienceOption = Annotated[
-    str,
-    typer.Option("--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."),
-]
-DEFAULT_PATIENCE = f"{PATIENCE_S:g}s"
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOptions:
+    """The options that all campaigns have, besides where they measure and where the results go."""
+
+    slo: SloOption = SLO
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
+    ] = None
+    patience: Annotated[
+        str,
+        typer.Option(
+            "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
+        ),
+    ] = f"{PATIENCE_S:g}s"
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
+        False
+    )
+    as_markdown: MarkdownOption = False
+
+    def budget_s(self) -> float | None:
+        """Return for how long to measure, in seconds. Raise DurationError."""
+        return None if self.budget is None else parse_duration(self.budget)
+
+    def conditions(self, efforts: Efforts, where: Where) -> Conditions:
+        """Return what the trials have in common. Raise SloError, DurationError, PlacementError."""
+        return Conditions(parse_slo(self.slo), efforts, where.placement(), parse_duration(self.patience))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +78,6 @@ class Errand:
     def path(self) -> Path:
         """Where the summary is."""
         return self.out / self.file
-
-
-def seconds_of(budget: str | None) -> float | None:
-    """Return the seconds of --budget. Raise DurationError."""
-    return None if budget is None else parse_duration(budget)
-
-
-def conditions_of(slo: str, efforts: Efforts, placement: Placement, patience: str) -> Conditions:
-    """Return what the options say that trials have in common. Raise SloError, DurationError."""
-    return Conditions(parse_slo(slo), efforts, placement, parse_duration(patience))
 
 
 def run_errand(errand: Errand) -> State:

@@ -1,7 +1,7 @@
 """`harness http`: load a JSON API, as the talk did with ApacheBench."""
 
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,21 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.commands.options import (
-    AskedError,
-    NodesOption,
-    StageOption,
-    TopologyOption,
-    WithOption,
-    WithoutOption,
-    make_directory,
-)
+from harness.commands.grouped import grouped
+from harness.commands.options import AskedError, make_directory
+from harness.commands.whom import WhichStage
 from harness.http_load import HttpPlan
 from harness.http_result import HttpResult
-from harness.http_run import get_path, post_events, running_api, stage_api
+from harness.http_run import Api, get_path, post_events, running_api, stage_api
 from harness.http_table import show_http
 from harness.stored import encode, file_stem, write
-from harness.targets.variant import Variant
 
 DEFAULT_PATH = "/1/checkin"
 
@@ -35,14 +28,12 @@ class Method(StrEnum):
     POST = "POST"
 
 
-def http(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+@grouped
+def http(  # noqa: PLR0913 -- each is an option of the command
+    *,
     requests: Annotated[int, typer.Option("-n", min=1, help="Requests to send.")],
     concurrency: Annotated[int, typer.Option("-c", min=1, help="Connections at a time.")] = 1,
-    stage: StageOption = None,
-    with_lessons: WithOption = None,
-    without_lessons: WithoutOption = None,
-    nodes: NodesOption = None,
-    topology: TopologyOption = None,
+    which: WhichStage,
     url: Annotated[
         str | None, typer.Option("--http", metavar="URL", help="A server that runs already, to load instead.")
     ] = None,
@@ -68,18 +59,13 @@ def http(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     The exit status is 0 if all requests succeeded and the figures are valid, 1 if not, 2 if the load could not be made,
     and 130 if it was interrupted: what was seen until then is written, too.
     """
-    variant = Variant(stage or "", tuple(with_lessons or ()), tuple(without_lessons or ()), nodes, topology)
-    if (stage is None) == (url is None):
-        raise AskedError("whom to load? give --stage 2.5, or --http URL for a server that runs already")
-    if stage is None and variant != Variant(""):
-        raise AskedError("--with, --without, --nodes and --topology go with --stage: a server that runs is what it is")
     if method is Method.POST and path is not None:
         raise AskedError("--path goes with GET: events are posted to a match that is announced for them")
     if path is not None and not path.startswith("/"):
         raise AskedError(f"{path!r} is no path: write for example --path {DEFAULT_PATH}")
+    served = _served(which, url, posts=method is Method.POST)
     make_directory(out)
     load = HttpPlan(method, "", requests, concurrency, keep_alive=keep_alive, rate_per_s=rate, timeout_s=timeout)
-    served = stage_api(variant) if url is None else nullcontext(running_api(url, posts=method is Method.POST))
     with served as api:
         result = post_events(api, load) if method is Method.POST else get_path(api, path or DEFAULT_PATH, load)
     _report(result, out, as_json=as_json)
@@ -87,6 +73,18 @@ def http(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         raise KeyboardInterrupt
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _served(which: WhichStage, url: str | None, *, posts: bool) -> AbstractContextManager[Api]:
+    """Return the API of the stage, or of the server that runs already. Raise AskedError unless it is one of them."""
+    variant = which.variant
+    if variant is not None and url is None:
+        return stage_api(variant)
+    if variant is not None or url is None:
+        raise AskedError("whom to load? give --stage 2.5, or --http URL for a server that runs already")
+    if any(which.differences.values()):
+        raise AskedError("--with, --without, --nodes and --topology go with --stage: a server that runs is what it is")
+    return nullcontext(running_api(url, posts=posts))
 
 
 def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:

@@ -10,30 +10,9 @@ import typer
 from rich.console import Console
 
 from common.domain.script import load_script
-from harness.commands.options import (
-    AnswerOption,
-    AskedError,
-    ErrorOption,
-    HelloOption,
-    HttpOption,
-    IntervalOption,
-    MarkOption,
-    NetnsOption,
-    NodesOption,
-    PeerOption,
-    PinOption,
-    SloOption,
-    StageOption,
-    TargetOption,
-    TopologyOption,
-    WelcomeOption,
-    Whom,
-    WithOption,
-    WithoutOption,
-    make_directory,
-    placement_of,
-    target_of,
-)
+from harness.commands.grouped import grouped
+from harness.commands.options import AskedError, IntervalOption, SloOption, Where, make_directory
+from harness.commands.whom import Whom, target_of
 from harness.events import MatchPlan, script_match, synthetic_match
 from harness.live.trial import LiveTrial
 from harness.progress import Bars, Silent
@@ -60,23 +39,13 @@ class _Posting:
     speed: float | None
 
 
-def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+@grouped
+def measure(  # noqa: PLR0913 -- each is an option of the command
+    *,
     n: Annotated[int, typer.Option("-N", min=1, help="Connections to hold.")],
     c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment: a wave.")],
     interval: IntervalOption = 0.25,
-    stage: StageOption = None,
-    with_lessons: WithOption = None,
-    without_lessons: WithoutOption = None,
-    nodes: NodesOption = None,
-    topology: TopologyOption = None,
-    target: TargetOption = None,
-    http: HttpOption = None,
-    peer: PeerOption = None,
-    hello: HelloOption = None,
-    welcome: WelcomeOption = None,
-    answer: AnswerOption = None,
-    mark: MarkOption = None,
-    error: ErrorOption = None,
+    whom: Whom,
     events: Annotated[
         int | None, typer.Option(min=0, help=f"Events to post before the last one. Default: {DEFAULT_EVENTS}.")
     ] = None,
@@ -89,8 +58,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
-    netns: NetnsOption = False,
-    pin: PinOption = None,
+    where: Where,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
@@ -100,28 +68,13 @@ def measure(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made, and 130
     if it was interrupted: what was seen until then is written, too.
     """
-    whom = Whom(
-        stage=stage,
-        with_lessons=tuple(with_lessons or ()),
-        without_lessons=tuple(without_lessons or ()),
-        nodes=nodes,
-        topology=topology,
-        address=target,
-        http=http,
-        peer=peer,
-        hello=hello,
-        welcome=welcome,
-        answer=answer,
-        mark=mark,
-        error=error,
-    )
     measured = target_of(whom)
     plan = TrialPlan(
         load=Load(n, c, interval),
         slo=parse_slo(slo),
         match=_match(_Posting(events, rate, play, speed), can_post=measured.publishes),
         answer_timeout_s=timeout,
-        placement=placement_of(netns=netns, pin=pin),
+        placement=where.placement(),
         watches_loop=True,
     )
     make_directory(out)

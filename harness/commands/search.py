@@ -10,23 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from harness.commands.options import (
-    AskedError,
-    HttpOption,
-    NetnsOption,
-    NodesOption,
-    PeerOption,
-    PinOption,
-    StageOption,
-    TargetOption,
-    TopologyOption,
-    Whom,
-    WithOption,
-    WithoutOption,
-    make_directory,
-    placement_of,
-    target_of,
-)
+from harness.commands.grouped import grouped
+from harness.commands.options import AskedError, Where, make_directory
+from harness.commands.whom import Whom, target_of
 from harness.durations import parse_duration
 from harness.search.journal import Journal
 from harness.search.plan import SearchPlan, default_plan
@@ -38,16 +24,11 @@ from harness.slo import parse_slo
 from harness.stored import encode
 
 
-def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+@grouped
+def search(  # noqa: PLR0913 -- each is an option of the command
+    *,
     dimension: Annotated[Dimension, typer.Option("--for", help="What to search for: N, C, or the rate of events.")],
-    stage: StageOption = None,
-    with_lessons: WithOption = None,
-    without_lessons: WithoutOption = None,
-    nodes: NodesOption = None,
-    topology: TopologyOption = None,
-    target: TargetOption = None,
-    http: HttpOption = None,
-    peer: PeerOption = None,
+    whom: Whom,
     n: Annotated[
         int | None, typer.Option("-N", min=1, help="Connections. Default for C: a single wave, for the rate: 500.")
     ] = None,
@@ -88,8 +69,7 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered; default: 10.")
     ] = None,
-    netns: NetnsOption = False,
-    pin: PinOption = None,
+    where: Where,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result is kept.")] = Path("out"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, also where a search was interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
@@ -102,16 +82,6 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     The exit status is 0 if an answer was confirmed, 1 if not, 2 if the search could not be made, and 130 if it was
     interrupted: what was found until then is written, too.
     """
-    whom = Whom(
-        stage=stage,
-        with_lessons=tuple(with_lessons or ()),
-        without_lessons=tuple(without_lessons or ()),
-        nodes=nodes,
-        topology=topology,
-        address=target,
-        http=http,
-        peer=peer,
-    )
     named = target_of(whom)
     _check(dimension, {"N": n, "C": c, "rate": rate}, {"--rate": rate, "--events": events}, publishes=named.publishes)
     plan = _plan(
@@ -129,7 +99,7 @@ def search(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         soak_s=None if soak is None else parse_duration(soak),
         budget_s=None if budget is None else parse_duration(budget),
         answer_timeout_s=timeout,
-        placement=placement_of(netns=netns, pin=pin),
+        placement=where.placement(),
     )
     make_directory(out)
     journal = Journal.beside(out, named.name, dimension, fresh=fresh)
@@ -153,7 +123,10 @@ def _check(
         raise AskedError(f"{option} is what is searched for: leave it out, or say where to begin with --floor")
     given = [option for option, value in posting.items() if value is not None]
     if given and not publishes:
-        raise AskedError(f"{given[0]} is for events, which can be posted through an API only: give its URL with --http")
+        raise AskedError(
+            f"{given[0]} is for events, which nobody takes there: give the API with --http, "
+            "or [publish] in a file that describes the server"
+        )
 
 
 def _plan(dimension: Dimension, **given: Any) -> SearchPlan:

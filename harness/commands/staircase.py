@@ -9,29 +9,20 @@ import typer
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Efforts
 from harness.campaign.plan import Server
 from harness.campaign.record import STAIRCASE, Staircase
-from harness.campaign.staircase import DEFAULT_NODES, SLO, STAGES, floor_server, outline, stage_server, staircase
+from harness.campaign.staircase import DEFAULT_NODES, STAGES, floor_server, outline, stage_server, staircase
 from harness.campaign.tables import staircase_sheets
-from harness.commands.campaigning import (
-    DEFAULT_PATIENCE,
-    BudgetOption,
-    CampaignOut,
-    Errand,
-    FreshOption,
-    MarkdownOption,
-    PatienceOption,
-    conditions_of,
-    print_sheets,
-    run_errand,
-    seconds_of,
-)
-from harness.commands.options import AskedError, NetnsOption, PinOption, SloOption, placement_of
+from harness.commands.campaigning import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.commands.grouped import grouped
+from harness.commands.options import AskedError, Where
 from harness.stored import load
 from harness.targets.lessons import lessons_of
 
 DEFAULT_REPEATS = 3
 
 
-def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+@grouped
+def staircase_command(  # noqa: PLR0913 -- each is an option of the command
+    *,
     stage: Annotated[
         list[str] | None, typer.Option("--stage", help=f"A stage; repeatable. Default: {' '.join(STAGES)}.")
     ] = None,
@@ -53,14 +44,9 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     quick: Annotated[
         bool, typer.Option("--quick", help="A rough picture in five minutes: one light load, few limits.")
     ] = False,
-    slo: SloOption = SLO,
-    budget: BudgetOption = None,
-    patience: PatienceOption = DEFAULT_PATIENCE,
-    netns: NetnsOption = False,
-    pin: PinOption = None,
+    options: CampaignOptions,
+    where: Where,
     out: CampaignOut = Path("out/staircase"),
-    fresh: FreshOption = False,
-    as_markdown: MarkdownOption = False,
 ) -> None:
     """Search every stage for N and C, and measure all of them under the same loads, repeats interleaved.
 
@@ -70,8 +56,8 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
     """
     if quick and repeats is not None:
         raise AskedError("--quick measures everything once: leave --repeats out")
-    conditions = conditions_of(slo, _efforts(precision, quick=quick), placement_of(netns=netns, pin=pin), patience)
-    budget_s = seconds_of(budget)
+    conditions = options.conditions(_efforts(precision, quick=quick), where)
+    budget_s = options.budget_s()
     servers = [_server(name, nodes) for name in stage or STAGES]
     if floor:
         servers.append(floor_server())
@@ -83,11 +69,11 @@ def staircase_command(  # noqa: PLR0913, PLR0917 -- each is an option of the com
         conditions=conditions,
         summary=lambda findings, around, state: staircase(plan, findings, around, state),
         budget_s=budget_s,
-        fresh=fresh,
+        fresh=options.fresh,
     )
     run_errand(errand)
-    print_sheets(staircase_sheets(load(errand.path, Staircase, STAIRCASE)), as_markdown=as_markdown)
-    typer.echo(f"result: {errand.path}", err=as_markdown)
+    print_sheets(staircase_sheets(load(errand.path, Staircase, STAIRCASE)), as_markdown=options.as_markdown)
+    typer.echo(f"result: {errand.path}", err=options.as_markdown)
 
 
 def _server(stage: str, nodes: int) -> Server:

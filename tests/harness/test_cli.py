@@ -16,8 +16,8 @@ from typer.main import get_command
 
 from harness import cli
 from harness.cli import app, main
-from harness.commands import options
 from harness.commands import selftest as selftest_command
+from harness.commands import whom
 from harness.events import Posted
 from harness.progress import Bars
 from harness.result import SCHEMA, encode_result, load_result
@@ -120,11 +120,9 @@ def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Pa
 
 def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(tmp_path: Path) -> None:
     # This server never says that it is ready.
-    program = (
-        "import sys; from functools import partial; from harness import cli; from harness.commands import options; "
-    )
+    program = "import sys; from functools import partial; from harness import cli; from harness.commands import whom; "
     program += "from harness.targets.stage import StageTarget; from tests.harness.fake import FAKE; "
-    program += "options.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
+    program += "whom.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
     words = ("measure", *SMALL, "--stage", "mute=1", "--out", str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True) as harness:
         process = psutil.Process(harness.pid)
@@ -227,7 +225,7 @@ def test_namespaces_need_root(
 def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(options, "StageTarget", functools.partial(StageTarget, command=FAKE))
+    monkeypatch.setattr(whom, "StageTarget", functools.partial(StageTarget, command=FAKE))
     words = ("--with", "uvloop", "--with", "backlog", "--without", "log", "--nodes", "2", "--topology", "independent")
     assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
     (stored,) = tmp_path.glob("*.json")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.options import AskedError, Whom, target_of
+from harness.commands.options import AskedError
+from harness.commands.whom import Whom, target_of
 from harness.targets.address import AddressTarget
 from harness.targets.custom import CustomTarget
 from harness.targets.peers.target import PeerTarget
