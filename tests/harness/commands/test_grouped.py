@@ -45,4 +45,4 @@ def test_help_and_refusals_are_those_of_the_fields() -> None:
     assert "How red." in shown
     assert shown.index("--red") < shown.index("--name") < shown.index("--depth") < shown.index("--twice")
     assert "--deep" not in shown
-    assert "x>=0" in said("south", "--red", "-1")
+    assert "Invalid value for '--red'" in said("south", "--red", "-1")

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.records import load_record
 from harness.result import load_result
+from harness.search.record import SearchResult
 from tests.harness.targets.news_server import NewsServer
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
@@ -28,6 +30,18 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
     assert (result.asked.target.name, result.seen.fans.served) == (address, 6)
     assert result.verdict.met
     assert "6 of 6 served" in capsys.readouterr().out
+
+
+def test_a_search_of_a_server_described_by_options(tmp_path: Path) -> None:
+    with NewsServer() as server:
+        address = f"tcp://127.0.0.1:{server.lines}"
+        dialogue = ("--hello", r"SUB news {user}\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--mark", "event #")
+        levels = ("--floor", "2", "--ceiling", "4", "--repeats", "1", "--slo", "failures=0")
+        assert main(["search", "--for", "N", "--target", address, *dialogue, *levels, "--out", str(tmp_path)]) == 0
+    (stored,) = tmp_path.glob("*.json")
+    found = load_record(stored)
+    assert isinstance(found, SearchResult)
+    assert (found.asked.target.name, found.last_pass) == (address, 4)
 
 
 def test_a_server_that_refuses_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
