@@ -21,7 +21,7 @@ demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) 
 
 # What is measured below is only worth keeping if nothing else runs on the machine.
 
-lab: .venv/runtime ## Measure the whole staircase and what each lesson is worth: some 70 minutes; goes on where it was interrupted
+lab: .venv/runtime ## Measure the whole staircase and what each lesson is worth: some three hours; goes on where it was interrupted
 	@$(BIN)/harness staircase --floor --out reports/results/staircase
 	@$(BIN)/harness ablate --stage 2.5 --out reports/results/ablation
 

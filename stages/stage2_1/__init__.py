@@ -15,13 +15,13 @@ at a time, is the queue in which those wait who got in.
 
 Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms, and C
 goes from 6 to 2,229 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
-each; ratios, without over with, and their 95 % intervals):
+each; ratios, without over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
 
-* without `backlog` one in ten is served: the others' SYNs are dropped.
+* without `backlog` one in ten is served: the others' SYNs are dropped. C is 25.
 * without `redis-pool` no change is seen (ART 0.94 [0.83, 1.07]): from stage 2.3 on one connection carries many
   questions at a time.
-* without `listeners` no change is seen (ART 0.93 [0.80, 1.06]). One thread serves them all, one accept queue takes a
-  wave of 1,000, and the generator has many addresses. They are for clients behind one address, and for nodes.
+* without `listeners` no change of ART is seen at this load (0.93 [0.80, 1.06]), but C is 4,359-4,610, a fifth less:
+  each listener accepts one connection a turn of the loop, so a single one costs a turn for every fan of a wave.
 * without `tcp-options` no change is seen (ART 0.94 [0.81, 1.08]): nothing in a trial depends on them.
 """
 

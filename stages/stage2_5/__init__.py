@@ -12,11 +12,11 @@ Measured (2 cores, the generator on the same machine; `reports/results`): N 10,0
 original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 1.31 s (the original: 1.55
 s), one event to all in 157 ms on the mean and 241 ms to the last (111-136 and 226-269 ms); 4.0 KiB of user space a
 connection (55 KB). Left out at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without
-over with, and their 95 % intervals):
+over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
 
-* without `logging` an event takes 4.4 [3.9, 5.6] to a fan, and ART is 1.77 [1.14, 2.73]: the largest of all. Alone on
-  the baseline: an event 0.59 [0.57, 0.62].
-* without `registered-names` no change is seen (ART 1.05 [0.88, 1.25]).
+* without `logging` an event takes 4.4 [3.9, 5.6] to a fan, ART is 1.77 [1.14, 2.73], and C 3,792-4,009: the largest of
+  all. Alone on the baseline: an event 0.59 [0.57, 0.62].
+* without `registered-names` no change is seen (ART 1.05 [0.88, 1.25]; C 4,997-5,333).
 
 A profile (py-spy) of a wave: accepting and starting clients 21 %, a user's watch 17 %, turns of hibernating processes
 11 %, the loop itself 10 %, questions to Redis 12 %, the rest spread thin. Before, a fifth went into exchanges with

@@ -155,8 +155,11 @@ def test_an_ablation_leaves_its_summary_and_prints_its_tables(
     assert len(bench.made) == 6 * 3
 
 
-def test_an_ablation_searches_limits_if_it_is_told_to(bench: FakeBench, tmp_path: Path) -> None:
-    assert main(["ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "--limits", "--out", str(tmp_path)]) == 0
+def test_an_ablation_searches_limits_unless_it_is_told_not_to(bench: FakeBench, tmp_path: Path) -> None:
+    words = ["ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "--out", str(tmp_path)]
+    assert main([*words, "--no-limits"]) == 0
+    assert not bench.hints
+    assert main(words) == 0
     assert len(bench.hints) == 8
 
 
@@ -250,6 +253,7 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
 @pytest.mark.timeout(120)
 def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     words = ("ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "-N", "6", "-C", "3", "--patience", "0s")
+    words += ("--no-limits",)
     command = [sys.executable, "-m", "harness.cli", *words, "--out", str(tmp_path)]
     first = tmp_path / "stage-1-n6-c3-1.json"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as harness:
