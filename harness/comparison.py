@@ -27,6 +27,9 @@ from harness.campaign.record import Figure, FoundLimit, Judgement, Ratio
 SMALLEST_EFFECT = 1.03
 """A change below 3 % is none: as far apart lie two means of one server on one machine, measured an hour apart."""
 
+SEARCHES_DIFFER = 1.1
+"""How far apart two searches of one server may end: the last passes of five for C of stage 2.5 were 5,311 to 5,792."""
+
 FEWEST_RUNS = 3
 """Two against two are apart in one case of three by chance alone; three against three in one of ten."""
 
@@ -68,14 +71,15 @@ def ratio_of_limits(figure: Figure, a: FoundLimit | None, b: FoundLimit | None) 
     """Compare two searches: the ratio of their last passes, with the interval in which that of the two limits lies.
 
     A limit lies between last pass and first fail; where there is none of these, from 0 on, or nobody knows how far up.
-    Brackets that overlap or only touch are no change seen. The interval is that of the brackets, not that of chance.
-    Without a last pass on a side the ratio is the end of the interval that is nearest to 1.
+    The interval is that of the brackets, `SEARCHES_DIFFER` wider on either side: there is one search of each, which
+    does not tell how chance would have moved it. Where it holds 1, no change is seen. Without a last pass on a side
+    the ratio is the end of the interval that is nearest to 1.
     """
     of_a, of_b = _bracket(a), _bracket(b)
     if of_a is None or of_b is None:
         return not_measured(figure, (int(of_a is not None), int(of_b is not None)))
     (pass_a, fail_a), (pass_b, fail_b) = of_a, of_b
-    low, high = _share(fail_a, pass_b), _share(pass_a, fail_b)
+    low, high = _share(fail_a * SEARCHES_DIFFER, pass_b), _share(pass_a, fail_b * SEARCHES_DIFFER)
     share = _share(pass_a, pass_b) if pass_a and pass_b else min(max(low, 0.5), high)
     return _judged(figure, _Estimate(share, (low, high)), (1, 1))
 

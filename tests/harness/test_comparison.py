@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.campaign.record import Figure, FoundLimit, Ratio
-from harness.comparison import ratio, ratio_of_limits, ratio_of_resamples
+from harness.comparison import SEARCHES_DIFFER, ratio, ratio_of_limits, ratio_of_resamples
 
 FIGURES = st.sampled_from(("N", "C", "served", "art", "response_p99", "fanout", "fanout_last", "memory"))
 RUNS = st.lists(st.floats(0, 1e6).map(lambda value: round(value, 3)), min_size=1, max_size=6)
@@ -167,10 +167,12 @@ def test_a_doubling_under_the_same_noise_is_seen() -> None:
 def test_brackets_apart_are_a_change_and_brackets_that_meet_are_none() -> None:
     found = ratio_of_limits("N", a_limit(1000, 1050), a_limit(8000, 8400))
     assert (found.value, found.judgement) == (8.0, "better")
-    assert found.low == pytest.approx(8000 / 1050, rel=1e-4)
-    assert found.high == pytest.approx(8.4)
+    assert found.low == pytest.approx(8000 / 1050 / SEARCHES_DIFFER, rel=1e-4)
+    assert found.high == pytest.approx(8.4 * SEARCHES_DIFFER)
     assert ratio_of_limits("N", a_limit(1000, 1100), a_limit(1050, 1150)).judgement == "no change seen"
     assert ratio_of_limits("N", a_limit(1000, 1100), a_limit(1100, 1150)).judgement == "no change seen"
+    assert ratio_of_limits("N", a_limit(1000, 1050), a_limit(1150, 1200)).judgement == "no change seen"
+    assert ratio_of_limits("N", a_limit(1000, 1050), a_limit(1160, 1200)).judgement == "better"
 
 
 def test_a_limit_that_nobody_reached_is_at_least_that() -> None:
