@@ -9,7 +9,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.measure import Measurement
 
 from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
@@ -21,6 +20,7 @@ from harness.campaign.showing import show_of
 from harness.campaign.staircase import SLO
 from harness.campaign.tables import Sheet
 from harness.commands.options import SloOption, Where
+from harness.commands.printing import print_whole
 from harness.durations import parse_duration
 from harness.machine import describe_machine
 from harness.search.record import State
@@ -109,14 +109,10 @@ def run_errand(errand: Errand) -> State:
 
 
 def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:
-    """Print tables on standard output; a terminal that is too narrow wraps their lines rather than cut a figure off."""
+    """Print tables on standard output, each with an empty line after it."""
     if as_markdown:
         typer.echo("\n".join(sheet.markdown() for sheet in sheets), nl=False)
         return
-    console = Console(highlight=False)
     for sheet in sheets:
-        drawn = sheet.drawn()
-        needed = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
-        console.width = max(console.width, needed, len(sheet.title))
-        console.print(drawn)
-        console.print()
+        print_whole(sheet.drawn(), len(sheet.title))
+        typer.echo()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.charts.floor import Floor, belongs, floors_in
-from harness.commands.options import AskedError
+from harness.commands.options import AskedError, make_directory
 from harness.records import Record, load_record
 from harness.search.record import SearchResult
 
@@ -30,10 +30,7 @@ def draw(
     floors = [_floor(path, [record for _, record in records]) for path in floor or ()]
     from harness.charts.every import charts  # noqa: PLC0415 -- see above
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AskedError(f"{out}: cannot be made a directory ({error.strerror}): choose another --out") from error
+    make_directory(out)
     written: set[str] = set()
     for name, chart in charts(records, floors):
         if name in written:

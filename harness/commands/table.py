@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.measure import Measurement
+from rich.console import Group
 
 from harness.commands.options import AskedError
+from harness.commands.printing import print_whole
 from harness.flat import as_csv, flatten
-from harness.records import Record, load_record
+from harness.records import load_record
 from harness.tables import drawn, markdown
 
 
@@ -38,7 +38,7 @@ def table(
         named = zip(files, records, strict=True)
         _give(as_csv([{"file": str(path), **row} for path, record in named for row in flatten(record)]), out)
     else:
-        _print(records)
+        print_whole(Group(*drawn(records)))
 
 
 def _give(text: str, out: Path | None) -> None:
@@ -49,12 +49,3 @@ def _give(text: str, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise AskedError(f"{out}: cannot be written ({error.strerror}): choose another --out") from error
-
-
-def _print(records: list[Record]) -> None:
-    shown = Group(*drawn(records))
-    console = Console(highlight=False)
-    # A figure that is cut off is none: where the terminal is too narrow, it wraps the lines.
-    needed = Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
-    console.width = max(console.width, needed)
-    console.print(shown)

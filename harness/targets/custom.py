@@ -7,9 +7,8 @@ from collections.abc import Callable
 from harness.generator.parsing import Heard, Reader
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
-from harness.targets.reach import Reached, reach
+from harness.targets.running import RunningTarget
 from harness.targets.target import TargetError
-from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
 ANSWER_TIMEOUT_S = 5.0
@@ -17,28 +16,12 @@ _EXCERPT_BYTES = 120
 _CHUNK = 4096
 
 
-class CustomTarget:
+class CustomTarget(RunningTarget):
     """The server `described`, which people call `name`."""
 
     def __init__(self, name: str, described: Described) -> None:
-        self._name = name
+        super().__init__(name, described.named)
         self._described = described
-        self._reached = Reached()
-
-    @property
-    def name(self) -> str:
-        """Its address, or the name of the file that describes it."""
-        return self._name
-
-    @property
-    def variant(self) -> Variant | None:
-        """None: it is no stage."""
-        return None
-
-    @property
-    def peer(self) -> str | None:
-        """None: the harness did not start it."""
-        return None
 
     @property
     def publishes(self) -> bool:
@@ -46,39 +29,20 @@ class CustomTarget:
         return self._described.publisher is not None
 
     @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """The address's ports, on the host's first numeric address."""
-        return self._reached.endpoints
-
-    @property
     def publisher(self) -> HttpPublisher | None:
         """How events are posted, if it was said."""
         return self._described.publisher
-
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The processes of this machine that listen there."""
-        return self._reached.pids
-
-    def start(self) -> None:
-        """Make sure that one fan is answered as described. Raise TargetError with what the server said instead."""
-        reached = reach(self._described.named, self._name)
-        _try(reached.endpoints[0], self._described.dialogue, self._name)
-        self._reached = reached
-
-    def stop(self) -> None:
-        """Leave the server as it is."""
-
-    def ended(self) -> str | None:
-        """Tell a server that can be watched, and of which no process is left."""
-        return self._reached.ended()
 
     def dialogue(self, match_id: str | None) -> Dialogue:
         """Return a fan's part as it was described."""
         return self._described.dialogue
 
+    def _try(self, first: Endpoint) -> None:
+        """Make sure that one fan is answered as described. Raise TargetError with what the server said instead."""
+        _play_a_fan(first, self._described.dialogue, self.name)
 
-def _try(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
+
+def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
     """Play one fan up to its answer."""
     reader = Reader(dialogue)
     try:

@@ -1,3 +1,5 @@
+"""A stage that is started for a trial, and ended with everything it started."""
+
 import contextlib
 import os
 import signal
@@ -10,12 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
-from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
+from harness.targets.target import TargetError
 from harness.targets.variant import Variant
 from harness.workload import Endpoint
-from tests.harness.fake import FAKE, fake_server, wait_until
+from tests.harness.fake import FAKE, wait_until
 
 
 @contextlib.contextmanager
@@ -147,102 +148,6 @@ def test_nodes_of_a_parent_that_was_killed_are_killed_too(careless: StageTarget)
     careless.stop()
     assert psutil.wait_procs([node], 20)[1] == []
     apart.kill()  # whoever left the session of a parent that is gone cannot be told from anybody
-
-
-def test_a_running_server_is_reached_and_its_process_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    with fake_server("0") as server:
-        monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
-        target = AddressTarget(f"localhost:{server.fans}", f"http://127.0.0.1:{server.http}")
-        target.start()
-        assert target.endpoints == (Endpoint("127.0.0.1", server.fans),)
-        assert target.pids == (server.pid,)
-        assert target.publisher is not None
-        assert target.publisher.token == server.token
-        assert target.ended() is None
-        assert (target.name, target.variant) == (f"localhost:{server.fans}", None)
-        target.stop()
-        assert psutil.pid_exists(server.pid)
-    assert target.ended() == "the server's processes ended"
-
-
-def test_a_server_without_an_api_is_a_target_too() -> None:
-    with fake_server("0") as server:
-        target = AddressTarget(f"127.0.0.1:{server.fans}", None)
-        target.start()
-    assert target.publisher is None
-
-
-def test_processes_that_may_not_be_looked_for_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(kind: str) -> None:
-        raise psutil.AccessDenied
-
-    monkeypatch.setattr(psutil, "net_connections", denied)
-    with fake_server("0") as server:
-        target = AddressTarget(f"127.0.0.1:{server.fans}", None)
-        target.start()
-    assert target.pids == ()
-    assert target.ended() is None
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def test_nobody_answers() -> None:
-    with pytest.raises(TargetError, match=r"^nobody answers at 127\.0\.0\.1:\d+ \(Connection refused\)"):
-        AddressTarget(f"127.0.0.1:{unused_port()}", None).start()
-
-
-def test_no_api_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MATCHSTREAM_TOKEN", "t")
-    with fake_server("0") as server, pytest.raises(TargetError, match="no answer from"):
-        AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{unused_port()}").start()
-
-
-def test_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("MATCHSTREAM_TOKEN", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    with fake_server("0") as server, pytest.raises(TargetError, match="no token for port"):
-        AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}").start()
-
-
-@pytest.mark.parametrize("url", ["127.0.0.1:8888", "http://", "ftp://a", "http://a:99999", "http://[::1"])
-def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(TargetError, match="is no URL of an API"):
-        AddressTarget("127.0.0.1:9999", url)
-
-
-@pytest.mark.parametrize("url", ["http://example.org", "https://example.org/"])
-def test_a_url_needs_no_port(url: str) -> None:
-    assert AddressTarget("127.0.0.1:9999", url).publishes
-
-
-@pytest.mark.parametrize(
-    ("text", "endpoints"),
-    [
-        ("127.0.0.1:9999", (Endpoint("127.0.0.1", 9999),)),
-        ("example.org:9999-10000", (Endpoint("example.org", 9999), Endpoint("example.org", 10000))),
-        ("[::1]:80", (Endpoint("::1", 80),)),
-    ],
-)
-def test_addresses(text: str, endpoints: tuple[Endpoint, ...]) -> None:
-    assert parse_address(text) == endpoints
-    assert show_address(endpoints)[0] == text.partition("-")[0]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "host", "host:", ":80", "host:0", "host:70000", "host:90-80", "::1:80", "a b:80", "h:80-"]
-)
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(TargetError, match=r"is no address|no such ports"):
-        parse_address(text)
-
-
-def test_a_fan_watches_a_match_or_the_current_one() -> None:
-    assert match_stream_dialogue("a-b-2026-01-01").hello == b"VERSION:1:CONNECT:{user}:MATCH:a-b-2026-01-01\n"
-    assert match_stream_dialogue(None).hello == b"V:2:{user}\n"
-    assert StageTarget(Variant("0"), FAKE).dialogue("m") == AddressTarget("h:1", None).dialogue("m")
 
 
 def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:

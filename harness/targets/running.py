@@ -1,0 +1,55 @@
+"""What servers have in common that run already: the harness finds them, and leaves them as they are."""
+
+from harness.targets.reach import Reached, reach
+from harness.targets.variant import Variant
+from harness.workload import Endpoint
+
+
+class RunningTarget:
+    """The server at the endpoints `named`, which people call `name`."""
+
+    def __init__(self, name: str, named: tuple[Endpoint, ...]) -> None:
+        self._name = name
+        self._named = named
+        self._reached = Reached()
+
+    @property
+    def name(self) -> str:
+        """What people call it: its address as it was given, or the name of the file that describes it."""
+        return self._name
+
+    @property
+    def variant(self) -> Variant | None:
+        """None: which stage runs there, if any, is not known."""
+        return None
+
+    @property
+    def peer(self) -> str | None:
+        """None: the harness did not start it."""
+        return None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The address's ports, on the host's first numeric address."""
+        return self._reached.endpoints
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes of this machine that listen there."""
+        return self._reached.pids
+
+    def start(self) -> None:
+        """Make sure that the server does what it is to do, and look for its processes. Raise TargetError."""
+        reached = reach(self._named, self._name)
+        self._try(reached.endpoints[0])
+        self._reached = reached
+
+    def stop(self) -> None:
+        """Leave the server as it is."""
+
+    def ended(self) -> str | None:
+        """Tell a server that can be watched, and of which no process is left."""
+        return self._reached.ended()
+
+    def _try(self, first: Endpoint) -> None:
+        """Raise TargetError where the server, whose first port answers, does not do what its kind does."""
