@@ -35,7 +35,7 @@ floors = () if trial is None else at(trial.asked.load, read_floors(RESULTS / "fl
 
 # %%
 if trial is not None:
-    show(chart_trial(trial))
+    show(chart_trial(trial, floors))
 
 # %% [markdown]
 # ## Over time

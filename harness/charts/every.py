@@ -39,7 +39,7 @@ def charts(records: Sequence[tuple[str, Record]], floors: Sequence[Floor] = ()) 
 def _of_one(name: str, record: Record, staircase: Staircase | None, floors: Sequence[Floor]) -> Iterator[Named]:
     match record:
         case TrialResult():
-            yield name, chart_trial(record)
+            yield name, chart_trial(record, floors)
             yield f"{name}-over-time", chart_timeline(record)
         case Staircase():
             yield name, chart_staircase(record)

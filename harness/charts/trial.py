@@ -1,5 +1,6 @@
 """The chart of one trial: how long fans waited, how events spread, and what went on meanwhile, on one page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +9,10 @@ from matplotlib.axes import Axes
 
 from harness.charts.chart import Chart, Margins, grid, made_on, page
 from harness.charts.fanout import arrived_share
+from harness.charts.floor import Floor, is_floor, with_floors
 from harness.charts.percentiles import percentile_axes
 from harness.charts.series import ribbon
-from harness.charts.style import BLUE, GREY, ORANGE, look, nothing, short_time, time_axis
+from harness.charts.style import BLUE, GREY, ORANGE, floor_look, look, nothing, short_time, time_axis
 from harness.charts.timeline import (
     LAG_PANEL_IN,
     connections_panel,
@@ -31,16 +33,20 @@ def draw_trial(result: TrialResult, path: Path) -> None:
     chart_trial(result).write(path)
 
 
-def chart_trial(result: TrialResult) -> Chart:
-    """Return the chart of a result; an invalid one has that written across it."""
+def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
+    """Return the chart of a result; an invalid one has that written across it.
+
+    Of `floors`, those under the load of the result are drawn in its curves.
+    """
+    beside = () if is_floor(result.asked.target) else with_floors((result,), floors)[1:]
     load, name = result.asked.load, result.asked.target.name
     title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
     lag = result.loop_lag
     more_in = 0.0 if lag is None else LAG_PANEL_IN
     with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
         above = grid(figure, 1, 2, Margins(below=7.2 + more_in), wspace=0.25)
-        _percentiles(figure.add_subplot(above[0]), result)
-        _fan_out(figure.add_subplot(above[1]), result)
+        _percentiles(figure.add_subplot(above[0]), result, beside)
+        _fan_out(figure.add_subplot(above[1]), result, beside)
         ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
         below = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
         panels = panels_over_time(figure, below, len(ratios))
@@ -78,20 +84,20 @@ def _bound(result: TrialResult) -> str:
     return "" if bound.name == "nothing" else f"; what bound first: {bound.name} ({bound.evidence})"
 
 
-def _percentiles(axes: Axes, result: TrialResult) -> None:
+def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
         ("honest: from the intended start", result.seen.response.honest),
         ("as in the talk: from the connect", result.seen.response.art),
     )
-    percentile_axes(
-        axes, [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
-    )
+    curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
+    honest = tuple(times for floor in floors if (times := floor.seen.response.honest) is not None)
+    percentile_axes(axes, [*curves, ("the floor, honest", floor_look(), honest)])
     if axes.lines:
         axes.legend(loc="best")
 
 
-def _fan_out(axes: Axes, result: TrialResult) -> None:
+def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How events reached the fans")
     delivery = result.seen.delivery
     if delivery is None or delivery.fanout is None:
@@ -105,7 +111,13 @@ def _fan_out(axes: Axes, result: TrialResult) -> None:
     if delivery.last_mean_s is not None:
         label = f"last fan, mean: {show_time(delivery.last_mean_s)}"
         axes.axvline(delivery.last_mean_s, color=ORANGE, linestyle="--", label=label)
-    time_axis(axes, "x", float(value_s[0]), delivery.fanout.max_s)
+    first_s, last_s = float(value_s[0]), delivery.fanout.max_s
+    times = tuple(each.fanout for floor in floors if (each := floor.seen.delivery) is not None and each.fanout)
+    if times:
+        floor_s = ribbon(times, shares).merged_s
+        axes.plot(floor_s, 100 * arrived_share(floors) * shares, label="the floor", **floor_look().line)
+        first_s, last_s = min(first_s, float(floor_s[0])), max(last_s, float(floor_s[-1]))
+    time_axis(axes, "x", first_s, last_s)
     axes.set_ylim(0, 104)
     axes.set_xlabel("time since the event was posted")
     axes.set_ylabel("% of deliveries made")

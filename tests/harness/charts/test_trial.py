@@ -9,8 +9,9 @@ from matplotlib.image import imread
 from harness.charts.style import short_time, time_axis
 from harness.charts.trial import chart_trial, draw_trial, finding
 from harness.histogram import distribution
-from harness.result import Bound, TrialResult, Validity
+from harness.result import Asked, Bound, TrialResult, Validity
 from tests.harness.charts.pictures import fits, is_drawn, texts
+from tests.harness.records import HEAVY, a_floor
 from tests.harness.results import a_delivery, a_loop_lag, a_result, seen_by, some_fans
 
 NOBODY = a_result(
@@ -44,6 +45,23 @@ def test_loop_lag_has_a_panel_where_it_was_told_and_the_others_are_as_large_as_w
     assert [axes.get_title(loc="left").split(":")[0] for axes in told.figure.axes[5:]] == ["Loop lag of the server"]
     heights, before = ([axes.get_window_extent().height for axes in of.figure.axes] for of in (told, without))
     assert heights[:5] == pytest.approx(before, rel=0.05)
+
+
+def test_the_floor_under_the_same_load_is_in_the_curves() -> None:
+    floor = msgspec.structs.replace(a_result().asked, target=a_floor())
+    far = msgspec.structs.replace(floor, load=HEAVY)
+
+    def labels(result: TrialResult, asked: Asked) -> list[list[object]]:
+        beside = a_result(asked=asked, seen=seen_by(some_fans(), slowest_s=9.0, delivery=a_delivery()))
+        figure = chart_trial(result, [beside]).figure
+        return [[line.get_label() for line in axes.get_lines()] for axes in figure.axes[:2]]
+
+    waited, heard = labels(a_result(), floor)
+    assert waited[-1] == "the floor, honest"
+    assert heard[-1] == "the floor"
+    assert not any("floor" in str(label) for panel in labels(a_result(), far) for label in panel)
+    assert not any("floor" in str(label) for label in labels(UNHEARD, floor)[1])
+    assert fits(chart_trial(a_result(), [a_result(asked=floor)]))
 
 
 def test_an_invalid_trial_has_that_written_across_it() -> None:
