@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 from matplotlib.axes import Axes
 
@@ -82,7 +82,9 @@ def _floor(axes: Axes, value: float, figure: Figure) -> None:
             return
         low = min(low, value / 1.4)
     axes.set_ylim(low, max(high, value * 1.1))
-    floor_line(axes, "y", value, f"floor: {_show(value, figure)}", to="right")
+    # Where there are no bars: limits grow from the left, and times shrink.
+    side: Literal["left", "right"] = "left" if figure in _MORE_IS_BETTER else "right"
+    floor_line(axes, "y", value, f"floor: {_show(value, figure)}", to=side)
 
 
 def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = False) -> None:
