@@ -32,9 +32,7 @@ def ablate(  # noqa: PLR0913 -- each is an option of the command
     c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment.")] = WHOLE_C,
     interval: Annotated[float, typer.Option("--interval", help="Seconds between waves.")] = WHOLE_INTERVAL_S,
     repeats: Annotated[int, typer.Option(min=1, help="Trials of each server.")] = 5,
-    limits: Annotated[
-        bool, typer.Option(help="Search each server for N and C, too: that is most of the time.")
-    ] = True,
+    limits: Annotated[bool, typer.Option(help="Search each server for N and C, too: that is most of the time.")] = True,
     options: CampaignOptions,
     where: Where,
     out: CampaignOut = Path("out/ablation"),
