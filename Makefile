@@ -39,6 +39,8 @@ results: .venv/runtime ## Measure every stage under the talk's loads: some five 
 	-@$(STAGES) --stage 2.5 -N 10000 -C 1000 --rate 2
 	-@$(STAGES) --stage 2.5 -N 17000 -C 8000 --rate 1
 	-@$(STAGES) --stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2
+	-@$(MEASURE) --out reports/results/floor --peer floor -N 10000 -C 1000 --rate 2
+	-@$(MEASURE) --out reports/results/floor --peer floor -N 17000 -C 5000 --rate 1
 
 peers: .venv/dev ## Measure the servers one would choose instead, and the floor, under one load
 	-@for peer in $(PEERS); do $(MEASURE) --out reports/results/peers --peer $$peer -N 8000 -C 1000; done

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # One stage under the microscope
 #
-# A single trial, the heaviest stored of the tuned stage, moment by moment. The **floor** beside it is a bare epoll loop
-# in C that does nothing else, under the same load: nobody gets below it by magic.
+# A single trial, the heaviest stored of the tuned stage, moment by moment. The **floor** is a bare epoll loop in C that
+# does nothing else: nobody gets below it by magic. It is beside what was measured under the same load, and missing where
+# it answers a wave faster than a generator on the same two cores can start one: such a trial is invalid.
 
 # %%
 from pathlib import Path
@@ -28,20 +29,21 @@ from harness.table import show_time
 RESULTS = Path("results")
 trials = read_trials(RESULTS / "stages", "make results")
 trial = heaviest([trial for trial in trials if trial.asked.target.stage == "2.5"])
-floors = () if trial is None else at(trial.asked.load, read_floors(RESULTS / "floor"))
+floors = read_floors(RESULTS / "floor", RESULTS / "peers")
 
 # %% [markdown]
 # ## On one page
 
 # %%
 if trial is not None:
-    show(chart_trial(trial, floors))
+    show(chart_trial(trial, at(trial.asked.load, floors)))
 
 # %% [markdown]
 # ## Over time
 #
 # Every response and every delivery is in the heat map, at the moment of its arrival. What the server used is on the
 # same axis under it: where latency climbs while the CPU is at 100 % of a core, one thread is the limit.
+# The loop lag says how long everything had to wait for that thread: a stall is as wide as it lasted.
 
 # %%
 if trial is not None:

@@ -9,8 +9,8 @@ and to reach a process its supervisor is asked, which knows it by name anyway.
   are. It should move ART and C: three calls less for each fan.
 
 Measured (2 cores, the generator on the same machine; `reports/results`): N 10,000, C 1,000: all served, ART 78 ms (the
-original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 1.31 s (the original: 1.55
-s), one event to all in 157 ms on the mean and 241 ms to the last (111-136 and 226-269 ms); 4.0 KiB of user space a
+original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 1.26 s (the original: 1.55
+s), one event to all in 161 ms on the mean and 248 ms to the last (111-136 and 226-269 ms); 4.0 KiB of user space a
 connection (55 KB). Left out at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without
 over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
 

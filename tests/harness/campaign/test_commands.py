@@ -142,7 +142,7 @@ def test_an_ablation_leaves_its_summary_and_prints_its_tables(
     bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--stage", "2.1", "--lesson", "backlog", "--lesson", "vm", "--repeats", "3", "-N", "50", "-C", "10")
-    assert main(["ablate", *words, "--out", str(tmp_path)]) == 0
+    assert main(["ablate", *words, "--no-limits", "--out", str(tmp_path)]) == 0
     stored = load(tmp_path / "ablation.json", Ablation, ABLATION)
     assert [(worth.lesson, worth.change) for worth in stored.lessons] == [
         ("vm", "left out"),
