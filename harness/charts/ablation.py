@@ -51,7 +51,8 @@ def chart_ablation(
             draw_forest(axes, [_row(lesson, figure) for lesson in lessons], "no lesson was measured", floor)
         entries = key({"good": "the lesson helps", "bad": "the lesson hurts", "none": "no change seen"})
         drawing.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.985, 1 - 0.5 / height_in), ncols=3)
-    source = f"{made_on(ablation.machine)}; {ablation.started_at:%Y-%m-%d}; 95 % bootstrap intervals"
+    intervals = "what one search each leaves open" if figure in {"N", "C"} else "95 % bootstrap intervals"
+    source = f"{made_on(ablation.machine)}; {ablation.started_at:%Y-%m-%d}; {intervals}"
     return Chart(drawing, ablation_finding(ablation, figure), source)
 
 
