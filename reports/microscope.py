@@ -14,8 +14,8 @@
 # # One stage under the microscope
 #
 # A single trial, the heaviest stored of the tuned stage, moment by moment. The **floor** is a bare epoll loop in C that
-# does nothing else: nobody gets below it by magic. It is beside what was measured under the same load, and missing where
-# it answers a wave faster than a generator on the same two cores can start one: such a trial is invalid.
+# does nothing else: nobody gets below it by magic. It is beside what was measured under the same load, and missing
+# where it answers a wave faster than a generator on the same two cores can start one: such a trial is invalid.
 
 # %%
 from pathlib import Path
@@ -42,8 +42,8 @@ if trial is not None:
 # ## Over time
 #
 # Every response and every delivery is in the heat map, at the moment of its arrival. What the server used is on the
-# same axis under it: where latency climbs while the CPU is at 100 % of a core, one thread is the limit.
-# The loop lag says how long everything had to wait for that thread: a stall is as wide as it lasted.
+# same axis under it: where latency climbs while the CPU is at 100 % of a core, one thread is the limit. The loop lag
+# says how long everything had to wait for that thread: a stall is as wide as it lasted.
 
 # %%
 if trial is not None:
