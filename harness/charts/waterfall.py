@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from harness.campaign.figures import TIMES, mean
 from harness.campaign.record import Figure, Step
 from harness.charts.forest import FIGURES
-from harness.charts.staircase import all_served, at_load, limit_of, loads_of
+from harness.charts.staircase import all_served, at_load, is_open, limit_of, loads_of
 from harness.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis
 from harness.result import AskedLoad
 from harness.table import show_time
@@ -37,7 +37,7 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
         return
     _frame(axes, found, figure)
     if floor is not None and (least := _value(floor, load, figure)) is not None:
-        _floor(axes, least, figure)
+        _floor(axes, least, f"floor: {_at_least(floor, figure)}{_show(least, figure)}", figure)
     bottom, values = axes.get_ylim()[0], [value for _, value in found]
     axes.bar([0], [values[0] - bottom], bottom=bottom, color=GREY, width=_WIDTH)
     _label(axes, 0, values[0], _show(values[0], figure))
@@ -48,7 +48,8 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
         axes.bar([place], [high - low], bottom=low, edgecolor="white", width=_WIDTH, color=colour, hatch=hatch)
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
         _label(axes, place, high, f"{now / before:.3g}")
-    _label(axes, len(values) - 1, min(values[-2:]), _show(values[-1], figure), below=True)
+    last = f"{_at_least(stages[-1], figure)}{_show(values[-1], figure)}"
+    _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
 
 
 def _title(figure: Figure, load: AskedLoad | None) -> str:
@@ -74,7 +75,7 @@ def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> No
     axes.xaxis.grid(visible=False)
 
 
-def _floor(axes: Axes, value: float, figure: Figure) -> None:
+def _floor(axes: Axes, value: float, label: str, figure: Figure) -> None:
     """Draw the floor, and have the axis reach it; of a logarithmic one 0 is no part."""
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
@@ -84,12 +85,18 @@ def _floor(axes: Axes, value: float, figure: Figure) -> None:
     axes.set_ylim(low, max(high, value * 1.1))
     # Where there are no bars: limits grow from the left, and times shrink.
     side: Literal["left", "right"] = "left" if figure in _MORE_IS_BETTER else "right"
-    floor_line(axes, "y", value, f"floor: {_show(value, figure)}", to=side)
+    floor_line(axes, "y", value, label, to=side)
 
 
 def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = False) -> None:
     shift, side = (-3, "top") if below else (3, "bottom")
     axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=8)
+
+
+def _at_least(step: Step, figure: Figure) -> str:
+    """Return what stands before a limit that nobody reached."""
+    limit = limit_of(step, figure) if figure in {"N", "C"} else None
+    return "≥ " if limit is not None and is_open(limit) else ""
 
 
 def _show(value: float, figure: Figure) -> str:

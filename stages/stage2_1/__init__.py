@@ -14,7 +14,7 @@ at a time, is the queue in which those wait who got in.
   one address in front of all: `matchstream nginx`.
 
 Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms, and C
-goes from 6 to 2,229 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
+goes from 6 to 2,259 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
 each; ratios, without over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
 
 * without `backlog` one in ten is served: the others' SYNs are dropped. C is 25.
