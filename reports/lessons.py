@@ -15,7 +15,8 @@
 #
 # Each lesson is left out of the tuned stage, one at a time, and added alone to the baseline. A ratio is the changed
 # server's figure over the unchanged one's, with a 95 % bootstrap interval over the repeats: a lesson **helps** if the
-# server is worse without it, or better with it. Where the interval holds 1, no change was seen, and none is claimed.
+# server is worse without it, or better with it. Where the interval holds 1, no change was seen, and none is claimed. N
+# and C were searched for once each: their intervals are what the searches leave open, and a tenth more on either side.
 # The **floor** is a bare epoll loop in C that does nothing else, over the same unchanged server: nobody gets below it
 # by magic.
 

@@ -25,11 +25,8 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
     line.
     """
     load = None if figure in {"N", "C"} else _common_load(stages, figure)
-    found = [
-        (f"{step.target.stage}", value)
-        for step in stages
-        if (value := _value(step, load, figure)) is not None and value > 0
-    ]
+    measured = [(step, value) for step in stages if (value := _value(step, load, figure)) is not None and value > 0]
+    found = [(f"{step.target.stage}", value) for step, value in measured]
     axes.set_title(_title(figure, load))
     if len(found) < 2:
         nothing(axes, "no two stages were measured")
@@ -48,7 +45,7 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
         axes.bar([place], [high - low], bottom=low, edgecolor="white", width=_WIDTH, color=colour, hatch=hatch)
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
         _label(axes, place, high, f"{now / before:.3g}")
-    last = f"{_at_least(stages[-1], figure)}{_show(values[-1], figure)}"
+    last = f"{_at_least(measured[-1][0], figure)}{_show(values[-1], figure)}"
     _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
 
 

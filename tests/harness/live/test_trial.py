@@ -25,12 +25,13 @@ def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
     assert result.seen.fans.served == 6
     assert result.seen.delivery is not None
     assert result.seen.delivery.lost == 0
+    assert result.loop_lag is not None
 
 
 def test_of_a_stage_with_nodes_each_is_a_row(tmp_path: Path) -> None:
     words = ("measure", "--stage", "3", "--nodes", "2", *LOAD, "--live", "--out", str(tmp_path))
     with Terminal(*words, rows=40, columns=120) as terminal:
-        terminal.see_match(r"posting.*node +up.*?([^\s│]+:\d+) .*?(?!\1)([^\s│]+:\d+) .*mailbox▼")
+        terminal.see_match(r"posting[^▼]*node +up[^\n]*\n(\S+:\d+) [^\n]*\n(?!\1 )(\S+:\d+) [^▼]*mailbox▼")
         terminal.end()
         assert "Traceback" not in terminal.text
 
