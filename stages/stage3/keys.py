@@ -5,7 +5,7 @@
 | `writer:lease`             | string | who is the writer; it expires by itself when that one no longer renews it      |
 | `writer:epoch`             | string | a number, one higher with every writer that takes over: the fencing token      |
 | `writer:requests`          | stream | what the writer is to carry out, oldest first; what was carried out is deleted |
-| `writer:unheard:<channel>` | list   | answers that nobody heard on that channel; they expire                         |
+| `writer:answers:<channel>` | hash   | answers that were not taken yet, by the number of the request; they expire     |
 
 A request has the fields `reply` (the channel for its answer), `number` (which the answer repeats), `valid` (for how
 many milliseconds after its arrival it may be carried out, 0: for ever) and `commands` (Redis commands, as MessagePack).
@@ -35,9 +35,9 @@ def publish(tag: str) -> str:
     return "SPUBLISH" if tag else "PUBLISH"
 
 
-def unheard_key(channel: str) -> str:
-    """Return the key of the answers that were published on `channel` when nobody heard it."""
-    return f"writer:unheard:{channel}"
+def answers_key(channel: str) -> str:
+    """Return the key of the answers that were published on `channel`, until they are taken."""
+    return f"writer:answers:{channel}"
 
 
 def match_channel(match_id: str) -> str:

@@ -25,6 +25,8 @@ from stages.stage3.request_queue import as_request, read_reply
 from stages.stage3.subscriptions import Resubscribed, Subscriptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from common.otp.process import ReplyTo
     from common.otp.signals import Monitor, Reason
     from stages.stage3.request_queue import Command
@@ -82,6 +84,7 @@ class Requests(GenServer):
         self._numbers = count(1)
         self._pending: dict[int, _Pending] = {}
         self._unsent: list[int] = []
+        self._taken: list[int] = []
         self._asked = self._unanswered = 0
 
     def handle_call(self, request: Request, reply_to: ReplyTo) -> object:
@@ -97,7 +100,7 @@ class Requests(GenServer):
         return NO_REPLY
 
     async def handle_info(self, message: Any) -> None:
-        """Send what is to be sent; hand an answer to who waits for it; get those that came while nobody heard."""
+        """Send what is to be sent; hand an answer to who waits for it; get those that were not heard."""
         if message == _SEND:
             await self._send()
         elif isinstance(message, Published):
@@ -127,7 +130,7 @@ class Requests(GenServer):
             # At no cost while it is subscribed already; and a request whose answer could not be heard need not be sent.
             await self._subscribe()
             commands = [self._command(number) for number in numbers if number in self._pending]
-            await self._redis.call_all(commands)
+            await self._redis.call_all([*self._clear(), *commands])
         except StoreUnavailableError as error:
             for number in numbers:
                 self._unanswered += number in self._pending
@@ -150,15 +153,25 @@ class Requests(GenServer):
 
     def _take_answer(self, published: bytes) -> None:
         number, answers = read_reply(published)
+        self._taken.append(number)
         self._answer(number, Failure(_refused(answers)) if isinstance(answers, Exception) else answers)
 
     async def _take_unheard(self) -> None:
-        tag = self._redis.tag
-        key = tag + keys.unheard_key(tag + self._channel)
         with suppress(StoreUnavailableError):  # it is away again, and will be back again
-            unheard, _ = await self._redis.call_all((("LRANGE", key, 0, -1), ("DEL", key)))
-            for answer in unheard:
+            for answer in await self._redis.call("HVALS", self._answers_key):
                 self._take_answer(answer)
+
+    def _clear(self) -> Iterator[Command]:
+        """Give the command that deletes what was taken, if anything was. It goes along with the next request: alone
+        it would be one more trip to Redis for each answer. If it gets lost, what is kept expires.
+        """
+        if self._taken:
+            yield ("HDEL", self._answers_key, *self._taken)
+            self._taken.clear()
+
+    @property
+    def _answers_key(self) -> str:
+        return self._redis.tag + keys.answers_key(self._redis.tag + self._channel)
 
     def _still_wanted(self, number: int) -> bool:
         """Return whether the caller waits; if not (it was cancelled), forget it."""

@@ -9,16 +9,18 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from common.domain.errors import UnknownMatchError
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.store.errors import ConflictError, StoreUnavailableError
 from stages.stage3 import keys
+from stages.stage3.request_queue import RequestQueue
 from tests.common.store import records
 from tests.common.store.test_redis_store import MATCH, event, play
 from tests.stages.stage3.proxy import Fate, Proxy
-from tests.stages.waiting import eventually
+from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,6 +175,37 @@ async def test_a_writer_that_hears_nothing_any_more_is_replaced_and_fenced(syste
         await eventually(lambda: one.statistics().replaced == 1, "the first learns that it was replaced")
         assert two.statistics().epoch == 2
         await end(one.process)
+
+
+async def test_an_answer_that_is_lost_with_the_connection_is_taken_when_it_is_back(
+    system: System, raw: Connections
+) -> None:
+    store = system.store(await system.node(timeout_s=600))
+    visit = asyncio.create_task(store.visit("ana"), name="visit")
+
+    async def is_asked() -> bool:
+        return bool(await raw.call("XLEN", keys.REQUESTS))
+
+    await eventually(is_asked, "the request is in the queue")
+    (subscriptions,) = (await raw.call("CLIENT", "LIST", "TYPE", "pubsub")).splitlines()
+    await raw.call("SET", keys.EPOCH, 1)
+    async with Redis(unix_socket_path=system.url.removeprefix("unix://")) as another, another.pubsub() as somebody:
+        await somebody.psubscribe("*")  # so that Redis believes that the answer is heard
+        await somebody.get_message(timeout=None)
+        await raw.call("CLIENT", "KILL", "ID", subscriptions.split()[0].removeprefix(b"id="))
+        await RequestQueue(raw).execute(1)
+        assert await asyncio.wait_for(visit, DEADLINE_S) == 1
+
+
+async def test_answers_that_were_taken_are_deleted_along_with_the_next_request(
+    system: System, raw: Connections
+) -> None:
+    store = system.store(await system.node())
+    await system.writer()
+    for number in range(1, 6):
+        assert await store.visit("ana") == number
+    (key,) = await raw.call("KEYS", keys.answers_key("*"))
+    assert await raw.call("HKEYS", key) == [b"5"]
 
 
 async def test_when_redis_is_killed_and_comes_back_nothing_acknowledged_is_lost_or_done_twice(

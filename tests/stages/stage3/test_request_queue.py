@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from common.otp.node import Node
 from stages.stage3 import keys
 from stages.stage3.errors import FencedError
-from stages.stage3.request_queue import COMMANDS_AT_ONCE, Command, Executed, RequestQueue, as_request, pack, read_reply
+from stages.stage3.request_queue import (
+    COMMANDS_AT_ONCE,
+    KEPT_S,
+    Command,
+    Executed,
+    RequestQueue,
+    as_request,
+    pack,
+    read_reply,
+)
 from stages.stage3.subscriptions import Published, Subscriptions
 from tests.stages.waiting import eventually
 
@@ -59,6 +68,19 @@ async def test_requests_are_carried_out_once_in_order_and_answered(
     assert await answers(replies, 2) == [(1, [1, None]), (2, [2])]
     assert await raw.call("LRANGE", "said", 0, -1) == [b"one", b"two"]
     assert await raw.call("XLEN", keys.REQUESTS) == 0
+
+
+async def test_answers_are_kept_until_they_are_taken_whether_they_are_heard_or_not(
+    raw: Connections, queue: RequestQueue, replies: Listener
+) -> None:
+    await ask(raw, 1, ("INCR", "visits"))
+    await raw.call(*as_request("nobody", 5, pack([("INCR", "visits")]), 0))
+    await queue.execute(EPOCH)
+    await answers(replies, 1)
+    for channel, number, visits in (("me", 1, 1), ("nobody", 5, 2)):
+        (kept,) = await raw.call("HVALS", keys.answers_key(channel))
+        assert read_reply(kept) == (number, [visits])
+        assert 0 < await raw.call("TTL", keys.answers_key(channel)) <= KEPT_S
 
 
 async def test_nothing_is_done_in_another_epoch(raw: Connections, queue: RequestQueue) -> None:
