@@ -162,8 +162,10 @@ class Requests(GenServer):
                 self._take_answer(answer)
 
     def _clear(self) -> Iterator[Command]:
-        """Give the command that deletes what was taken, if anything was. It goes along with the next request: alone
-        it would be one more trip to Redis for each answer. If it gets lost, what is kept expires.
+        """Give the command that deletes what was taken, if anything was.
+
+        It goes along with the next request: alone it would be one more trip to Redis for each answer. If it gets lost,
+        what is kept expires.
         """
         if self._taken:
             yield ("HDEL", self._answers_key, *self._taken)
