@@ -167,6 +167,14 @@ class Process(ABC):
         """Send a message for `handle_info`; one to a process that has ended is dropped."""
         self._post((_INFO, message, None))
 
+    def send_low(self, message: object) -> None:
+        """Send a message for `handle_info` at low priority: it arrives when what is more urgent leaves room for it.
+
+        Erlang gives priorities to processes (`process_flag(priority, low)`); here it is what is to be done that can
+        wait, not all that the process does.
+        """
+        self.node.run_queue.send_low(self, message)
+
     def link(self, other: Process) -> None:
         """Tie two ends together: the exit of one is signalled to the other. A link to the dead signals `noproc`."""
         if not (self.alive and other.alive):

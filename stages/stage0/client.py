@@ -89,7 +89,7 @@ class Client(GenFsm):
         self._reader = GreetingReader()
         self._refused = False
 
-    async def init(self) -> None:
+    def init(self) -> None:
         """Wait for the socket."""
         self.next_state(self.wait_for_socket, STATE_TIMEOUT_S)
 

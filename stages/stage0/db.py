@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,16 @@ _T = TypeVar("_T")
 
 Operation = Callable[["RedisStore"], Awaitable[Any]]
 """What a caller wants of the store."""
+
+
+class Read(ABC):
+    """An operation that changes nothing. Equal ones that are asked for at the same moment may share an answer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def __call__(self, store: RedisStore) -> Any:
+        """Return what was read, or raise a DomainError."""
 
 
 async def answer(operation: Operation, store: RedisStore) -> object:
@@ -68,6 +79,14 @@ class Db(GenServer):
         del reply_to  # answered by returning
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         return answer(request, self._store)
+
+    def handle_cast(self, message: Operation) -> Awaitable[None] | None:
+        """Run an operation whose answer nobody waits for; a failure is its own affair."""
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
+        return self._run(message)
+
+    async def _run(self, operation: Operation) -> None:
+        await answer(operation, self._store)
 
     def statistics(self) -> ConnectionStatistics:
         """Return what the connections to Redis are and did."""

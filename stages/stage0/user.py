@@ -22,19 +22,55 @@ from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import encode, error_line
+from stages.stage0.db import Read
 from stages.stage0.log import messages
 from stages.stage0.messages import Delivery, EventManager, Notification, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
+    from common.domain.events import Event
     from common.domain.match import Match
     from common.otp.process import Process, ReplyTo
+    from common.store.redis_store import RedisStore
     from stages.stage import Parts
 
 
 RESUME_S = 1.0
 """How long to wait before asking again for a match that cannot be had now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOf(Read):
+    """Asks for a match, None: the current one, and what a fan is told first of it."""
+
+    match_id: str | None
+
+    async def __call__(self, store: RedisStore) -> tuple[Match, Notification]:
+        """Return both. Raise UnknownMatchError."""
+        if self.match_id is not None:
+            match = await store.match(self.match_id)
+            if match is None:
+                raise UnknownMatchError(f"there is no match {self.match_id}; see /1/matches")
+        else:
+            matches = await store.matches()
+            if not matches:
+                raise UnknownMatchError("there is no match to watch now; try again later")
+            match = matches[0]
+        frame = encode(rules.status(match, datetime.now(UTC)))
+        return match, Notification(match.seq, frame, is_last=not match.is_live)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAfter(Read):
+    """Asks for the events of a match after that number."""
+
+    match_id: str
+    seq: int
+
+    async def __call__(self, store: RedisStore) -> list[Event]:
+        """Return them, in order."""
+        return await store.history(self.match_id, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +157,16 @@ class User(GenServer):
             await self._ended(message.process)
 
     async def _watch(self, request: Watch) -> None:
-        match = await self._read(request.match_id)
-        status = encode(rules.status(match, datetime.now(UTC)))
-        request.client.cast(Notification(match.seq, status, is_last=not match.is_live))
+        match, status = await self._parts.db.query(self.node, StatusOf(request.match_id))
+        request.client.cast(status)
         if match.is_live:
             self._hold(request.client)
             self._watching[request.client] = Watching(match.id, match.seq)
-            await self._subscribe(request.client)
+            await self._begin_watching(request.client)
+
+    async def _begin_watching(self, client: Process) -> None:
+        """See to it that the client is told of what comes after its status."""
+        await self._subscribe(client)
 
     def _hold(self, client: Process) -> None:
         """See to it that this user hears when the client has gone."""
@@ -139,14 +178,6 @@ class User(GenServer):
             await self._forget(process)
         else:
             await self._resume_all(process)
-
-    async def _read(self, match_id: str | None) -> Match:
-        if match_id is not None:
-            return await self._parts.db.match(self.node, match_id)
-        matches = await self._parts.db.query(self.node, lambda store: store.matches())
-        if not matches:
-            raise UnknownMatchError("there is no match to watch now; try again later")
-        return matches[0]
 
     async def _subscribe(self, client: Process) -> None:
         """Add the client's handler; what was sent out between its last event and now is read from the history."""
@@ -173,7 +204,7 @@ class User(GenServer):
 
         A dispatcher may know fewer for a moment, since an event reaches Redis first; only then Redis is asked.
         """
-        return sent < watching.seq and (await self._read(watching.match_id)).seq < watching.seq
+        return sent < watching.seq and (await self._parts.db.match(self.node, watching.match_id)).seq < watching.seq
 
     async def _add_handler(self, client: Process, manager: Process) -> int:
         watching = self._watching[client]
@@ -187,7 +218,7 @@ class User(GenServer):
     async def _catch_up(self, client: Process) -> None:
         """Send what the history has beyond the client's last event."""
         watching = self._watching[client]
-        events = await self._parts.db.query(self.node, lambda store: store.history(watching.match_id, watching.seq))
+        events = await self._parts.db.query(self.node, HistoryAfter(watching.match_id, watching.seq))
         for event in events:
             self._transmit(client, Notification(event.seq, encode(event), event.ends_match))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 128_000
 """The talk's; the kernel cuts it to net.core.somaxconn (listen(2))."""
-BURST: Final = 16
+BURST: Final = 32
 """Connections that are accepted in one go."""
 
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """From the door to a connection: what to run, and who waits for the answer."""
+    """From the door to a connection: what to run, and who waits for the answer, if anybody."""
 
     operation: Operation
-    reply_to: ReplyTo
+    reply_to: ReplyTo | None
 
 
 class Connection(GenServer):
@@ -38,7 +38,9 @@ class Connection(GenServer):
 
     async def handle_cast(self, message: Question) -> None:
         """Run the operation and answer."""
-        reply(message.reply_to, await answer(message.operation, self._store))
+        answered = await answer(message.operation, self._store)
+        if message.reply_to is not None:
+            reply(message.reply_to, answered)
 
 
 class PooledDb(Db):
@@ -57,5 +59,13 @@ class PooledDb(Db):
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Hand the operation on; the next call need not wait for its answer."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
-        next(self._connections).cast(Question(request, reply_to))
+        self._hand_on(Question(request, reply_to))
         return NO_REPLY
+
+    def handle_cast(self, message: Operation) -> None:
+        """Hand on an operation whose answer nobody waits for."""
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
+        self._hand_on(Question(message, None))
+
+    def _hand_on(self, question: Question) -> None:
+        next(self._connections).cast(question)

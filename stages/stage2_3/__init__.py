@@ -38,6 +38,8 @@ from stages.stage2_3.hibernate import (
     HibernatingClient,
     HibernatingClientSup,
     HibernatingDispatcher,
+    HibernatingMatch,
+    HibernatingMatchSup,
     HibernatingUser,
     HibernatingUserSup,
 )
@@ -63,6 +65,8 @@ def _hibernate(parts: Parts) -> Parts:
         client=layered(parts.client, HibernatingClient),
         user_sup=layered(parts.user_sup, HibernatingUserSup),
         user=layered(parts.user, HibernatingUser),
+        live_match=layered(parts.live_match, HibernatingMatch),
+        match_sup=layered(parts.match_sup, HibernatingMatchSup),
         dispatcher=layered(parts.dispatcher, HibernatingDispatcher),
     )
 

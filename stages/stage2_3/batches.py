@@ -2,8 +2,7 @@
 
 As long as an operation waited for its answer before the next was begun, there was one question a write. Now all that
 were asked since the last write are there together: they share one exchange over one connection (Redis calls it
-pipelining), and who asks what another has just asked shares the answer. Fans who come together all ask for the
-same match.
+pipelining).
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from common.store.connections import Connections
     from common.store.endpoint import Argument
-
-_READS: Final = frozenset({"GET", "HGET", "XRANGE"})
-"""Commands that change nothing: asked twice at the same moment, one answer is as true as two."""
 
 PAUSE_S: Final = 0.002
 """The time from one exchange to the next: what is asked after a pause goes at once, what is asked in a crowd collects.
@@ -44,7 +40,6 @@ class Batches:
         self._last_s = float("-inf")
         self._askers: list[tuple[int, int, asyncio.Future[list[Any]]]] = []
         self._commands: list[tuple[Argument, ...]] = []
-        self._asked: dict[tuple[Argument, ...], int] = {}
         self._exchanges: set[asyncio.Task[None]] = set()
 
     async def call(self, *command: Argument) -> Any:
@@ -61,21 +56,11 @@ class Batches:
                 loop.call_soon(self._send)  # with what else this turn asks
             else:
                 loop.call_at(self._last_s + PAUSE_S, self._send)
-        first = self._place(commands)
+        first = len(self._commands)
+        self._commands.extend(commands)
         answers: asyncio.Future[list[Any]] = loop.create_future()
         self._askers.append((first, first + len(commands), answers))
         return await answers
-
-    def _place(self, commands: Sequence[tuple[Argument, ...]]) -> int:
-        """Return where among the commands of the next exchange these stand."""
-        first = len(self._commands)
-        if len(commands) == 1 and commands[0][0] in _READS:
-            first = self._asked.setdefault(commands[0], first)
-        else:
-            self._asked.clear()  # what is asked from here on is to see what these have written
-        if first == len(self._commands):
-            self._commands.extend(commands)
-        return first
 
     def _send(self) -> None:
         self._is_due = False
@@ -83,7 +68,7 @@ class Batches:
         exchange = asyncio.create_task(self._exchange(self._commands, self._askers), name="redis-exchange")
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._exchanges.discard)
-        self._commands, self._askers, self._asked = [], [], {}
+        self._commands, self._askers = [], []
 
     async def _exchange(
         self, commands: list[tuple[Argument, ...]], askers: list[tuple[int, int, asyncio.Future[list[Any]]]]

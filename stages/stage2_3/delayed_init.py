@@ -1,28 +1,90 @@
-"""Lesson `delayed-init`: a user is there at once; what it has to find out or to write, it does afterwards.
+"""Lesson `delayed-init`: a process is there at once; what it has to find out or to write, it does afterwards.
 
 The talk's server returns a timeout of 0 from `init` and goes on when that arrives, before anything else it is asked.
-Here the visit is counted beside the user, since no answer depends on it: the fan need not wait for it either.
+Here a user answers its fan with the status, and does the rest at low priority, when those who still wait for an answer
+leave room (`common.otp.scheduler`): it counts the visit, and adds its handler to the dispatcher. What was sent out
+before that it reads from the history, as after a crash. So right after a crowd an event may reach the last of it later
+than it otherwise would.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from common.store.errors import StoreUnavailableError
+from stages.stage0.log import messages
 from stages.stage0.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from common.otp.process import Process
+    from common.otp.signals import Reason
+    from common.store.redis_store import RedisStore
+    from stages.stage import Parts
 
 _log = logging.getLogger(__name__)
 
+_NOT_COUNTED: Final = "a visit of %s was not counted: %s"
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """To a user itself, at low priority: a client was answered, now do what it did not wait for."""
+
+    client: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The operation that counts a visit of a user; one that Redis does not take is not counted, and the log says so."""
+
+    user_id: str
+
+    async def __call__(self, store: RedisStore) -> None:
+        """Count it."""
+        try:
+            await store.visit(self.user_id)
+        except StoreUnavailableError as error:
+            _log.warning(_NOT_COUNTED, self.user_id, error)
+
 
 class DelayedUser(User):
-    """Counts the visit after its start; one that Redis does not take is not counted, and the log says so."""
+    """Counts its visit and subscribes after its answer."""
+
+    def __init__(self, parts: Parts, user_id: str) -> None:
+        super().__init__(parts, user_id)
+        self._is_counted = False
 
     def init(self) -> None:
         """Begin at once."""
-        self.spawn(self._count_visit())
 
-    async def _count_visit(self) -> None:
-        try:
-            await super()._count_visit()
-        except StoreUnavailableError as error:
-            _log.warning("a visit of %s was not counted: %s", self._id, error)
+    async def handle_info(self, message: Any) -> None:
+        """Count the visit, have the client notified from here on."""
+        if not isinstance(message, GoOn):
+            await super().handle_info(message)
+            return
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
+        self._count()
+        if message.client in self._watching:
+            await self._subscribe(message.client)
+            self._stop_if_unused()
+
+    def terminate(self, reason: Reason) -> Awaitable[None] | None:
+        """Count the visit of who has been answered and could not be kept."""
+        self._count()
+        return super().terminate(reason)
+
+    async def _begin_watching(self, client: Process) -> None:
+        self.process.send_low(GoOn(client))
+
+    def _count(self) -> None:
+        if not self._is_counted:
+            self._is_counted = True
+            db = self.node.whereis(self._parts.db.NAME)
+            if db is None:
+                _log.warning(_NOT_COUNTED, self._id, "the database process is being restarted")
+            else:
+                db.cast(Visit(self._id))

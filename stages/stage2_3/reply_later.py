@@ -1,6 +1,7 @@
 """Lesson `reply-later`: a server does not wait in a call; it works on it beside its loop and answers when done.
 
-* `db`: an operation is begun when it is asked for, however many others are under way.
+* `db`: an operation is begun when it is asked for, however many others are under way. Who asks what was just asked, and
+  not begun, shares the answer: fans who come together all ask for the same match, and are told the same of it.
 * `match`: while an event is on its way to Redis, whoever wants to subscribe is served. Events are still decided one
   after the other, since each is applied to what the one before has left.
 """
@@ -11,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from common.otp.process import NO_REPLY, reply
-from stages.stage0.db import Db, Operation, answer
+from stages.stage0.db import Db, Operation, Read, answer
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
 from stages.stage0.messages import EventManager
@@ -33,14 +34,43 @@ class LaterDb(Db):
 
     hibernates = True
 
+    def __init__(self, parts: Parts, redis_url: str) -> None:
+        super().__init__(parts, redis_url)
+        self._askers: dict[Read, list[ReplyTo]] = {}
+
     def init(self) -> None:
         """Start no connection processes, if the pool would: what is under way here needs none to wait in."""
 
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Begin the operation."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
-        self.reply_later(reply_to, answer(request, self._store))
+        if isinstance(request, Read):
+            self._share(request, reply_to)
+        else:
+            self._askers.clear()  # what is asked from here on is to see what this writes
+            self.reply_later(reply_to, answer(request, self._store))
         return NO_REPLY
+
+    def handle_cast(self, message: Operation) -> None:
+        """Begin an operation whose answer nobody waits for."""
+        messages.info("%s <- %s", self.process.name, type(message).__name__)
+        self._askers.clear()  # as above
+        self.spawn(answer(message, self._store))
+
+    def _share(self, read: Read, reply_to: ReplyTo) -> None:
+        askers = self._askers.get(read)
+        if askers is None:
+            askers = self._askers[read] = []
+            self.spawn(self._answer_all(read, askers))
+        askers.append(reply_to)
+
+    async def _answer_all(self, read: Read, askers: list[ReplyTo]) -> None:
+        """Read once for all who asked before this is begun, which is in the next turn of the loop."""
+        if self._askers.get(read) is askers:
+            del self._askers[read]  # who asks from here on may know of something that was written meanwhile
+        answered = await answer(read, self._store)
+        for reply_to in askers:
+            reply(reply_to, answered)
 
 
 class LaterMatch(LiveMatch):

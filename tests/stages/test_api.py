@@ -175,6 +175,8 @@ async def test_the_statistics_count_fans_by_their_processes_and_files(
     before = await api.statistics()
     async with connect() as fan:
         await fan.watch("fan", game.id)
+        await game.foul("heard by who is subscribed")
+        await fan.read_events(1)
         after = await api.statistics()
     assert after.handlers == before.handlers + 1
     assert after.connections == before.connections + 1

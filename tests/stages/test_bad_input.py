@@ -147,6 +147,8 @@ async def test_a_fan_who_goes_away_is_forgotten(
 ) -> None:
     async with connect() as witness:
         await witness.watch("witness", game.id)
+        await game.foul("heard by who is subscribed")
+        await witness.read_events(1)
         before = await counts(api)
         fans = [await connect().__aenter__() for _ in range(5)]
         for fan in fans:

@@ -67,6 +67,13 @@ async def watching(connect: Connect, game: Game, *users: str) -> AsyncIterator[l
         yield fans
 
 
+async def are_subscribed(game: Game, fans: list[Fan]) -> None:
+    """Have an event posted and heard by all: a user may have answered its fan and not added the handler yet."""
+    await game.foul("heard by who is subscribed")
+    for fan in fans:
+        await fan.read_events(1)
+
+
 async def play_on(game: Game, fans: list[Fan], late: Sequence[Fan] = ()) -> None:
     """Post events until the end, whatever a restart refuses; check what the fans hear.
 

@@ -11,7 +11,7 @@ from common.otp.gen_event import AddHandler
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription
 from stages.traffic import Drop
-from tests.stages.in_process.running import play_on, watching
+from tests.stages.in_process.running import are_subscribed, play_on, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,7 @@ async def test_a_handler_crashes_or_loses_an_event(
         pytest.skip("nobody is told of the crash of a handler without supervision; what it did must not crash")
     async with connect() as unlucky:
         await unlucky.watch("one", game.id)
+        await are_subscribed(game, [unlucky])
         (client,) = running.node.servers(Client)
         (manager,) = (manager for manager in running.event_managers(game) if manager.handlers)
         user = running.node["user-one"]
@@ -75,7 +76,7 @@ async def test_a_handler_crashes_or_loses_an_event(
             id_ = (game.id, "one", client.process)
             owner = user if is_supervised else None
             await manager.process.call(AddHandler(id_, handler(user, client.process), owner))
-            await play_on(game, [unlucky, *others])
+            await play_on(game, [unlucky], others)
 
 
 @injected

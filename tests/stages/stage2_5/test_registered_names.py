@@ -13,7 +13,7 @@ from stages.stage0.match_sup import MatchSup
 from stages.stage0.user_sup import UserSup
 from stages.stage2_2 import REPEATERS
 from stages.stage2_5.registered_names import event_manager
-from tests.stages.in_process.running import play_on, watching
+from tests.stages.in_process.running import are_subscribed, play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def names(running: Running, game: Game) -> list[str]:
 async def test_users_are_where_their_hash_says(running: Running, connect: Connect, game: Game) -> None:
     expected = names(running, game)
     async with watching(connect, game, *USERS) as fans:
+        await are_subscribed(game, fans)
         managers = running.event_managers(game)
         assert [running.node.whereis(name) for name in expected] == [manager.process for manager in managers]
         assert running.node.whereis(event_manager(game.id, len(expected))) is None
