@@ -4,7 +4,7 @@ The talk's server returns a timeout of 0 from `init` and goes on when that arriv
 Here a user answers its fan with the status, and does the rest at low priority, when those who still wait for an answer
 leave room (`common.otp.scheduler`): it counts the visit, and adds its handler to the dispatcher. What was sent out
 before that it reads from the history, as after a crash. So right after a crowd an event may reach the last of it later
-than it otherwise would.
+than it otherwise would; and if the match is cancelled before, its history with it, they are told that, not the event.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from common.otp.scheduler import AT_REST, LOW, SLICE, TURN
+from common.otp.scheduler import AT_REST, CROWD, LOW, SLICE, TURN
 from common.otp.signals import SHUTDOWN
 from tests.virtual_time import idle, run_virtual
 
@@ -20,25 +21,32 @@ class Heard:
 
 
 class Listener(GenServer):
-    def __init__(self, heard: Heard, *, sends_on: int = 0) -> None:
+    def __init__(self, heard: Heard, *, sends_on: int = 0, a_turn: bool = False) -> None:
         self._heard = heard
         self._sends_on = sends_on
+        self._a_turn = a_turn
 
     def handle_info(self, message: Any) -> None:
         self._heard.messages.append(message)
         if self._sends_on:
             self._sends_on -= 1
-            self.process.send("normal")
+            if self._a_turn:
+                asyncio.get_running_loop().call_soon(self.process.send, "normal")
+            else:
+                self.process.send("normal")
 
 
 class Hibernating(Listener):
     hibernates = True
 
 
-async def crowded(low: int, normal: int) -> list[Any]:
-    """Return what was handled of so many messages of low priority, and of one that brings on `normal` more."""
+async def crowded(low: int, normal: int, *, a_turn: bool = False) -> list[Any]:
+    """Return what was handled of so many messages of low priority, and of one that brings on `normal` more.
+
+    `a_turn`: of those comes one in each turn of the loop.
+    """
     node, heard = Node(), Heard()
-    busy = await node.start(Hibernating(heard, sends_on=normal))
+    busy = await node.start(Hibernating(heard, sends_on=normal, a_turn=a_turn))
     other = await node.start(Hibernating(heard))
     for number in range(low):
         other.send_low(number)
@@ -57,6 +65,13 @@ def test_one_is_delivered_for_so_many_of_normal_priority() -> None:
     for number, place in enumerate(places):
         due = (number + 1) * LOW
         assert due <= place - number <= due + SLICE + TURN
+
+
+def test_nor_are_they_forgotten_when_each_turn_of_the_loop_has_few_others() -> None:
+    messages = run_virtual(crowded(low=10, normal=10_000, a_turn=True))
+    places = [place for place, message in enumerate(messages) if message != "normal"]
+    assert len(places) == 10
+    assert places[-1] <= CROWD + 11 * LOW + 10
 
 
 def test_all_are_delivered_when_nobody_else_has_mail() -> None:
