@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from common.domain.errors import DomainError, UnknownMatchError
@@ -35,6 +36,20 @@ class Read(ABC):
     @abstractmethod
     async def __call__(self, store: RedisStore) -> Any:
         """Return what was read, or raise a DomainError."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchOf(Read):
+    """Asks for a match as it is stored."""
+
+    match_id: str
+
+    async def __call__(self, store: RedisStore) -> Match:
+        """Return it. Raise UnknownMatchError."""
+        match = await store.match(self.match_id)
+        if match is None:
+            raise UnknownMatchError(f"there is no match {self.match_id}; see /1/matches")
+        return match
 
 
 async def answer(operation: Operation, store: RedisStore) -> object:
@@ -69,10 +84,7 @@ class Db(GenServer):
     @classmethod
     async def match(cls, node: Node, match_id: str) -> Match:
         """Return a match as it is stored. Raise UnknownMatchError, StoreUnavailableError."""
-        match = await cls.query(node, lambda store: store.match(match_id))
-        if match is None:
-            raise UnknownMatchError(f"there is no match {match_id}; see /1/matches")
-        return match
+        return await cls.query(node, MatchOf(match_id))
 
     def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
         """Run one operation; the calls behind it wait."""

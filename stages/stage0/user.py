@@ -22,7 +22,7 @@ from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError
 from common.wire.frames import encode, error_line
-from stages.stage0.db import Read
+from stages.stage0.db import MatchOf, Read
 from stages.stage0.log import messages
 from stages.stage0.messages import Delivery, EventManager, Notification, Watch
 
@@ -48,17 +48,16 @@ class StatusOf(Read):
 
     async def __call__(self, store: RedisStore) -> tuple[Match, Notification]:
         """Return both. Raise UnknownMatchError."""
-        if self.match_id is not None:
-            match = await store.match(self.match_id)
-            if match is None:
-                raise UnknownMatchError(f"there is no match {self.match_id}; see /1/matches")
-        else:
-            matches = await store.matches()
-            if not matches:
-                raise UnknownMatchError("there is no match to watch now; try again later")
-            match = matches[0]
+        match = await (_current(store) if self.match_id is None else MatchOf(self.match_id)(store))
         frame = encode(rules.status(match, datetime.now(UTC)))
         return match, Notification(match.seq, frame, is_last=not match.is_live)
+
+
+async def _current(store: RedisStore) -> Match:
+    matches = await store.matches()
+    if not matches:
+        raise UnknownMatchError("there is no match to watch now; try again later")
+    return matches[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,14 @@ async def test_cancelling_tells_the_fans_and_leaves_nothing(connect: Connect, ga
     async with connect() as one, connect() as two:
         await one.watch("one", game.id)
         await two.watch("two", game.id)
+        await game.foul("heard by who is subscribed")
+        for fan in (one, two):
+            await fan.read_events(1)
         await game.foul("last words")
         await game.api.cancel_match(game.id)
         for fan in (one, two):
             await fan.read_to_end()
-            assert fan.told() == ["last words"]
+            assert fan.told() == ["heard by who is subscribed", "last words"]
             (error,) = fan.errors
             assert f"{game.id} was cancelled" in error
     for request in (game.api.match(game.id), game.api.history(game.id)):
