@@ -13,16 +13,16 @@ at a time, is the queue in which those wait who got in.
   queue of its own, so it should move C; and N, since one client address has only some 28,000 ports towards a port. For
   one address in front of all: `matchstream nginx`.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 74 ms, and C
-goes from 6 to 2,259 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
-each; ratios, without over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
+Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 500: all served, ART 85 ms, and C
+goes from 6 to 2,162 (staircase). Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs
+each; ratios, without over with, and their 95 % intervals; C by one search each, where the stage has 10,623-11,093):
 
-* without `backlog` one in ten is served: the others' SYNs are dropped. C is 25.
-* without `redis-pool` no change is seen (ART 0.94 [0.83, 1.07]): from stage 2.3 on one connection carries many
+* without `backlog` one in seven is served: the others' SYNs are dropped. C is 25.
+* without `redis-pool` no change is seen (ART 0.95 [0.87, 1.05]): from stage 2.3 on one connection carries many
   questions at a time.
-* without `listeners` no change of ART is seen at this load (0.93 [0.80, 1.06]), but C is 4,359-4,610, a fifth less:
-  each listener accepts one connection a turn of the loop, so a single one costs a turn for every fan of a wave.
-* without `tcp-options` no change is seen (ART 0.94 [0.81, 1.08]): nothing in a trial depends on them.
+* without `listeners` no change of ART is seen at this load (1.02 [0.83, 1.25]), but C is 4,499-4,645: the one accept
+  queue is full, which the kernel cuts to net.core.somaxconn, 4,096 here.
+* without `tcp-options` no change is seen (ART 0.95 [0.88, 1.03]): nothing in a trial depends on them.
 """
 
 from __future__ import annotations

@@ -8,20 +8,21 @@ and to reach a process its supervisor is asked, which knows it by name anyway.
 * `registered-names`: everybody agrees on the names of users, matches and dispatchers, so nobody has to ask where they
   are. It should move ART and C: three calls less for each fan.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 10,000, C 1,000: all served, ART 78 ms (the
-original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 1.26 s (the original: 1.55
-s), one event to all in 161 ms on the mean and 248 ms to the last (111-136 and 226-269 ms); 4.0 KiB of user space a
+Measured (2 cores, the generator on the same machine; `reports/results`): N 10,000, C 1,000: all served, ART 40 ms (the
+original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 0.61 s (the original: 1.55
+s), one event to all in 171 ms on the mean and 276 ms to the last (111-136 and 226-269 ms); 3.7 KiB of user space a
 connection (55 KB). Left out at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without
-over with, and their 95 % intervals; C by one search each, where the stage has 5,546-5,792):
+over with, and their 95 % intervals; C by one search each, where the stage has 10,623-11,093):
 
-* without `logging` an event takes 4.4 [3.9, 5.6] to a fan, ART is 1.77 [1.14, 2.73], and C 3,792-4,009: the largest of
-  all. Alone on the baseline: an event 0.59 [0.57, 0.62].
-* without `registered-names` no change is seen (ART 1.05 [0.88, 1.25]; C 4,997-5,333).
+* without `logging` an event takes 5.4 [4.9, 6.3] to a fan, ART is 1.33 [1.20, 1.49], and C 7,264-7,788. Alone on the
+  baseline: an event 0.55 [0.49, 0.61], ART 0.76 [0.70, 0.83].
+* without `registered-names` a connection takes 1.05 [1.05, 1.06] of the memory; no other change is seen (ART 1.06
+  [0.95, 1.14]; C 10,091-11,154).
 
-A profile (py-spy) of a wave: accepting and starting clients 21 %, a user's watch 17 %, turns of hibernating processes
-11 %, the loop itself 10 %, questions to Redis 12 %, the rest spread thin. Before, a fifth went into exchanges with
-Redis (`stages.stage2_3.batches` ended that), and starts of clients and users into messages to their supervisors
-(`common.otp.hibernation`). What is left is two actors a fan, each with its start and its messages.
+Profiles of a wave (perf, strace and a trial's raw samples): of 162 µs a fan two fifths were the kernel's, and all of
+the waiting was in the accept queue, since each client's start took its supervisor a turn of the loop and a task. A fan
+takes 90 µs until its answer now, and some 50 µs afterwards. What is left is two actors a fan, each with its start and
+its messages.
 """
 
 from __future__ import annotations
