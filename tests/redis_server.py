@@ -10,7 +10,6 @@ It ends with the tests, even when they are killed.
 
 import asyncio
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import Self
 from urllib.parse import quote
 
 from common.store.process import RedisProcess
+from harness.targets.free_ports import free_endpoints
 
 _START_SECONDS = 20.0
 
@@ -73,8 +73,6 @@ class RedisServer:
 
 
 def free_port() -> int:
-    """Return a port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that was free just now, and that the kernel gives to no client before a server has it."""
+    (endpoint,) = free_endpoints("127.0.0.1", 1)
+    return endpoint.port

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import socket
 
 import aiohttp
@@ -11,15 +12,16 @@ from common.http.api import make_app
 from common.http.server import ApiServer, CannotListenError, PortTakenError
 from tests.common.http.conftest import TOKEN
 from tests.common.http.memory_backend import MemoryBackend
+from tests.loopback import OWN_ADDRESS
 
 
 async def checkin(port: int) -> int:
-    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/1/checkin") as answer:
+    async with aiohttp.ClientSession() as session, session.get(f"http://{OWN_ADDRESS}:{port}/1/checkin") as answer:
         return answer.status
 
 
 async def test_it_serves_on_each_of_its_ports_until_it_is_stopped(backend: MemoryBackend) -> None:
-    server = ApiServer("127.0.0.1", [0, 0])
+    server = ApiServer(OWN_ADDRESS, [0, 0])
     assert not server.ports
     first = await server.bind()
     await server.start(make_app(backend, TOKEN))
@@ -41,7 +43,7 @@ def test_a_stopped_servers_port_is_free_at_once_under_uvloop_too(backend: Memory
         statuses = []
         port = 0
         for _ in range(2):
-            server = ApiServer("127.0.0.1", [port])
+            server = ApiServer(OWN_ADDRESS, [port])
             port = await server.bind()
             await server.start(make_app(backend, TOKEN))
             statuses.append(await checkin(port))
@@ -53,9 +55,9 @@ def test_a_stopped_servers_port_is_free_at_once_under_uvloop_too(backend: Memory
 
 
 async def test_a_client_that_comes_before_it_serves_waits_in_the_backlog(backend: MemoryBackend) -> None:
-    server = ApiServer("127.0.0.1", [0])
+    server = ApiServer(OWN_ADDRESS, [0])
     port = await server.bind()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection(OWN_ADDRESS, port)
     writer.write(b"GET /1/checkin HTTP/1.0\r\n\r\n")
     await server.start(make_app(backend, TOKEN))
     assert (await reader.readline()).split()[1] == b"200"
@@ -65,14 +67,14 @@ async def test_a_client_that_comes_before_it_serves_waits_in_the_backlog(backend
 
 
 async def test_a_taken_port_is_told_in_one_line_and_leaves_nothing_bound() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as freed:
+    with socket.create_server((OWN_ADDRESS, 0)) as taken, socket.create_server((OWN_ADDRESS, 0)) as freed:
         port, other = taken.getsockname()[1], freed.getsockname()[1]
         freed.close()
-        server = ApiServer("127.0.0.1", [other, port])
-        with pytest.raises(PortTakenError, match=rf"^port {port} of 127\.0\.0\.1 is taken: [^\n]+$"):
+        server = ApiServer(OWN_ADDRESS, [other, port])
+        with pytest.raises(PortTakenError, match=rf"^port {port} of {re.escape(OWN_ADDRESS)} is taken: [^\n]+$"):
             await server.bind()
         assert server.ports == ()
-        socket.create_server(("127.0.0.1", other)).close()
+        socket.create_server((OWN_ADDRESS, other)).close()
 
 
 async def test_an_address_of_another_machine_is_told_in_one_line() -> None:
@@ -91,11 +93,11 @@ async def test_what_fails_before_any_handler_is_a_500_in_json_and_logged(
 
     app = make_app(backend, TOKEN)
     app.router.add_get("/fail", never, expect_handler=fail)
-    server = ApiServer("127.0.0.1", [0])
+    server = ApiServer(OWN_ADDRESS, [0])
     port = await server.bind()
     await server.start(app)
     async with (
-        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        aiohttp.ClientSession(f"http://{OWN_ADDRESS}:{port}") as session,
         session.get("/fail", headers={"Expect": "100-continue"}) as answer,
     ):
         assert answer.status == 500
@@ -111,10 +113,10 @@ async def test_whatever_else_aiohttp_refuses_is_json_too(backend: MemoryBackend)
 
     app = make_app(backend, TOKEN)
     app.router.add_get("/gone", gone)
-    server = ApiServer("127.0.0.1", [0])
+    server = ApiServer(OWN_ADDRESS, [0])
     port = await server.bind()
     await server.start(app)
-    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/gone") as answer:
+    async with aiohttp.ClientSession() as session, session.get(f"http://{OWN_ADDRESS}:{port}/gone") as answer:
         assert (answer.status, await answer.json()) == (410, {"error": "Gone", "field": None})
     await server.stop()
 
@@ -137,7 +139,7 @@ async def test_there_is_an_access_log_for_those_who_give_one_only(
     lines = Lines()
     log = logging.getLogger("tests.http.access")
     log.addHandler(lines)
-    for server in (ApiServer("127.0.0.1", [0]), ApiServer("127.0.0.1", [0], access_log=log)):
+    for server in (ApiServer(OWN_ADDRESS, [0]), ApiServer(OWN_ADDRESS, [0], access_log=log)):
         assert lines.lines == []
         assert not caplog.records
         port = await server.bind()

@@ -17,11 +17,12 @@ from common.http.server import CannotListenError, PortTakenError
 from stages.catalogue import STAGES
 from stages.stage import Options
 from stages.stage0.ports import LOWEST, bind_api, listen, random_range, range_from, reserve
+from tests.loopback import OWN_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOST: Final = "127.0.0.1"
+HOST: Final = OWN_ADDRESS
 MANY: Final = 4
 PARTS: Final = replace(STAGES["0"].parts, fan_listeners=MANY, http_listeners=MANY)
 
