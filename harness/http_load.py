@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import numpy as np
 
+from harness.interruption import run_interruptibly
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -98,7 +100,7 @@ def load_http(plan: HttpPlan, samples: HttpSamples) -> None:
     """
     begin_s, cpu_s = time.monotonic(), time.process_time()
     try:
-        asyncio.run(_Workers(plan, samples).run())
+        run_interruptibly(_Workers(plan, samples).run())
     finally:
         samples.took_s, samples.cpu_s = time.monotonic() - begin_s, time.process_time() - cpu_s
 

@@ -4,7 +4,6 @@ What it must guarantee: an interruption loses nothing that was seen. So how far 
 goes (`_Course`), and whatever ends it, the generator is asked for what its fans saw.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from harness.analysis import Phases
 from harness.assembly import Raw
 from harness.events import MatchPlan, Posted, Reporter
 from harness.generator import Generator, GeneratorError
+from harness.interruption import run_interruptibly
 from harness.live.loop_watch import watched_loop
 from harness.loop_lag import LagLog
 from harness.observe import Observer
@@ -109,7 +109,8 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         except KeyboardInterrupt:
             interrupted = True
         ended = target.ended()
-        over_s = on_server.sample() - course.t0  # before the samples are collected, which takes CPU
+        # Before the samples are collected, which takes CPU. An interruption may come before the first fan is due.
+        over_s = max(0.0, on_server.sample() - course.t0)
         settled = course.settled or generator.progress()
         samples, usage = _last_report(generator) if interrupted else generator.finish(0.0)
     return Raw(
@@ -145,7 +146,7 @@ def _play(
 ) -> None:
     if match is not None and publisher is not None:
         watcher.phase("posting", len(match.posts))
-        asyncio.run(_post_all(match, publisher, course, watcher))
+        run_interruptibly(_post_all(match, publisher, course, watcher))
     watcher.phase("closing", 0)
     if any(post.accepted for post in course.posts or ()):
         generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -21,6 +22,7 @@ import psutil
 from numpy.typing import NDArray
 
 from harness.proc import all_processes, descended, open_files_limit, read_stat
+from harness.threads import thread_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,16 +82,15 @@ class Observer:
         self._available = array("q")
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self._thread = ExitStack()
 
     def __enter__(self) -> Self:
         self.sample()
-        self._thread.start()
+        self._thread.enter_context(thread_beside("observer", self._run, self._over))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
+        self._thread.close()
 
     def sample(self) -> float:
         """Take one sample now, besides the regular ones, and return its moment on `time.monotonic`."""

@@ -21,6 +21,7 @@ from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.generator import Generator
 from harness.generator.bare_server import DIALOGUE
+from harness.interruption import interruptions_deferred, sleep_interruptibly
 from harness.samples import Outcome
 from harness.workload import Endpoint, Load, deal
 
@@ -86,7 +87,8 @@ def run_selftest(connections: int = 10_000, *, rounds: int = 3, events: int = 5)
     Raise OpenFilesError if one process may not have so many files open, SelfTestError if the server does not start.
     """
     deal(connections, OpenFiles.read().hard, processes=1)  # refused here rather than by a server without files
-    played = [_play(connections, events) for _ in range(rounds)]
+    with interruptions_deferred():
+        played = [_play(connections, events) for _ in range(rounds)]
     best = max(played, key=lambda one: one.connections_per_s)
     return SelfTest(
         connections=connections,
@@ -156,7 +158,7 @@ def _broadcast(server: subprocess.Popen[str], event: int) -> None:
 def _wait_for_receipts(generator: Generator, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while generator.progress().receipts < count and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY_S)
+        sleep_interruptibly(_LOOK_EVERY_S)
 
 
 @contextmanager

@@ -5,18 +5,21 @@
     one ends the match → the server closes the fans, or all have got everything → figures
 
 Whatever ends it, also Ctrl-C, everything is undone in the opposite order: the generator's processes end, the match is
-taken back, the server that was started ends, and the place goes that was made for it.
+taken back, the server that was started ends, and the place goes that was made for it. Another Ctrl-C gives up what is
+waited for then: a server that takes its time is killed.
 """
 
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 
-from harness.assembly import assemble
+from harness.assembly import Raw, assemble
 from harness.events import MatchPlan
+from harness.interruption import interruptions_deferred
 from harness.machine import describe_machine
 from harness.measuring import Watcher, measure
 from harness.placement.place import Place, placed
@@ -44,20 +47,28 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
 
     Raise HarnessError if it cannot be made: there is no such target, the match cannot be announced, the fans do not fit
     into this machine, or it cannot be made where it was asked to be. Raise TrialInterrupted, or another
-    KeyboardInterrupt where no fan had been started yet.
+    KeyboardInterrupt where there is nothing to tell: no fan had been started yet, or what they saw is not collected.
+    Call it in the main thread (`harness.interruption`).
     """
     machine = describe_machine()
     started_at = datetime.now(UTC)
     watcher.phase("starting", 0)
-    with (
-        placed(plan.placement, target) as place,
-        _running(target, place),
-        place.for_generator(),
-        _playing(target.publisher, plan.match),
-    ):
-        raw = measure(plan, target, place, watcher)
-        what = msgspec.structs.replace(asked(plan, target), placement=place.placement)
-    result = assemble(raw, what, plan.slo, machine, started_at)
+    seen: Raw | None = None
+    try:
+        with (
+            interruptions_deferred(),
+            placed(plan.placement, target) as place,
+            _running(target, place),
+            place.for_generator(),
+            _playing(target.publisher, plan.match),
+        ):
+            what = msgspec.structs.replace(asked(plan, target), placement=place.placement)
+            seen = measure(plan, target, place, watcher)
+    except KeyboardInterrupt:
+        if seen is None:
+            raise
+        seen = replace(seen, interrupted=True)  # while everything was undone, which it is all the same
+    result = assemble(seen, what, plan.slo, machine, started_at)
     if result.interrupted:
         raise TrialInterrupted(result)
     return result

@@ -26,7 +26,7 @@ from harness.charts.style import (
     time_axis,
 )
 from harness.heat import grid_of
-from harness.result import Heat, LoopLag, TrialResult
+from harness.result import Heat, LoopLag, Timeline, TrialResult
 from harness.table import show_bytes, show_time
 
 _WIDTH_IN: Final = 12.0
@@ -34,6 +34,7 @@ _HEIGHT_IN: Final = 10.0
 LAG_PANEL_IN: Final = 1.9
 """How much higher a page is that has a panel for the loop lag, so that the others are as large as without."""
 
+_SHORTEST_S: Final = 0.01
 _LAG_FLOOR_S: Final = 1e-4
 _LAG_TOP_S: Final = 1e-2
 """The axis of the loop lag goes at least up to here, so that a healthy loop does not look like one with stalls."""
@@ -111,7 +112,7 @@ def latency_panel(axes: Axes, result: TrialResult) -> None:
         layers.append(_Layer(line.responses, "responses", "Blues", BLUE))
     if line.deliveries is not None:
         layers.append(_Layer(line.deliveries, "deliveries", "Oranges", ORANGE))
-    axes.set_xlim(0.0, line.at_s[-1])
+    _whole_trial(axes, line)
     if not layers:
         _slowest(axes, result)
         return
@@ -123,6 +124,11 @@ def latency_panel(axes: Axes, result: TrialResult) -> None:
     mark_posts(axes, result)
     patches = [Patch(color=layer.colour, label=layer.label) for layer in layers]
     legend_above(axes, patches)
+
+
+def _whole_trial(axes: Axes, line: Timeline) -> None:
+    """Show all of a trial; one that was interrupted before its first fan has no length, which no axis can have."""
+    axes.set_xlim(0.0, max(line.at_s[-1], _SHORTEST_S))
 
 
 def _heat(axes: Axes, layer: _Layer) -> None:
@@ -156,7 +162,7 @@ def connections_panel(axes: Axes, result: TrialResult) -> None:
     axes.step(line.at_s, line.connected, where="post", color=ORANGE, linestyle="--", label="connected")
     axes.step(line.at_s, line.answered, where="post", color=BLUE, label="answered")
     axes.set_ylim(0, result.asked.load.n * 1.1)
-    axes.set_xlim(min(0.0, line.at_s[0]), line.at_s[-1])
+    _whole_trial(axes, line)
     count_axis(axes, "y")
     mark_posts(axes, result)
     legend_above(axes)

@@ -82,7 +82,6 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    terms = Terms(errand.budget_s, errand.tolerates)
     journal = Journal(errand.out)
     if errand.fresh:
         journal.forget((errand.file, *(planned.file for planned in errand.plan)))
@@ -96,7 +95,7 @@ def run_errand(errand: Errand) -> State:
             findings,
             lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
             shown,
-            terms,
+            Terms(around.machine, errand.budget_s, errand.tolerates),
         )
         try:
             state = campaign.run()

@@ -16,6 +16,7 @@ from harness.http_load import HttpPlan
 from harness.http_result import HttpResult
 from harness.http_run import Api, get_path, post_events, running_api, stage_api
 from harness.http_table import show_http
+from harness.interruption import interruptions_deferred
 from harness.stored import encode, file_stem, write
 
 DEFAULT_PATH = "/1/checkin"
@@ -66,7 +67,7 @@ def http(  # noqa: PLR0913 -- each is an option of the command
     served = _served(which, url, posts=method is Method.POST)
     make_directory(out)
     load = HttpPlan(method, "", requests, concurrency, keep_alive=keep_alive, rate_per_s=rate, timeout_s=timeout)
-    with served as api:
+    with interruptions_deferred(), served as api:
         result = post_events(api, load) if method is Method.POST else get_path(api, path or DEFAULT_PATH, load)
     _report(result, out, as_json=as_json)
     if result.interrupted:

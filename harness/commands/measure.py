@@ -84,7 +84,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     except TrialInterrupted as interruption:
         result, interrupted = interruption.result, True
     except KeyboardInterrupt:
-        typer.echo("harness: no fan had been started yet, so there is no result", err=True)
+        typer.echo("harness: no result: no fan had been started yet, or their reports were not in", err=True)
         raise
     files = _store(result, out)
     if as_json:

@@ -16,6 +16,7 @@ from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.generator.counters import SharedProgress
 from harness.generator.messages import Begin, Finish, Job, Report
+from harness.interruption import raise_if_interrupted
 from harness.samples import GeneratorUsage, Progress, Samples
 from harness.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
 
@@ -145,6 +146,7 @@ class Generator:
 
     def _watch(self, seconds: float) -> None:
         """Sleep, or raise GeneratorError as soon as a generator process has died: none has anything to say now."""
+        raise_if_interrupted()
         for readable in wait([child.control for child in self._children], seconds):
             next(child for child in self._children if child.control is readable).receive()
 
@@ -195,8 +197,10 @@ class _Child:
         Raise GeneratorError if the process died, or says nothing until `deadline` on time.monotonic().
         """
         try:
-            if deadline is not None and not self.control.poll(max(0.0, deadline - monotonic())):
-                raise GeneratorError(f"generator process {self.pid} does not report")
+            while not self.control.poll(_LOOK_EVERY_S):
+                raise_if_interrupted()
+                if deadline is not None and monotonic() >= deadline:
+                    raise GeneratorError(f"generator process {self.pid} does not report")
             return self.control.recv()
         except (EOFError, ConnectionError):
             raise self._death() from None

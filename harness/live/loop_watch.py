@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from common.http.statistics import StatisticsQuery
 from harness.live.poller import Poller
 from harness.loop_lag import LagLog
+from harness.threads import thread_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,14 +40,9 @@ def watched_loop(urls: Sequence[str]) -> Iterator[LagLog]:
     left: within `PATIENCE_S`, and twice that, at the latest.
     """
     watch = _LoopWatch(urls)
-    thread = Thread(target=watch.run, name="loop-watch", daemon=True)
-    thread.start()
-    try:
+    with thread_beside("loop-watch", watch.run, watch.over):
         watch.began.wait()
         yield watch.log
-    finally:
-        watch.over.set()
-        thread.join()
 
 
 class _LoopWatch:
@@ -67,7 +63,7 @@ class _LoopWatch:
         async with Poller(self._urls, PATIENCE_S) as poller:
             await self._look(poller)
             self.began.set()
-            while not await asyncio.to_thread(self.over.wait, LOOK_EVERY_S):
+            while not self.over.wait(LOOK_EVERY_S):  # nothing else is on this loop: it may be held up
                 await self._look(poller)
             await self._look(poller)
 

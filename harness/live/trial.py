@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, contextmanager
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.live import Live
@@ -25,6 +25,7 @@ from harness.live.poller import Poller
 from harness.live.screen import show_trial
 from harness.samples import Progress
 from harness.targets.api_publisher import ApiPublisher
+from harness.threads import thread_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,13 +74,10 @@ class LiveTrial:
     def looking_at(self, progress: Callable[[], Progress]) -> Iterator[None]:
         """Draw how far the fans are, inside; see `harness.measuring.Onlooker`."""
         self._progress = progress
-        thread = Thread(target=self._run, name="live", daemon=True)
-        thread.start()
         try:
-            yield
+            with thread_beside("live", self._run, self._over):
+                yield
         finally:
-            self._over.set()
-            thread.join()
             self._progress = Progress
 
     def phase(self, name: str, total: int) -> None:
@@ -111,7 +109,7 @@ class LiveTrial:
                     took_s = time.monotonic() - self._pace.at_s
                     ask_at_s = self._pace.at_s + max(ASK_EVERY_S, took_s / MOST_OF_TIME)
                 self._draw(looks)
-                await asyncio.to_thread(self._over.wait, DRAW_EVERY_S)
+                self._over.wait(DRAW_EVERY_S)  # nothing else is on this loop: it may be held up
 
     def _draw(self, looks: Sequence[Look]) -> None:
         shown = show_trial(self._target.name, self._n, self._told, self._pace, looks)

@@ -1,10 +1,10 @@
 """A server that runs already, here or elsewhere: this project's, or one that speaks its protocol."""
 
-import asyncio
 import os
 
 from common.http.client import ApiError, ApiUnreachableError
 from common.http.token import TokenError, client_token
+from harness.interruption import run_interruptibly
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.running import RunningTarget
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address
@@ -56,7 +56,7 @@ def _reach_api(url: str, port: int) -> ApiPublisher:
             await client.checkin()
 
     try:
-        asyncio.run(ask())
+        run_interruptibly(ask())
     except (ApiError, ApiUnreachableError) as error:
         raise TargetError(str(error)) from error
     return api

@@ -1,12 +1,12 @@
 """The API of this project's servers: matches are announced and kicked off there, and events posted."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from harness.events import MatchPlan
+from harness.interruption import run_interruptibly
 from harness.targets.publisher import AnnounceError
 
 
@@ -46,14 +46,14 @@ class ApiPublisher:
         # Nobody else has a match with a random id. That of a script may be another's until it was announced.
         is_ours = match.asked.script is None
         try:
-            asyncio.run(self._announce(match))
+            run_interruptibly(self._announce(match))
             is_ours = True
-            asyncio.run(self._kick_off(match))
+            run_interruptibly(self._kick_off(match))
             yield
         finally:
             if is_ours:
                 with contextlib.suppress(*self.refusals):  # a server that ended has no match any more
-                    asyncio.run(self._cancel(match))
+                    run_interruptibly(self._cancel(match))
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[ReporterClient]:

@@ -6,11 +6,15 @@ cannot, and a child that hangs does not obey. So who belongs to it is noted befo
 """
 
 import contextlib
+import time
 from collections.abc import Iterable
 
 import psutil
 
+from harness.interruption import raise_if_interrupted
 from harness.proc import all_processes, descended
+
+_LOOK_EVERY_S = 0.02
 
 
 def family(leader: int) -> tuple[psutil.Process, ...]:
@@ -27,8 +31,11 @@ def family(leader: int) -> tuple[psutil.Process, ...]:
 def end_all(processes: Iterable[psutil.Process], patience_s: float) -> None:
     """Wait until all have ended; after `patience_s`, or when that is interrupted, kill those that have not."""
     left = list(set(processes))
+    deadline = time.monotonic() + patience_s
     try:
-        left = psutil.wait_procs(left, patience_s)[1]
+        while left and time.monotonic() < deadline:
+            raise_if_interrupted()
+            left = psutil.wait_procs(left, _LOOK_EVERY_S)[1]
     finally:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):  # psutil also refuses another that has its number now

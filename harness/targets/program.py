@@ -7,14 +7,17 @@ killed, the kernel ends the program (`common.tuning.children`).
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Self
 
 from common.tuning.children import command_that_dies_with_parent
+from harness.interruption import sleep_interruptibly
 from harness.targets.family import end_all, family
 
 _TAIL = 4096  # bytes of a log that are looked at
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,17 @@ class Program:
         members = family(self.pid)
         self.process.terminate()
         try:
-            self.process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:  # also on Ctrl-C a second time: the server must not be left behind
+            self._wait(patience_s)
+        finally:  # also on Ctrl-C, when somebody has waited long enough: the server must not be left behind
             self.process.kill()
             self.process.wait()
             self.log.close()
             end_all((*members, *family(self.pid)), orphans_s)
+
+    def _wait(self, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        while self.process.poll() is None and time.monotonic() < deadline:
+            sleep_interruptibly(_POLL_S)
 
 
 def tail(file: IO[bytes]) -> str:

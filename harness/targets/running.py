@@ -1,5 +1,6 @@
 """What servers have in common that run already: the harness finds them, and leaves them as they are."""
 
+from harness.interruption import interrupted_at_once
 from harness.targets.reach import Reached, reach
 from harness.targets.variant import Variant
 from harness.workload import Endpoint
@@ -40,8 +41,9 @@ class RunningTarget:
 
     def start(self) -> None:
         """Make sure that the server does what it is to do, and look for its processes. Raise TargetError."""
-        reached = reach(self._named, self._name)
-        self._try(reached.endpoints[0])
+        with interrupted_at_once():  # nothing was started yet
+            reached = reach(self._named, self._name)
+            self._try(reached.endpoints[0])
         self._reached = reached
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
+from harness.interruption import sleep_interruptibly
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.lessons import lessons_of
 from harness.targets.program import Program, tail
@@ -16,7 +17,8 @@ from harness.targets.variant import Variant
 from harness.workload import Dialogue, Endpoint
 
 READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 60.0
+"""Stage 2.1 takes up to 25 s to close 20,000 fans on a slow machine; if it is killed, its Redis leaves a directory."""
 NODE_TIMEOUT_S = 2.0
 """What each node adds to both: to start a Python takes half a second of a core, and there may be more nodes than cores.
 """
@@ -140,7 +142,7 @@ class StageTarget:
                 return found[1], found[2]
             if ended is not None:
                 raise TargetError(f"{self.name} did not start: {ended}")
-            time.sleep(_POLL_S)
+            sleep_interruptibly(_POLL_S)
         raise TargetError(f"{self.name} did not get ready within {patience_s:.0f} s{running.last_words()}")
 
 

@@ -24,7 +24,7 @@ from harness.result import SCHEMA, encode_result, load_result
 from harness.samples import Progress
 from harness.selftest import SelfTest
 from harness.targets.stage import StageTarget
-from tests.harness.fake import FAKE, Running, fake_server, wait_until
+from tests.harness.fake import FAKE, Running, fake_server, started, wait_until
 from tests.harness.results import a_result, seen_by, some_fans
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
@@ -81,7 +81,7 @@ def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None
     with fake_server("0") as server:
         words = ("measure", *SMALL, "--events", "1000", "--rate", "1", *at(server), "--out", str(tmp_path))
         environ = {**os.environ, "MATCHSTREAM_TOKEN": server.token}
-        with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True, env=environ) as harness:
+        with started(command(*words), stderr=subprocess.PIPE, env=environ) as harness:
             wait_until(lambda: server.matches() == 1 and bool(psutil.Process(harness.pid).children()))
             children = psutil.Process(harness.pid).children(recursive=True)
             harness.send_signal(signal.SIGINT)
@@ -97,9 +97,7 @@ def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Pa
     with fake_server("0") as server:
         words = ("measure", *SMALL, "--events", "1000", "--rate", "50", *at(server), "--out", str(tmp_path))
         environ = {**os.environ, "MATCHSTREAM_TOKEN": server.token}
-        with subprocess.Popen(
-            command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
-        ) as harness:
+        with started(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as harness:
             wait_until(lambda: server.posts() > 2)
             children = psutil.Process(harness.pid).children(recursive=True)
             harness.send_signal(number)
@@ -124,13 +122,16 @@ def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(t
     program += "from harness.targets.stage import StageTarget; from tests.harness.fake import FAKE; "
     program += "whom.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
     words = ("measure", *SMALL, "--stage", "mute=1", "--out", str(tmp_path))
-    with subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True) as harness:
+    with started([sys.executable, "-c", program, *words], stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
         wait_until(lambda: any("serve" in words_of(child) for child in process.children()))
         children = process.children(recursive=True)
         harness.send_signal(signal.SIGINT)
         assert harness.stderr is not None
-        assert harness.stderr.read() == f"harness: no fan had been started yet, so there is no result\n{INTERRUPTED}"
+        assert (
+            harness.stderr.read()
+            == f"harness: no result: no fan had been started yet, or their reports were not in\n{INTERRUPTED}"
+        )
     assert harness.returncode == 130
     assert psutil.wait_procs(children, timeout=20)[1] == []
     assert list(tmp_path.iterdir()) == []
@@ -149,7 +150,7 @@ def plays_fans(harness: psutil.Process) -> bool:
 
 def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
     words = ("measure", *SMALL, "--stage", "0", "--events", "1000", "--rate", "1", "--out", str(tmp_path))
-    with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True) as harness:
+    with started(command(*words), stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
         wait_until(lambda: plays_fans(process))
         children = process.children(recursive=True)

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import time
 from collections import defaultdict
 from dataclasses import replace
-from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from harness.generator import Generator, GeneratorError
-from harness.generator.counters import SharedProgress
-from harness.samples import GeneratorUsage, Outcome, Progress, Samples
+from harness.samples import Outcome, Progress, Samples
 from harness.workload import Endpoint, Load, OpenFilesError
 from tests.harness import known_servers
+from tests.harness.generating import SOON_S, measure, wait_for
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, KnownServer, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from harness.workload import Dialogue
-
-SOON_S = 0.01
-
-
-def measure(
-    endpoint: Endpoint,
-    load: Load,
-    *,
-    dialogue: Dialogue = DIALOGUE,
-    answer_timeout_s: float = PATIENCE_S,
-    processes: int = 1,
-    close_wait_s: float = 0.0,
-) -> tuple[Samples, GeneratorUsage, Progress]:
-    with Generator(
-        load, dialogue, [endpoint], "fan-", answer_timeout_s=answer_timeout_s, processes=processes
-    ) as generator:
-        generator.start()
-        progress = generator.wait_all_settled(PATIENCE_S)
-        samples, usage = generator.finish(close_wait_s)
-    return samples, usage, progress
 
 
 def happened(times: Sequence[float]) -> bool:
@@ -377,68 +348,6 @@ def test_what_is_undecided_at_the_end_is_pending() -> None:
     assert usage.bytes_per_connection is None
 
 
-def test_an_exception_in_the_trial_ends_processes_and_connections() -> None:
-    with KnownServer(known_servers.holds) as server:
-        generator = Generator(Load(4, 4, SOON_S), DIALOGUE, [server.endpoint], "fan-", processes=2)
-        with pytest.raises(KeyboardInterrupt), generator:
-            interrupt(generator)
-        assert len(generator.pids) == 2
-        assert not any(map(psutil.pid_exists, generator.pids))
-        assert server.wait_until_gone(4)
-
-
-def test_a_trial_that_is_killed_takes_its_generator_along() -> None:
-    with KnownServer(known_servers.holds) as server:
-        program = f"""
-            import signal
-            from harness.generator import Generator
-            from harness.workload import Endpoint, Load
-            from tests.harness.known_servers import DIALOGUE
-            endpoint = Endpoint("127.0.0.1", {server.endpoint.port})
-            with Generator(Load(4, 4), DIALOGUE, [endpoint], "fan-", processes=2) as generator:
-                generator.start()
-                generator.wait_all_settled(20.0)
-                print(*generator.pids, flush=True)
-                signal.pause()
-        """
-        command = [sys.executable, "-c", textwrap.dedent(program)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trial:
-            assert trial.stdout is not None
-            workers = [psutil.Process(int(pid)) for pid in trial.stdout.readline().split()]
-            assert len(workers) == 2
-            trial.kill()
-        assert server.wait_until_gone(4)
-        assert psutil.wait_procs(workers, PATIENCE_S)[1] == []
-
-
-def test_a_generator_process_ends_when_nobody_controls_it_any_more() -> None:
-    ours, theirs = Pipe()
-    with SharedProgress.create() as progress, theirs:
-        fds = (theirs.fileno(), progress.fd)
-        command = [sys.executable, "-m", "harness.generator.worker", *map(str, fds)]
-        worker = subprocess.Popen(command, pass_fds=fds)
-    ours.close()
-    assert worker.wait(PATIENCE_S) == 0
-
-
-@pytest.mark.parametrize("stage", ["before start", "waiting", "finishing"])
-def test_a_generator_process_that_dies_is_an_error_on_one_line(stage: str) -> None:
-    with (
-        KnownServer(known_servers.never_answers) as server,
-        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
-    ):
-        (pid,) = generator.pids
-        if stage == "before start":
-            end(pid)
-            with pytest.raises(GeneratorError, match=f"{pid} died"):
-                generator.start()
-            return
-        generator.start()
-        end(pid)
-        with pytest.raises(GeneratorError, match=r"exit status -9"):
-            _ = generator.wait_all_settled(PATIENCE_S) if stage == "waiting" else generator.finish(0.0)
-
-
 def test_a_host_without_an_address_is_refused() -> None:
     with pytest.raises(GeneratorError, match=r"no address.*check the name"):
         Generator(Load(1, 1), DIALOGUE, [Endpoint("host.invalid", 1)], "fan-")
@@ -463,21 +372,3 @@ def test_a_server_on_ipv6_is_reached_without_a_source_address() -> None:
     with server:
         samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S))
     assert samples.outcomes() == {Outcome.HELD: 3}
-
-
-def interrupt(generator: Generator) -> None:
-    generator.start()
-    generator.wait_all_settled(PATIENCE_S)
-    raise KeyboardInterrupt
-
-
-def wait_for(generator: Generator, condition: Callable[[Progress], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition(generator.progress()):
-        assert time.monotonic() < deadline, generator.progress()
-        time.sleep(0.005)
-
-
-def end(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it is over, and whose child it is still finds out by itself

@@ -23,7 +23,7 @@ from harness.http_result import SCHEMA, Frame, HttpResult, asked_http, http_resu
 from harness.machine import describe_machine
 from harness.result import AskedTarget
 from harness.stored import load
-from tests.harness.fake import fake_server, wait_until
+from tests.harness.fake import fake_server, started, wait_until
 from tests.harness.test_cli import command, run
 
 if TYPE_CHECKING:
@@ -300,12 +300,13 @@ def test_events_are_posted_to_a_match_that_is_gone_afterwards(tmp_path: Path) ->
     assert stored(tmp_path).seen.succeeded == 30
 
 
-def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path, number: signal.Signals) -> None:
     with known() as server:
         words = command("http", "--http", server.url, "-n", "100000", "--rate", "50", "--out", str(tmp_path))
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: server.requests > 5)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             stdout, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert stderr == "harness: interrupted: nothing was left behind\n"

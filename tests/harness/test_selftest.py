@@ -1,19 +1,21 @@
 """The self-test is a benchmark; here it is only seen to work, on a load so small that its figures mean nothing."""
 
 import re
+import signal
 import socket
 import struct
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from harness import selftest
 from harness.generator import bare_server
 from harness.selftest import SelfTest, SelfTestError, run_selftest
 from harness.workload import Endpoint, Load, OpenFilesError
+from tests.harness.generating import SOON_S, measure
 from tests.harness.known_servers import PATIENCE_S
-from tests.harness.test_generator import SOON_S, measure
 
 
 def test_it_counts_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +42,13 @@ def test_it_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
         "N connections/s are less than N; is the machine busy?",
         "N bytes a connection are not less than N",
     ]
+
+
+def test_an_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "_broadcast", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run_selftest(10, rounds=1)
+    assert psutil.Process().children() == []
 
 
 def test_connections_and_receipts_that_are_missing_are_missed() -> None:

@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -285,6 +289,7 @@ def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events() -> None:
     assert result.seen.delivery is None
     assert result.seen.fans.failures.get("pending", 0) + result.seen.fans.answered == 12
     assert result.seen.events_phase_s == 0
+    assert result.validity.reasons[0].startswith("it was interrupted after 0.")  # never before the first fan
 
 
 def test_a_trial_that_is_interrupted_before_or_after_its_events() -> None:
@@ -292,6 +297,45 @@ def test_a_trial_that_is_interrupted_before_or_after_its_events() -> None:
     delivery = interrupted("closing").seen.delivery
     assert delivery is not None
     assert delivery.posted == POSTS
+
+
+def interrupting(call: Callable[..., Any], when: Callable[[str], bool] = lambda _: True) -> Callable[..., Any]:
+    """Return a function that does the same and has this process interrupted right after it, where it is done `when`."""
+
+    def done(*given: Any, **named: Any) -> Any:
+        answer = call(*given, **named)
+        if when(str(given)):
+            signal.raise_signal(signal.SIGINT)
+        return answer
+
+    return done
+
+
+def test_an_interruption_right_after_a_generator_was_started_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = interrupting(subprocess.Popen, lambda given: "harness.generator.worker" in given)
+    monkeypatch.setattr("subprocess.Popen", popen)
+    with pytest.raises(KeyboardInterrupt):
+        trial_of("0")
+    assert psutil.Process().children() == []
+
+
+def test_an_interruption_while_threads_start_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threading.enumerate()
+    monkeypatch.setattr("threading.Thread.start", interrupting(threading.Thread.start))
+    with pytest.raises(KeyboardInterrupt):
+        trial_of("0")
+    assert threading.enumerate() == before
+    assert psutil.Process().children() == []
+
+
+def test_an_interruption_while_all_is_undone_keeps_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StageTarget, "stop", interrupting(StageTarget.stop))
+    with pytest.raises(TrialInterrupted) as interruption:
+        trial_of("0")
+    delivery = interruption.value.result.seen.delivery
+    assert delivery is not None
+    assert (delivery.posted, delivery.received) == (POSTS, 12 * POSTS)
+    assert psutil.Process().children() == []
 
 
 def test_before_a_fan_was_started_there_is_nothing_to_tell() -> None:

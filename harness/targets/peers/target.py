@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.tuning.open_files import OpenFiles, set_soft_limit
+from harness.interruption import sleep_interruptibly
 from harness.targets.free_ports import free_endpoints
 from harness.targets.peers.peer import Peer, Place
 from harness.targets.program import Program
@@ -121,7 +122,7 @@ class PeerTarget:
                 return
             if (ended := program.ended()) is not None:
                 raise TargetError(f"{self.name} did not start: {ended}")
-            time.sleep(_POLL_S)
+            sleep_interruptibly(_POLL_S)
         raise TargetError(f"{self.name} did not listen within {READY_TIMEOUT_S:.0f} s{program.last_words()}")
 
 

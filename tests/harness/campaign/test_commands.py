@@ -1,8 +1,6 @@
 """The commands as users run them. One campaign is real; the others are made on a bench where nothing is started."""
 
-import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -24,7 +22,7 @@ from harness.result import TrialResult
 from harness.search.record import SearchResult
 from harness.stored import load, write
 from tests.harness.campaign.doubles import FakeBench, a_trial_of
-from tests.harness.fake import wait_until
+from tests.harness.fake import started, wait_until
 from tests.harness.records import a_comparison, a_search, a_staircase
 
 LESSONS = {"0": (), "1": ("open-files", "vm"), "2.1": ("open-files", "vm", "backlog"), "3": ("backlog", "nodes")}
@@ -256,12 +254,9 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     words += ("--no-limits",)
     command = [sys.executable, "-m", "harness.cli", *words, "--out", str(tmp_path)]
     first = tmp_path / "stage-1-n6-c3-1.json"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as harness:
+    with started(command, stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
-        for _ in range(3):  # a trial takes a while on a machine that runs other tests
-            with contextlib.suppress(AssertionError):
-                wait_until(first.exists)
-                break
+        wait_until(first.exists, patience_s=60.0)  # a trial takes a while on a machine that runs other tests
         wait_until(lambda: bool(process.children()))
         children = process.children(recursive=True)
         harness.send_signal(signal.SIGINT)

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from harness.charts.style import short_time, time_axis
 from harness.charts.trial import chart_trial, draw_trial, finding
 from harness.histogram import distribution
-from harness.result import Asked, Bound, TrialResult, Validity
+from harness.result import Asked, Bound, Timeline, TrialResult, Validity
 from tests.harness.charts.pictures import fits, is_drawn, texts
 from tests.harness.records import HEAVY, a_floor
 from tests.harness.results import a_delivery, a_loop_lag, a_result, seen_by, some_fans
@@ -24,10 +24,15 @@ ONE = a_result(
         seen_by(some_fans(1)), delivery=a_delivery(1, 1, fanout=distribution(np.array([0.01])), last_mean_s=None)
     )
 )
+BEFORE_IT_BEGAN = a_result(
+    seen=msgspec.structs.replace(
+        NOBODY.seen, timeline=Timeline(at_s=(0.0,), connected=(0,), answered=(0,), slowest_s=(None,))
+    )
+)
 UNHEARD = a_result(seen=seen_by(some_fans(), delivery=a_delivery(fanout=None, received=0, last_mean_s=None)))
 
 
-@pytest.mark.parametrize("result", [a_result(), NOBODY, LOST, INVALID, ONE, UNHEARD])
+@pytest.mark.parametrize("result", [a_result(), NOBODY, LOST, INVALID, ONE, BEFORE_IT_BEGAN, UNHEARD])
 def test_every_trial_has_a_chart(result: TrialResult, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     draw_trial(result, path)

@@ -1,5 +1,6 @@
 """A trial while it is made, in a terminal; it disturbs nothing and leaves nothing."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,21 +9,25 @@ from harness.result import load_result
 from tests.harness.fake import fake_server
 from tests.harness.live.terminal import Terminal
 
-LOAD = ("-N", "6", "-C", "3", "--interval", "0.02", "--events", "10", "--rate", "2")
+FANS = ("-N", "6", "-C", "3", "--interval", "0.02")
+LOAD = (*FANS, "--events", "10", "--rate", "2")
 
 
 def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
-    words = ("measure", "--stage", "2.5", *LOAD, "--live", "--out", str(tmp_path))
+    # As many events as it takes: the slower the server answers, the more seldom it is asked.
+    words = ("measure", "--stage", "2.5", *FANS, "--events", "1000", "--rate", "2", "--live", "--out", str(tmp_path))
     with Terminal(*words, rows=40) as terminal:
         terminal.see("stage 2.5: starting")
-        counts = ("6 of 6 connected, 6 answered, 0 failed", "of 11 accepted", "of 6 fans have it")
+        counts = ("6 of 6 connected, 6 answered, 0 failed", "of 1,001 accepted", "of 6 fans have it")
         terminal.see("stage 2.5: posting", *counts, "node", "mailbox▼", "all 6 of")
-        terminal.end()
+        terminal.signal(signal.SIGINT)
+        assert terminal.end() == 130
         assert "Traceback" not in terminal.text
         assert terminal.settings == terminal.before
     (stored,) = tmp_path.glob("*.json")
     result = load_result(stored)
-    assert result.seen.fans.served == 6
+    assert result.interrupted
+    assert result.seen.fans.answered == 6
     assert result.seen.delivery is not None
     assert result.seen.delivery.lost == 0
     assert result.loop_lag is not None

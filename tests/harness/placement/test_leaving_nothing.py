@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from harness.result import load_result
-from tests.harness.fake import wait_until
+from tests.harness.fake import started, wait_until
 from tests.harness.placement.root import needs_namespaces
 
 PATIENCE_S = 20.0
@@ -40,9 +40,8 @@ def has_fans(process: psutil.Process) -> bool:
 def test_a_run_that_is_ended_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     before = traces()
     words = ("measure", *LOAD, "--stage", "1", "--netns", "--out", str(tmp_path))
-    with subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as harness:
+    command = [sys.executable, "-m", "harness.cli", *words]
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as harness:
         process = psutil.Process(harness.pid)
         wait_until(lambda: has_fans(process))
         below = process.children(recursive=True)

@@ -16,7 +16,7 @@ from harness.commands import search as search_command
 from harness.search.journal import load_search
 from harness.search.record import SCHEMA
 from harness.search.watching import SearchBars
-from tests.harness.fake import Running, fake_server, wait_until
+from tests.harness.fake import Running, fake_server, started, wait_until
 from tests.harness.search.worlds import World, put
 
 # The interval is what a generator on a busy machine may be late.
@@ -74,7 +74,7 @@ def test_an_interruption_leaves_a_result_and_nothing_else(tmp_path: Path, number
         path = tmp_path / f"127.0.0.1-{server.fans}-search-n.json"
         words = (*at(server), *SMALL, "--slo", "failures=0,lost=0", "--soak", "1h", "--out", str(tmp_path))
         environ = {**os.environ, "MATCHSTREAM_TOKEN": server.token}
-        with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True, env=environ) as harness:
+        with started(command(*words), stderr=subprocess.PIPE, env=environ) as harness:
             process = psutil.Process(harness.pid)
             wait_until(lambda: path.exists() and len(load_search(path).trials) == 3 and bool(process.children()))
             children = process.children(recursive=True)

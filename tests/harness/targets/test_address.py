@@ -1,14 +1,16 @@
 """A server of this project that runs already."""
 
-import socket
+import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from harness.interruption import interruptions_deferred
 from harness.targets.address import AddressTarget
 from harness.targets.target import TargetError
 from harness.workload import Endpoint
+from tests.harness import known_servers
 from tests.harness.fake import fake_server
 
 
@@ -47,20 +49,29 @@ def test_processes_that_may_not_be_looked_for_are_not_known(monkeypatch: pytest.
     assert target.ended() is None
 
 
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def test_nobody_answers() -> None:
-    with pytest.raises(TargetError, match=r"^nobody answers at 127\.0\.0\.1:\d+ \(Connection refused\)"):
-        AddressTarget(f"127.0.0.1:{unused_port()}", None).start()
+    with (
+        known_servers.refusing() as nobody,
+        pytest.raises(TargetError, match=r"^nobody answers at 127\.0\.0\.1:\d+ \(Connection refused\)"),
+    ):
+        AddressTarget(f"{nobody.host}:{nobody.port}", None).start()
+
+
+def test_who_does_not_want_to_wait_for_an_answer_interrupts_that() -> None:
+    with known_servers.full() as endpoint, interruptions_deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            AddressTarget(f"{endpoint.host}:{endpoint.port}", None).start()
 
 
 def test_no_api_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATCHSTREAM_TOKEN", "t")
-    with fake_server("0") as server, pytest.raises(TargetError, match="no answer from"):
-        AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{unused_port()}").start()
+    with (
+        fake_server("0") as server,
+        known_servers.refusing() as nobody,
+        pytest.raises(TargetError, match="no answer from"),
+    ):
+        AddressTarget(f"127.0.0.1:{server.fans}", f"http://{nobody.host}:{nobody.port}").start()
 
 
 def test_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import pytest
 
 from common.store.errors import RedisNotFoundError
 from common.tuning.open_files import OpenFiles
+from harness.interruption import interruptions_deferred
 from harness.placement.place import Placeable
 from harness.targets.payload import MARK
 from harness.targets.peers import floor, peer, redis, target, websockets
@@ -177,6 +179,16 @@ def test_a_program_that_does_not_listen_is_ended(temporary: Path, monkeypatch: p
         measured.start()
     assert measured.pids == ()
     measured.stop()
+
+
+def test_who_does_not_want_to_wait_for_a_program_interrupts_that(temporary: Path) -> None:
+    measured = scripted("import signal; signal.pause()", temporary)
+    with interruptions_deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt) as interruption:
+            measured.start()
+    assert interruption.value.__context__ is None  # it was not its end that was interrupted
+    assert measured.pids == ()
 
 
 def test_a_floor_that_does_not_compile(tmp_path: Path) -> None:

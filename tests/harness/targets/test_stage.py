@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.interruption import interruptions_deferred
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError
 from harness.targets.variant import Variant
@@ -85,24 +86,51 @@ def test_a_server_that_ends_by_itself_is_noticed() -> None:
     assert target.ended() is None
 
 
-def test_a_server_that_does_not_listen_to_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("harness.targets.stage.STOP_TIMEOUT_S", 0.1)
-    deaf = tmp_path / "deaf.py"
-    deaf.write_text(
+@pytest.fixture
+def deaf(tmp_path: Path) -> StageTarget:
+    """Return a stage that does not listen to SIGTERM."""
+    script = tmp_path / "deaf.py"
+    script.write_text(
         "import signal, sys\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('ready fans=0.0.0.0:1-2 http=[::]:3-4', flush=True)\n"
         "signal.pause()\n"
     )
-    target = StageTarget(Variant("0"), (sys.executable, str(deaf)))
-    target.start()
-    process = psutil.Process(target.pids[0])
-    assert target.endpoints == (Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
-    assert target.publisher is not None
-    assert target.publisher.urls == ("http://[::1]:3", "http://[::1]:4")
-    assert target.publisher.url == "http://[::1]:3"
-    target.stop()
+    return StageTarget(Variant("0"), (sys.executable, str(script)))
+
+
+def test_a_server_that_does_not_listen_to_sigterm_is_killed(deaf: StageTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.targets.stage.STOP_TIMEOUT_S", 0.1)
+    deaf.start()
+    process = psutil.Process(deaf.pids[0])
+    assert deaf.endpoints == (Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
+    assert deaf.publisher is not None
+    assert deaf.publisher.urls == ("http://[::1]:3", "http://[::1]:4")
+    assert deaf.publisher.url == "http://[::1]:3"
+    deaf.stop()
     assert not process.is_running()
+
+
+def test_who_does_not_want_to_wait_for_its_end_interrupts_that(deaf: StageTarget) -> None:
+    deaf.start()
+    process = psutil.Process(deaf.pids[0])
+    with interruptions_deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            deaf.stop()
+    assert not process.is_running()
+
+
+def test_who_does_not_want_to_wait_for_its_beginning_interrupts_that(tmp_path: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text("import signal\nsignal.pause()\n")
+    target = StageTarget(Variant("0"), (sys.executable, str(script)))
+    with interruptions_deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt) as interruption:
+            target.start()
+    assert interruption.value.__context__ is None  # it was not the end of the server that was interrupted
+    assert psutil.Process().children() == []
 
 
 PARENT = """

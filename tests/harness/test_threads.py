@@ -1,0 +1,33 @@
+"""A thread beside a trial ends with it."""
+
+import threading
+
+import pytest
+
+from harness.threads import thread_beside
+
+NAME = "beside a test"
+
+
+def running() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == NAME]
+
+
+def test_it_works_inside_and_has_ended_after() -> None:
+    began, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        over.wait()
+
+    with thread_beside(NAME, work, over):
+        began.wait()
+        assert running() == [NAME]
+    assert running() == []
+
+
+def test_it_ends_with_an_error_inside() -> None:
+    over = threading.Event()
+    with pytest.raises(KeyboardInterrupt), thread_beside(NAME, over.wait, over):
+        raise KeyboardInterrupt
+    assert running() == []
