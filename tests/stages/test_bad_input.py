@@ -17,6 +17,7 @@ from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from common.http.client import ReporterClient
+    from common.http.statistics import Statistics
     from tests.stages.fan import Connect, Fan
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
@@ -81,9 +82,8 @@ def test_garbage(server: ServerProcess, said: bytes) -> None:
     assert heard.endswith(b"\r\n")
 
 
-async def counts(api: ReporterClient) -> dict[str, Any]:
+def counts(found: Statistics) -> dict[str, Any]:
     """Return what grows with fans and must shrink with them."""
-    found = await api.statistics()
     return {
         "processes": {kind.kind: kind.alive for kind in found.kinds if kind.alive},
         "handlers": found.handlers,
@@ -92,9 +92,27 @@ async def counts(api: ReporterClient) -> dict[str, Any]:
     }
 
 
+async def counts_at_rest(api: ReporterClient, fans: int) -> dict[str, Any]:
+    """Return the counts once `fans` watch, each a user, nobody else is there, and nothing is asked of Redis.
+
+    Who is about to go, and a connection to Redis that is being opened, would be missed afterwards.
+    """
+
+    looks: list[Statistics] = []
+
+    async def is_at_rest() -> bool:
+        found = await api.statistics()
+        looks.append(found)
+        users = sum(kind.alive for kind in found.kinds if kind.kind == "User")
+        return found.connections == users == found.handlers == fans and not any(pool.busy for pool in found.redis)
+
+    await eventually(is_at_rest, f"{fans} fans are there, and nothing is asked of Redis")
+    return counts(looks[-1])
+
+
 async def as_before(api: ReporterClient, before: dict[str, Any]) -> bool:
     """Return whether nothing is left behind; of tasks there may be fewer, since some work may have been going on."""
-    now = await counts(api)
+    now = counts(await api.statistics())
     return now["tasks"] <= before["tasks"] and {**now, "tasks": 0} == {**before, "tasks": 0}
 
 
@@ -149,7 +167,7 @@ async def test_a_fan_who_goes_away_is_forgotten(
         await witness.watch("witness", game.id)
         await game.foul("heard by who is subscribed")
         await witness.read_events(1)
-        before = await counts(api)
+        before = await counts_at_rest(api, fans=1)
         fans = [await connect().__aenter__() for _ in range(5)]
         for fan in fans:
             await go_so_far(fan, game)
@@ -164,7 +182,7 @@ async def test_a_fan_who_goes_away_is_forgotten(
 
 
 async def test_the_refused_leave_nothing_behind(connect: Connect, api: ReporterClient, game: Game) -> None:
-    before = await counts(api)
+    before = await counts_at_rest(api, fans=0)
     for said in NO_GREETINGS.values():
         async with connect() as fan:
             await asyncio.gather(fan.send(said), fan.read_to_end())
@@ -179,7 +197,7 @@ async def test_fans_who_come_as_the_match_ends_leave_nothing_behind(
     connect: Connect, api: ReporterClient, game: Game
 ) -> None:
     """Some may find it running, but ended when they subscribe."""
-    before = await counts(api)
+    before = await counts_at_rest(api, fans=0)
     async with AsyncExitStack() as stack:
         fans: list[Fan] = []
         for _ in range(60):
@@ -200,7 +218,7 @@ async def test_fans_who_come_as_the_match_ends_leave_nothing_behind(
     assert late.kinds == ["status"]
 
     async def one_match_less() -> bool:
-        now = await counts(api)
+        now = counts(await api.statistics())
         others = {kind: many for kind, many in before["processes"].items() if kind not in {"LiveMatch", "Dispatcher"}}
         return (now["processes"], now["handlers"], now["open"]) == (others, 0, before["open"])
 
