@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from common.wire.frames import WELCOME
 from common.wire.greeting import LIMIT, GreetingError, parse_greeting
+from tests.stages.at_rest import at_rest, files_besides_redis
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
@@ -88,26 +89,8 @@ def counts(found: Statistics) -> dict[str, Any]:
         "processes": {kind.kind: kind.alive for kind in found.kinds if kind.alive},
         "handlers": found.handlers,
         "tasks": found.tasks,
-        "open": found.open_files.open - found.redis[0].opened,  # the pool grows with what is asked
+        "open": files_besides_redis(found),
     }
-
-
-async def counts_at_rest(api: ReporterClient, fans: int) -> dict[str, Any]:
-    """Return the counts once `fans` watch, each a user, nobody else is there, and nothing is asked of Redis.
-
-    Who is about to go, and a connection to Redis that is being opened, would be missed afterwards.
-    """
-
-    looks: list[Statistics] = []
-
-    async def is_at_rest() -> bool:
-        found = await api.statistics()
-        looks.append(found)
-        users = sum(kind.alive for kind in found.kinds if kind.kind == "User")
-        return found.connections == users == found.handlers == fans and not any(pool.busy for pool in found.redis)
-
-    await eventually(is_at_rest, f"{fans} fans are there, and nothing is asked of Redis")
-    return counts(looks[-1])
 
 
 async def as_before(api: ReporterClient, before: dict[str, Any]) -> bool:
@@ -167,7 +150,7 @@ async def test_a_fan_who_goes_away_is_forgotten(
         await witness.watch("witness", game.id)
         await game.foul("heard by who is subscribed")
         await witness.read_events(1)
-        before = await counts_at_rest(api, fans=1)
+        before = counts(await at_rest(api, fans=1))
         fans = [await connect().__aenter__() for _ in range(5)]
         for fan in fans:
             await go_so_far(fan, game)
@@ -182,7 +165,7 @@ async def test_a_fan_who_goes_away_is_forgotten(
 
 
 async def test_the_refused_leave_nothing_behind(connect: Connect, api: ReporterClient, game: Game) -> None:
-    before = await counts_at_rest(api, fans=0)
+    before = counts(await at_rest(api, fans=0))
     for said in NO_GREETINGS.values():
         async with connect() as fan:
             await asyncio.gather(fan.send(said), fan.read_to_end())
@@ -197,7 +180,7 @@ async def test_fans_who_come_as_the_match_ends_leave_nothing_behind(
     connect: Connect, api: ReporterClient, game: Game
 ) -> None:
     """Some may find it running, but ended when they subscribe."""
-    before = await counts_at_rest(api, fans=0)
+    before = counts(await at_rest(api, fans=0))
     async with AsyncExitStack() as stack:
         fans: list[Fan] = []
         for _ in range(60):

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.http.statistics import StatisticsQuery
 from common.otp.survey import KindStatistics, Order
 from stages.traffic import Drop
+from tests.stages.at_rest import at_rest
 from tests.stages.fan import Fan
 from tests.stages.waiting import eventually
 
@@ -63,15 +64,10 @@ async def metric(server: ServerProcess, name: str, **labels: str) -> float:
     return value
 
 
-async def all_gone(api: ReporterClient) -> bool:
-    return (await api.statistics(StatisticsQuery(actors=0))).connections == 0
-
-
 async def test_a_small_match_is_counted_exactly(
     server: ServerProcess, api: ReporterClient, connect: Connect, game: Game
 ) -> None:
-    await eventually(lambda: all_gone(api), "fans of other tests have gone")
-    before = await api.statistics()
+    before = await at_rest(api, fans=0)
     async with AsyncExitStack() as stack:
         fans = await watching(stack, connect, game, FANS)
         await game.foul("heard by who is subscribed")  # some may read it from the history, which is no fan-out
@@ -123,7 +119,7 @@ async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(
 
 
 async def test_why_fans_were_turned_away_is_counted(api: ReporterClient, connect: Connect, game: Game) -> None:
-    before = (await api.statistics()).drops
+    before = (await at_rest(api, fans=0)).drops
     async with connect() as rude, connect() as lost, connect() as broken:
         await rude.send(b"HELLO\n")
         await rude.read_to_end()
