@@ -170,8 +170,13 @@ def _bare_server(connections: int) -> Iterator[tuple[subprocess.Popen[str], list
     with subprocess.Popen(  # noqa: S603 - our own program
         command_that_dies_with_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
-        assert server.stdout is not None  # noqa: S101 - it was opened as a pipe; this tells the type checker
-        ready, *ports = server.stdout.readline().split() or [""]
-        if ready != "ready":
-            raise SelfTestError("the bare server did not start; look above for its last words")
-        yield server, [Endpoint("127.0.0.1", int(port)) for port in ports]
+        assert server.stdin is not None  # noqa: S101 - they were opened as pipes; this tells the type checker
+        assert server.stdout is not None  # noqa: S101 - as above
+        try:
+            ready, *ports = server.stdout.readline().split() or [""]
+            if ready != "ready":
+                raise SelfTestError("the bare server did not start; look above for its last words")
+            yield server, [Endpoint("127.0.0.1", int(port)) for port in ports]
+        finally:  # Popen's own end would leave it behind on Ctrl-C if it took longer than 0.25 s
+            server.stdin.close()
+            server.wait()

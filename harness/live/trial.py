@@ -3,8 +3,9 @@
 It must not disturb what it shows:
 
 * The fans' counts are read from shared memory twice a second, which costs the generator nothing.
-* The server is asked for its statistics once a second, and never for more than a hundredth of the time: with 2,000 fans
-  an answer takes it 3 ms, with 17,000 some 15 (`common.otp.survey`), and then it is asked less often.
+* The server is asked for its statistics once a second, and for no more than a hundredth of the time: with 2,000 fans an
+  answer takes it 3 ms, with 17,000 some 15 (`common.otp.survey`), and then it is asked less often. At least every 5 s,
+  though: an answer that takes more than 50 ms has waited for most of them, which costs the server nothing.
 * Drawing takes some 10 ms of this process, twice a second, in a thread of its own. The reporter is in this process,
   too: a post may go out that much later, which its lag tells; a fan-out counts from when it does go out.
 """
@@ -38,10 +39,17 @@ if TYPE_CHECKING:
     from harness.targets.target import Target
 
 DRAW_EVERY_S: Final = 0.5
-ASK_EVERY_S: Final = 1.0
+ASK_EVERY_S: Final = (1.0, 5.0)
+"""At the most and at the least."""
 MOST_OF_TIME: Final = 0.01
 """The share of the time in which the server may be busy with answering."""
 ACTORS: Final = 20
+
+
+def rest_s(took_s: float) -> float:
+    """Return how long after a question the next one is due, if its answer took so long."""
+    soonest_s, latest_s = ASK_EVERY_S
+    return min(max(soonest_s, took_s / MOST_OF_TIME), latest_s)
 
 
 class LiveTrial:
@@ -106,8 +114,7 @@ class LiveTrial:
                 self._pace = self._pace.next(time.monotonic(), self._progress())
                 if poller is not None and self._pace.at_s >= ask_at_s:
                     looks = await poller.poll(StatisticsQuery(ACTORS))
-                    took_s = time.monotonic() - self._pace.at_s
-                    ask_at_s = self._pace.at_s + max(ASK_EVERY_S, took_s / MOST_OF_TIME)
+                    ask_at_s = self._pace.at_s + rest_s(time.monotonic() - self._pace.at_s)
                 self._draw(looks)
                 self._over.wait(DRAW_EVERY_S)  # nothing else is on this loop: it may be held up
 

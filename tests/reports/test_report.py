@@ -167,7 +167,8 @@ def test_a_notebook_or_page_that_cannot_be_written_says_so(
     with pytest.raises(ReportError, match="cannot be written"):
         store(notebook, tmp_path / "none" / "x.ipynb")
     monkeypatch.setattr("harness.report.execute.execute", lambda script: notebook)
-    assert main(["report", "--notebooks", str(lab), "--out", "/dev/null/r.html"]) == 2
+    directory = copied(tmp_path / "reports")
+    assert main(["report", "--notebooks", str(directory), "--out", "/dev/null/r.html"]) == 2
     assert "choose another --out" in capsys.readouterr().err
 
 

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.live.trial import rest_s
 from harness.result import load_result
 from tests.harness.fake import fake_server
 from tests.harness.live.terminal import Terminal
@@ -13,8 +17,14 @@ FANS = ("-N", "6", "-C", "3", "--interval", "0.02")
 LOAD = (*FANS, "--events", "10", "--rate", "2")
 
 
+@given(took_s=st.floats(0.0, 1e6))
+def test_the_server_is_asked_for_a_hundredth_of_the_time_but_never_forgotten(took_s: float) -> None:
+    assert 1.0 <= rest_s(took_s) <= 5.0
+    assert rest_s(took_s) == 5.0 or took_s / rest_s(took_s) < 0.010001
+
+
 def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
-    # As many events as it takes: the slower the server answers, the more seldom it is asked.
+    # As many events as it takes: the slower the server answers, the more seldom it is asked, every 5 s at the least.
     words = ("measure", "--stage", "2.5", *FANS, "--events", "1000", "--rate", "2", "--live", "--out", str(tmp_path))
     with Terminal(*words, rows=40) as terminal:
         terminal.see("stage 2.5: starting")
