@@ -45,6 +45,9 @@ def test_it_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    takes_its_time = "import subprocess, sys, time; subprocess.run(sys.argv[1:]); time.sleep(1)"  # to end, if busy
+    slow = [sys.executable, "-c", takes_its_time]
+    monkeypatch.setattr(selftest, "command_that_dies_with_parent", lambda command: [*slow, *command])
     monkeypatch.setattr(selftest, "_broadcast", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         run_selftest(10, rounds=1)
