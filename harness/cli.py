@@ -7,10 +7,13 @@ machine is short of a profile; 2: what was asked cannot be done; 130: interrupte
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from common.command_line import run_app, show_version
 from common.domain.script import ScriptError
+from common.process_start import ending_signals, open_standard_streams
 from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
@@ -39,9 +42,20 @@ INTERRUPTED = 130
 app = typer.Typer(
     help="Measure servers of long-lived connections: N, C and ART, honestly.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version("harness"), is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take the options that no command has."""
+
+
 app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)
@@ -59,23 +73,22 @@ app.add_typer(tune, name="tune")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (that of the process if None) and return the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    open_standard_streams()
+    for number in ending_signals():
+        signal.signal(number, _interrupt)
     try:
-        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        status = run_app(app, "harness", arguments)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except typer.TyperException as error:
-        message = error.format_message()
-        return _fail(f"{message} (see harness --help)", 2) if message else 2  # without a command it showed its help
     except _USER_ERRORS as error:
         return _fail(str(error), 2)
     if status == INTERRUPTED:  # Typer, too, makes this of a KeyboardInterrupt
         return _fail("interrupted: nothing was left behind", INTERRUPTED)
-    return status if isinstance(status, int) else 0
+    return status
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Have SIGTERM end a trial as Ctrl-C does: everything that was started is ended first."""
+    """Have SIGTERM and SIGHUP end a trial as Ctrl-C does: everything that was started is ended first."""
     raise KeyboardInterrupt
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something is measured: noted when they come, obeyed where that waits.
+"""Ctrl-C, SIGTERM and SIGHUP while something is measured: noted when they come, obeyed where that waits.
 
 A signal handler that raises does so between any two steps of a program: when a process has been started and nobody has
 written down yet that it must be ended, or when a lock is held that `with` does not know of yet, and stays held then for
@@ -22,12 +22,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from common.process_start import ending_signals
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 _T = TypeVar("_T")
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Note:
@@ -49,12 +49,14 @@ _note: Final = _Note()
 
 @contextmanager
 def interruptions_deferred() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM noted inside instead of obeyed at once. Enter it in the main thread, and only once.
+    """Have Ctrl-C, SIGTERM and SIGHUP noted inside instead of obeyed at once.
+
+    Enter it in the main thread, and only once.
 
     Raise KeyboardInterrupt at the end if one was noted that nobody inside has obeyed, unless another error ends the
     block. A signal that the process ignores is ignored inside as well.
     """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in ending_signals()}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _note.make)

@@ -7,7 +7,6 @@ there slows it down, so the best of some rounds counts.
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from common.tuning.children import command_that_dies_with_parent
+from common.tuning.children import command_that_dies_with_parent, python_module
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.generator import Generator
@@ -166,7 +165,7 @@ def _bare_server(connections: int) -> Iterator[tuple[subprocess.Popen[str], list
     """Run a bare server with so many listeners that even the whole wave fits into their accept queues."""
     queue = int(Path("/proc/sys/net/core/somaxconn").read_text())
     listeners = -(-connections // queue)
-    command = [sys.executable, "-m", "harness.generator.bare_server", str(listeners)]
+    command = python_module("harness.generator.bare_server", str(listeners))
     with subprocess.Popen(  # noqa: S603 - our own program
         command_that_dies_with_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -11,11 +12,13 @@ from urllib.parse import urlsplit
 import typer
 
 from common.addresses import AddressError
+from common.command_line import run_app, show_version
 from common.domain.script import ScriptError, load_script
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
+from common.process_start import open_standard_streams
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
@@ -60,9 +63,21 @@ _USER_ERRORS = (
 app = typer.Typer(
     help="Stream a soccer match to very many fans.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version("matchstream"), is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that no command has."""
+
 
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
 _PORTS = "HOST:PORT[-PORT]"
@@ -241,10 +256,11 @@ def _refuse(error: BaseException) -> None:
     raise typer.Exit(2) from None
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main() -> int:
+    """Run the command line and return the exit status."""
+    open_standard_streams()
+    return run_app(app, "matchstream")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

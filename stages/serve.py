@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from common.addresses import join
 from common.http.client import ReporterClient
 from common.http.play import play_script
+from common.process_start import ending_signals
 from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Play:
 
 
 async def serve(stage: Stage, options: Options, play: Play | None) -> None:
-    """Serve until SIGTERM or SIGINT; say `ready …` on standard output when fans and API calls are served.
+    """Serve until SIGTERM, SIGINT or SIGHUP; say `ready …` on standard output when fans and API calls are served.
 
     Raise what keeps the server from starting (CannotListenError, StoreUnavailableError, …), ServerEndedError when it
     gives up later, and what ends the reporter; everything that was started has ended then.
@@ -44,7 +44,7 @@ async def serve(stage: Stage, options: Options, play: Play | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_Exhaustion().handle)
     told_to_end = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ending_signals():
         loop.add_signal_handler(number, told_to_end.set)
     async with AsyncExitStack() as stack:
         if options.redis_url is None:

@@ -74,7 +74,7 @@ def load_script(path_or_name: str | Path) -> Script:
     """
     path = Path(path_or_name)
     try:
-        return parse_script(path.read_text("utf-8") if path.exists() else _bundled(path))
+        return parse_script(path.read_text("utf-8-sig") if path.exists() else _bundled(path))
     except OSError as error:
         raise ScriptError(f"{path}: cannot be read: {error.strerror}; give the path of a match script") from error
     except UnicodeDecodeError as error:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from common.state_home import NoStateHomeError, state_home
+
 _VARIABLE: Final = "MATCHSTREAM_TOKEN"
 _DIRECTORY: Final = "matchstream"
 _RANDOM_BYTES: Final = 32
@@ -49,8 +51,8 @@ def forget_token(environ: Mapping[str, str], http_port: int, token: str) -> None
     """Remove the file that `server_token` wrote, if it still holds `token`; it wrote none if the token was given."""
     if environ.get(_VARIABLE):
         return  # a node of a system is given its parent's, whose file it must leave there
-    path = _path(environ, http_port)
-    with suppress(OSError):
+    with suppress(OSError, TokenError):
+        path = _path(environ, http_port)
         if path.read_text(encoding="ascii", errors="replace") == token:
             path.unlink()
 
@@ -82,11 +84,11 @@ def _given_token(environ: Mapping[str, str]) -> str | None:
 
 
 def _path(environ: Mapping[str, str], http_port: int) -> Path:
-    set_ones = (environ.get(variable, "") for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"))
-    directory = next((Path(value) for value in set_ones if Path(value).is_absolute()), None)
-    if directory is None:
-        home = environ.get("HOME")
-        directory = (Path(home) if home else Path.home()) / ".local" / "state"
+    runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
+    try:
+        directory = runtime if runtime.is_absolute() else state_home(environ)
+    except NoStateHomeError as error:
+        raise TokenError(f"there is nowhere to keep a token: {error}, or {_VARIABLE} to a token") from error
     return directory / _DIRECTORY / f"token-{http_port}"
 
 

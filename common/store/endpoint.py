@@ -17,7 +17,10 @@ Argument = str | bytes | int
 CLUSTER_SUFFIX = "+cluster"
 """What is added to the scheme of a URL whose server belongs to a cluster (`common.store.cluster` finds out)."""
 
-_URL_FORMS = "write redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… for TLS, or unix:///PATH"
+_URL_FORMS = (
+    "write redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… for TLS, or unix:///PATH; "
+    "in a password write % as %25, # as %23, / as %2F, ? as %3F and @ as %40"
+)
 
 
 class Connection(Protocol):
@@ -118,7 +121,9 @@ def _factory(url: str, connect_timeout: float) -> ConnectionPool:
     """Return what makes connections (redis-py's pool is used for nothing else). Raise RedisUrlError.
 
     redis-py passes over what it does not understand, and would then talk to a Redis that nobody named; hence the
-    checks. Messages repeat nothing of the URL: where it is wrong it may hold the password in any place.
+    checks. Messages repeat nothing of the URL: where it is wrong it may hold the password in any place. That is also
+    why a `#`, which begins a part that a URL of Redis does not have, is refused: in `redis://:12#3@HOST` the host is
+    empty and 12 the port, and what cannot be reached would be named so. (RFC 3986, 3.2.1: in a password it is encoded.)
     """
     try:
         parts = urlsplit(url)
@@ -126,7 +131,8 @@ def _factory(url: str, connect_timeout: float) -> ConnectionPool:
             understood = parts.path not in {"", "/"} and not parts.hostname
         else:
             understood = parts.port != 0 and (parts.path.removeprefix("/") or "0").isdecimal()
-        if not understood or not all(_is_url_option(name) for name in parse_qs(parts.query)):
+        options = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        if not understood or "#" in url or not all(_is_url_option(name) for name in options):
             raise RedisUrlError(f"the URL of Redis cannot be understood: {_URL_FORMS}")
         factory = ConnectionPool.from_url(
             url,

@@ -45,6 +45,14 @@ def command_that_dies_with_parent(argv: Sequence[str], death_signal: signal.Sign
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), *argv]
 
 
+def python_module(module: str, *words: str) -> list[str]:
+    """Return the command that runs a module of this project with `words`, by this interpreter.
+
+    The working directory is the user's: with `-P` (python(1)) a `random.py` there is not taken for the library's.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
+
+
 def die_with_parent(parent: int, death_signal: int) -> None:
     """Have the kernel send this process `death_signal` when its parent, process `parent`, ends.
 

@@ -17,6 +17,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from common.state_home import NoStateHomeError, state_home
+
 _FILE: Final = Path("matchstream", "sysctl.json")
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")]
@@ -42,14 +44,11 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def default_state(environ: Mapping[str, str]) -> Path:
-    """Return the file for a user: `matchstream/sysctl.json` under $XDG_STATE_HOME, else under ~/.local/state.
-
-    (XDG Base Directory Specification; a relative path there is to be ignored.)
-    """
-    state_home, home = Path(environ.get("XDG_STATE_HOME", "")), environ.get("HOME")
-    if not state_home.is_absolute():
-        state_home = (Path(home) if home else Path.home()) / ".local" / "state"
-    return state_home / _FILE
+    """Return the file for a user: `matchstream/sysctl.json` in the user's state home. Raise StateError without one."""
+    try:
+        return state_home(environ) / _FILE
+    except NoStateHomeError as error:
+        raise StateError(f"{error}, or give --state") from error
 
 
 def this_place(root: Path) -> Place:

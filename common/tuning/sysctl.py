@@ -54,7 +54,7 @@ def load_profile(name_or_path: str, directory: Path = PROFILES) -> Profile:
     try:
         if not is_path:
             _check_known(name_or_path, directory)
-        return parse_profile(path.read_text("utf-8"), path.stem)
+        return parse_profile(path.read_text("utf-8-sig"), path.stem)
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read: {error.strerror}; give the path of a profile") from error
     except UnicodeDecodeError as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import socket
 import subprocess
-import sys
 from contextlib import ExitStack
 from multiprocessing.connection import Pipe, wait
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from common.tuning.children import command_that_dies_with_parent
+from common.tuning.children import command_that_dies_with_parent, python_module
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.generator.counters import SharedProgress
@@ -177,7 +176,7 @@ class _Child:
         self.control, theirs = Pipe()
         self.progress = SharedProgress.create()
         fds = (theirs.fileno(), self.progress.fd)
-        command = command_that_dies_with_parent([sys.executable, "-m", "harness.generator.worker", *map(str, fds)])
+        command = command_that_dies_with_parent(python_module("harness.generator.worker", *map(str, fds)))
         with theirs:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, process_group=0)  # noqa: S603 - our own program
 

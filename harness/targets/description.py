@@ -19,6 +19,7 @@ in single quotes, which leave them as they are.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class Described:
 def load_description(path: Path) -> Description:
     """Return the description in a file. Raise TargetError, which names the file and what is wrong in it."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Description)
+        return msgspec.toml.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Description)
     except OSError as error:
         raise TargetError(f"{path}: cannot be read: {error.strerror}; give the path of a description") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

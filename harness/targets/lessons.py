@@ -1,16 +1,19 @@
 """Which lessons a stage has, asked of its command line: the harness imports no stage."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Final
 
+from common.tuning.children import python_module
 from harness.targets.target import TargetError
+
+MATCHSTREAM: Final = tuple(python_module("stages"))
+"""The server's command, as a user would type it."""
 
 _TIMEOUT_S: Final = 60.0
 
 
-def lessons_of(stage: str, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> tuple[str, ...]:
+def lessons_of(stage: str, command: Sequence[str] = MATCHSTREAM) -> tuple[str, ...]:
     """Return the names of the lessons of a stage, in the talk's order. Raise TargetError if there is no such stage."""
     try:
         listed = subprocess.run(  # noqa: S603 -- this project's own program; no shell

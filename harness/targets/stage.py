@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import IO
 
 from harness.interruption import sleep_interruptibly
 from harness.targets.api_publisher import ApiPublisher
-from harness.targets.lessons import lessons_of
+from harness.targets.lessons import MATCHSTREAM, lessons_of
 from harness.targets.program import Program, tail
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
@@ -38,7 +37,7 @@ class StageTarget:
     back and ends the server in order, with all its nodes; if the harness is killed the kernel ends the server.
     """
 
-    def __init__(self, variant: Variant, command: Sequence[str] = (sys.executable, "-m", "stages.cli")) -> None:
+    def __init__(self, variant: Variant, command: Sequence[str] = MATCHSTREAM) -> None:
         self._variant = variant
         self._command = tuple(command)
         self._host = "127.0.0.1"

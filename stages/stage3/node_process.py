@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import Failure, Stop
-from common.tuning.children import command_that_dies_with_parent
+from common.tuning.children import command_that_dies_with_parent, python_module
 
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
@@ -133,7 +132,7 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
     """Return the command line of one node."""
     lessons = [f"--with={name}" for name in stage.added] + [f"--without={name}" for name in stage.left_out]
     return [
-        *(sys.executable, "-m", "stages.cli", "serve", "--stage", stage.name, *lessons),
+        *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--join", str(options.redis_url), "--topology", options.topology),
     ]

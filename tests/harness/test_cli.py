@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from typer.main import get_command
 
+from common.tuning.children import python_module
 from harness import cli
 from harness.cli import app, main
 from harness.commands import selftest as selftest_command
@@ -33,7 +34,7 @@ INTERRUPTED = "harness: interrupted: nothing was left behind\n"
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "harness.cli", *words]
+    return python_module("harness", *words)
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -92,7 +93,7 @@ def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None
         assert psutil.wait_procs(children, timeout=20)[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     with fake_server("0") as server:
         words = ("measure", *SMALL, "--events", "1000", "--rate", "50", *at(server), "--out", str(tmp_path))

@@ -1,4 +1,5 @@
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -109,6 +110,21 @@ def test_what_was_there_is_kept_in_the_users_state(small: str, root: Path, tmp_p
         assert (done.returncode, done.stderr) == (0, "")
         assert kept.exists() is there
     assert values(root) == UNTUNED
+
+
+def test_a_user_without_a_home_names_the_state(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    for variable in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["tune", "restore"]) == 2
+    assert capsys.readouterr().err == (
+        "harness: this user has no home directory: set HOME or XDG_STATE_HOME, or give --state\n"
+    )
 
 
 def test_what_may_not_be_changed_here_is_status_1(

@@ -8,11 +8,10 @@ import re
 import select
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from common.tuning.children import command_that_dies_with_parent
+from common.tuning.children import command_that_dies_with_parent, python_module
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def matchstream(*arguments: str, prefix: Sequence[str] = ()) -> list[str]:
 
     `prefix` is a command that becomes the one that stands behind it.
     """
-    return command_that_dies_with_parent([*prefix, sys.executable, "-m", "stages.cli", *arguments], signal.SIGTERM)
+    return command_that_dies_with_parent([*prefix, *python_module("stages", *arguments)], signal.SIGTERM)
 
 
 def run(environ: Mapping[str, str], *arguments: str) -> Outcome:

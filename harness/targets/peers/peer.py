@@ -66,4 +66,7 @@ def most_connections() -> int:
 
 def this_user() -> str:
     """Return who runs the harness, for programs that become somebody else when root starts them."""
-    return pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # of a user without an entry, who is not root: they stay who they are, whatever is named
+        return "nobody"

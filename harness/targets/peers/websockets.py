@@ -1,9 +1,9 @@
 """A WebSocket server of the `websockets` package, on plain asyncio as its documentation runs it."""
 
-import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from common.tuning.children import python_module
 from harness.targets.payload import MARK
 from harness.targets.peers.peer import Peer, Place
 from harness.targets.publisher import Publisher
@@ -35,7 +35,7 @@ def websockets_peer() -> Peer:
 
 def _command(place: Place) -> Sequence[str]:
     module = "harness.targets.peers.websocket_server"
-    return [sys.executable, "-m", module, place.fans.host, str(place.fans.port), str(place.posts.port)]
+    return python_module(module, place.fans.host, str(place.fans.port), str(place.posts.port))
 
 
 def _publisher(endpoint: Endpoint) -> Publisher:

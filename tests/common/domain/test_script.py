@@ -65,6 +65,12 @@ def test_a_script_is_teams_a_match_and_steps() -> None:
     assert type(script.steps[0].minute) is float
 
 
+def test_a_script_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "windows.toml"
+    file.write_text(script_of('{ minute = 9, kind = "stop" }'), encoding="utf-8-sig")
+    assert load_script(file) == parse_script(file.read_text("utf-8-sig"))
+
+
 def test_the_long_form_of_toml_is_the_same_script() -> None:
     short = script_of('{ minute = 9, kind = "stop" }')
     long = (

@@ -20,6 +20,10 @@ from common.store.errors import RedisUrlError
         "rediss://localhost?ssl_cert_reqs=perhaps",
         "rediss://localhost?ssl_nonsense=1",
         "redis://user:hunter2/x@localhost",
+        "redis://:12#hunter2@localhost",
+        "redis://user:hunter2#@localhost:6379/0",
+        "redis://:12?hunter2@localhost",
+        "redis://localhost#hunter2",
         "redis://[hunter2",
         "unix://",
         "unix:///",
@@ -27,7 +31,7 @@ from common.store.errors import RedisUrlError
     ],
 )
 def test_a_url_that_cannot_be_understood_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(RedisUrlError, match="cannot be understood: write redis://") as caught:
+    with pytest.raises(RedisUrlError, match=r"cannot be understood: write redis://.* # as %23") as caught:
         Endpoint(url, 1.0)
     assert "\n" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -39,6 +43,7 @@ def test_a_url_that_cannot_be_understood_is_refused_without_repeating_it(url: st
         ("redis://", "localhost:6379"),
         ("redis://user:secret@example.org:7000/3", "example.org:7000"),
         ("rediss://example.org?ssl_cert_reqs=none", "example.org:6379"),
+        ("redis://:12%233%40%2F%3F@example.org:7000/3", "example.org:7000"),
         ("unix:///run/redis.sock?db=2&password=secret", "/run/redis.sock"),
         ("unix://user:secret@/run/a%20redis.sock", "/run/a redis.sock"),
     ],

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -192,3 +193,9 @@ def test_what_is_no_profile_is_refused_on_one_line(text: str, says: str) -> None
         parse_profile(text, "test")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_profile_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "windows.toml"
+    file.write_text(PROFILE, encoding="utf-8-sig")
+    assert load_profile(str(file)) == parse_profile(PROFILE, "windows")

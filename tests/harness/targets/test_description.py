@@ -119,3 +119,9 @@ def test_a_file_that_is_no_description(text: bytes, says: str, tmp_path: Path) -
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"none\.toml: cannot be read: No such file or directory; give the path"):
         load_description(tmp_path / "none.toml")
+
+
+def test_a_description_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "windows.toml"
+    file.write_text("address = 'h:1'\nhello = 'hi'\n", encoding="utf-8-sig")
+    assert load_description(file) == Description("h:1", hello="hi")
