@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.analysis import STEPS, Phases, analyse, count_fans, timeline
 from harness.events import Posted
+from harness.heat import grid_of
 from harness.result import Delivery
 from harness.samples import Outcome, Samples
 
@@ -71,6 +72,53 @@ def test_a_fan_closed_before_the_end_was_not_held() -> None:
     assert count_fans(samples, 11.0).failures == {"closed_early": 1}
     assert count_fans(samples, 11.0).served == 2
     assert count_fans(samples, None).served == 3
+
+
+def test_a_whole_trial_has_its_fans_and_its_timeline() -> None:
+    samples = samples_of([1.0, 1.0, 2.0, NEVER], [(0, 1, 11.1), (1, 1, 11.2), (2, 1, 11.3)])
+    samples.closed_s[0], samples.closed_s[1] = 9.0, 11.0
+    seen = analyse(samples, [post(1, kind="stop")], PHASES)
+    # The end was posted at 11.0: who was closed then was closed by it.
+    assert seen.fans.failures == {"closed_early": 1, "no_answer": 1}
+    assert (seen.fans.asked, seen.fans.answered, seen.fans.served) == (4, 3, 2)
+    line = seen.timeline
+    assert line == timeline(samples, PHASES.over_s, line.deliveries)
+    assert line.responses is not None
+    assert line.deliveries is not None
+    assert grid_of(line.responses).sum() == grid_of(line.deliveries).sum() == 3
+    assert line.responses.edges_s == (1.0, 2.0)  # each took a second
+
+
+def test_failures_are_counted_by_kind() -> None:
+    samples = samples_of([NEVER, NEVER, NEVER, 1.0])
+    samples.outcome[0] = Outcome.CUT
+    assert count_fans(samples, None).failures == {"cut": 1, "no_answer": 2}
+
+
+def test_an_event_has_all_that_is_known_of_it() -> None:
+    receipts = [(0, 1, 11.1), (1, 1, 11.3), (0, 2, 12.0)]
+    got = delivery_of([1.0, 1.0], receipts, [post(1), post(2, kind="goal"), post(3, error="refused (HTTP 422)")])
+    assert [(event.mark, event.kind, event.intended_s, event.sent_s) for event in got.events] == [
+        (1, "shot", 10.5, 11.0),
+        (2, "goal", 11.5, 12.0),
+        (3, "shot", 12.5, 13.0),
+    ]
+    assert [(event.answered_s, event.error, event.received) for event in got.events] == [
+        (11.25, None, 2),
+        (12.25, None, 1),
+        (None, "refused (HTTP 422)", 0),
+    ]
+    assert [(event.fanout_mean_s, event.last_s) for event in got.events] == [
+        (pytest.approx(0.2), pytest.approx(0.3)),
+        (0.0, 0.0),
+        (None, None),
+    ]
+
+
+def test_the_lag_of_posts_is_one_that_was_seen() -> None:
+    posts = [Posted(mark, "shot", 10.0, 10.0 + mark / 1000, 11.0, 0.0, None) for mark in range(1, 201)]
+    got = delivery_of([1.0], [], posts)
+    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.199), pytest.approx(0.2))
 
 
 def test_everything_delivered() -> None:

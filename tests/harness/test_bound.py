@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from harness.bound import Observations, first_bound
-from harness.result import AskedLoad, ProcessEnd, Validity, Verdict
+from harness.bound import BUSY, SCARCE, SYN_RETRY_S, Observations, first_bound
+from harness.result import AskedLoad, GeneratorSeen, ProcessEnd, Validity, Verdict
 from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans
 
 GOOD = {
@@ -130,3 +130,72 @@ def test_a_node_that_ended_if_fans_were_harmed() -> None:
 def test_an_invalid_trial_was_bound_by_its_generator() -> None:
     late = Validity(valid=False, reasons=("the generator was late", "the generator was saturated"))
     assert bound(validity=late, server=FULL, **OVERFLOWS) == ("generator", "the generator was late")
+
+
+def test_two_causes_of_harm_are_added_up_and_one_failed_fan_is_harm() -> None:
+    gone = a_server(ended_processes=(ProcessEnd(name="python", pid=7, at_s=1.0),))
+    harmed = seen_by(some_fans(), delivery=a_delivery(lost=1, unposted=1))
+    assert bound(seen=harmed, server=gone)[0] == "process ended"
+    assert bound(seen=seen_by(some_fans(899, cut=1)), server=gone)[0] == "process ended"
+    assert bound(**OVERFLOWS, seen=seen_by(some_fans(899, cut=1)))[0] == "accept queue"
+
+
+@pytest.mark.parametrize(("listen_overflows", "listen_drops"), [(0, 490), (490, 0)])
+def test_a_full_accept_queue_shows_in_either_count(listen_overflows: int, listen_drops: int) -> None:
+    host = a_host(listen_overflows=listen_overflows, listen_drops=listen_drops)
+    name, evidence = bound(**FAILED, host=host)
+    assert (name, "490 times" in evidence) == ("accept queue", True)
+
+
+@pytest.mark.parametrize(
+    ("at", "below"),
+    [
+        ({"server": a_server(fullest_open_files=LIMIT - 2)}, {"server": a_server(fullest_open_files=LIMIT - 3)}),
+        (
+            {**OVERFLOWS, "seen": seen_by(some_fans(), slowest_s=SYN_RETRY_S)},
+            {**OVERFLOWS, "seen": seen_by(some_fans(), slowest_s=SYN_RETRY_S - 0.01)},
+        ),
+        (
+            {"server": a_server(busiest_name="redis-server", busiest_cpu_peak=BUSY)},
+            {"server": a_server(busiest_name="redis-server", busiest_cpu_peak=BUSY - 0.01)},
+        ),
+        ({"server": a_server(busiest_cpu_peak=BUSY)}, {"server": a_server(busiest_cpu_peak=BUSY - 0.01)}),
+        (
+            {"server": a_server(cpu_peak=3 * BUSY), "server_cores": 3, "cores": 8},
+            {"server": a_server(cpu_peak=3 * BUSY - 0.01), "server_cores": 3, "cores": 8},
+        ),
+        (
+            {"server": None, "host": a_host(cpu_peak=2 * BUSY)},
+            {"server": None, "host": a_host(cpu_peak=2 * BUSY - 0.01)},
+        ),
+    ],
+    ids=["open files", "accept queue", "Redis", "one core", "kept on", "all cores"],
+)
+def test_a_limit_binds_from_its_threshold_on(at: dict[str, Any], below: dict[str, Any]) -> None:
+    assert bound(**at)[0] != "nothing"
+    assert bound(**below)[0] == "nothing"
+
+
+def test_memory_binds_below_its_threshold_only() -> None:
+    at = int(SCARCE * 100 * 2**30)
+    assert bound(memory_bytes=100 * 2**30, host=a_host(memory_available_min_bytes=at + 1))[0] == "nothing"
+    assert bound(memory_bytes=100 * 2**30, host=a_host(memory_available_min_bytes=at - 1))[0] == "memory"
+
+
+@pytest.mark.parametrize(
+    ("generator", "name"),
+    [
+        (a_generator(processes=2, cpu_share=0.5), "CPU"),  # 0.5 of two processes make all that is missing
+        (a_generator(processes=2, cpu_share=0.25), "other load"),
+        (a_generator(processes=2, cpu_share=0.5, cpu_total=0.4), "other load"),  # what was measured beats what may be
+        (a_generator(processes=2, cpu_share=0.1, cpu_total=1.0), "CPU"),
+    ],
+)
+def test_half_of_a_busy_machine_is_ours_or_somebody_elses(generator: GeneratorSeen, name: str) -> None:
+    busy = {"host": a_host(cpu_peak=2.0), "server": a_server(cpu_peak=0.0, busiest_cpu_peak=0.0)}
+    assert bound(**busy, generator=generator)[0] == name
+
+
+def test_all_that_is_broken_is_told() -> None:
+    verdict = Verdict(met=False, broken=("failures=0 (100)", "lost=0 (3)"))
+    assert bound(**{**FAILED, "verdict": verdict})[1] == "no resource was used up, but failures=0 (100), lost=0 (3)"

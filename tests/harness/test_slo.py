@@ -82,6 +82,11 @@ def test_broken_terms_say_what_was_seen() -> None:
     assert len(broken) == 4
 
 
+@pytest.mark.parametrize(("seen_s", "shown"), [(0.0999, "99.9 ms"), (0.9994, "999 ms"), (1.0, "1 s"), (1.5, "1.5 s")])
+def test_times_are_shown_in_the_unit_that_people_use(seen_s: float, shown: str) -> None:
+    assert parse_slo("max<1ms").check(seen_by(some_fans(1), slowest_s=seen_s)) == (f"max<1ms ({shown})",)
+
+
 def test_every_figure_is_taken_from_a_result() -> None:
     seen = seen_by(some_fans(10), delivery=a_delivery())
     assert parse_slo(",".join(f"{name}>=0" for name in COUNTS)).check(seen) == ()

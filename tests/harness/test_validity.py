@@ -4,7 +4,14 @@ import pytest
 
 from harness.events import Posted
 from harness.result import GeneratorSeen, Validity
-from harness.validity import Circumstances, judge
+from harness.validity import (
+    BUSIEST,
+    LONGEST_STANDSTILL_S,
+    SHORTEST_LAG_S,
+    SHORTEST_PHASE_S,
+    Circumstances,
+    judge,
+)
 from tests.harness.results import a_generator, some_fans
 
 
@@ -78,3 +85,9 @@ def test_a_late_reporter() -> None:
 def test_every_reason_is_told() -> None:
     found = judged(a_generator(lag_p99_s=3, cpu_share=1.0), no_socket=1, own_lag_s=1)
     assert len(found.reasons) == 4
+
+
+def test_what_is_allowed_is_allowed_to_the_full() -> None:
+    assert judged(a_generator(lag_p99_s=0.25, turn_max_s=LONGEST_STANDSTILL_S, cpu_share=BUSIEST)).valid
+    assert judged(a_generator(processes=2, cpu_share=0.5, cpu_total=2 * BUSIEST), own_lag_s=SHORTEST_LAG_S).valid
+    assert not judged(a_generator(cpu_share=1.0), connecting_s=SHORTEST_PHASE_S).valid

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -114,3 +115,15 @@ def test_a_frame_has_one_empty_line_and_that_at_its_end(event: Event) -> None:
     assert frame.count(b"\r") == 1
     assert b"\n\n" not in frame
     assert all(line.startswith(b"\t") for line in frame.split(b"\n")[1:-2])
+
+
+def test_the_time_is_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/Argentina/Buenos_Aires")
+    time.tzset()
+    try:
+        assert encode(Event(1, AT, "stop", {})) == HEAD + b"stop:\n\r\n"
+        there = AT.astimezone(timezone(timedelta(hours=-3)))
+        assert encode(Event(1, there, "stop", {})) == HEAD + b"stop:\n\r\n"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

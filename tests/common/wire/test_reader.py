@@ -53,6 +53,12 @@ def test_lines_may_end_either_way() -> None:
     assert FrameReader().feed(b"a\nb\r\n\r\nERROR: c\n") == [Line("a"), Line("b"), Line(""), ErrorLine("c")]
 
 
+def test_an_empty_line_may_come_first() -> None:
+    reader = FrameReader()
+    assert reader.feed(b"\n" + HEAD + b"stop:\n\r\n") == [Line(""), Frame(AT, "stop", {})]
+    assert reader.pending == 0
+
+
 def test_lists_of_players_may_be_empty_in_any_place() -> None:
     block = HEAD + b"status:\n\thome_players:\n\tvisit_players:\n\t\t A (3)  (4) \n\thome_score: 2\n\r\n"
     assert parse_frame(block).details == {
@@ -71,6 +77,7 @@ def test_lists_of_players_may_be_empty_in_any_place() -> None:
         (HEAD + b"stop:\n\tcomment\n\r\n", r"has no value: '\\tcomment'"),
         (HEAD + b"stop:\n\tcomment:\n\r\n", r"has no value: '\\tcomment:'"),
         (HEAD + b"stop:\n\t\t Luna (7) \n\r\n", "has no value"),
+        (HEAD + b"start:\n\thome_players:\n\tperiod: first\n\t\t Luna (7) \n\r\n", r"has no value: '\\t\\t Luna"),
         (HEAD + b"goal:\n\tplayer: Luna\n\r\n", "not a player's name and number: 'Luna'"),
         (HEAD + b"goal:\n\tplayer: Luna (7)\n\r\n", "not a player's name and number"),
         (HEAD + b"start:\n\thome_players:\n\t\t Luna \n\r\n", "not a player's name and number"),
