@@ -10,7 +10,7 @@ class ConflictError(Exception):
 
 
 class UnreadableRecordError(Exception):
-    """What Redis holds under a key of ours is not what this version writes there."""
+    """What Redis holds under a key of ours is not what this version writes there: another version did, or no server."""
 
 
 class RedisUrlError(Exception):

@@ -14,6 +14,7 @@ from tests.stages.in_process.running import play_on, watching
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from common.domain.events import Event
     from common.domain.match import Match
@@ -43,9 +44,9 @@ async def test_a_write_whose_answer_is_lost(
     """It is refused; if it was made all the same, the fans hear of it without another event."""
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
         if is_stored:
-            await append(store, match, event)
+            await append(store, match, event, after=after)
         raise StoreUnavailableError("injected")
 
     async with watching(connect, game, "one", "two") as fans:
@@ -67,8 +68,8 @@ async def test_a_stop_whose_answer_is_lost_ends_the_match(
 ) -> None:
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
-        await append(store, match, event)
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
+        await append(store, match, event, after=after)
         raise StoreUnavailableError("injected")
 
     async with watching(connect, game, "one") as fans:
