@@ -1,4 +1,4 @@
-"""Redis comes back with less than was there, an older save or nothing: fans hear what is so, and events go on from it."""
+"""Redis comes back with less than was there, an older save or nothing: fans hear what is so, and it goes on from it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from common.http.client import ApiError, ReporterClient
 from common.store.connections import Connections
 from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
-from tests.stages.fan import Fan
 from tests.stages.game import Game
-from tests.stages.serving import TOKEN, ServerProcess
+from tests.stages.serving import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from common.http.client import ReporterClient
     from stages.stage import Stage
     from tests.stages.fan import Connect
 
