@@ -100,7 +100,7 @@ class Presence:
         other = next(_others(listed.decode(errors="replace"), self._name), None)
         if other is not None:
             raise SharedRedisError(
-                f"another server, process {other.pid} on {other.host}, uses this database of the Redis at {self.address}, "
+                f"another server, process {other.pid} on {other.host}, uses this database of Redis at {self.address}, "
                 "and the fans of one would not hear of what is posted to the other: give this one a database of its "
                 "own, as in redis://HOST:PORT/1, or serve stage 3 on both"
             )

@@ -3,7 +3,7 @@
 | key                        | type   | what it holds                                                                  |
 |----------------------------|--------|--------------------------------------------------------------------------------|
 | `writer:lease`             | string | who is the writer; it expires by itself when that one no longer renews it      |
-| `writer:epoch`             | string | a number, one higher with every writer that takes over: the fencing token      |
+| `writer:epoch`             | string | a number, higher with every writer that takes over: the fencing token          |
 | `writer:requests`          | stream | what the writer is to carry out, oldest first; what was carried out is deleted |
 | `writer:answers:<channel>` | hash   | answers that were not taken yet, by the number of the request; they expire     |
 
