@@ -28,7 +28,7 @@ from common.domain.match import Match, Period, Team
 from common.store import codec, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
-from common.store.errors import ConflictError, UnreadableRecordError
+from common.store.errors import ConflictError, UnreadableRecordError, WrongTypeError
 from common.store.unreadable import Reading
 
 # Both: KEYS[1] the match's hash. Create: ARGV seq, match.
@@ -40,6 +40,7 @@ return 1
 
 _ANOTHER: Final = -1
 
+_MEND_TEAM: Final = "put it anew"
 _MEND_MATCH: Final = "serve it with that version, or cancel the match"
 
 # KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; and the moment of the last event, empty
@@ -112,10 +113,10 @@ class RedisStore:
 
     async def team(self, team_id: str) -> Team | None:
         """Return the team, None if there is none."""
-        stored = await self._reads.call("GET", self._tag + keys.team_key(team_id))
+        stored = await self._get(f"the team {team_id}", _MEND_TEAM, "GET", self._tag + keys.team_key(team_id))
         if stored is None:
             return None
-        return self._reading.read(codec.decode_team, stored, f"the team {team_id}", "put it anew")
+        return self._reading.read(codec.decode_team, stored, f"the team {team_id}", _MEND_TEAM)
 
     async def create_match(self, match: Match) -> bool:
         """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
@@ -126,7 +127,8 @@ class RedisStore:
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
-        stored = await self._reads.call("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
+        get = ("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
+        stored = await self._get(f"the match {match_id}", _MEND_MATCH, *get)
         return None if stored is None else self._read_match(match_id, stored)
 
     async def matches(self) -> list[Match]:
@@ -137,12 +139,25 @@ class RedisStore:
         found: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
         ids = [match_id.decode(errors="replace") for match_id in found]
         match_keys = [self._tag + keys.match_key(match_id) for match_id in ids]
-        stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
         readable = []
-        for match_id, match in zip(ids, stored, strict=True):
-            with suppress(UnreadableRecordError):
-                readable += [] if match is None else [self._read_match(match_id, match)]
-        return sorted(readable, key=_listing_order)
+        try:
+            stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
+        except WrongTypeError:  # which of them that is must be found out
+            for match_id in ids:
+                with suppress(UnreadableRecordError):
+                    readable.append(await self.match(match_id))
+        else:
+            for match_id, match in zip(ids, stored, strict=True):
+                with suppress(UnreadableRecordError):
+                    readable.append(None if match is None else self._read_match(match_id, match))
+        return sorted((match for match in readable if match is not None), key=_listing_order)
+
+    async def _get(self, what: str, advice: str, *command: Argument) -> Any:
+        """Return the answer to a command that reads. Raise UnreadableRecordError if it is not for what is stored."""
+        try:
+            return await self._reads.call(*command)
+        except WrongTypeError as error:
+            raise self._reading.refusal(b"", what, advice, error) from None
 
     def _read_match(self, match_id: str, stored: bytes) -> Match:
         return self._reading.read(self._decode_match, stored, f"the match {match_id}", _MEND_MATCH)
@@ -175,7 +190,8 @@ class RedisStore:
 
     async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
         """Return the events after number `after_seq`, in order; none if there is no such match."""
-        entries = await self._reads.call("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+        get = ("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+        entries = await self._get(f"the history of the match {match_id}", _MEND_MATCH, *get)
         return [self._read_event(match_id, entry, fields) for entry, fields in entries]
 
     def _read_event(self, match_id: str, entry: bytes, fields: list[bytes]) -> Event:
