@@ -115,17 +115,19 @@ async def test_an_event_between_the_status_and_the_subscription(
     assert fan.told() == ["just now", "next"]
 
 
-@pytest.mark.parametrize("is_started", [True, False])
+@pytest.mark.parametrize("events", range(4))
 async def test_a_match_that_is_announced_anew_behind_a_fans_back(
-    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, is_started: bool
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, events: int
 ) -> None:
     """When the fan is to be notified of it, it is another match than the one of the status."""
 
     async def announce_anew() -> None:
         await game.api.cancel_match(game.id)
         await game.api.create_match(game.new)
-        if is_started:
+        if events:
             await game.start()
+        for _ in range(events - 1):
+            await game.foul("of the second")
 
     await game.foul("of the first")
     async with connect() as fan:
