@@ -4,8 +4,8 @@ A server that does not follow what others write to the same database would leave
 not to start beside another. Redis's own list of clients (CLIENT SETNAME, CLIENT LIST) tells who is there: it needs no
 key that a server which was killed would leave behind, since its connection ends with it. Who starts gives its name
 first and looks then, so of two that start together at least one sees the other. What tells of a host that lost its
-power is only that nothing comes from it any more; so a connection sends a PING every second, and one that was silent
-for IDLE_S is not counted.
+power is only that nothing comes from it any more; so a connection asks something every second, and one that was silent
+for IDLE_S is not counted. It asks for a key: a server that has given up the system's shard says so then.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ import asyncio
 import os
 import secrets
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
+from common.store.keys import MATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from common.store.endpoint import Argument
 
-PING_S: Final = 1.0
+ASK_S: Final = 1.0
 """How often the connection is used."""
 IDLE_S: Final = 10
 """How long a connection may be silent whose server is taken to be alive."""
@@ -89,7 +91,7 @@ class Presence:
         try:
             await self._ask("PING")  # one that loads its data says so
             await self._ask("CLIENT", "SETNAME", str(self._name))
-            listed = await self._ask("CLIENT", "LIST")
+            listed: bytes = await self._ask("CLIENT", "LIST")
         except ResponseError as error:
             raise PresenceUnknownError(
                 f"whether another server uses the Redis at {self.address} cannot be known, since this user may not ask "
@@ -106,11 +108,12 @@ class Presence:
             )
 
     async def lost(self) -> None:
-        """Return when the connection has broken, or Redis is silent."""
+        """Return when the connection has broken, or Redis is silent, or another serves in its place."""
         try:
             while True:
-                await asyncio.sleep(PING_S)
-                await self._ask("PING")
+                await asyncio.sleep(ASK_S)
+                with suppress(NoPermissionError):  # an answer as well
+                    await self._ask("EXISTS", self._endpoint.tag + MATCHES)
         except (RedisError, OSError):  # asyncio's TimeoutError is an OSError
             await self.close()
 
@@ -126,11 +129,10 @@ class Presence:
         except (RedisError, OSError) as error:
             raise StoreUnavailableError(self._endpoint.explain(error)) from None
 
-    async def _ask(self, *command: Argument) -> bytes:
+    async def _ask(self, *command: Argument) -> Any:
         async with asyncio.timeout(_TIMEOUT_S):
             await self._connection.send_packed_command(self._connection.pack_commands([command]))
-            answer: bytes = await self._connection.read_response()
-        return answer
+            return await self._connection.read_response()
 
 
 def _others(listed: str, name: Name) -> Iterator[Name]:

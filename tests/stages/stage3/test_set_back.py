@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from common.store.connections import Connections
 from common.store.keys import events_key, match_key
 from tests.redis_server import RedisServer
 from tests.stages.stage3.nodes import NodesProcess, apis, comments, kicked_off
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
+    from common.store.connections import Connections
     from tests.stages.fan import Fan
     from tests.stages.game import Game
 
@@ -63,12 +63,12 @@ async def are_told(fans: Sequence[Fan]) -> None:
         assert fan.told() == ["lost-0", "lost-1"]
 
 
-async def test_redis_comes_back_from_an_older_save(redis: RedisServer, nodes: NodesProcess, games: list[Game]) -> None:
+async def test_redis_comes_back_from_an_older_save(
+    redis: RedisServer, raw: Connections, nodes: NodesProcess, games: list[Game]
+) -> None:
     async with AsyncExitStack() as stack:
         await games[0].foul("saved")
-        raw = Connections(redis.url, 1, 5.0, 5.0)
         await raw.call("SAVE")
-        await raw.close()
         fans = await watching(stack, nodes, games[0])
         for number, game in enumerate(games):
             await game.foul(f"lost-{number}")
@@ -92,10 +92,9 @@ async def test_redis_comes_back_from_an_older_save(redis: RedisServer, nodes: No
 
 @pytest.mark.parametrize("saved_after", ["started", "lost-0"])
 async def test_a_node_that_nobody_asks_anything_hears_of_it_by_the_next_event(
-    redis: RedisServer, nodes: NodesProcess, games: list[Game], saved_after: str
+    raw: Connections, nodes: NodesProcess, games: list[Game], saved_after: str
 ) -> None:
     """No connection breaks; the event has a number that the node has passed already, or just the one where it is."""
-    raw = Connections(redis.url, 1, 5.0, 5.0)
     keys = (match_key(games[0].id), events_key(games[0].id))
     async with AsyncExitStack() as stack:
         fans = await watching(stack, nodes, games[0])
@@ -109,4 +108,3 @@ async def test_a_node_that_nobody_asks_anything_hears_of_it_by_the_next_event(
         await raw.call_all([("RESTORE", key, 0, dump, "REPLACE") for key, dump in zip(keys, saved, strict=True)])
         await games[1].foul("after")
         await are_told(fans)
-    await raw.close()
