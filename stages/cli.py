@@ -20,6 +20,7 @@ from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
 from common.process_start import open_standard_streams
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
+from common.store.presence import SharedRedisError
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
@@ -48,6 +49,7 @@ _USER_ERRORS = (
     RedisUrlError,
     ScriptConflictError,
     ScriptError,
+    SharedRedisError,
     StepRefusedError,
     StoreUnavailableError,
     TokenError,
@@ -103,6 +105,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     try:
@@ -116,7 +119,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
-        playing = None if play is None else Play(load_script(play), speed, loop)
+        playing = None if play is None else Play(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)
     with found.parts.log():

@@ -28,11 +28,15 @@ class ServerEndedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A match to be played by the server itself: at `speed` times real time, once or again and again."""
+    """A match to be played by the server itself: at `speed` times real time, once or again and again.
+
+    One of that id that is stored is in the way, unless it is to be replaced.
+    """
 
     script: Script
     speed: float
     loop: bool
+    replace: bool
 
 
 async def serve(stage: Stage, options: Options, play: Play | None) -> None:
@@ -82,7 +86,7 @@ def _range(host: str, first: int, last: int) -> str:
 async def _play(addresses: Addresses, token: str, play: Play) -> None:
     port = addresses.http[0]
     async with ReporterClient(f"http://{join(addresses.host, port)}", token) as client:
-        await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=True)
+        await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=play.replace)
 
 
 async def _first_end(waits: dict[str, asyncio.Task[object]]) -> None:

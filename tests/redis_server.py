@@ -25,14 +25,16 @@ _START_SECONDS = 20.0
 class RedisServer:
     """A `redis-server` with an append-only file that is synced at every write; on a Unix socket, or on a TCP port.
 
-    `password`, if any, is demanded of clients and contained in `url`.
+    `password`, if any, is demanded of clients and contained in `url`. One that `forgets` has no such file: when it was
+    killed it comes back with what it had at the last SAVE.
     """
 
-    def __init__(self, *, tcp: bool = False, password: str | None = None) -> None:
+    def __init__(self, *, tcp: bool = False, password: str | None = None, forgets: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="matchstream-test-"))
         where = ["--port", str(free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
         path = self._directory / "redis.sock"
-        settings = ["--dir", str(self._directory), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        keeps = [] if forgets else ["--appendonly", "yes", "--appendfsync", "always"]
+        settings = ["--dir", str(self._directory), "--save", "", *keeps]
         user = ""
         if password is not None:
             settings += ["--requirepass", password]

@@ -1,6 +1,6 @@
 """Teams, players and the state of a match: immutable records that say what JSON they accept."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -70,7 +70,9 @@ class Match(msgspec.Struct, frozen=True):
     `home_players` and `visit_players` are on the field, in line-up order; the squads are copied from the teams when
     the match is announced, so that a later change of a team does not rewrite a match that is being played.
     `home_gone` and `visit_gone` are the numbers of those who left the field, sent off or substituted: they may not come
-    in again (IFAB, Laws of the Game, Laws 3 and 12).
+    in again (IFAB, Laws of the Game, Laws 3 and 12). `last_at` is when the last event was accepted, None before the
+    first: of two courses that a match of one id has taken with as many events (it was announced anew, or its store was
+    set back), it tells which this is.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Match(msgspec.Struct, frozen=True):
     visit_score: int = 0
     period: Period = Period.NOT_STARTED
     seq: int = 0
+    last_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:

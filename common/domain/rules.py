@@ -95,7 +95,7 @@ def apply(match: Match, post: Post, at: datetime) -> tuple[Match, Event]:
     if post.comment is not None:
         details["comment"] = post.comment
     seq = match.seq + 1
-    return msgspec.structs.replace(after, period=period, seq=seq), Event(seq, at, post.kind, details)
+    return msgspec.structs.replace(after, period=period, seq=seq, last_at=at), Event(seq, at, post.kind, details)
 
 
 def status(match: Match, at: datetime) -> Event:

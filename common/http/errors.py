@@ -8,7 +8,7 @@ from aiohttp import web
 
 from common.domain.errors import BadJsonError, DomainError, MatchExistsError, UnknownMatchError
 from common.http.answers import FAILED, problem_answer
-from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,9 +33,16 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
         return problem_answer(503, message, headers={"Retry-After": _RETRY_AFTER_SECONDS})
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
-    except Exception:
-        _LOG.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        return problem_answer(500, FAILED)
+    except Exception as error:
+        return problem_answer(500, _failure(request, error))
+
+
+def _failure(request: web.Request, error: Exception) -> str:
+    """Return what to say of a failure of the server itself."""
+    if isinstance(error, UnreadableRecordError):  # the store has told the log what is wrong with it
+        return str(error)
+    _LOG.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
+    return FAILED
 
 
 def _told(error: Exception, otherwise: str) -> str:

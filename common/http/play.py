@@ -166,7 +166,7 @@ class _Player:
                 match = await self.client.match(match_id)
                 if match.seq == 0:
                     return match
-            message = f"match {match_id} is on the server already: cancel it first, or replace it"
+            message = f"match {match_id} is on the server already: give --replace to have it cancelled first"
             raise ScriptConflictError(message) from error
 
     async def _post(self, post: Post, seq: int, again: bool) -> Event:

@@ -1,5 +1,6 @@
 """Records as bytes and back: JSON, which any tool can read, decoded strictly into the domain's types."""
 
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -21,9 +22,14 @@ def encode(record: Event | Match | Team) -> bytes:
     return _encoder.encode(record)
 
 
-def moment(event: Event) -> str:
+def moment(at: datetime) -> str:
     """Return when an event was accepted, as it stands in its JSON."""
-    return str(msgspec.to_builtins(event.at))
+    return str(msgspec.to_builtins(at))
+
+
+def place(seq: int, at: datetime) -> str:
+    """Return where an event stands in the course of its match: `<number> <moment>`."""
+    return f"{seq} {moment(at)}"
 
 
 def decode_event(stored: bytes) -> Event:
@@ -46,6 +52,4 @@ def _decode(decoder: msgspec.json.Decoder[Record], stored: bytes) -> Record:
         return decoder.decode(stored)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         name = decoder.type.__name__.lower()
-        raise UnreadableRecordError(
-            f"Redis holds a {name} that this version cannot read ({error}): delete it, or use another database"
-        ) from error
+        raise UnreadableRecordError(f"Redis holds a {name} that this version cannot read ({error})") from error

@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from common.store.endpoint import Argument, Connection, Endpoint
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class Connections:
 
     def _refusal(self, answer: ResponseError) -> StoreUnavailableError:
         self._failures += 1
-        return StoreUnavailableError(self._endpoint.explain(answer))
+        kind = WrongTypeError if str(answer).startswith(WrongTypeError.SAYS) else StoreUnavailableError
+        return kind(self._endpoint.explain(answer))
 
     async def _exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         if self._closed:

@@ -5,12 +5,19 @@ class StoreUnavailableError(Exception):
     """Redis did not answer, or not in time. Whether a write that was under way took effect is not known."""
 
 
+class WrongTypeError(StoreUnavailableError):
+    """Redis holds a value of another type under a key of ours; nothing was done."""
+
+    SAYS = "WRONGTYPE"
+    """How Redis's error begins."""
+
+
 class ConflictError(Exception):
     """The match moved on since it was read (another writer, or a write whose answer was lost): read it again."""
 
 
 class UnreadableRecordError(Exception):
-    """What Redis holds under a key of ours is not what this version writes there."""
+    """What Redis holds under a key of ours is not what this version writes there: another version did, or no server."""
 
 
 class RedisUrlError(Exception):

@@ -17,6 +17,8 @@ Whoever fails half-way leaves an id too many. The second adding and the putting 
 and created at the same time: whichever comes last, the id is there.
 """
 
+from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,7 +28,8 @@ from common.domain.match import Match, Period, Team
 from common.store import codec, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
-from common.store.errors import ConflictError
+from common.store.errors import ConflictError, UnreadableRecordError, WrongTypeError
+from common.store.unreadable import Reading
 
 # Both: KEYS[1] the match's hash. Create: ARGV seq, match.
 _CREATE: Final = f"""
@@ -37,6 +40,9 @@ return 1
 
 _ANOTHER: Final = -1
 
+_MEND_TEAM: Final = "put it anew"
+_MEND_MATCH: Final = "serve it with that version, or cancel the match"
+
 # KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; and the moment of the last event, empty
 # if that is not known. Returns the seq that was found, nil if there is no match, _ANOTHER if that event is another.
 # XADD comes first: it is the one that may refuse, and then nothing has been written.
@@ -45,7 +51,8 @@ local found = redis.call('HGET', KEYS[1], 'seq')
 if found ~= ARGV[1] then return found end
 if ARGV[5] ~= '' then
     local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-    if not last or cjson.decode(last[2][2]).at ~= ARGV[5] then return {_ANOTHER} end
+    local is_read, event = pcall(cjson.decode, last and last[2][2])
+    if not is_read or type(event) ~= 'table' or event.at ~= ARGV[5] then return {_ANOTHER} end
 end
 redis.call('XADD', KEYS[2], ARGV[2] .. '-0', '{keys.EVENT_FIELD}', ARGV[4])
 redis.call('HSET', KEYS[1], 'seq', ARGV[2], '{keys.MATCH_FIELD}', ARGV[3])
@@ -62,7 +69,8 @@ class RedisStore:
     anew when Redis comes back.
 
     Every method may raise StoreUnavailableError; then a write may have been made or not. Nothing is tried again here,
-    since a `visit` whose answer was lost would be counted twice. Raise RedisUrlError if `url` cannot be read.
+    since a `visit` whose answer was lost would be counted twice. Those that read may raise UnreadableRecordError.
+    Raise RedisUrlError if `url` cannot be read.
 
     A `visit` or a `match` takes some 45-55 µs over one connection on a Unix socket, 30-35 µs under uvloop, nearly all
     of it CPU time of this process; the first `match` after an event takes 50 µs more, for decoding (CPython 3.11,
@@ -80,6 +88,7 @@ class RedisStore:
         # Fans who come together read the same bytes, and checking some sixty names takes longer than fetching them. A
         # match cannot change, so all may have the same one; what is compared is what Redis just said, never older.
         self._decode_match = lru_cache(maxsize=32)(codec.decode_match)
+        self._reading = Reading()
 
     @property
     def address(self) -> str:
@@ -104,8 +113,10 @@ class RedisStore:
 
     async def team(self, team_id: str) -> Team | None:
         """Return the team, None if there is none."""
-        stored = await self._reads.call("GET", self._tag + keys.team_key(team_id))
-        return None if stored is None else codec.decode_team(stored)
+        stored = await self._get(f"the team {team_id}", _MEND_TEAM, "GET", self._tag + keys.team_key(team_id))
+        if stored is None:
+            return None
+        return self._reading.read(codec.decode_team, stored, f"the team {team_id}", _MEND_TEAM)
 
     async def create_match(self, match: Match) -> bool:
         """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
@@ -116,21 +127,46 @@ class RedisStore:
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
-        stored = await self._reads.call("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
-        return None if stored is None else self._decode_match(stored)
+        get = ("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
+        stored = await self._get(f"the match {match_id}", _MEND_MATCH, *get)
+        return None if stored is None else self._read_match(match_id, stored)
 
     async def matches(self) -> list[Match]:
-        """Return all matches: those being played, then those to come, then the ended ones; by id within each."""
-        ids: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
-        match_keys = [self._tag + keys.match_key(match_id.decode()) for match_id in ids]
-        stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
-        return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
+        """Return all matches: those being played, then those to come, then the ended ones; by id within each.
 
-    async def append(self, match: Match, event: Event, *, after: Event | None = None) -> None:
+        One that cannot be read is left out; the log tells of it.
+        """
+        found: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
+        ids = [match_id.decode(errors="replace") for match_id in found]
+        match_keys = [self._tag + keys.match_key(match_id) for match_id in ids]
+        readable = []
+        try:
+            stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
+        except WrongTypeError:  # which of them that is must be found out
+            for match_id in ids:
+                with suppress(UnreadableRecordError):
+                    readable.append(await self.match(match_id))
+        else:
+            for match_id, match in zip(ids, stored, strict=True):
+                with suppress(UnreadableRecordError):
+                    readable.append(None if match is None else self._read_match(match_id, match))
+        return sorted((match for match in readable if match is not None), key=_listing_order)
+
+    async def _get(self, what: str, advice: str, *command: Argument) -> Any:
+        """Return the answer to a command that reads. Raise UnreadableRecordError if it is not for what is stored."""
+        try:
+            return await self._reads.call(*command)
+        except WrongTypeError as error:
+            raise self._reading.refusal(b"", what, advice, error) from None
+
+    def _read_match(self, match_id: str, stored: bytes) -> Match:
+        return self._reading.read(self._decode_match, stored, f"the match {match_id}", _MEND_MATCH)
+
+    async def append(self, match: Match, event: Event, *, after: datetime | None = None) -> None:
         """Store `event` and `match`, which is as the event left it, in one step: both or none.
 
-        `after` is the event before, if there is one and the caller may know an older match of that id: one that was
-        cancelled and announced anew is told by the moment of its last event, where as many have been accepted.
+        `after` is when the event before was accepted, if there is one: by it another course of the match is told from
+        the one that the caller knows (it was announced anew, or Redis set back), where as many events were accepted.
 
         Raise ConflictError if the stored match is not the one before that event, UnknownMatchError if there is none,
         ValueError if the two do not belong together.
@@ -142,11 +178,11 @@ class RedisStore:
         arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
         append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
         found: bytes | int | None
-        (found,) = await self._change(match.id, event.seq, append)
+        (found,) = await self._change(match.id, codec.place(event.seq, event.at), append)
         if found is None:
             raise UnknownMatchError(f"there is no match {match.id}: create it first")
         if found == _ANOTHER:
-            raise ConflictError(f"match {match.id} was cancelled and announced anew: read it again")
+            raise ConflictError(f"match {match.id} was announced anew, or set back: read it again")
         if int(found) != event.seq - 1:
             raise ConflictError(
                 f"match {match.id} has {int(found)} events, so event {event.seq} cannot follow: read the match again"
@@ -154,8 +190,16 @@ class RedisStore:
 
     async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
         """Return the events after number `after_seq`, in order; none if there is no such match."""
-        entries = await self._reads.call("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
-        return [codec.decode_event(event) for _, (_, event) in entries]
+        get = ("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+        entries = await self._get(f"the history of the match {match_id}", _MEND_MATCH, *get)
+        return [self._read_event(match_id, entry, fields) for entry, fields in entries]
+
+    def _read_event(self, match_id: str, entry: bytes, fields: list[bytes]) -> Event:
+        what = f"event {entry.decode().removesuffix('-0')} of the match {match_id}"
+        stored = dict(zip(fields[::2], fields[1::2], strict=True)).get(keys.EVENT_FIELD.encode())
+        if stored is None:
+            raise self._reading.refusal(entry, what, _MEND_MATCH, f"it has no field {keys.EVENT_FIELD}")
+        return self._reading.read(codec.decode_event, stored, what, _MEND_MATCH)
 
     async def cancel(self, match_id: str) -> bool:
         """Delete a match and its events in one step; return whether there was one."""
@@ -175,10 +219,10 @@ class RedisStore:
         """Count a visit of the user; return how many there have been."""
         return int(await self._writes.call("HINCRBY", self._tag + keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
 
-    async def _change(self, match_id: str, news: str | int, *commands: tuple[Argument, ...]) -> list[Any]:
+    async def _change(self, match_id: str, news: str, *commands: tuple[Argument, ...]) -> list[Any]:
         """Send what changes a match, in one go, and return the answers; a subclass may have others told of it.
 
-        The news is `created`, `cancelled` or the number of an event, if Redis accepts what is sent.
+        The news is `created`, `cancelled` or the place of an event (`codec.place`), if Redis accepts what is sent.
         """
         del match_id, news  # of use to a subclass only
         return await self._writes.call_all(commands)

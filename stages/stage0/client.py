@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from common.domain.errors import DomainError
 from common.otp.gen_fsm import GenFsm, StateTimeout
 from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
 from stages.stage0.log import messages
-from stages.stage0.messages import Notification, Watch
+from stages.stage0.messages import UNREADABLE, Notification, Watch
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ class Client(GenFsm):
             self._refuse(str(error), Drop.MATCH)
         except StoreUnavailableError as error:
             self._refuse(str(error), Drop.STORE)
+        except UnreadableRecordError:
+            self._refuse(UNREADABLE, Drop.MATCH)
         except CallError:
             self._refuse("your user has crashed; connect again", Drop.CRASH)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
+from stages.stage0.messages import Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
 class Dispatcher(GenEvent):
     """Delivers a match's notifications to its handlers, and tells who is added how far it has come."""
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        self._seq = seq
+        self._place = place
 
-    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> int:
-        """Add or delete a handler; answer with the number of the last event that was sent to the handlers before."""
+    def handle_call(self, request: AddHandler | DeleteHandler, reply_to: ReplyTo) -> Place:
+        """Add or delete a handler; answer with the place of the last event that was sent to the handlers before."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         super().handle_call(request, reply_to)
-        return self._seq
+        return self._place
 
     def handle_cast(self, message: Notification) -> Awaitable[None]:
         """Send a notification to every handler."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
-        self._seq = message.seq
+        self._place = Place(message.seq, message.accepted_at)
         return super().handle_cast(message)

@@ -3,6 +3,17 @@
 An event is accepted when match and event are in Redis, in one atomic write. When a write fails it is not known whether
 it took effect: the match then counts as stale and is read again, with the events it may have gained, before anything
 else is done with it. So what is in the history was sent to the fans, and what was refused was not.
+
+What Redis has may also be less than it was, or another course of the same match: it came back from an older save or
+empty, a replica took its place, or the match was announced anew by another server. So
+
+* a match that is read again is read from the last event that this process knows; if that is another one now, so is the
+  match. The same event is named when another is stored after it;
+* what the rules refuse they may only refuse by an old state of things: the match is read again before it says no;
+* a match is read again whenever Redis was away (`stages.stage0.presence`).
+
+A match that is not the one that this process knows ends it. Who has called is served by the next one; users find out
+what is left of what they have told their fans, as after any end of it.
 """
 
 from __future__ import annotations
@@ -17,10 +28,10 @@ from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import Failure, Stop
-from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.log import events, messages
-from stages.stage0.messages import Accept, Cancel, EventManager, Notification
+from stages.stage0.messages import Accept, Cancel, EventManager, Notification, Place, RedisReturned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,18 +58,21 @@ class LiveMatch(GenServer):
         self._parts = parts
         self._id = match_id
         self._stale = False
-        self._is_cancelled = False
+        self._is_over = False
         self._placed = 0
 
     async def init(self) -> None:
-        """Read the match and start its dispatcher. Raise UnknownMatchError, StoreUnavailableError."""
+        """Read the match and start its dispatcher.
+
+        Raise UnknownMatchError, UnreadableRecordError, StoreUnavailableError.
+        """
         self._match = await self._read()
-        self._dispatcher = await self.node.start(self._parts.dispatcher(self._match.seq), parent=self.process)
+        self._dispatcher = await self.node.start(self._parts.dispatcher(self._place()), parent=self.process)
 
     def handle_call(self, request: EventManager | Accept | Cancel, reply_to: ReplyTo) -> object:
         """Answer with the dispatcher, None if the match is not live; with the accepted event; with None when cancelled.
 
-        Failure of a DomainError or of StoreUnavailableError: nothing was changed.
+        Failure of a DomainError, UnreadableRecordError or StoreUnavailableError: nothing was changed.
         """
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         if isinstance(request, EventManager):
@@ -70,12 +84,15 @@ class LiveMatch(GenServer):
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
+        if isinstance(message, RedisReturned):
+            self._stale = True
+            message = RELOAD
         if message == RELOAD and self._is_behind():
             try:
                 await self._reload()
             except StoreUnavailableError:
                 self._reload_later()
-            except UnknownMatchError:
+            except (UnknownMatchError, UnreadableRecordError):
                 raise Stop from None
         self._stop_if_over()
 
@@ -90,9 +107,8 @@ class LiveMatch(GenServer):
                 await self._reload()
             if isinstance(request, Accept):
                 return await self._accept(request.post)
-            await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
-            self._cancelled()
-        except (DomainError, StoreUnavailableError) as error:
+            await self._cancel()
+        except (DomainError, StoreUnavailableError, UnreadableRecordError) as error:
             return Failure(error)
         return None
 
@@ -114,18 +130,26 @@ class LiveMatch(GenServer):
         return await self._parts.db.match(self.node, self._id)
 
     async def _accept(self, post: Post) -> Event:
+        try:
+            return await self._apply(post)
+        except UnknownMatchError:
+            raise
+        except DomainError:
+            await self._reload()
+            return await self._apply(post)
+
+    async def _apply(self, post: Post) -> Event:
         while True:
             match, event = rules.apply(self._match, post, datetime.now(UTC))
             try:
                 await self._append(match, event)
             except ConflictError:
-                await self._reload()
+                await self._reload_after_conflict()
             except StoreUnavailableError:
-                self._stale = True
-                self._reload_later()
+                self._doubt()
                 raise
             except UnknownMatchError:
-                self._cancelled()
+                self._is_over = True
                 raise
             else:
                 self._match = match
@@ -134,40 +158,79 @@ class LiveMatch(GenServer):
                 return event
 
     async def _append(self, match: Match, event: Event) -> None:
-        await self._parts.db.query(self.node, lambda store: store.append(match, event))
+        last_at = self._match.last_at
+        await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last_at))
+
+    async def _cancel(self) -> None:
+        try:
+            is_deleted = await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
+        except StoreUnavailableError:
+            self._doubt()
+            raise
+        if not is_deleted:
+            self._is_over = True
+            raise UnknownMatchError(f"there is no match {self._id} any more")
+        self._cancelled()
+
+    def _doubt(self) -> None:
+        """Take note that it is not known what Redis did; find out before anything else, and soon."""
+        self._stale = True
+        self._reload_later()
 
     async def _reload(self) -> None:
-        """Read the match again and send out what it gained. Raise UnknownMatchError, StoreUnavailableError."""
+        """Read the match again and send out what it gained.
+
+        Raise Stop if it is another one than this process knows; UnknownMatchError, UnreadableRecordError, after which
+        this process ends as well; StoreUnavailableError.
+        """
+        self._stale = False  # what makes it stale from here on may not be in what is read
         try:
             match = await self._read()
-        except UnknownMatchError:
-            self._cancelled()
+            missed = await self._missed(match.seq)
+        except StoreUnavailableError:
+            self._stale = True
             raise
-        missed = await self._missed()
+        except (UnknownMatchError, UnreadableRecordError):
+            self._is_over = True
+            raise
         self._match = match
-        self._stale = False
         for event in missed:
             self._notify(event)
 
-    async def _missed(self) -> Sequence[Event]:
-        """Read what the match gained."""
-        return await self._history(self._match.seq)
+    async def _missed(self, seq: int) -> Sequence[Event]:
+        """Read what the match has gained, up to number `seq`. Raise Stop if it is not the match that it was."""
+        known = self._place()
+        events = await self._history(max(0, known.seq - 1))
+        if known.seq and (not events or known.at not in {None, events[0].at}):
+            raise Stop
+        return [event for event in events if known.seq < event.seq <= seq]
+
+    async def _reload_after_conflict(self) -> None:
+        """Raise as `_reload` does; UnreadableRecordError as well if what Redis holds contradicts itself."""
+        seq = self._match.seq
+        await self._reload()
+        if self._match.seq == seq:
+            self._is_over = True
+            raise UnreadableRecordError(f"the match {self._id} and its events do not fit together: cancel the match")
 
     async def _history(self, after_seq: int) -> Sequence[Event]:
         return await self._parts.db.query(self.node, lambda store: store.history(self._id, after_seq))
 
+    def _place(self) -> Place:
+        return Place(self._match.seq, self._match.last_at)
+
     def _stop_if_over(self) -> None:
         """End when the match is not played (any more); whoever has called already is answered first."""
-        if (self._is_cancelled or not self._match.is_live) and not self.process.queued:
+        if (self._is_over or not self._match.is_live) and not self.process.queued:
             raise Stop
 
     def _reload_later(self) -> None:
         asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
 
     def _notify(self, event: Event) -> None:
-        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, monotonic()))
+        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, monotonic(), event.at))
 
     def _cancelled(self) -> None:
-        self._is_cancelled = True
+        self._is_over = True
         frame = error_line(f"the match {self._id} was cancelled")
         self._dispatcher.cast(Notification(0, frame, is_last=True))

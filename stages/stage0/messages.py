@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from common.domain.posts import Post
     from common.otp.process import Process
+
+
+UNREADABLE: Final = "what is stored of this match cannot be read, and its operator has to see to it: watch another"
+"""What a fan is told; the log says more."""
+
+
+class Place(NamedTuple):
+    """How far a match has come: the number of its last event, and when that was accepted, if that is known.
+
+    Of two courses that a match of one id has taken, since it was announced anew or Redis came back with less than was
+    there, the numbers may be the same; the moments are not.
+    """
+
+    seq: int
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +33,14 @@ class Notification:
 
     The frame is encoded once, by the match. Number 0 is said of the match as a whole (it was cancelled). `at_s` is when
     an accepted event set out for the fans, on `time.monotonic`; None of a status, and of what is read from the history.
+    `accepted_at` is when the event was accepted; with its number it is its place in the match.
     """
 
     seq: int
     frame: bytes
     is_last: bool
     at_s: float | None = None
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +74,8 @@ class Accept:
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """A call to a match: delete yourself, and tell the fans."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisReturned:
+    """To a match: Redis was away and is back, perhaps with less than was there."""

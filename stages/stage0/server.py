@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from common.http.server import ApiServer
 from common.http.token import forget_token, server_token
@@ -13,8 +14,10 @@ from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Supervisor
 from common.store.cluster import with_cluster
+from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
 from stages.stage0.ports import bind_api, listen
+from stages.stage0.presence import PresenceKeeper
 from stages.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
     from common.otp.process import Process
     from stages.stage import Options, Parts, Stage
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,9 @@ class NoNodesError(Exception):
 class Server:
     """A stage, from `start` to `stop`; `wait` returns when it has ended, by `stop` or because it gave up."""
 
+    follows: ClassVar[bool] = False
+    """Whether fans hear of what another server writes to the same Redis."""
+
     def __init__(self, parts: Parts, options: Options) -> None:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
         self.parts = replace(parts, traffic=Traffic())
@@ -50,17 +59,20 @@ class Server:
         self.token = ""
         self._listening: Sequence[socket.socket] = ()
         self._top: Process | None = None
+        self._presence: Presence | None = None
         self._http_ports: Sequence[int] = ()
 
     async def start(self) -> Addresses:
         """Serve fans and API calls, and return where.
 
-        Raise CannotListenError, TokenError, StoreUnavailableError, OpenFilesError; nothing is left behind then.
+        Raise CannotListenError, TokenError, StoreUnavailableError, SharedRedisError, OpenFilesError; nothing is left
+        behind then.
         """
         set_soft_limit(self.parts.open_files)
         self.redis_url = await with_cluster(self.redis_url)
         await self._check_redis()
         try:
+            self._presence = await announced(self.redis_url, follows=self.follows)
             return await self._start()
         except BaseException:
             await self.stop()
@@ -71,6 +83,8 @@ class Server:
         if self._top is not None:
             self._top.exit(SHUTDOWN)
             await self._top.wait()
+        if self._presence is not None:
+            await self._presence.close()
         for listening in self._listening:
             listening.close()
         if self._http_ports:
@@ -97,7 +111,8 @@ class Server:
         return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:
-        parts = self.parts
+        parts, presence = self.parts, self._presence
+        assert presence is not None  # noqa: S101  # see `start`
         listeners = (
             ChildSpec(f"client_listener-{port}", partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
@@ -107,6 +122,7 @@ class Server:
             ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
             ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
             ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
+            ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(presence)),
             *listeners,
             ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
         ]
@@ -124,6 +140,22 @@ class Server:
             await store.ping()
         finally:
             await store.close()
+
+
+async def announced(redis_url: str, *, follows: bool) -> Presence:
+    """Return how a server is there that starts, unless there is another with which it must not share a Redis.
+
+    Raise SharedRedisError, StoreUnavailableError; then it is not there. Where it cannot be known the log says so.
+    """
+    presence = Presence(redis_url, follows=follows)
+    try:
+        await presence.announce()
+    except PresenceUnknownError as error:
+        _log.warning("%s", error)
+    except BaseException:
+        await presence.close()
+        raise
+    return presence
 
 
 def one_server(stage: Stage, options: Options) -> Server:

@@ -1,9 +1,12 @@
 """The talk's `user`: a gen_server for each user id that has its clients watch matches.
 
 On `watch` it reads the match, sends the `status`, and adds a handler to the match's dispatcher. It knows for each
-client the number of the last event that was sent, so whatever else happens, an event goes out once and in order: what a
+client the place of the last event that was sent, so whatever else happens, an event goes out once and in order: what a
 status already tells is not told again, and what was missed is read from the history. That is also how a fan gets over
 a crash of the dispatcher without a loss.
+
+The history is read from that event on. If it is not there any more, or another is in its place, the match was announced
+anew, or Redis has come back with less than was there: what the fan was told is not so, and the fan is told that.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from common.domain import rules
 from common.domain.errors import DomainError, UnknownMatchError
@@ -20,11 +23,11 @@ from common.otp.gen_event import AddHandler, DeleteHandler, HandlerExit
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Exit, Failure, Stop
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.db import MatchOf, Read
 from stages.stage0.log import messages
-from stages.stage0.messages import Delivery, EventManager, Notification, Watch
+from stages.stage0.messages import UNREADABLE, Delivery, EventManager, Notification, Place, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -39,6 +42,11 @@ if TYPE_CHECKING:
 RESUME_S = 1.0
 """How long to wait before asking again for a match that cannot be had now."""
 
+_GONE: Final = "the match {} is no longer stored: it was cancelled, or its database has lost it"
+_SET_BACK: Final = (
+    "the match {} was set back, or announced anew: what you heard last is no part of it any more; connect again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StatusOf(Read):
@@ -50,7 +58,7 @@ class StatusOf(Read):
         """Return both. Raise UnknownMatchError."""
         match = await (_current(store) if self.match_id is None else MatchOf(self.match_id)(store))
         frame = encode(rules.status(match, datetime.now(UTC)))
-        return match, Notification(match.seq, frame, is_last=not match.is_live)
+        return match, Notification(match.seq, frame, is_last=not match.is_live, accepted_at=match.last_at)
 
 
 async def _current(store: RedisStore) -> Match:
@@ -87,10 +95,11 @@ class Subscription:
 
 @dataclass(slots=True)
 class Watching:
-    """What one client watches, and how far it has been told."""
+    """What one client watches, and how far it has been told: the number of an event, and when it was accepted."""
 
     match_id: str
     seq: int
+    at: datetime | None
     dispatcher: Process | None = None
 
 
@@ -120,11 +129,11 @@ class User(GenServer):
         await self._parts.db.query(self.node, lambda store: store.visit(self._id))
 
     async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
-        """Have a client watch a match: answer None, or Failure of UnknownMatchError or StoreUnavailableError."""
+        """Have a client watch a match: answer None, or Failure of UnknownMatchError, UnreadableRecordError, …."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         try:
             await self._watch(request)
-        except (DomainError, StoreUnavailableError) as error:
+        except (DomainError, StoreUnavailableError, UnreadableRecordError) as error:
             reply(reply_to, Failure(error))
         else:
             reply(reply_to, None)
@@ -160,7 +169,7 @@ class User(GenServer):
         request.client.cast(status)
         if match.is_live:
             self._hold(request.client)
-            self._watching[request.client] = Watching(match.id, match.seq)
+            self._watching[request.client] = Watching(match.id, match.seq, match.last_at)
             await self._begin_watching(request.client)
 
     async def _begin_watching(self, client: Process) -> None:
@@ -179,35 +188,39 @@ class User(GenServer):
             await self._resume_all(process)
 
     async def _subscribe(self, client: Process) -> None:
-        """Add the client's handler; what was sent out between its last event and now is read from the history."""
-        watching = self._watching[client]
+        """Have the client notified from here on; later, if that cannot be now."""
+        await self._insist(client, self._join(client))
+
+    async def _insist(self, client: Process, attempt: Awaitable[None]) -> None:
+        """Do something for a client; try again later if that may help, tell the client if nothing will."""
+        match_id = self._watching[client].match_id
         try:
-            manager = await self._find_dispatcher(watching.match_id)
-            sent = None if manager is None else await self._add_handler(client, manager)
-            if sent is None or sent > watching.seq:  # None: it has ended, and the history has the end
-                await self._catch_up(client)
-            if client in self._watching and (sent is None or await self._is_another(watching, sent)):
-                self._dismiss(client, f"the match {watching.match_id} was announced anew; connect again")
-        except UnknownMatchError as error:
-            self._dismiss(client, str(error))
+            await attempt
+        except UnknownMatchError:
+            self._dismiss(client, _GONE.format(match_id))
+        except UnreadableRecordError:
+            self._dismiss(client, UNREADABLE)
         except (StoreUnavailableError, CallError):
             asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
+
+    async def _join(self, client: Process) -> None:
+        """Add the client's handler; what was sent out between its last event and now is read from the history."""
+        watching = self._watching[client]
+        manager = await self._find_dispatcher(watching.match_id)
+        sent = None if manager is None else await self._add_handler(client, manager)
+        if sent is None or sent != (watching.seq, watching.at):  # None: it has ended, and the history has the end
+            await self._catch_up(client)
+        if sent is None and client in self._watching:
+            self._dismiss(client, _SET_BACK.format(watching.match_id))
 
     async def _find_dispatcher(self, match_id: str) -> Process | None:
         """Return whom to add handlers to; None if the match is not live."""
         manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
         return manager
 
-    async def _is_another(self, watching: Watching, sent: int) -> bool:
-        """Whether the match was announced anew since the client was told of it: then it has fewer events than that.
-
-        A dispatcher may know fewer for a moment, since an event reaches Redis first; only then Redis is asked.
-        """
-        return sent < watching.seq and (await self._parts.db.match(self.node, watching.match_id)).seq < watching.seq
-
-    async def _add_handler(self, client: Process, manager: Process) -> int:
+    async def _add_handler(self, client: Process, manager: Process) -> Place:
         watching = self._watching[client]
-        sent: int = await manager.call(self._handler(client, watching.match_id), None)
+        sent: Place = await manager.call(self._handler(client, watching.match_id), None)
         watching.dispatcher = manager
         return sent
 
@@ -215,23 +228,28 @@ class User(GenServer):
         return AddHandler((match_id, self._id, client), Subscription(self.process, client), owner=self.process)
 
     async def _catch_up(self, client: Process) -> None:
-        """Send what the history has beyond the client's last event."""
+        """Send what the history has beyond the client's last event; dismiss the client if it has that one no more.
+
+        Raise UnknownMatchError, UnreadableRecordError, StoreUnavailableError.
+        """
         watching = self._watching[client]
-        events = await self._parts.db.query(self.node, HistoryAfter(watching.match_id, watching.seq))
-        for event in events:
-            self._transmit(client, Notification(event.seq, encode(event), event.ends_match))
+        events = await self._parts.db.query(self.node, HistoryAfter(watching.match_id, watching.seq - 1))
+        if not events or watching.at not in {None, events[0].at}:
+            await self._parts.db.match(self.node, watching.match_id)  # if it is gone, that is what is to be said
+            self._dismiss(client, _SET_BACK.format(watching.match_id))
+            return
+        for event in events[1:]:
+            self._transmit(client, Notification(event.seq, encode(event), event.ends_match, accepted_at=event.at))
 
     async def _resume(self, client: Process) -> None:
-        if client not in self._watching:
-            return
-        try:
-            await self._catch_up(client)
-        except StoreUnavailableError:
-            asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
-        else:
-            if client in self._watching:  # the match has not ended meanwhile
-                await self._subscribe(client)
-        self._stop_if_unused()
+        if client in self._watching:
+            await self._insist(client, self._rejoin(client))
+            self._stop_if_unused()
+
+    async def _rejoin(self, client: Process) -> None:
+        await self._catch_up(client)
+        if client in self._watching:  # the match has not ended meanwhile
+            await self._join(client)
 
     async def _resume_all(self, dispatcher: Process) -> None:
         for client in [client for client, watching in self._watching.items() if watching.dispatcher is dispatcher]:
@@ -252,7 +270,8 @@ class User(GenServer):
         if notification.is_last:
             del self._watching[client]
         else:
-            self._watching[client].seq = notification.seq
+            watching = self._watching[client]
+            watching.seq, watching.at = notification.seq, notification.accepted_at
 
     def _stop_if_unused(self) -> None:
         if not self._watching:

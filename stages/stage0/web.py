@@ -18,6 +18,7 @@ from common.http.statistics import OpenFilesSeen, Statistics
 from common.otp.gen_server import GenServer
 from common.otp.loop_lag import LoopLag
 from common.otp.survey import Surveyor
+from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
@@ -111,8 +112,11 @@ class WebBackend:
         return event
 
     async def cancel_match(self, match_id: str) -> None:
-        """Have the match cancel itself."""
-        await self._parts.match_sup.call(self._node, match_id, Cancel())
+        """Have the match cancel itself; one that cannot be read is deleted without."""
+        try:
+            await self._parts.match_sup.call(self._node, match_id, Cancel())
+        except UnreadableRecordError:
+            await self._parts.db.query(self._node, lambda store: store.cancel(match_id))
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
         """Look at everything now; a fan is connected as long as there is a client for it."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from common.otp.signals import Monitor
     from common.wire.greeting import Greeting
     from stages.stage import Parts
-    from stages.stage0.messages import Notification
+    from stages.stage0.messages import Notification, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class MonitoringUser(User):
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))
 
-    async def _add_handler(self, client: Process, manager: Process) -> int:
+    async def _add_handler(self, client: Process, manager: Process) -> Place:
         self._monitor(manager)
         return await super()._add_handler(client, manager)
 

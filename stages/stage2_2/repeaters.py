@@ -49,7 +49,7 @@ class RepeatedMatch(LiveMatch):
         return self._repeaters
 
     async def _start_repeater(self) -> Process:
-        repeater = await self.node.start(self._parts.dispatcher(self._match.seq), parent=self._dispatcher)
+        repeater = await self.node.start(self._parts.dispatcher(self._place()), parent=self._dispatcher)
         self.process.link(repeater)
         await self._dispatcher.call(AddHandler(repeater, Repeat(repeater)), None)
         return repeater

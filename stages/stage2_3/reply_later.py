@@ -15,7 +15,7 @@ from common.otp.process import NO_REPLY, reply
 from stages.stage0.db import Db, Operation, Read, answer
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
-from stages.stage0.messages import EventManager
+from stages.stage0.messages import EventManager, RedisReturned
 
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
@@ -90,7 +90,7 @@ class LaterMatch(LiveMatch):
 
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again, but not while one is being decided on."""
-        if message == RELOAD:
+        if message == RELOAD or isinstance(message, RedisReturned):
             async with self._deciding:
                 await super().handle_info(message)
         else:

@@ -134,7 +134,7 @@ class DbWriter(GenServer):
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._renew_at_s or not self._lease.left_s:
             if not await self._lease.renew(epoch):
-                raise FencedError(f"another writer has taken over since epoch {epoch}")
+                raise FencedError(f"epoch {epoch} is over: another writer has taken over, or Redis was set back")
             self._renew_at_s = now_s + self._renew_s
         await self._queue.wait(self._renew_at_s - now_s)
         if self._lease.left_s:
@@ -144,6 +144,10 @@ class DbWriter(GenServer):
         return 0.0
 
     def _step_down(self) -> None:
-        _log.warning("%s was replaced as the writer, after epoch %d", self._node_id, self._last_epoch)
+        _log.warning(
+            "%s is the writer no more, after epoch %d: another has taken over, or Redis was set back",
+            self._node_id,
+            self._last_epoch,
+        )
         self._epoch = None
         self._replaced += 1

@@ -2,4 +2,4 @@
 
 
 class FencedError(Exception):
-    """Another writer has taken over since; nothing was done."""
+    """Another writer has taken over since, or Redis was set back; nothing was done."""

@@ -3,7 +3,7 @@
 | key                        | type   | what it holds                                                                  |
 |----------------------------|--------|--------------------------------------------------------------------------------|
 | `writer:lease`             | string | who is the writer; it expires by itself when that one no longer renews it      |
-| `writer:epoch`             | string | a number, one higher with every writer that takes over: the fencing token      |
+| `writer:epoch`             | string | a number, higher with every writer that takes over: the fencing token          |
 | `writer:requests`          | stream | what the writer is to carry out, oldest first; what was carried out is deleted |
 | `writer:answers:<channel>` | hash   | answers that were not taken yet, by the number of the request; they expire     |
 
@@ -12,7 +12,7 @@ many milliseconds after its arrival it may be carried out, 0: for ever) and `com
 
 | channel          | what is published there                                                               |
 |------------------|---------------------------------------------------------------------------------------|
-| `match:<id>`     | the number of an event: the match may have that one now; or `created`, or `cancelled` |
+| `match:<id>`     | `<number> <moment>` of an event that the match may have now; `created`; `cancelled`   |
 | `replies:<node>` | an answer of the writer to that node, in Redis's own protocol: `[number, answers]`    |
 
 In a Redis Cluster the system's tag stands before all of them (`common.store.shard`), and the channels are sharded ones

@@ -7,6 +7,9 @@ its epoch, one higher than the one before, and what the holder does includes a c
 Redis" (https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/), of which this is the case with one
 instance.
 
+An epoch is no less than the time by Redis's clock, in µs. Redis may come back from an older save, or empty, and with it
+the number: one that is only counted would then be given to a second holder, while the first one still acts in it.
+
 How much time is left is judged by this side's clock from *before* the renewal was sent, so the holder believes in the
 lease for less long than Redis does. (The clock stands still while a machine is suspended: that is left to the epoch.)
 """
@@ -30,7 +33,10 @@ _ACQUIRE: Final = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return false end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return redis.call('INCR', KEYS[2])
+local time = redis.call('TIME')
+local epoch = math.max(time[1] * 1000000 + time[2], (tonumber(redis.call('GET', KEYS[2])) or 0) + 1)
+redis.call('SET', KEYS[2], string.format('%.0f', epoch))
+return epoch
 """
 
 # ARGV[3] the epoch. A lease that ran out and that nobody took meanwhile is renewed.
@@ -73,7 +79,7 @@ class Lease:
         return epoch
 
     async def renew(self, epoch: int) -> bool:
-        """Hold it for longer; return False if another has taken it since `epoch`."""
+        """Hold it for longer; return False if another has taken it since `epoch`, or Redis knows no such epoch."""
         sent_s = asyncio.get_running_loop().time()
         renewed = bool(await self._run(_RENEW, self._ttl_ms, epoch))
         self._until_s = sent_s + self._ttl_s if renewed else 0.0

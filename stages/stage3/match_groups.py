@@ -11,33 +11,30 @@ Two topologies, to be compared (`--topology`):
   and is back, each match reads what it may have missed.
 * independent: nobody tells anybody. Each process looks into Redis every 0.25 s, for two reads each time.
 
-In either, a node may know less than another for a moment, and two things follow:
+In either, a node may know less than another for a moment, or know a match that is another by now. What has to be done
+about that the baseline does already, since its Redis may come back with less (`stages.stage0.live_match`).
 
-* What a match refuses by the rules it may only have refused by an old state of things ("start is impossible", when it
-  was another node that the half-time was posted to). So it reads the match again before it says no.
-* A match that was cancelled and announced anew meanwhile has the same id, and soon as many events. So a process reads
-  the last event that it knows together with those that it missed: if that is another one now, so is the match. It names
-  that event, too, when it has another stored after it, and is refused if the match is not the one that it knows.
+A message tells where the event stands, its number and its moment. Of a place where a process has been itself it need
+not hear; any other is news, also one that lies behind: after Redis came back with less the numbers begin again below.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.signals import Down, Stop
+from common.domain.errors import UnknownMatchError
+from common.otp.signals import Down
+from common.store import codec
 from common.store.errors import StoreUnavailableError
 from stages.stage0.live_match import RELOAD, RELOAD_S, LiveMatch
 from stages.stage3.keys import match_channel
 from stages.stage3.subscriptions import Published, Resubscribed, Subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from common.domain.events import Event
     from common.domain.match import Match
-    from common.domain.posts import Post
     from common.otp.signals import Monitor
     from stages.stage import Parts
 
@@ -45,57 +42,20 @@ JOIN: Final = "join"
 LOOK: Final = "look"
 LOOK_EVERY_S: Final = 0.25
 
+CANCELLED: Final = b"cancelled"
 
-class Follower(LiveMatch):
-    """One of the processes of a match, each of which may be behind the others."""
-
-    def __init__(self, parts: Parts, match_id: str) -> None:
-        super().__init__(parts, match_id)
-        self._last: Event | None = None
-
-    async def init(self) -> None:
-        """Read the last event, too. Raise as the baseline does."""
-        await super().init()
-        if self._match.seq:
-            found = await self._history(self._match.seq - 1)
-            if not found:
-                raise UnknownMatchError(f"the match {self._id} was cancelled")
-            self._last = found[0]
-
-    async def _accept(self, post: Post) -> Event:
-        try:
-            return await super()._accept(post)
-        except UnknownMatchError:
-            raise
-        except DomainError:
-            await self._reload()
-            return await super()._accept(post)
-
-    async def _append(self, match: Match, event: Event) -> None:
-        last = self._last
-        await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last))
-
-    async def _missed(self) -> Sequence[Event]:
-        """Read what the match gained. Raise Stop if it is another by now: who has called is served by the next one."""
-        if self._last is None:
-            return await super()._missed()
-        found = await self._history(self._last.seq - 1)
-        if not found or found[0] != self._last:
-            self._cancelled()
-            raise Stop
-        return found[1:]
-
-    def _notify(self, event: Event) -> None:
-        self._last = event
-        super()._notify(event)
+_PLACES: Final = 32
+"""So many events may be under way as messages behind what the process itself has done."""
 
 
-class GroupedMatch(Follower):
+class GroupedMatch(LiveMatch):
     """Follows what the match's processes on other nodes write, told by them."""
 
     def __init__(self, parts: Parts, match_id: str) -> None:
         super().__init__(parts, match_id)
-        self._announced = 0
+        self._news = b""
+        self._was_cancelled = False
+        self._places: deque[bytes] = deque(maxlen=_PLACES)
         self._subscriptions: Monitor | None = None
 
     async def init(self) -> None:
@@ -107,9 +67,8 @@ class GroupedMatch(Follower):
     async def handle_info(self, message: Any) -> None:
         """Read the match again when another node has changed it, or may have."""
         if isinstance(message, Published):
-            # A number is that of an event. Anything else concerns the match as a whole: it is not what it was.
-            self._announced = int(message.data) if message.data.isdigit() else self._announced
-            self._stale = self._stale or not message.data.isdigit()
+            self._news = message.data
+            self._was_cancelled = self._was_cancelled or message.data == CANCELLED
             message = RELOAD
         elif isinstance(message, Resubscribed):
             self._stale = True
@@ -121,7 +80,26 @@ class GroupedMatch(Follower):
         await super().handle_info(message)
 
     def _is_behind(self) -> bool:
-        return super()._is_behind() or self._announced > self._match.seq
+        return super()._is_behind() or bool(self._news and self._news not in self._places)
+
+    async def _reload(self) -> None:
+        self._news = b""  # what comes from here on may not be in what is read
+        await super()._reload()
+
+    async def _read(self) -> Match:
+        try:
+            match = await super()._read()
+        except UnknownMatchError:
+            if self._was_cancelled:
+                self._cancelled()
+            raise
+        if match.last_at is not None:
+            self._places.append(codec.place(match.seq, match.last_at).encode())
+        return match
+
+    def _notify(self, event: Event) -> None:
+        self._places.append(codec.place(event.seq, event.at).encode())
+        super()._notify(event)
 
     async def _join(self) -> None:
         """Have this process told of what is published about its match; try again later if that cannot be now."""
@@ -132,7 +110,7 @@ class GroupedMatch(Follower):
             asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, JOIN)
 
 
-class LookingMatch(Follower):
+class LookingMatch(LiveMatch):
     """Looks for what other nodes have written, from time to time."""
 
     async def init(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from common.otp.supervisor import ChildSpec
 from stages.stage import Topology, layered
@@ -28,6 +28,8 @@ FOLLOWERS: Final[dict[Topology, type[LiveMatch]]] = {
 
 class GroupServer(Server):
     """A server whose matches follow those of other nodes, in the way of its topology."""
+
+    follows: ClassVar[bool] = True
 
     def __init__(self, parts: Parts, options: Options) -> None:
         follower = FOLLOWERS[options.topology]

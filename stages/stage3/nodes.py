@@ -24,7 +24,7 @@ from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
 from stages.stage0.ports import reserve
-from stages.stage0.server import Addresses
+from stages.stage0.server import Addresses, announced
 from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Nodes:
     async def start(self) -> Addresses:
         """Start all nodes at once, and return where they serve once all do.
 
-        Raise CannotListenError, TokenError, StoreUnavailableError, NodeStartError; nothing is left behind then.
+        Raise CannotListenError, TokenError, StoreUnavailableError, SharedRedisError, NodeStartError; nothing is left
+        behind then.
         """
         try:
             return await self._start()
@@ -92,6 +93,7 @@ class Nodes:
         self._options = replace(self._options, redis_url=await with_cluster(str(self._options.redis_url)))
         options, parts = self._options, self._stage.parts
         await self._check_redis()
+        await (await announced(str(options.redis_url), follows=True)).close()  # each node will be there itself
         fans = self._reserve(options.port, parts.fan_listeners)
         http = self._reserve(options.http_port, parts.http_listeners)
         self._http_port = http[0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import hiredis
 
 from common.otp.signals import CallError, NoProcessError
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, WrongTypeError
 from common.store.redis_store import RedisStore
 from stages.stage0.db import Db
 from stages.stage3.request_queue import pack
@@ -58,7 +58,8 @@ class WriterConnection:
             ) from error
         for answer in answers:
             if isinstance(answer, hiredis.ReplyError):
-                raise StoreUnavailableError(f"Redis refused a command ({answer}): look at that server, then try again")
+                kind = WrongTypeError if str(answer).startswith(WrongTypeError.SAYS) else StoreUnavailableError
+                raise kind(f"Redis refused a command ({answer}): look at that server, then try again")
         return answers
 
 

@@ -151,7 +151,7 @@ class RequestQueue:
         arguments = (epoch, COMMANDS_AT_ONCE, KEPT_S, keys.publish(tag))
         answer: list[int] | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
         if answer is None:
-            raise FencedError(f"another writer has taken over since epoch {epoch}")
+            raise FencedError(f"epoch {epoch} is over: another writer has taken over, or Redis was set back")
         return Executed(*answer)
 
 

@@ -27,6 +27,7 @@ matches = st.builds(
     visit_score=st.integers(0, 2**53),
     period=st.sampled_from(Period),
     seq=st.integers(0, 2**53),
+    last_at=st.none() | st.datetimes(timezones=st.just(UTC)),
 )
 details = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63), 2**63), players, line_ups)
 events = st.builds(

@@ -14,6 +14,7 @@ from tests.stages.in_process.running import play_on, watching
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from common.domain.events import Event
     from common.domain.match import Match
@@ -43,9 +44,9 @@ async def test_a_write_whose_answer_is_lost(
     """It is refused; if it was made all the same, the fans hear of it without another event."""
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
         if is_stored:
-            await append(store, match, event)
+            await append(store, match, event, after=after)
         raise StoreUnavailableError("injected")
 
     async with watching(connect, game, "one", "two") as fans:
@@ -67,8 +68,8 @@ async def test_a_stop_whose_answer_is_lost_ends_the_match(
 ) -> None:
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event) -> None:
-        await append(store, match, event)
+    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
+        await append(store, match, event, after=after)
         raise StoreUnavailableError("injected")
 
     async with watching(connect, game, "one") as fans:
@@ -114,17 +115,19 @@ async def test_an_event_between_the_status_and_the_subscription(
     assert fan.told() == ["just now", "next"]
 
 
-@pytest.mark.parametrize("is_started", [True, False])
+@pytest.mark.parametrize("events", range(4))
 async def test_a_match_that_is_announced_anew_behind_a_fans_back(
-    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, is_started: bool
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch, events: int
 ) -> None:
     """When the fan is to be notified of it, it is another match than the one of the status."""
 
     async def announce_anew() -> None:
         await game.api.cancel_match(game.id)
         await game.api.create_match(game.new)
-        if is_started:
+        if events:
             await game.start()
+        for _ in range(events - 1):
+            await game.foul("of the second")
 
     await game.foul("of the first")
     async with connect() as fan:

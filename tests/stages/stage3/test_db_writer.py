@@ -50,12 +50,14 @@ async def test_one_candidate_is_the_writer_and_when_it_is_killed_another_takes_o
     others = [await system.writer("two"), await system.writer("three")]
     assert await store.visit("ana") == 1
     assert [other.statistics().is_writer for other in others] == [False, False]
-    assert one.statistics().epoch == 1
+    epoch = one.statistics().epoch
     one.process.kill()
     visits = [asyncio.create_task(store.visit("ana"), name="visit") for _ in range(3)]
     assert sorted(await asyncio.gather(*visits)) == [2, 3, 4]
     assert sorted(other.statistics().is_writer for other in others) == [False, True]
-    assert sorted(other.statistics().epoch for other in others) == [0, 2]
+    candidate, now = sorted(other.statistics().epoch for other in others)
+    assert candidate == 0
+    assert now > epoch
 
 
 async def test_a_writer_that_ends_in_order_lets_go_at_once(system: System, raw: Connections) -> None:
@@ -79,14 +81,16 @@ async def test_a_writer_that_was_replaced_cannot_write_and_is_a_candidate_again(
     store = system.store(await system.node())
     writer = await system.writer("one")
     await leads(writer)
+    before = writer.statistics().epoch
     await raw.call_all((("SET", keys.LEASE, "another", "PX", 300), ("INCR", keys.EPOCH)))
     assert await store.visit("ana") == 1  # when the other has not renewed its lease
     statistics = writer.statistics()
-    assert (statistics.replaced, statistics.epoch, statistics.is_writer) == (1, 3, True)
+    assert (statistics.replaced, statistics.is_writer) == (1, True)
+    assert statistics.epoch > before + 1
     assert [record.message for record in caplog.records if record.name.endswith("db_writer")] == [
-        "one is the writer, in epoch 1",
-        "one was replaced as the writer, after epoch 1",
-        "one is the writer, in epoch 3",
+        f"one is the writer, in epoch {before}",
+        f"one is the writer no more, after epoch {before}: another has taken over, or Redis was set back",
+        f"one is the writer, in epoch {statistics.epoch}",
     ]
 
 
@@ -94,6 +98,7 @@ async def test_a_writer_whose_lease_ran_out_goes_on_if_nobody_took_it(system: Sy
     store = system.store(await system.node())
     writer = await system.writer("one")
     await leads(writer)
+    epoch = writer.statistics().epoch
     await raw.call("DEL", keys.LEASE)
 
     async def renewed() -> bool:
@@ -101,7 +106,7 @@ async def test_a_writer_whose_lease_ran_out_goes_on_if_nobody_took_it(system: Sy
 
     await eventually(renewed, "the lease is there again")
     assert await store.visit("ana") == 1
-    assert writer.statistics().epoch == 1
+    assert writer.statistics().epoch == epoch
 
 
 async def test_requests_are_carried_out_in_the_order_in_which_a_node_made_them(
@@ -173,7 +178,7 @@ async def test_a_writer_that_hears_nothing_any_more_is_replaced_and_fenced(syste
         proxy.resume()
         assert await store.visit("ana") == 3
         await eventually(lambda: one.statistics().replaced == 1, "the first learns that it was replaced")
-        assert two.statistics().epoch == 2
+        assert two.statistics().epoch > one.statistics().epoch
         await end(one.process)
 
 

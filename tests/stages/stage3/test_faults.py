@@ -177,7 +177,7 @@ async def test_a_writer_that_is_stopped_for_a_while_writes_no_more(
                 await reporter.more(EVENTS)
             finally:
                 psutil.Process(before.pid).send_signal(signal.SIGCONT)
-            await eventually(lambda: f"{before.pid} was replaced as the writer" in nodes.log(), "it steps down")
+            await eventually(lambda: f"{before.pid} is the writer no more" in nodes.log(), "it steps down")
         for fan in fans:
             await fan.read_to_end()
         await reporter.check(fans)

@@ -169,7 +169,7 @@ async def test_a_host_is_cut_off_and_joined_again(
 
     network.join(network.hosts[CUT])
     await told(fans[there], 2 * EVENTS)
-    await eventually(lambda: "was replaced as the writer" in systems[CUT].log(), "the old writer steps down")
+    await eventually(lambda: "is the writer no more" in systems[CUT].log(), "the old writer steps down")
     reporter.games = games
     for _ in range(EVENTS):
         assert await reporter.post_one()

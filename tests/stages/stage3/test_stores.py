@@ -12,6 +12,7 @@ import pytest
 from common.domain.errors import UnknownMatchError
 from common.domain.match import Team
 from common.otp.node import Node
+from common.store import codec
 from common.store.errors import ConflictError, StoreUnavailableError
 from stages.stage3 import keys, visits
 from stages.stage3.group_store import GroupStore
@@ -80,15 +81,15 @@ async def test_a_match_announced_anew_is_told_from_the_one_before_by_its_last_ev
     now = msgspec.structs.replace(before, at=before.at + timedelta(microseconds=1))
     await store.create_match(MATCH)
     await play(store, 1, 2)
-    await store.append(records.match(seq=3), event(3), after=before)
+    await store.append(records.match(seq=3), event(3), after=before.at)
     await store.cancel(MATCH.id)
     await store.create_match(MATCH)
     await play(store, 1, 1)
-    await store.append(records.match(seq=2), now, after=event(1))
-    with pytest.raises(ConflictError, match="was cancelled and announced anew: read it again"):
-        await store.append(records.match(seq=3), event(3), after=before)
+    await store.append(records.match(seq=2), now, after=event(1).at)
+    with pytest.raises(ConflictError, match="announced anew, or set back: read it again"):
+        await store.append(records.match(seq=3), event(3), after=before.at)
     assert await store.history(MATCH.id) == [event(1), now]
-    await store.append(records.match(seq=3), event(3), after=now)
+    await store.append(records.match(seq=3), event(3), after=now.at)
     assert await store.match(MATCH.id) == records.match(seq=3)
 
 
@@ -119,7 +120,8 @@ async def test_other_nodes_are_told_of_what_changes_in_a_match(
     await store.create_match(MATCH)
     await play(store, 1, 2)
     await store.cancel(MATCH.id)
-    expected = [Published(channel, news) for news in (b"created", b"1", b"2", b"cancelled")]
+    places = [codec.place(seq, event(seq).at).encode() for seq in (1, 2)]
+    expected = [Published(channel, news) for news in (b"created", *places, b"cancelled")]
     await eventually(lambda: listener.heard == expected, f"{listener.heard} is {expected}")
 
 
