@@ -48,3 +48,11 @@ class WrongPeriodError(DomainError):
 
 class MatchExistsError(DomainError):
     """A match with that id is there already."""
+
+
+class KeyReusedError(DomainError):
+    """Something else was asked for under this key before."""
+
+
+class OutdatedError(DomainError):
+    """The match is not at the version that was expected."""
