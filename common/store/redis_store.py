@@ -337,12 +337,11 @@ def _decided(answer: list[bytes], match_id: str = "") -> list[bytes]:
         case [b"late"]:
             raise StoreUnavailableError("Redis was reached too late to change anything")
         case [b"reused"]:
-            raise KeyReusedError("this key stands for another request already: use a new one", "Idempotency-Key")
+            raise KeyReusedError("this key stands for another request already: use a new one")
         case [b"missing"]:
             raise UnknownMatchError(f"there is no match {match_id}: create it first")
         case [b"outdated", seq]:
-            message = f"match {match_id} has {int(seq)} events now, which was not expected: read it, then decide anew"
-            raise OutdatedError(message, "If-Match")
+            raise OutdatedError(f"match {match_id} has {int(seq)} events now, not what was expected: read it anew")
     return answer
 
 

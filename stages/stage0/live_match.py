@@ -3,6 +3,9 @@
 An event is accepted when match and event are in Redis, in one atomic write. When a write fails it is not known whether
 it took effect: the match then counts as stale and is read again, with the events it may have gained, before anything
 else is done with it. So what is in the history was sent to the fans, and what was refused was not.
+
+An event that is asked for again under its key may well be impossible by now: a `stop` is, after itself. So before the
+rules have their say, what was answered under the key has it; that costs a question to Redis only where they refuse.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp.process import Process, ReplyTo
+    from common.store.terms import Terms
     from stages.stage import Parts
 
 
@@ -89,9 +93,11 @@ class LiveMatch(GenServer):
             if self._is_behind():
                 await self._reload()
             if isinstance(request, Accept):
-                return await self._accept(request.post)
-            await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
-            self._cancelled()
+                return await self._accept(request.post, request.terms)
+            if await self._parts.db.query(self.node, lambda store: store.cancel(self._id, request.terms)):
+                self._cancelled()
+            else:
+                await self._reload()
         except (DomainError, StoreUnavailableError) as error:
             return Failure(error)
         return None
@@ -113,11 +119,17 @@ class LiveMatch(GenServer):
     async def _read(self) -> Match:
         return await self._parts.db.match(self.node, self._id)
 
-    async def _accept(self, post: Post) -> Event:
+    async def _accept(self, post: Post, terms: Terms) -> Event:
         while True:
-            match, event = rules.apply(self._match, post, datetime.now(UTC))
             try:
-                await self._append(match, event)
+                match, event = rules.apply(self._match, post, datetime.now(UTC))
+            except DomainError:
+                before = await self._accepted_before(terms)
+                if before is None:
+                    raise
+                return await self._caught_up_with(before)
+            try:
+                before = await self._append(match, event, terms)
             except ConflictError:
                 await self._reload()
             except StoreUnavailableError:
@@ -128,13 +140,30 @@ class LiveMatch(GenServer):
                 self._cancelled()
                 raise
             else:
+                if before is not None:
+                    return await self._caught_up_with(before)
                 self._match = match
                 events.info("%s: event %d, %s", self._id, event.seq, event.kind)
                 self._notify(event)
                 return event
 
-    async def _append(self, match: Match, event: Event) -> None:
-        await self._parts.db.query(self.node, lambda store: store.append(match, event))
+    async def _append(self, match: Match, event: Event, terms: Terms) -> Event | None:
+        return await self._parts.db.query(self.node, lambda store: store.append(match, event, terms=terms))
+
+    async def _accepted_before(self, terms: Terms) -> Event | None:
+        """Return the event that was accepted under the terms' key, None if there is none.
+
+        Raise what the terms refuse: the rules may have judged a state of things that the reporter does not know of.
+        """
+        if terms.is_plain:
+            return None
+        return await self._parts.db.query(self.node, lambda store: store.check(self._id, terms))
+
+    async def _caught_up_with(self, event: Event) -> Event:
+        """Return `event`; but first send out what the match gained, if that is news here."""
+        if event.seq > self._match.seq:
+            await self._reload()
+        return event
 
     async def _reload(self) -> None:
         """Read the match again and send out what it gained. Raise UnknownMatchError, StoreUnavailableError."""

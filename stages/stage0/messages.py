@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common.domain.posts import Post
     from common.otp.process import Process
+    from common.store.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class EventManager:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """A call to a match: apply, store and send this; answered with the event."""
+    """A call to a match: apply, store and send this; answered with the event, or the one that has the terms' key."""
 
     post: Post
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A call to a match: delete yourself, and tell the fans."""
+    """A call to a match: delete yourself, and tell the fans; if the terms' key says that this was done, do nothing."""
+
+    terms: Terms

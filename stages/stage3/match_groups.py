@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp.signals import Monitor
+    from common.store.terms import Terms
     from stages.stage import Parts
 
 JOIN: Final = "join"
@@ -62,18 +63,18 @@ class Follower(LiveMatch):
                 raise UnknownMatchError(f"the match {self._id} was cancelled")
             self._last = found[0]
 
-    async def _accept(self, post: Post) -> Event:
+    async def _accept(self, post: Post, terms: Terms) -> Event:
         try:
-            return await super()._accept(post)
+            return await super()._accept(post, terms)
         except UnknownMatchError:
             raise
         except DomainError:
             await self._reload()
-            return await super()._accept(post)
+            return await super()._accept(post, terms)
 
-    async def _append(self, match: Match, event: Event) -> None:
+    async def _append(self, match: Match, event: Event, terms: Terms) -> Event | None:
         last = self._last
-        await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last))
+        return await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last, terms=terms))
 
     async def _missed(self) -> Sequence[Event]:
         """Read what the match gained. Raise Stop if it is another by now: who has called is served by the next one."""
