@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stages.stage3.request_queue import Command
 
 TIMEOUT_S: Final = 5.0
-"""How long a caller waits for the writer: as long as a `RedisStore` waits for Redis."""
+"""How long a caller waits for the writer: as long as a `RedisStore` has Redis write what it is asked for, not less."""
 SEND_TIMEOUT_S: Final = 2.0
 """How long Redis may take to put requests into the queue."""
 RESUBSCRIBE_S: Final = 0.2

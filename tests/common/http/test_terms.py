@@ -29,9 +29,7 @@ def test_a_string_is_read_as_it_was_meant(key: str) -> None:
     assert parse_key([f'"{quoted}"']) == key
 
 
-@pytest.mark.parametrize(
-    "word", ["8e03978e-40d5-43dd-bc93", "a", "!#$%&'*+-.^_`|~:/=?@[]{}", "x" * MAX_KEY]
-)
+@pytest.mark.parametrize("word", ["8e03978e-40d5-43dd-bc93", "a", "!#$%&'*+-.^_`|~:/=?@[]{}", "x" * MAX_KEY])
 def test_a_bare_word_is_the_string_of_the_same_characters(word: str) -> None:
     assert parse_key([word]) == parse_key([f'"{word}"']) == parse_key([f' "{word}"\t']) == word
 
