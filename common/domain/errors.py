@@ -56,3 +56,7 @@ class KeyReusedError(DomainError):
 
 class OutdatedError(DomainError):
     """The match is not at the version that was expected."""
+
+
+class AskerGoneError(DomainError):
+    """Whoever asked for this does not wait for the answer any more, and will take it for not done."""

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from common.domain.errors import (
+    AskerGoneError,
     BadJsonError,
     DomainError,
     KeyReusedError,
@@ -30,6 +31,7 @@ _STATUS: Final[dict[type[DomainError], int]] = {
     OutdatedError: 412,
     TermsError: 400,
     KeyInUseError: 409,
+    AskerGoneError: 408,
 }
 _HEADER: Final[dict[type[DomainError], str]] = {KeyReusedError: IDEMPOTENCY_KEY, OutdatedError: IF_MATCH}
 """What a reporter calls the field that is wrong where the domain does not know its name."""

@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 
 from common.domain.errors import DomainError
-from common.store.terms import PLAIN, Terms
+from common.store.terms import Terms
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 IF_MATCH: Final = "If-Match"
@@ -49,9 +49,8 @@ def read_terms(request: web.Request, body: object = None) -> Terms:
     """Return the terms of a request whose body says `body`. Raise TermsError."""
     key = parse_key(request.headers.getall(IDEMPOTENCY_KEY, ()))
     expected = parse_expected(request.headers.getall(IF_MATCH, ()))
-    if not key and not expected:
-        return PLAIN
-    return Terms(key, _fingerprint(request.method, request.path, body) if key else "", expected)
+    fingerprint = _fingerprint(request.method, request.path, body) if key else ""
+    return Terms(key, fingerprint, expected, lambda: request.transport is None or request.transport.is_closing())
 
 
 def parse_key(given: Sequence[str]) -> str:

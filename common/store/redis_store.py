@@ -21,7 +21,7 @@ import asyncio
 from functools import lru_cache
 from typing import Any, Final
 
-from common.domain.errors import KeyReusedError, OutdatedError, UnknownMatchError
+from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, UnknownMatchError
 from common.domain.events import Event
 from common.domain.match import Match, Period, Team
 from common.store import codec, keys
@@ -136,8 +136,8 @@ class RedisStore:
 
     Every method may raise StoreUnavailableError: nothing was changed; or UnknownOutcomeError: a write may have been
     made, and will not be later than `command_timeout` after it was asked for, a visit excepted. Nothing is tried again
-    here, since a `visit` whose answer was lost would be counted twice. What writes on `terms` may raise KeyReusedError
-    and OutdatedError. Raise RedisUrlError if `url` cannot be read.
+    here, since a `visit` whose answer was lost would be counted twice. What writes on `terms` may raise KeyReusedError,
+    OutdatedError and AskerGoneError. Raise RedisUrlError if `url` cannot be read.
 
     A `visit` or a `match` takes some 45-55 µs over one connection on a Unix socket, 30-35 µs under uvloop, nearly all
     of it CPU time of this process; the first `match` after an event takes 50 µs more, for decoding (CPython 3.11,
@@ -233,7 +233,7 @@ class RedisStore:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         last_at = "" if after is None else codec.moment(after)
         arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
-        append = self._on_terms(_APPEND, match.id, await self._deadline_ms(), terms, arguments)
+        append = self._on_terms(_APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
         outcome, *found = _decided(await self._change(match.id, event.seq, append), match.id)
         if outcome == b"answered":
             return codec.decode_event(*found)
@@ -293,10 +293,11 @@ class RedisStore:
         del match_id, news  # of use to a subclass only
         return await self._writes.call(*command)
 
-    async def _deadline_ms(self) -> int:
+    async def _deadline_ms(self, terms: Terms) -> int:
         """Return until when what is asked for now may be written, in milliseconds by Redis's clock.
 
         It is `command_timeout` from now, or a little less: that clock was read at some moment while this waited for it.
+        Raise AskerGoneError.
         """
         loop = asyncio.get_running_loop()
         asked_s = loop.time()
@@ -304,12 +305,14 @@ class RedisStore:
             seconds, microseconds = await self._redis.call("TIME")
         except UnknownOutcomeError as error:
             raise StoreUnavailableError(str(error)) from None  # the write itself was not even sent
+        if terms.is_gone():
+            raise AskerGoneError("whoever asked for this has hung up: nothing was done")
         left_s = self._command_timeout - (loop.time() - asked_s)
         return int(seconds) * 1000 + int(microseconds) // 1000 + int(left_s * 1000)
 
     async def _written_once(self, terms: Terms) -> tuple[Argument, ...]:
         """Return the arguments that scripts begin with which keep their answer under the key's own name."""
-        return (await self._deadline_ms(), terms.key, terms.fingerprint, _KEPT_S)
+        return (await self._deadline_ms(terms), terms.key, terms.fingerprint, _KEPT_S)
 
     def _answer_key(self, terms: Terms) -> str:
         return self._tag + keys.answer_key(terms.key)

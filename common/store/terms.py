@@ -7,11 +7,18 @@ the write itself:
   (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/);
 * the version expected: a write is refused once the match has moved on (RFC 9110, 13.1.1, If-Match).
 
+And whoever has hung up before the write is on its way to Redis gets none: it would be a surprise.
+
 What was refused was not made, and keeps no key: asked for again it is judged anew.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +27,17 @@ class Terms:
 
     `key` names the write, `fingerprint` is of all that it says: another fingerprint under the same key is another
     write. `expected` are the versions of the match of which one must be there, as `version_of` writes them or as a bare
-    number of events. Empty: no such term.
+    number of events. Empty: no such term. `is_gone` tells whether the asker has given up.
     """
 
     key: str = ""
     fingerprint: str = ""
     expected: tuple[str, ...] = ()
+    is_gone: Callable[[], bool] = field(default=_never, compare=False)
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is none: the write is made whenever it is asked for."""
+        """Whether there is neither a key nor a version: the write is made whenever it is asked for."""
         return not self.key and not self.expected
 
 
