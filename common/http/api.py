@@ -77,7 +77,7 @@ class _Api:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._under_way: set[tuple[str, str]] = set()
+        self._under_way: dict[tuple[str, str], Terms] = {}
 
     async def checkin(self, _request: web.Request) -> web.Response:
         return json_answer(Checkin(self._backend.client_port()))
@@ -126,21 +126,24 @@ class _Api:
     def _terms(self, request: web.Request, body: object = None) -> Iterator[Terms]:
         """Give the terms of a write while it is worked on here. Raise TermsError, KeyInUseError.
 
-        A node that works on it elsewhere is not known of; there it is the store that has it made once.
+        One whose asker has hung up stands in nobody's way, nor does what is worked on by another node: of several the
+        store makes one, and all are answered with that.
         """
         terms = read_terms(request, body)
-        written = (request.path, terms.key)
         if not terms.key:
             yield terms
-        elif written in self._under_way:
+            return
+        written = (request.path, terms.key)
+        first = self._under_way.get(written)
+        if first is not None and not first.is_gone():
             message = "the request under this key is being worked on: wait a moment, then ask again under the same key"
             raise KeyInUseError(message, IDEMPOTENCY_KEY)
-        else:
-            self._under_way.add(written)
-            try:
-                yield terms
-            finally:
-                self._under_way.discard(written)
+        self._under_way[written] = terms
+        try:
+            yield terms
+        finally:
+            if self._under_way.get(written) is terms:
+                del self._under_way[written]
 
 
 async def _read_body(request: web.Request) -> bytes:
