@@ -13,6 +13,7 @@ import typer
 
 from common.command_line import run_app, show_version
 from common.domain.script import ScriptError
+from common.durations import DurationError
 from common.process_start import ending_signals, open_standard_streams
 from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
@@ -33,7 +34,7 @@ from harness.commands.top import top
 from harness.commands.tune import app as tune
 from harness.errors import HarnessError
 
-_USER_ERRORS = (ApplyError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
+_USER_ERRORS = (ApplyError, DurationError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
 """What a user can mend: it is said in one line."""
 
 INTERRUPTED = 130

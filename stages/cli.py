@@ -14,6 +14,7 @@ import typer
 from common.addresses import AddressError
 from common.command_line import run_app, show_version
 from common.domain.script import ScriptError, load_script
+from common.durations import DurationError, parse_duration, show_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.http.server import CannotListenError
@@ -43,6 +44,7 @@ _USER_ERRORS = (
     ApiError,
     ApiUnreachableError,
     CannotListenError,
+    DurationError,
     OpenFilesError,
     RedisNotFoundError,
     RedisStartError,
@@ -143,15 +145,19 @@ def lessons_command(
 
 
 @app.command(name="play")
-def play_command(
+def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
     script: Script,
     url: Annotated[str, typer.Option(help="The API of the server.")] = "http://127.0.0.1:8888",
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a match where it stands.")] = False,
+    patience: Annotated[str, typer.Option(metavar="TIME", help="How long the server may be away, such as 90s.")] = "5m",
 ) -> None:
     """Be the reporter: announce a match, and post its events when they are due."""
-    _run(_play(script, url, speed, loop=loop, replace=replace))
+    if replace and resume:
+        _refuse(ScriptConflictError("give --replace to begin anew or --resume to go on, not both"))
+    _run(_play(script, url, speed, patience, loop=loop, replace=replace, resume=resume))
 
 
 @app.command(name="watch")
@@ -220,14 +226,32 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
         )
 
 
-async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool) -> None:
+async def _play(  # noqa: PLR0913  # one argument an option
+    name: str, url: str, speed: float, patience: str, *, loop: bool, replace: bool, resume: bool
+) -> None:
     script = load_script(name)
+    patience_s = parse_duration(patience)
     async with ReporterClient(url, client_token(os.environ, _port_of(url))) as client:
-        await play_script(client, script, speed=speed, loop=loop, replace=replace, on_event=_say)
+        await play_script(
+            client,
+            script,
+            speed=speed,
+            loop=loop,
+            replace=replace,
+            resume=resume,
+            patience_s=patience_s,
+            on_event=_say,
+            on_outage=lambda why: _say_aside(f"{why}; trying again, for {show_duration(patience_s)} at most"),
+            on_recovery=lambda lasted_s: _say_aside(f"through again, after {show_duration(lasted_s)}"),
+        )
 
 
 def _say(_step: Step, event: Event) -> None:
     typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {event.kind}")
+
+
+def _say_aside(words: str) -> None:
+    typer.echo(f"matchstream: {words}", err=True)
 
 
 def _port_of(url: str) -> int:
@@ -248,14 +272,14 @@ def _run(
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except ServerEndedError as error:
-        typer.echo(f"matchstream: {error}", err=True)
+        _say_aside(str(error))
         raise typer.Exit(1) from None
     except _USER_ERRORS as error:
         _refuse(error)
 
 
 def _refuse(error: BaseException) -> None:
-    typer.echo(f"matchstream: {error}", err=True)
+    _say_aside(str(error))
     raise typer.Exit(2) from None
 
 

@@ -48,3 +48,15 @@ class WrongPeriodError(DomainError):
 
 class MatchExistsError(DomainError):
     """A match with that id is there already."""
+
+
+class KeyReusedError(DomainError):
+    """Something else was asked for under this key before."""
+
+
+class OutdatedError(DomainError):
+    """The match is not at the version that was expected."""
+
+
+class AskerGoneError(DomainError):
+    """Whoever asked for this does not wait for the answer any more, and will take it for not done."""

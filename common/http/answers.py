@@ -58,4 +58,4 @@ def allow_any_origin(response: web.StreamResponse) -> None:
     It is safe to allow all: what needs authority needs a token in a header, which no page sends unasked.
     """
     response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After, WWW-Authenticate"
+    response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, WWW-Authenticate"

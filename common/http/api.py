@@ -1,7 +1,8 @@
 """The JSON API, version 1: routes and handlers over a `Backend`. Here requests are read and answered; it decides."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -30,7 +31,9 @@ from common.http.operations import (
 )
 from common.http.roles import Backend
 from common.http.statistics import StatisticsQuery
+from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, read_terms
 from common.otp.survey import Order
+from common.store.terms import Terms
 
 MAX_BODY_BYTES: Final = 64 * 1024
 OPENAPI_PATH: Final = "/1/openapi.json"
@@ -74,6 +77,7 @@ class _Api:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._under_way: dict[tuple[str, str], Terms] = {}
 
     async def checkin(self, _request: web.Request) -> web.Response:
         return json_answer(Checkin(self._backend.client_port()))
@@ -82,7 +86,8 @@ class _Api:
         return json_answer(Matches(tuple(await self._backend.matches())))
 
     async def match(self, request: web.Request) -> web.Response:
-        return json_answer(await self._backend.match(request.match_info["id"]))
+        match, version = await self._backend.match(request.match_info["id"])
+        return json_answer(match, headers={hdrs.ETAG: f'"{version}"'})
 
     async def history(self, request: web.Request) -> web.Response:
         match_id = request.match_info["id"]
@@ -97,20 +102,48 @@ class _Api:
 
     async def put_team(self, request: web.Request) -> web.Response:
         team = _read_team(await _read_body(request), request.match_info["id"])
-        is_new = await self._backend.put_team(team)
+        with self._terms(request, team) as terms:
+            is_new = await self._backend.put_team(team, terms)
         return json_answer(team, 201 if is_new else 200)
 
     async def create_match(self, request: web.Request) -> web.Response:
-        match = await self._backend.create_match(decode_new_match(await _read_body(request)))
+        new = decode_new_match(await _read_body(request))
+        with self._terms(request, new) as terms:
+            match = await self._backend.create_match(new, terms)
         return json_answer(match, 201, {hdrs.LOCATION: f"/1/match/{match.id}"})
 
     async def post_event(self, request: web.Request) -> web.Response:
         post = decode_post(await _read_body(request))
-        return json_answer(await self._backend.post_event(request.match_info["id"], post), 201)
+        with self._terms(request, post) as terms:
+            return json_answer(await self._backend.post_event(request.match_info["id"], post, terms), 201)
 
     async def cancel_match(self, request: web.Request) -> web.Response:
-        await self._backend.cancel_match(request.match_info["id"])
+        with self._terms(request) as terms:
+            await self._backend.cancel_match(request.match_info["id"], terms)
         return web.Response(status=204)
+
+    @contextmanager
+    def _terms(self, request: web.Request, body: object = None) -> Iterator[Terms]:
+        """Give the terms of a write while it is worked on here. Raise TermsError, KeyInUseError.
+
+        One whose asker has hung up stands in nobody's way, nor does what is worked on by another node: of several the
+        store makes one, and all are answered with that.
+        """
+        terms = read_terms(request, body)
+        if not terms.key:
+            yield terms
+            return
+        written = (request.path, terms.key)
+        first = self._under_way.get(written)
+        if first is not None and not first.is_gone():
+            message = "the request under this key is being worked on: wait a moment, then ask again under the same key"
+            raise KeyInUseError(message, IDEMPOTENCY_KEY)
+        self._under_way[written] = terms
+        try:
+            yield terms
+        finally:
+            if self._under_way.get(written) is terms:
+                del self._under_way[written]
 
 
 async def _read_body(request: web.Request) -> bytes:
@@ -168,7 +201,8 @@ def _add_resource(app: web.Application, path: str, by_method: Mapping[str, Handl
     headers = {
         hdrs.ALLOW: allowed,
         hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
-        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type",  # `*` would not cover Authorization
+        # Each by its name: `*` would not cover Authorization.
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {IF_MATCH}",
         hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
     }
 

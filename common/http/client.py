@@ -1,9 +1,10 @@
 """The API as a reporter uses it: one method a request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import msgspec
@@ -14,21 +15,29 @@ from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.answers import Checkin, History, Matches, Problem
 from common.http.statistics import Statistics, StatisticsQuery
+from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH
 
 _T = TypeVar("_T")
 
 _EXCERPT_CHARACTERS: Final = 200
+_PASSING: Final = frozenset({502, 503, 504})
 _USUAL: Final = StatisticsQuery()
+_NO_TERMS: Final[Mapping[str, str]] = {}
 
 
 class ApiError(Exception):
-    """The API refused: `status` is HTTP's, `message` says what to do, `field` names what is wrong, if one thing is."""
+    """The API refused: `status` is HTTP's, `message` says what to do, `field` names what is wrong, if one thing is.
 
-    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+    `may_pass`: the very same may succeed in a moment, by the server's word (Retry-After) or by that of something in
+    between which does not reach the server (502, 503, 504).
+    """
+
+    def __init__(self, status: int, message: str, field: str | None = None, *, may_pass: bool = False) -> None:
         super().__init__(f"{message} (HTTP {status})")
         self.status = status
         self.message = message
         self.field = field
+        self.may_pass = may_pass
 
 
 class ApiUnreachableError(Exception):
@@ -40,6 +49,9 @@ class ReporterClient:
 
     Without a `token` it can only read. Each request has `timeout` seconds for everything. All methods raise ApiError
     and ApiUnreachableError.
+
+    What writes is done once however often it is asked for with the same `key`, of letters, digits and dashes such as
+    `fresh_key` returns; and only if the match has the `expected` number of events (else the ApiError has status 412).
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0) -> None:
@@ -82,57 +94,75 @@ class ReporterClient:
         path = f"/1/statistics?actors={query.actors}&sort={query.sort}"
         return await self._ask("GET", path, Statistics)
 
-    async def put_team(self, team: Team) -> bool:
+    async def put_team(self, team: Team, *, key: str | None = None) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new."""
-        status, _ = await self._exchange("PUT", f"/1/team/{_part(team.id)}", team)
+        status, _ = await self._exchange("PUT", f"/1/team/{_part(team.id)}", team, _terms(key))
         return status == 201
 
-    async def create_match(self, new: NewMatch) -> Match:
+    async def create_match(self, new: NewMatch, *, key: str | None = None) -> Match:
         """Announce a match."""
-        return await self._ask("POST", "/1/matches", Match, new)
+        return await self._ask("POST", "/1/matches", Match, new, _terms(key))
 
-    async def post_event(self, match_id: str, post: Post | dict[str, object]) -> Event:
+    async def post_event(
+        self, match_id: str, post: Post | dict[str, object], *, key: str | None = None, expected: int | None = None
+    ) -> Event:
         """Post an event; once this returns it is stored and on its way to the fans."""
-        return await self._ask("POST", f"/1/match/{_part(match_id)}/events", Event, post)
+        return await self._ask("POST", f"/1/match/{_part(match_id)}/events", Event, post, _terms(key, expected))
 
-    async def cancel_match(self, match_id: str) -> None:
+    async def cancel_match(self, match_id: str, *, key: str | None = None, expected: int | None = None) -> None:
         """Delete a match and its events."""
-        await self._exchange("DELETE", f"/1/match/{_part(match_id)}")
+        await self._exchange("DELETE", f"/1/match/{_part(match_id)}", terms=_terms(key, expected))
 
-    async def _ask(self, method: str, path: str, kind: type[_T], body: object = None) -> _T:
-        status, raw = await self._exchange(method, path, body)
+    async def _ask(
+        self, method: str, path: str, kind: type[_T], body: object = None, terms: Mapping[str, str] = _NO_TERMS
+    ) -> _T:
+        status, raw = await self._exchange(method, path, body, terms)
         try:
             return msgspec.json.decode(raw, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiError(status, f"{self._url} is not a Match Stream API ({error}): check the address") from error
 
-    async def _exchange(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    async def _exchange(
+        self, method: str, path: str, body: object = None, terms: Mapping[str, str] = _NO_TERMS
+    ) -> tuple[int, bytes]:
         """Send a request and return the status and body of its answer. Raise ApiError for all but 2xx."""
         if self._session is None:
             raise RuntimeError("a ReporterClient is open inside `async with` only")
         data = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = dict(terms) if body is None else {"Content-Type": "application/json", **terms}
         try:
             # Already quoted, and to be left so: an id with a slash in it stays one part of the path.
             url = URL(self._url + path, encoded=True)
             async with self._session.request(method, url, data=data, headers=headers) as answer:
                 status, raw = answer.status, await answer.read()
+                may_pass = status in _PASSING or "Retry-After" in answer.headers
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a timeout is an OSError since Python 3.11
             reason = str(error) or type(error).__name__
             message = f"no answer from {self._url} ({reason}): is the server running, and is this its address?"
             raise ApiUnreachableError(message) from error
         if not 200 <= status < 300:
-            raise _refusal(status, raw)
+            raise _refusal(status, raw, may_pass=may_pass)
         return status, raw
+
+
+def fresh_key() -> str:
+    """Return a key that no other request has: as good as certainly, being random (RFC 9562, 5.4)."""
+    return str(uuid4())
+
+
+def _terms(key: str | None, expected: int | None = None) -> dict[str, str]:
+    terms = {} if key is None else {IDEMPOTENCY_KEY: f'"{key}"'}
+    return terms if expected is None else {**terms, IF_MATCH: f'"{expected}"'}
 
 
 def _part(value: str) -> str:
     return quote(value, safe="")
 
 
-def _refusal(status: int, raw: bytes) -> ApiError:
+def _refusal(status: int, raw: bytes, *, may_pass: bool) -> ApiError:
     try:
         problem = msgspec.json.decode(raw, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):  # someone in between answered: a proxy, another server
-        return ApiError(status, " ".join(raw[:_EXCERPT_CHARACTERS].decode(errors="replace").split()))
-    return ApiError(status, problem.error, problem.field)
+        excerpt = " ".join(raw[:_EXCERPT_CHARACTERS].decode(errors="replace").split())
+        return ApiError(status, excerpt, may_pass=may_pass)
+    return ApiError(status, problem.error, problem.field, may_pass=may_pass)

@@ -6,17 +6,38 @@ from typing import Final
 
 from aiohttp import web
 
-from common.domain.errors import BadJsonError, DomainError, MatchExistsError, UnknownMatchError
+from common.domain.errors import (
+    AskerGoneError,
+    BadJsonError,
+    DomainError,
+    KeyReusedError,
+    MatchExistsError,
+    OutdatedError,
+    UnknownMatchError,
+)
 from common.http.answers import FAILED, problem_answer
-from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
+from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, TermsError
+from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOG = logging.getLogger(__name__)
 
 # All other refusals of the domain are 422: well-formed, understood, and impossible (RFC 9110, 15.5.21).
-_STATUS: Final[dict[type[DomainError], int]] = {BadJsonError: 400, UnknownMatchError: 404, MatchExistsError: 409}
-_RETRY_AFTER_SECONDS: Final = "1"
+_STATUS: Final[dict[type[DomainError], int]] = {
+    BadJsonError: 400,
+    UnknownMatchError: 404,
+    MatchExistsError: 409,
+    OutdatedError: 412,
+    TermsError: 400,
+    KeyInUseError: 409,
+    AskerGoneError: 408,
+}
+_HEADER: Final[dict[type[DomainError], str]] = {KeyReusedError: IDEMPOTENCY_KEY, OutdatedError: IF_MATCH}
+"""What a reporter calls the field that is wrong where the domain does not know its name."""
+
+_WAIT: Final = {"Retry-After": "1"}
+"""What tells a client that it is to ask again, and after how many seconds."""
 
 
 @web.middleware
@@ -25,12 +46,15 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except DomainError as error:
-        return problem_answer(_STATUS.get(type(error), 422), error.message, error.field)
+        headers = _WAIT if isinstance(error, KeyInUseError) else None
+        field = error.field or _HEADER.get(type(error))
+        return problem_answer(_STATUS.get(type(error), 422), error.message, field, headers)
     except ConflictError as error:
-        return problem_answer(409, _told(error, "the match moved on meanwhile: read it before you post again"))
+        message = _told(error, "the match moved on meanwhile: read it before you post again")
+        return problem_answer(409, message, headers=_WAIT)
     except StoreUnavailableError as error:
-        message = f"{_told(error, 'the store does not answer')}; {_how_to_retry(request)}"
-        return problem_answer(503, message, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+        message = f"{_told(error, 'the store does not answer')}; {_how_to_retry(request, error)}"
+        return problem_answer(503, message, headers=_WAIT)
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
     except Exception as error:
@@ -49,9 +73,15 @@ def _told(error: Exception, otherwise: str) -> str:
     return str(error) or otherwise
 
 
-def _how_to_retry(request: web.Request) -> str:
-    """Return what to do when the store failed: a POST may have taken effect, all else can be repeated as it was."""
-    return "read the match to see whether this counted, then try again" if request.method == "POST" else "try again"
+def _how_to_retry(request: web.Request, error: StoreUnavailableError) -> str:
+    """Return what to do when the store failed; a write that may have been made needs a key to be asked for again."""
+    if request.method in {"GET", "HEAD"}:
+        return "try again"
+    if not isinstance(error, UnknownOutcomeError):
+        return "nothing was changed: try again"
+    if IDEMPOTENCY_KEY in request.headers:
+        return f"it may have been done: ask again under the same {IDEMPOTENCY_KEY}"
+    return f"it may have been done: read the match before you ask again, or use an {IDEMPOTENCY_KEY}"
 
 
 def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:

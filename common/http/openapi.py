@@ -4,7 +4,7 @@ OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what msgspec makes of a
 nothing can drift.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,12 +14,35 @@ from common.domain.events import Event
 from common.domain.match import Match, Team
 from common.http.answers import Checkin, History, Matches, Problem
 from common.http.operations import Operation
+from common.http.terms import EXPECTED_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MAX_KEY
 
 _REF: Final = "#/components/schemas/{name}"
 _ONLY_ANSWERED: Final = (Checkin, Matches, Match, History, Event, Problem)
 _TEAM_BODY: Final = "TeamBody"
 
 _Json = dict[str, Any]
+
+_KEY: Final[_Json] = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "Names this request: asked for again under the same key it is not done again, but answered as it "
+    "was. Another request under that key is a 422, one while the first is worked on a 409. A string of RFC 8941, or "
+    "the bare word. Kept as long as the match's events, else for a day.",
+    "schema": {"type": "string", "pattern": KEY_PATTERN, "maxLength": 2 * MAX_KEY + len('""')},
+}
+_VERSION: Final[_Json] = {
+    "name": IF_MATCH,
+    "in": "header",
+    "required": False,
+    "description": "The ETag that the match must have, or how many events; else nothing is done, and this is a 412.",
+    "schema": {"type": "string", "pattern": EXPECTED_PATTERN},
+}
+_ETAG: Final[_Json] = {
+    "description": "The match's version: another after each event, and when it was cancelled and announced anew.",
+    "required": True,
+    "schema": {"type": "string"},
+}
 
 
 def describe(operations: Sequence[Operation]) -> _Json:
@@ -63,16 +86,27 @@ def _operation(operation: Operation) -> _Json:
         "summary": operation.summary,
         "responses": {str(status): _response(status, schema) for status, schema in _responses(operation)},
     }
-    if "{id}" in operation.path:
-        schema = msgspec.json.schema(operation.id_type)
-        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": schema}]
-    if operation.query is not None:
-        described["parameters"] = _query_parameters(operation.query)
+    if operation.has_version and not operation.is_reporters:
+        described["responses"]["200"]["headers"] = {"ETag": _ETAG}
+    if parameters := [*_parameters(operation)]:
+        described["parameters"] = parameters
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _json_content(_body_schema(operation.body))}
     if operation.is_reporters:
         described["security"] = [{"reporter": []}]
     return described
+
+
+def _parameters(operation: Operation) -> Iterator[_Json]:
+    if "{id}" in operation.path:
+        schema = msgspec.json.schema(operation.id_type)
+        yield {"name": "id", "in": "path", "required": True, "schema": schema}
+    if operation.query is not None:
+        yield from _query_parameters(operation.query)
+    if operation.is_reporters:
+        yield _KEY
+    if operation.is_reporters and operation.has_version:
+        yield _VERSION
 
 
 def _query_parameters(query: type[msgspec.Struct]) -> list[_Json]:
@@ -86,7 +120,9 @@ def _query_parameters(query: type[msgspec.Struct]) -> list[_Json]:
 def _responses(operation: Operation) -> list[tuple[int, Any]]:
     refusals = {*operation.refusals, 500}
     if operation.is_reporters:
-        refusals.add(401)
+        refusals |= {400, 401, 409, 422}
+    if operation.is_reporters and operation.has_version:
+        refusals.add(412)
     if operation.body is not None:
         refusals |= {400, 413}
     return sorted([*operation.answers.items(), *((status, Problem) for status in refusals)], key=lambda pair: pair[0])

@@ -17,8 +17,9 @@ class Operation:
     """A method on a path, and what may come of it.
 
     `answers` maps a status to the type of its JSON body, None for no body. `refusals` are the statuses of a `Problem`;
-    401, 413 and 400 come on their own with `is_reporters` and `body`. `id_type` is what `{id}` in the path stands for,
-    `query` a record whose fields are the parameters that may follow it.
+    400, 401, 409, 412, 413 and 422 come on their own with `is_reporters`, `body` and `has_version`. `id_type` is what
+    `{id}` in the path stands for, `query` a record whose fields are the parameters that may follow it. With
+    `has_version` one that reads answers with an ETag, and one that writes may be told which it is to expect.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Operation:
     is_reporters: bool = False
     body: Any = None
     query: type[msgspec.Struct] | None = None
+    has_version: bool = False
     id_type: Any = str
 
 
@@ -55,6 +57,7 @@ MATCH: Final = Operation(
     summary="One match as it stands",
     answers={200: Match},
     refusals=(404, 503),
+    has_version=True,
 )
 HISTORY: Final = Operation(
     name="history",
@@ -79,7 +82,7 @@ PUT_TEAM: Final = Operation(
     path="/1/team/{id}",
     summary="Store a team, in place of an older one of that id",
     answers={200: Team, 201: Team},
-    refusals=(422, 503),
+    refusals=(503,),
     is_reporters=True,
     body=Team,
     id_type=TeamId,
@@ -90,7 +93,7 @@ CREATE_MATCH: Final = Operation(
     path="/1/matches",
     summary="Announce a match between two known teams",
     answers={201: Match},
-    refusals=(409, 422, 503),
+    refusals=(503,),
     is_reporters=True,
     body=NewMatch,
 )
@@ -100,8 +103,9 @@ POST_EVENT: Final = Operation(
     path="/1/match/{id}/events",
     summary="Post an event; once answered it is stored and on its way to the fans",
     answers={201: Event},
-    refusals=(404, 409, 422, 503),
+    refusals=(404, 503),
     is_reporters=True,
+    has_version=True,
     body=Post,
 )
 CANCEL_MATCH: Final = Operation(
@@ -112,6 +116,7 @@ CANCEL_MATCH: Final = Operation(
     answers={204: None},
     refusals=(404, 503),
     is_reporters=True,
+    has_version=True,
 )
 
 OPERATIONS: Final = (

@@ -3,38 +3,33 @@
 The schedule is an open loop: an event is due at a time counted from kick-off, so an answer that takes long delays what
 follows by nothing, or by as little as possible.
 
-What must be guaranteed is that each event is accepted once, also over a server or a store that fails for a while. A
-503, a 409 (another write came first) and an answer that never came all leave it open whether the event was stored. So
-nothing is posted again before the match was read: its `seq` tells whether it moved on, and if so the history tells
-whether it was this event that moved it. (A write may still be on its way when the match is read; the store's own
-check of `seq` then refuses it or the second one. The same event from a second reporter at that moment is taken for
-one's own.)
+What must be guaranteed is that each event is accepted once, also over a server or a store that fails for a while. So
+every request has a key of its own, and one that was not answered, or only by a 5xx that may pass, is simply sent again
+under that key: the server does it once, and answers it as it did the first time.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
 from common.domain.events import Event
-from common.domain.match import Match, Team
-from common.domain.posts import Post
 from common.domain.script import Script, Step
-from common.http.client import ApiError, ApiUnreachableError, ReporterClient
+from common.http.client import ApiError, ApiUnreachableError, ReporterClient, fresh_key
 
 _T = TypeVar("_T")
 
+PATIENCE_S: Final = 300.0
+"""How long an outage may last before a reporter gives up, unless told otherwise: five minutes."""
+
 _FIRST_DELAY_SECONDS: Final = 0.1
 _LONGEST_DELAY_SECONDS: Final = 5.0
-_PATIENCE_SECONDS: Final = 30.0
-_UNAVAILABLE: Final = frozenset({503})
-_UNDECIDED: Final = frozenset({409, 503})
 
 
 class ScriptConflictError(Exception):
-    """The match of the script is on the server already."""
+    """The match of the script is on the server already, or, where it is to be resumed, is not that of the script."""
 
 
 class StepRefusedError(Exception):
@@ -49,7 +44,7 @@ class Clock:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
-def _ignore(_step: Step, _event: Event) -> None:
+def _ignore(*_news: object) -> None:
     """Tell nobody."""
 
 
@@ -60,29 +55,42 @@ async def play_script(  # noqa: PLR0913  # the options of a reporter's command, 
     speed: float = 60.0,
     announce: bool = True,
     replace: bool = False,
+    resume: bool = False,
     loop: bool = False,
+    patience_s: float = PATIENCE_S,
     on_event: Callable[[Step, Event], None] = _ignore,
+    on_outage: Callable[[str], None] = _ignore,
+    on_recovery: Callable[[float], None] = _ignore,
     clock: Clock = Clock(),  # frozen, so one for all calls
 ) -> None:
-    """Play `script` at `speed` times real time (60: a minute a second); call `on_event` after each accepted event.
+    """Play `script` at `speed` times real time (60: a minute a second).
 
     It puts the teams and creates the match first, unless `announce` is false: then the match is there already, and
-    stands before the script's first event. `replace` cancels a match that is in the way. With `loop`, when the script
-    ends, its match is cancelled and played again, for ever.
+    stands before the script's first event. `replace` cancels a match that is in the way. `resume` goes on with it where
+    it stands, if it is there, as if its last event had been accepted just now. With `loop`, when the script ends, its
+    match is cancelled and played again, for ever.
 
-    A store that is away is waited for; a server that is there at the start and goes away, for 30 s. Raise
-    ScriptConflictError, StepRefusedError, ApiError (a team or the match is refused, or the token), ApiUnreachableError.
+    `on_event` is called after each accepted event. A server that is there at the start, and its store, may be away for
+    `patience_s` at a time: `on_outage` is called with the reason when something is asked again for the first time,
+    `on_recovery` with how many seconds it took when it is answered. Raise
+    ScriptConflictError, StepRefusedError, ApiError (a team or the match is refused, the token, or the store has been
+    away for too long), ApiUnreachableError.
     """
     if not speed > 0:
         raise ValueError(f"speed is {speed}: it must be more than 0")
-    player = _Player(client, script, _Persistence(clock), clock)
+    persistence = _Persistence(clock, patience_s, on_outage, on_recovery)
+    player = _Player(client, script, persistence, clock, speed, on_event)
     await client.checkin()  # no patience with a server that was never there
-    while True:
-        match = await player.announce(replace=replace) if announce else await client.match(script.match.id)
-        await player.play(match.seq, speed, on_event)
-        if not loop:
-            return
-        announce = replace = True
+    done = await player.find_done() if resume else None
+    if done is not None:
+        await player.play_rest(done)
+    else:
+        if announce:
+            await player.announce(replace=replace)
+        await player.play()
+    while loop:
+        await player.announce(replace=True)
+        await player.play()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +98,31 @@ class _Persistence:
     """Repeats what failed for reasons that pass."""
 
     clock: Clock
+    patience_s: float
+    on_outage: Callable[[str], None]
+    on_recovery: Callable[[float], None]
 
-    async def insist(self, attempt: Callable[[bool], Awaitable[_T]], passing: Set[int] = _UNAVAILABLE) -> _T:
-        """Return what `attempt` returns at last; it is told whether an earlier try may have taken effect.
-
-        It is repeated for an ApiError whose status is in `passing`, without end, and while the server is unreachable,
-        for 30 s at a stretch.
-        """
-        unreachable_since: float | None = None
-        delay, again = _FIRST_DELAY_SECONDS, False
+    async def insist(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """Return what `attempt` returns at last; every attempt must ask the same under the same key."""
+        since: float | None = None
+        delay = _FIRST_DELAY_SECONDS
         while True:
             try:
-                return await attempt(again)
-            except ApiError as error:
-                if error.status not in passing:
+                answered = await attempt()
+            except (ApiError, ApiUnreachableError) as error:
+                if isinstance(error, ApiError) and not error.may_pass:
                     raise
-                unreachable_since = None
-            except ApiUnreachableError:
-                unreachable_since = self.clock.now() if unreachable_since is None else unreachable_since
-                if self.clock.now() - unreachable_since >= _PATIENCE_SECONDS:
+                now = self.clock.now()
+                if since is None:
+                    since = now
+                    self.on_outage(str(error))
+                if now - since >= self.patience_s:
                     raise
-            again = True
-            await self.clock.sleep(delay)
+            else:
+                if since is not None:
+                    self.on_recovery(self.clock.now() - since)
+                return answered
+            await self.clock.sleep(min(delay, since + self.patience_s - now))
             delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
 
 
@@ -123,62 +134,79 @@ class _Player:
     script: Script
     persistence: _Persistence
     clock: Clock
+    speed: float
+    on_event: Callable[[Step, Event], None]
 
-    async def announce(self, *, replace: bool) -> Match:
+    @property
+    def match_id(self) -> str:
+        """The id of the script's match."""
+        return self.script.match.id
+
+    async def announce(self, *, replace: bool) -> None:
         for team in self.script.teams:
-            await self.persistence.insist(partial(self._put, team))
+            await self.persistence.insist(partial(self.client.put_team, team, key=fresh_key()))
         if replace:
-            await self.persistence.insist(self._cancel)
-        return await self.persistence.insist(self._create)
+            await self.persistence.insist(partial(self._cancel, fresh_key()))
+        await self.persistence.insist(partial(self._create, fresh_key()))
 
-    async def play(self, seq: int, speed: float, on_event: Callable[[Step, Event], None]) -> None:
-        """Post every step at its time; `seq` is the match's before the first one."""
-        kick_off = self.clock.now()
-        for step in self.script.steps:
-            early = kick_off + step.minute * 60 / speed - self.clock.now()
+    async def find_done(self) -> int | None:
+        """Return how many steps the match has behind it, None if there is no match. Raise ScriptConflictError."""
+        try:
+            events = await self.persistence.insist(partial(self.client.history, self.match_id))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+        steps = self.script.steps
+        for number, event in enumerate(events):
+            planned = steps[number].post.kind if number < len(steps) else "nothing more"
+            if event.kind != planned:
+                raise ScriptConflictError(
+                    f"event {event.seq} of {self.match_id} is {event.kind}, and the script has {planned} there: "
+                    "resume it with the script that it was begun with, or play it with --replace"
+                )
+        return len(events)
+
+    async def play(self) -> None:
+        """Post every step at its time."""
+        await self._play(self.script.steps, self.clock.now())
+
+    async def play_rest(self, done: int) -> None:
+        """Post every step after the first `done`, as if the last of those were now.
+
+        Whoever was the reporter before may have left a request on its way. It is not to slip in beside the first one.
+        """
+        begun_s = self.script.steps[done - 1].minute * 60 / self.speed if done else 0.0
+        await self._play(self.script.steps[done:], self.clock.now() - begun_s, expected=done)
+
+    async def _play(self, steps: Sequence[Step], kick_off: float, expected: int | None = None) -> None:
+        for step in steps:
+            early = kick_off + step.minute * 60 / self.speed - self.clock.now()
             if early > 0:
                 await self.clock.sleep(early)
+            post = partial(self.client.post_event, self.match_id, step.post, key=fresh_key(), expected=expected)
             try:
-                event = await self.persistence.insist(partial(self._post, step.post, seq), _UNDECIDED)
+                event = await self.persistence.insist(post)
             except ApiError as error:
                 raise StepRefusedError(f"minute {step.minute:g}, {step.post.kind}: {error}") from error
-            seq = event.seq
-            on_event(step, event)
+            expected = None
+            self.on_event(step, event)
 
-    async def _put(self, team: Team, _again: bool) -> None:
-        await self.client.put_team(team)
-
-    async def _cancel(self, _again: bool) -> None:
+    async def _cancel(self, key: str) -> None:
         try:
-            await self.client.cancel_match(self.script.match.id)
+            await self.client.cancel_match(self.match_id, key=key)
         except ApiError as error:
             if error.status != 404:
                 raise
 
-    async def _create(self, again: bool) -> Match:
-        match_id = self.script.match.id
+    async def _create(self, key: str) -> None:
         try:
-            return await self.client.create_match(self.script.match)
+            await self.client.create_match(self.script.match, key=key)
         except ApiError as error:
-            if error.status != 409:
+            if error.status != 409 or error.may_pass:
                 raise
-            if again:  # it may be there because an earlier try took effect
-                match = await self.client.match(match_id)
-                if match.seq == 0:
-                    return match
-            message = f"match {match_id} is on the server already: give --replace to have it cancelled first"
+            message = (
+                f"match {self.match_id} is on the server already: give --replace to have it cancelled first, "
+                "or --resume to go on with it"
+            )
             raise ScriptConflictError(message) from error
-
-    async def _post(self, post: Post, seq: int, again: bool) -> Event:
-        match_id = self.script.match.id
-        if again and (await self.client.match(match_id)).seq > seq:
-            news = (await self.client.history(match_id))[seq:]
-            stored = next((event for event in news if _tells_of(event, post)), None)
-            if stored is not None:
-                return stored
-        return await self.client.post_event(match_id, post)
-
-
-def _tells_of(event: Event, post: Post) -> bool:
-    same_team = event.details.get("team") == getattr(post, "team", None)
-    return event.kind == post.kind and same_team and event.details.get("comment") == post.comment

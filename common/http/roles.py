@@ -7,13 +7,16 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.statistics import Statistics, StatisticsQuery
+from common.store.terms import Terms
 
 
 class Backend(Protocol):
     """The server as the API sees it: one method a request.
 
-    Every method may raise `common.store.errors.StoreUnavailableError`: nothing was half-written, and the caller may try
-    again. The others that a method may raise are named in its docstring; all are `common.domain.errors.DomainError`.
+    Every method may raise `common.store.errors.StoreUnavailableError`: nothing was changed; or UnknownOutcomeError,
+    which is one: a write may have been made. The others that a method may raise are named in its docstring; all are
+    `common.domain.errors.DomainError`. What writes does so on `terms`, and may raise KeyReusedError; asked for again
+    under the same key, it changes nothing and returns what it returned before.
     """
 
     def client_port(self) -> int:
@@ -24,28 +27,28 @@ class Backend(Protocol):
         """Return all matches: those being played first, then those to come, then the ended ones; by id within each."""
         ...
 
-    async def match(self, match_id: str) -> Match:
-        """Return one match. Raise UnknownMatchError."""
+    async def match(self, match_id: str) -> tuple[Match, str]:
+        """Return one match and its version, which `terms` may expect. Raise UnknownMatchError."""
         ...
 
     async def history(self, match_id: str) -> Sequence[Event]:
         """Return all accepted events of a match, in order. Raise UnknownMatchError."""
         ...
 
-    async def put_team(self, team: Team) -> bool:
+    async def put_team(self, team: Team, terms: Terms) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new. Raise InvalidError."""
         ...
 
-    async def create_match(self, new: NewMatch) -> Match:
+    async def create_match(self, new: NewMatch, terms: Terms) -> Match:
         """Announce a match. Raise UnknownTeamError (field `home` or `visit`), MatchExistsError."""
         ...
 
-    async def post_event(self, match_id: str, post: Post) -> Event:
+    async def post_event(self, match_id: str, post: Post, terms: Terms) -> Event:
         """Accept an event: when this returns it is stored and on its way to the fans. Raise any DomainError."""
         ...
 
-    async def cancel_match(self, match_id: str) -> None:
-        """Delete a match and its events; its fans are told and closed. Raise UnknownMatchError."""
+    async def cancel_match(self, match_id: str, terms: Terms) -> None:
+        """Delete a match and its events; its fans are told and closed. Raise UnknownMatchError, OutdatedError."""
         ...
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:

@@ -7,8 +7,10 @@ What it must guarantee:
 * An answer reaches the call that asked for it: a connection whose exchange did not end well (time-out, cancellation,
   anything) is closed, since its answer may still arrive and must not be taken for the next one's.
 * No command is sent twice. When a connection breaks after a command was written, Redis may or may not have carried it
-  out; sending it again might do it twice. The caller is told and decides. (A connection that broke *before* anything
-  was written is made anew: that is safe, and that is how the service resumes when Redis is back.)
+  out; sending it again might do it twice. The caller is told that (UnknownOutcomeError) and decides. To close the
+  connection takes nothing back: a Redis that was stopped reads what the kernel has for it when it goes on. So what must
+  not be done late has to say itself until when it may be (`common.store.redis_store`). (A connection that broke
+  *before* anything was written is made anew: that is safe, and that is how the service resumes when Redis is back.)
 * One deadline a call, waiting for a free connection included, so that a Redis which hangs cannot pile up callers.
 
 It uses redis-py's `Connection` (sockets, log-in, TLS, hiredis) and not its client, whose pool, retries and metrics cost
@@ -24,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from common.store.endpoint import Argument, Connection, Endpoint
-from common.store.errors import StoreUnavailableError, WrongTypeError
+from common.store.errors import StoreUnavailableError, UnknownOutcomeError, WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -87,33 +89,35 @@ class Connections:
     async def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Send commands in one go and return their answers, in order; they are not one transaction.
 
-        Raise StoreUnavailableError if any is refused or unanswered; the others may have been carried out.
+        Raise StoreUnavailableError if any is refused, UnknownOutcomeError if the others may have been carried out.
         """
         answers = await self.answers(commands)
-        for answer in answers:
-            if isinstance(answer, StoreUnavailableError):
-                raise answer
+        if refusal := refusal_in(answers):
+            raise refusal
         return answers
 
     async def answers(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Do as `call_all`, but where a command is refused return the StoreUnavailableError in its answer's place.
 
-        Raise StoreUnavailableError if any is unanswered.
+        Raise StoreUnavailableError if nothing could be sent, UnknownOutcomeError if any is unanswered.
         """
         self._calls += 1
+        error_type = StoreUnavailableError
         try:
             # Not redis-py's own time-outs: it would set two a command, and on Python 3.11 each write's costs a task.
             async with asyncio.timeout(self._command_timeout), self._free:
-                answers = await self._exchange(commands)
+                connection = await self._take()
+                error_type = UnknownOutcomeError
+                answers = await self._exchange(connection, commands)
         except TimeoutError:
             self._failures += 1
-            raise StoreUnavailableError(
+            raise error_type(
                 f"Redis at {self.address} did not answer within {self._command_timeout:g} s: "
                 "check that it runs and is not overloaded"
             ) from None
         except (RedisError, OSError) as error:
             self._failures += 1
-            raise StoreUnavailableError(self._endpoint.explain(error)) from None
+            raise error_type(self._endpoint.explain(error)) from None
         return [self._refusal(answer) if isinstance(answer, ResponseError) else answer for answer in answers]
 
     def _refusal(self, answer: ResponseError) -> StoreUnavailableError:
@@ -121,13 +125,21 @@ class Connections:
         kind = WrongTypeError if str(answer).startswith(WrongTypeError.SAYS) else StoreUnavailableError
         return kind(self._endpoint.explain(answer))
 
-    async def _exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+    async def _take(self) -> Connection:
+        """Return a connection that is made; nothing was sent over it yet."""
         if self._closed:
             raise RedisConnectionError("closed by this program")
         connection = self._idle.pop() if self._idle else self._endpoint.connection()
-        self._busy += 1
         try:
             await self._make_ready(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+    async def _exchange(self, connection: Connection, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        self._busy += 1
+        try:
             await connection.send_packed_command(connection.pack_commands(commands))
             answers = [await _answer(connection) for _ in commands]
         except BaseException:
@@ -158,6 +170,14 @@ class Connections:
     def statistics(self) -> ConnectionStatistics:
         """Return the counts as they are now."""
         return ConnectionStatistics(self._limit, self._opened, self._busy, self._calls, self._failures)
+
+
+def refusal_in(answers: Sequence[Any]) -> StoreUnavailableError | None:
+    """Return what to say of answers of which some are a StoreUnavailableError: of some only, that others may count."""
+    refusals = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
+    if not refusals:
+        return None
+    return refusals[0] if len(refusals) == len(answers) else UnknownOutcomeError(str(refusals[0]))
 
 
 async def _answer(connection: Connection) -> Any:

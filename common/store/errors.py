@@ -2,7 +2,11 @@
 
 
 class StoreUnavailableError(Exception):
-    """Redis did not answer, or not in time. Whether a write that was under way took effect is not known."""
+    """Redis did not do what was asked. But for an UnknownOutcomeError nothing was changed by it, nor will be."""
+
+
+class UnknownOutcomeError(StoreUnavailableError):
+    """What was asked is on its way, and no answer came: a write may have been made."""
 
 
 class WrongTypeError(StoreUnavailableError):

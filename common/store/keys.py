@@ -6,8 +6,12 @@ match cannot be changed in one step with its event when its keys live on differe
 
 | key            | type   | what it holds                                                                  |
 |----------------|--------|--------------------------------------------------------------------------------|
-| `match:{<id>}` | hash   | `match`, the match as JSON; `seq`, how many events it has, for cheap comparing |
+| `match:{<id>}` | hash   | `match`, the match as JSON; `seq`, how many events it has, for cheap comparing; |
+|                |        | `made`, when it was announced, in microseconds                                 |
 | `events:{<id>}`| stream | the accepted events: entry `<seq>-0`, its one field `event` is the event's JSON |
+| `answers:{<id>}`| hash  | by the key under which it was asked for, an event: its `seq` and a fingerprint |
+| `answer:<key>` | string | of another write that was asked for under a key: a fingerprint and the answer; |
+|                |        | it expires                                                                     |
 | `matches`      | set    | the ids of all matches                                                         |
 | `user:<id>`    | hash   | `visit_count`                                                                  |
 | `team:<id>`    | string | the team as JSON                                                               |
@@ -21,6 +25,8 @@ A stream keeps events in order, gives them back from any number on, and refuses 
 
 MATCHES = "matches"
 MATCH_FIELD = "match"
+SEQ_FIELD = "seq"
+MADE_FIELD = "made"
 EVENT_FIELD = "event"
 VISIT_COUNT_FIELD = "visit_count"
 
@@ -33,6 +39,16 @@ def match_key(match_id: str) -> str:
 def events_key(match_id: str) -> str:
     """Return the key of the stream of the match's events."""
     return f"events:{{{match_id}}}"
+
+
+def answers_key(match_id: str) -> str:
+    """Return the key of the hash of what the match's events were asked for under."""
+    return f"answers:{{{match_id}}}"
+
+
+def answer_key(key: str) -> str:
+    """Return the key of what was answered to any other write that was asked for under `key`."""
+    return f"answer:{key}"
 
 
 def user_key(user: str) -> str:

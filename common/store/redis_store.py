@@ -7,56 +7,135 @@ read the same match exactly one wins, and a write whose answer was lost cannot b
 Scripts go as EVAL and not as EVALSHA: an event is rare beside a fan, the text adds a microsecond, and a Redis that was
 restarted needs no second attempt.
 
-The set of all ids is in another slot of a cluster than the matches, so it cannot change in the same step. It may hold
-an id whose match is gone, never the reverse, and readers skip such an id:
+A write is made in time or not at all. Whoever asks for one gives up after `command_timeout`, but takes nothing back: a
+Redis that was stopped, or the process in between, carries it out when it goes on, and what the asker had been told was
+not done is done after all. So every script is told until when it may still write, by Redis's own clock, and asks that
+clock first. TIME is read before each write: a clock that is compared anew each time may be set, and may be another's
+after a failover, and a write is rare. (A Redis that is stopped within the script, after it looked, still writes late.)
 
-* `create_match` adds the id, creates the match, and adds the id again;
-* `cancel` deletes the match, removes the id, and if the match is there again by then, puts the id back.
-
-Whoever fails half-way leaves an id too many. The second adding and the putting back are for a match that is cancelled
-and created at the same time: whichever comes last, the id is there.
+A write may have terms (`common.store.terms`), which the script checks in the same step. A key of an event is kept as
+long as the events, since it is they that it protects; other keys for a day, since a match that was cancelled has none.
 """
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from common.domain.errors import UnknownMatchError
+from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, UnknownMatchError
 from common.domain.events import Event
 from common.domain.match import Match, Period, Team
 from common.store import codec, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
-from common.store.errors import ConflictError, UnreadableRecordError, WrongTypeError
+from common.store.errors import (
+    ConflictError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    WrongTypeError,
+)
+from common.store.terms import PLAIN, Terms, version_of
 from common.store.unreadable import Reading
 
-# Both: KEYS[1] the match's hash. Create: ARGV seq, match.
-_CREATE: Final = f"""
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'seq', ARGV[1], '{keys.MATCH_FIELD}', ARGV[2])
-return 1
-"""
-
-_ANOTHER: Final = -1
+_KEPT_S: Final = 24 * 60 * 60
 
 _MEND_TEAM: Final = "put it anew"
 _MEND_MATCH: Final = "serve it with that version, or cancel the match"
 
-# KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; and the moment of the last event, empty
-# if that is not known. Returns the seq that was found, nil if there is no match, _ANOTHER if that event is another.
-# XADD comes first: it is the one that may refuse, and then nothing has been written.
-_APPEND: Final = f"""
-local found = redis.call('HGET', KEYS[1], 'seq')
-if found ~= ARGV[1] then return found end
-if ARGV[5] ~= '' then
+# All scripts: ARGV[1] until when to write, in ms by this Redis's clock; ARGV[2] the key, empty if there is none, and
+# [3] its fingerprint. They return what came of it, in a word, and what belongs to that.
+_IN_TIME: Final = """
+local time = redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return {'late'} end
+"""
+
+# For what is kept under the key's own name, KEYS[1].
+_NOT_ANSWERED: Final = """
+local answered = ARGV[2] ~= '' and redis.call('GET', KEYS[1])
+if answered then
+    local fingerprint, answer = string.match(answered, '^(%S*) (.*)$')
+    if fingerprint ~= ARGV[3] then return {'reused'} end
+    return {'answered', answer}
+end
+local function keep(answer)
+    if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[3] .. ' ' .. answer, 'EX', ARGV[4]) end
+end
+"""
+
+# KEYS[2] the team. ARGV[5] the team. Answers whether it is new.
+_PUT_TEAM: Final = f"""{_IN_TIME}{_NOT_ANSWERED}
+local is_new = redis.call('SET', KEYS[2], ARGV[5], 'GET') and '0' or '1'
+keep(is_new)
+return {{'done', is_new}}
+"""
+
+# KEYS[2] the match's hash, KEYS[3] all ids. ARGV[5] the id, ARGV[6] its seq, ARGV[7] the match, which is the answer.
+_CREATE: Final = f"""{_IN_TIME}{_NOT_ANSWERED}
+if redis.call('EXISTS', KEYS[2]) == 1 then return {{'exists'}} end
+redis.call('SADD', KEYS[3], ARGV[5])
+local made = string.format('%d%06d', time[1], time[2])
+redis.call('HSET', KEYS[2], '{keys.SEQ_FIELD}', ARGV[6], '{keys.MATCH_FIELD}', ARGV[7], '{keys.MADE_FIELD}', made)
+keep(ARGV[7])
+return {{'done', ARGV[7]}}
+"""
+
+# Of the match whose hash is `key`: its seq, and whether it is at one of the versions in `expected`, if any is.
+_VERSION: Final = f"""
+local function version(key, expected)
+    local seq, made = unpack(redis.call('HMGET', key, '{keys.SEQ_FIELD}', '{keys.MADE_FIELD}'))
+    if not seq or expected == '' then return seq, true end
+    local function is_expected(version) return string.find(expected, ' ' .. version .. ' ', 1, true) ~= nil end
+    return seq, is_expected(seq) or (made and is_expected(seq .. '-' .. made))
+end
+"""
+
+# KEYS[2] the match's hash, [3] its events, [4] the answers to them, [5] all ids. ARGV[5] the id, [6] what is expected.
+_CANCEL: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{_VERSION}
+local seq, is_expected = version(KEYS[2], ARGV[6])
+if not seq then return {{'missing'}} end
+if not is_expected then return {{'outdated', seq}} end
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+redis.call('SREM', KEYS[5], ARGV[5])
+keep('')
+return {{'done', ''}}
+"""
+
+_ANSWERED: Final = f"""{_NOT_ANSWERED}
+return {{'new'}}
+"""
+
+# KEYS[1] the match's hash, [2] its events, [3] the answers to them. ARGV[4] what is expected.
+_TERMS: Final = f"""{_VERSION}
+local answered = ARGV[2] ~= '' and redis.call('HGET', KEYS[3], ARGV[2])
+if answered then
+    local seq, fingerprint = string.match(answered, '^(%d+) (.*)$')
+    if fingerprint ~= ARGV[3] then return {{'reused'}} end
+    return {{'answered', redis.call('XRANGE', KEYS[2], seq .. '-0', seq .. '-0')[1][2][2]}}
+end
+local seq, is_expected = version(KEYS[1], ARGV[4])
+if not seq then return {{'missing'}} end
+if not is_expected then return {{'outdated', seq}} end
+"""
+
+_CHECK: Final = f"""{_TERMS}
+return {{'new'}}
+"""
+
+# ARGV[5] the seq that is followed, [6] the new one, [7] match, [8] event; [9] the moment of the last event, empty if
+# that is not known. XADD comes first: it is the one that may refuse, and then nothing has been written.
+_APPEND: Final = f"""{_IN_TIME}{_TERMS}
+if seq ~= ARGV[5] then return {{'moved', seq}} end
+if ARGV[9] ~= '' then
     local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
     local is_read, event = pcall(cjson.decode, last and last[2][2])
-    if not is_read or type(event) ~= 'table' or event.at ~= ARGV[5] then return {_ANOTHER} end
+    if not is_read or type(event) ~= 'table' or event.at ~= ARGV[9] then return {{'another'}} end
 end
-redis.call('XADD', KEYS[2], ARGV[2] .. '-0', '{keys.EVENT_FIELD}', ARGV[4])
-redis.call('HSET', KEYS[1], 'seq', ARGV[2], '{keys.MATCH_FIELD}', ARGV[3])
-return found
+redis.call('XADD', KEYS[2], ARGV[6] .. '-0', '{keys.EVENT_FIELD}', ARGV[8])
+redis.call('HSET', KEYS[1], '{keys.SEQ_FIELD}', ARGV[6], '{keys.MATCH_FIELD}', ARGV[7])
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], ARGV[2], ARGV[6] .. ' ' .. ARGV[3]) end
+return {{'done'}}
 """
 
 
@@ -68,9 +147,11 @@ class RedisStore:
     included; making a connection may take `connect_timeout` of them. Connections are made when they are needed, and
     anew when Redis comes back.
 
-    Every method may raise StoreUnavailableError; then a write may have been made or not. Nothing is tried again here,
-    since a `visit` whose answer was lost would be counted twice. Those that read may raise UnreadableRecordError.
-    Raise RedisUrlError if `url` cannot be read.
+    Every method may raise StoreUnavailableError: nothing was changed; or UnknownOutcomeError: a write may have been
+    made, and will not be later than `command_timeout` after it was asked for, a visit excepted. Nothing is tried again
+    here, since a `visit` whose answer was lost would be counted twice. Those that read may raise UnreadableRecordError.
+    What writes on `terms` may raise KeyReusedError, OutdatedError and AskerGoneError. Raise RedisUrlError if `url`
+    cannot be read.
 
     A `visit` or a `match` takes some 45-55 µs over one connection on a Unix socket, 30-35 µs under uvloop, nearly all
     of it CPU time of this process; the first `match` after an event takes 50 µs more, for decoding (CPython 3.11,
@@ -82,6 +163,7 @@ class RedisStore:
     ) -> None:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
         self._tag = self._redis.tag
+        self._command_timeout = command_timeout
         # What goes which way; a subclass may have either take another than the direct one.
         self._reads: Redis = self._redis
         self._writes: Redis = self._redis
@@ -107,9 +189,12 @@ class RedisStore:
         """Return how many connections there are and what they did."""
         return self._redis.statistics()
 
-    async def put_team(self, team: Team) -> bool:
+    async def put_team(self, team: Team, terms: Terms = PLAIN) -> bool:
         """Store a team, in place of an older one of that id; return whether it is new."""
-        return await self._writes.call("SET", self._tag + keys.team_key(team.id), codec.encode(team), "GET") is None
+        script_keys = (self._answer_key(terms), self._tag + keys.team_key(team.id))
+        arguments = (*await self._written_once(terms), codec.encode(team))
+        _, is_new = _decided(await self._writes.call(*_script(_PUT_TEAM, script_keys, arguments)))
+        return is_new == b"1"
 
     async def team(self, team_id: str) -> Team | None:
         """Return the team, None if there is none."""
@@ -118,18 +203,30 @@ class RedisStore:
             return None
         return self._reading.read(codec.decode_team, stored, f"the team {team_id}", _MEND_TEAM)
 
-    async def create_match(self, match: Match) -> bool:
-        """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
-        add_id = ("SADD", self._tag + keys.MATCHES, match.id)
-        create = ("EVAL", _CREATE, 1, self._tag + keys.match_key(match.id), match.seq, codec.encode(match))
-        _, created, _ = await self._change(match.id, "created", add_id, create, add_id)
-        return bool(created)
+    async def create_match(self, match: Match, terms: Terms = PLAIN) -> Match | None:
+        """Store a match that has no events yet; return None, and change nothing, if there is one with that id.
+
+        Else return the match, or the one that was stored under the key when that was first used.
+        """
+        script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), self._tag + keys.MATCHES)
+        arguments = (*await self._written_once(terms), match.id, match.seq, codec.encode(match))
+        outcome, *stored = _decided(await self._change(match.id, "created", _script(_CREATE, script_keys, arguments)))
+        return None if outcome == b"exists" else codec.decode_match(*stored)
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
         get = ("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
         stored = await self._get(f"the match {match_id}", _MEND_MATCH, *get)
         return None if stored is None else self._read_match(match_id, stored)
+
+    async def version(self, match_id: str) -> tuple[Match, str] | None:
+        """Return the match as it stands and its version (`common.store.terms`), None if there is none."""
+        fields = (keys.MATCH_FIELD, keys.SEQ_FIELD, keys.MADE_FIELD)
+        get = ("HMGET", self._tag + keys.match_key(match_id), *fields)
+        stored, seq, made = await self._get(f"the match {match_id}", _MEND_MATCH, *get)
+        if stored is None:
+            return None
+        return self._read_match(match_id, stored), version_of(int(seq), (made or b"").decode())
 
     async def matches(self) -> list[Match]:
         """Return all matches: those being played, then those to come, then the ended ones; by id within each.
@@ -142,7 +239,7 @@ class RedisStore:
         readable = []
         try:
             stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
-        except WrongTypeError:  # which of them that is must be found out
+        except StoreUnavailableError:  # if one of them is of the wrong type, it must be found out which
             for match_id in ids:
                 with suppress(UnreadableRecordError):
                     readable.append(await self.match(match_id))
@@ -162,8 +259,12 @@ class RedisStore:
     def _read_match(self, match_id: str, stored: bytes) -> Match:
         return self._reading.read(self._decode_match, stored, f"the match {match_id}", _MEND_MATCH)
 
-    async def append(self, match: Match, event: Event, *, after: datetime | None = None) -> None:
+    async def append(
+        self, match: Match, event: Event, *, after: datetime | None = None, terms: Terms = PLAIN
+    ) -> Event | None:
         """Store `event` and `match`, which is as the event left it, in one step: both or none.
+
+        Return None; or, and change nothing, the event that was stored under the key when that was first used.
 
         `after` is when the event before was accepted, if there is one: by it another course of the match is told from
         the one that the caller knows (it was announced anew, or Redis set back), where as many events were accepted.
@@ -173,26 +274,38 @@ class RedisStore:
         """
         if match.seq != event.seq:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
-        script_keys = (self._tag + keys.match_key(match.id), self._tag + keys.events_key(match.id))
         last_at = "" if after is None else codec.moment(after)
         arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
-        append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
-        found: bytes | int | None
-        (found,) = await self._change(match.id, codec.place(event.seq, event.at), append)
-        if found is None:
-            raise UnknownMatchError(f"there is no match {match.id}: create it first")
-        if found == _ANOTHER:
+        append = self._on_terms(_APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
+        outcome, *found = _decided(await self._change(match.id, codec.place(event.seq, event.at), append), match.id)
+        if outcome == b"answered":
+            return self._read_answered(match.id, *found)
+        if outcome == b"another":
             raise ConflictError(f"match {match.id} was announced anew, or set back: read it again")
-        if int(found) != event.seq - 1:
+        if outcome == b"moved":
+            (seq,) = map(int, found)
             raise ConflictError(
-                f"match {match.id} has {int(found)} events, so event {event.seq} cannot follow: read the match again"
+                f"match {match.id} has {seq} events, so event {event.seq} cannot follow: read the match again"
             )
+        return None
+
+    async def check(self, match_id: str, terms: Terms) -> Event | None:
+        """Return the event that was stored under the key, None if that was not used for the match yet.
+
+        Raise UnknownMatchError, and whatever the terms alone have `append` raise.
+        """
+        check = self._on_terms(_CHECK, match_id, 0, terms)
+        outcome, *found = _decided(await self._reads.call(*check), match_id)
+        return self._read_answered(match_id, *found) if outcome == b"answered" else None
 
     async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
         """Return the events after number `after_seq`, in order; none if there is no such match."""
         get = ("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
         entries = await self._get(f"the history of the match {match_id}", _MEND_MATCH, *get)
         return [self._read_event(match_id, entry, fields) for entry, fields in entries]
+
+    def _read_answered(self, match_id: str, stored: bytes) -> Event:
+        return self._reading.read(codec.decode_event, stored, f"an event of the match {match_id}", _MEND_MATCH)
 
     def _read_event(self, match_id: str, entry: bytes, fields: list[bytes]) -> Event:
         what = f"event {entry.decode().removesuffix('-0')} of the match {match_id}"
@@ -201,31 +314,92 @@ class RedisStore:
             raise self._reading.refusal(entry, what, _MEND_MATCH, f"it has no field {keys.EVENT_FIELD}")
         return self._reading.read(codec.decode_event, stored, what, _MEND_MATCH)
 
-    async def cancel(self, match_id: str) -> bool:
-        """Delete a match and its events in one step; return whether there was one."""
-        match_key = self._tag + keys.match_key(match_id)
-        deleted, _, there_again = await self._change(
-            match_id,
-            "cancelled",
-            ("DEL", match_key, self._tag + keys.events_key(match_id)),
-            ("SREM", self._tag + keys.MATCHES, match_id),
-            ("EXISTS", match_key),
-        )
-        if there_again:
-            await self._writes.call("SADD", self._tag + keys.MATCHES, match_id)
-        return bool(deleted)
+    async def cancel(self, match_id: str, terms: Terms = PLAIN) -> bool:
+        """Delete a match and its events in one step.
+
+        Return False, and change nothing, if there is none, or if the key was used for this before.
+        """
+        names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id), keys.MATCHES)
+        script_keys = (self._answer_key(terms), *(self._tag + name for name in names))
+        arguments = (*await self._written_once(terms), match_id, _listed(terms.expected))
+        cancel = _script(_CANCEL, script_keys, arguments)
+        try:
+            outcome, *_ = _decided(await self._change(match_id, "cancelled", cancel), match_id)
+        except UnknownMatchError:
+            return False
+        return outcome == b"done"
+
+    async def was_cancelled(self, terms: Terms) -> bool:
+        """Return whether a match was cancelled under the key, within a day. Raise KeyReusedError."""
+        asked = _script(_ANSWERED, (self._answer_key(terms),), ("", terms.key, terms.fingerprint))
+        outcome, *_ = _decided(await self._reads.call(*asked))
+        return bool(outcome == b"answered")
 
     async def visit(self, user: str) -> int:
         """Count a visit of the user; return how many there have been."""
         return int(await self._writes.call("HINCRBY", self._tag + keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
 
-    async def _change(self, match_id: str, news: str, *commands: tuple[Argument, ...]) -> list[Any]:
-        """Send what changes a match, in one go, and return the answers; a subclass may have others told of it.
+    async def _change(self, match_id: str, news: str, command: tuple[Argument, ...]) -> Any:
+        """Send what changes a match and return the answer; a subclass may have others told of it.
 
         The news is `created`, `cancelled` or the place of an event (`codec.place`), if Redis accepts what is sent.
         """
         del match_id, news  # of use to a subclass only
-        return await self._writes.call_all(commands)
+        return await self._writes.call(*command)
+
+    async def _deadline_ms(self, terms: Terms) -> int:
+        """Return until when what is asked for now may be written, in milliseconds by Redis's clock.
+
+        It is `command_timeout` from now, or a little less: that clock was read at some moment while this waited for it.
+        Raise AskerGoneError.
+        """
+        loop = asyncio.get_running_loop()
+        asked_s = loop.time()
+        try:
+            seconds, microseconds = await self._redis.call("TIME")
+        except UnknownOutcomeError as error:
+            raise StoreUnavailableError(str(error)) from None  # the write itself was not even sent
+        if terms.is_gone():
+            raise AskerGoneError("whoever asked for this has hung up: nothing was done")
+        left_s = self._command_timeout - (loop.time() - asked_s)
+        return int(seconds) * 1000 + int(microseconds) // 1000 + int(left_s * 1000)
+
+    async def _written_once(self, terms: Terms) -> tuple[Argument, ...]:
+        """Return the arguments that scripts begin with which keep their answer under the key's own name."""
+        return (await self._deadline_ms(terms), terms.key, terms.fingerprint, _KEPT_S)
+
+    def _answer_key(self, terms: Terms) -> str:
+        return self._tag + keys.answer_key(terms.key)
+
+    def _on_terms(
+        self, script: str, match_id: str, deadline_ms: int, terms: Terms, arguments: tuple[Argument, ...] = ()
+    ) -> tuple[Argument, ...]:
+        names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id))
+        first = (deadline_ms, terms.key, terms.fingerprint, _listed(terms.expected))
+        return _script(script, tuple(self._tag + name for name in names), (*first, *arguments))
+
+
+def _script(script: str, script_keys: tuple[str, ...], arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    return ("EVAL", script, len(script_keys), *script_keys, *arguments)
+
+
+def _listed(expected: tuple[str, ...]) -> str:
+    """Return versions as a script reads them: each between spaces, which none contains."""
+    return f" {' '.join(expected)} " if expected else ""
+
+
+def _decided(answer: list[bytes], match_id: str = "") -> list[bytes]:
+    """Return what a script answered. Raise what its word stands for, if that is the same for all of them."""
+    match answer:
+        case [b"late"]:
+            raise StoreUnavailableError("Redis was reached too late to change anything")
+        case [b"reused"]:
+            raise KeyReusedError("this key stands for another request already: use a new one")
+        case [b"missing"]:
+            raise UnknownMatchError(f"there is no match {match_id}: create it first")
+        case [b"outdated", seq]:
+            raise OutdatedError(f"match {match_id} has {int(seq)} events now, not what was expected: read it anew")
+    return answer
 
 
 def _listing_order(match: Match) -> tuple[bool, bool, str]:

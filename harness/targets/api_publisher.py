@@ -4,10 +4,33 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from common.http.client import ApiError, ApiUnreachableError, ReporterClient
+from common.domain.events import Event
+from common.domain.posts import Post
+from common.http.client import ApiError, ApiUnreachableError, ReporterClient, fresh_key
 from harness.events import MatchPlan
 from harness.interruption import run_interruptibly
 from harness.targets.publisher import AnnounceError
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedPoster:
+    """Posts events by `client`, each under a key of its own.
+
+    A post that is answered with "try again" is sent again, once and under its key: so an event that the server has
+    stored, and could not say so, is accepted after all, and never stored twice.
+    """
+
+    client: ReporterClient
+
+    async def post_event(self, match_id: str, post: Post) -> Event:
+        """Post an event. Raise ApiError, ApiUnreachableError."""
+        key = fresh_key()
+        try:
+            return await self.client.post_event(match_id, post, key=key)
+        except ApiError as error:
+            if not error.may_pass:
+                raise
+        return await self.client.post_event(match_id, post, key=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +79,12 @@ class ApiPublisher:
                     run_interruptibly(self._cancel(match))
 
     @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator[ReporterClient]:
-        """Return a client that has spoken with the server once, if it answers."""
+    async def connected(self) -> AsyncIterator[KeyedPoster]:
+        """Return a poster whose client has spoken with the server once, if it answers."""
         async with self.client() as client:
             with contextlib.suppress(*self.refusals):
                 await client.checkin()
-            yield client
+            yield KeyedPoster(client)
 
     async def _announce(self, match: MatchPlan) -> None:
         try:
@@ -82,7 +105,7 @@ class ApiPublisher:
     async def _kick_off(self, match: MatchPlan) -> None:
         try:
             async with self.client() as client:
-                await client.post_event(match.match.id, match.kickoff)
+                await KeyedPoster(client).post_event(match.match.id, match.kickoff)
         except self.refusals as error:
             raise AnnounceError(f"the match {match.match.id} cannot be started: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, Failure
-from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
+from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 from stages.stage0.log import messages
 
 if TYPE_CHECKING:
@@ -48,8 +48,26 @@ class MatchOf(Read):
         """Return it. Raise UnknownMatchError."""
         match = await store.match(self.match_id)
         if match is None:
-            raise UnknownMatchError(f"there is no match {self.match_id}; see /1/matches")
+            raise _unknown(self.match_id)
         return match
+
+
+@dataclass(frozen=True, slots=True)
+class VersionOf(Read):
+    """Asks for a match as it is stored, and for its version."""
+
+    match_id: str
+
+    async def __call__(self, store: RedisStore) -> tuple[Match, str]:
+        """Return both. Raise UnknownMatchError."""
+        found = await store.version(self.match_id)
+        if found is None:
+            raise _unknown(self.match_id)
+        return found
+
+
+def _unknown(match_id: str) -> UnknownMatchError:
+    return UnknownMatchError(f"there is no match {match_id}; see /1/matches")
 
 
 async def answer(operation: Operation, store: RedisStore) -> object:
@@ -73,12 +91,12 @@ class Db(GenServer):
     async def query(cls, node: Node, operation: Callable[[RedisStore], Awaitable[_T]]) -> _T:
         """Have an operation run; return its result or raise its error.
 
-        Raise StoreUnavailableError as well if the process ends before it answers.
+        Raise UnknownOutcomeError as well if the process ends before it answers.
         """
         try:
             result: _T = await node[cls.NAME].call(operation, None)
         except (CallError, LookupError) as error:
-            raise StoreUnavailableError("the database process was restarted; try again") from error
+            raise UnknownOutcomeError("the database process was restarted") from error
         return result
 
     @classmethod

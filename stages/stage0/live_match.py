@@ -14,6 +14,9 @@ empty, a replica took its place, or the match was announced anew by another serv
 
 A match that is not the one that this process knows ends it. Who has called is served by the next one; users find out
 what is left of what they have told their fans, as after any end of it.
+
+An event that is asked for again under its key may well be impossible by now: a `stop` is, after itself. So before the
+rules have their say, what was answered under the key has it; that costs a question to Redis only where they refuse.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp.process import Process, ReplyTo
+    from common.store.terms import Terms
     from stages.stage import Parts
 
 
@@ -106,8 +110,8 @@ class LiveMatch(GenServer):
             if self._is_behind():
                 await self._reload()
             if isinstance(request, Accept):
-                return await self._accept(request.post)
-            await self._cancel()
+                return await self._accept(request.post, request.terms)
+            await self._cancel(request.terms)
         except (DomainError, StoreUnavailableError, UnreadableRecordError) as error:
             return Failure(error)
         return None
@@ -129,20 +133,22 @@ class LiveMatch(GenServer):
     async def _read(self) -> Match:
         return await self._parts.db.match(self.node, self._id)
 
-    async def _accept(self, post: Post) -> Event:
-        try:
-            return await self._apply(post)
-        except UnknownMatchError:
-            raise
-        except DomainError:
-            await self._reload()
-            return await self._apply(post)
-
-    async def _apply(self, post: Post) -> Event:
+    async def _accept(self, post: Post, terms: Terms) -> Event:
+        is_fresh = False
         while True:
-            match, event = rules.apply(self._match, post, datetime.now(UTC))
             try:
-                await self._append(match, event)
+                match, event = rules.apply(self._match, post, datetime.now(UTC))
+            except DomainError:
+                before = await self._accepted_before(terms)
+                if before is not None:
+                    return await self._caught_up_with(before)
+                if is_fresh:
+                    raise
+                await self._reload()
+                is_fresh = True
+                continue
+            try:
+                before = await self._append(match, event, terms)
             except ConflictError:
                 await self._reload_after_conflict()
             except StoreUnavailableError:
@@ -152,30 +158,49 @@ class LiveMatch(GenServer):
                 self._is_over = True
                 raise
             else:
+                if before is not None:
+                    return await self._caught_up_with(before)
                 self._match = match
                 events.info("%s: event %d, %s", self._id, event.seq, event.kind)
                 self._notify(event)
                 return event
 
-    async def _append(self, match: Match, event: Event) -> None:
+    async def _append(self, match: Match, event: Event, terms: Terms) -> Event | None:
         last_at = self._match.last_at
-        await self._parts.db.query(self.node, lambda store: store.append(match, event, after=last_at))
+        return await self._parts.db.query(
+            self.node, lambda store: store.append(match, event, after=last_at, terms=terms)
+        )
 
-    async def _cancel(self) -> None:
+    async def _cancel(self, terms: Terms) -> None:
         try:
-            is_deleted = await self._parts.db.query(self.node, lambda store: store.cancel(self._id))
+            is_deleted = await self._parts.db.query(self.node, lambda store: store.cancel(self._id, terms))
         except StoreUnavailableError:
             self._doubt()
             raise
-        if not is_deleted:
-            self._is_over = True
-            raise UnknownMatchError(f"there is no match {self._id} any more")
-        self._cancelled()
+        if is_deleted:
+            self._cancelled()
+        else:  # it is gone, or this was done before, and it was announced anew since
+            await self._reload()
 
     def _doubt(self) -> None:
         """Take note that it is not known what Redis did; find out before anything else, and soon."""
         self._stale = True
         self._reload_later()
+
+    async def _accepted_before(self, terms: Terms) -> Event | None:
+        """Return the event that was accepted under the terms' key, None if there is none.
+
+        Raise what the terms refuse: the rules may have judged a state of things that the reporter does not know of.
+        """
+        if terms.is_plain:
+            return None
+        return await self._parts.db.query(self.node, lambda store: store.check(self._id, terms))
+
+    async def _caught_up_with(self, event: Event) -> Event:
+        """Return `event`; but first send out what the match gained, if that is news here."""
+        if event.seq > self._match.seq:
+            await self._reload()
+        return event
 
     async def _reload(self) -> None:
         """Read the match again and send out what it gained.

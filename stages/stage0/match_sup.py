@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError, NoProcessError
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from common.otp.node import Node
@@ -43,7 +43,7 @@ class MatchSup(SimpleOneForOne):
     async def call(cls, node: Node, match_id: str, request: object) -> Any:
         """Call a match, whether its process runs yet or not.
 
-        Raise what the match answers; StoreUnavailableError as well if its process crashes before it does.
+        Raise what the match answers; UnknownOutcomeError as well if its process crashes before it does.
         """
         for _ in range(_ATTEMPTS):
             match = await cls.start_match(node, match_id)
@@ -52,9 +52,7 @@ class MatchSup(SimpleOneForOne):
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS):
                     break
-        raise StoreUnavailableError(
-            f"the match {match_id} ended before it answered; read its history, then try again",
-        )
+        raise UnknownOutcomeError(f"the match {match_id} ended before it answered")
 
     @staticmethod
     def name_of(match_id: str) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from common.domain.posts import Post
     from common.otp.process import Process
+    from common.store.terms import Terms
 
 
 UNREADABLE: Final = "what is stored of this match cannot be read, and its operator has to see to it: watch another"
@@ -66,14 +67,17 @@ class EventManager:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """A call to a match: apply, store and send this; answered with the event."""
+    """A call to a match: apply, store and send this; answered with the event, or the one that has the terms' key."""
 
     post: Post
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A call to a match: delete yourself, and tell the fans."""
+    """A call to a match: delete yourself, and tell the fans; if the terms' key says that this was done, do nothing."""
+
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)

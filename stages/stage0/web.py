@@ -12,7 +12,7 @@ from time import monotonic, process_time
 from typing import TYPE_CHECKING, TypeVar
 
 from common.domain import rules
-from common.domain.errors import MatchExistsError, UnknownTeamError
+from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.http.api import make_app
 from common.http.statistics import OpenFilesSeen, Statistics
 from common.otp.gen_server import GenServer
@@ -20,6 +20,7 @@ from common.otp.loop_lag import LoopLag
 from common.otp.survey import Surveyor
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
+from stages.stage0.db import VersionOf
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.signals import Reason
     from common.otp.survey import KindStatistics, Survey
+    from common.store.terms import Terms
     from stages.stage import Parts
 
 _Server = TypeVar("_Server", bound=GenServer)
@@ -84,39 +86,43 @@ class WebBackend:
         """Return all matches, the ones that are played first."""
         return await self._parts.db.query(self._node, lambda store: store.matches())
 
-    async def match(self, match_id: str) -> Match:
-        """Return one match."""
-        return await self._parts.db.match(self._node, match_id)
+    async def match(self, match_id: str) -> tuple[Match, str]:
+        """Return one match and its version."""
+        return await self._parts.db.query(self._node, VersionOf(match_id))
 
     async def history(self, match_id: str) -> Sequence[Event]:
         """Return all events of a match."""
         await self._parts.db.match(self._node, match_id)
         return await self._parts.db.query(self._node, lambda store: store.history(match_id))
 
-    async def put_team(self, team: Team) -> bool:
+    async def put_team(self, team: Team, terms: Terms) -> bool:
         """Store a team."""
         rules.check_team(team)
-        return await self._parts.db.query(self._node, lambda store: store.put_team(team))
+        return await self._parts.db.query(self._node, lambda store: store.put_team(team, terms))
 
-    async def create_match(self, new: NewMatch) -> Match:
+    async def create_match(self, new: NewMatch, terms: Terms) -> Match:
         """Announce a match between two known teams."""
         home, visit = await self._team("home", new.home), await self._team("visit", new.visit)
         match = rules.announce(new, home, visit)
-        if not await self._parts.db.query(self._node, lambda store: store.create_match(match)):
+        created = await self._parts.db.query(self._node, lambda store: store.create_match(match, terms))
+        if created is None:
             raise MatchExistsError(f"the match {match.id} exists already; cancel it before you announce it again")
-        return match
+        return created
 
-    async def post_event(self, match_id: str, post: Post) -> Event:
+    async def post_event(self, match_id: str, post: Post, terms: Terms) -> Event:
         """Have the match accept an event."""
-        event: Event = await self._parts.match_sup.call(self._node, match_id, Accept(post))
+        event: Event = await self._parts.match_sup.call(self._node, match_id, Accept(post, terms))
         return event
 
-    async def cancel_match(self, match_id: str) -> None:
+    async def cancel_match(self, match_id: str, terms: Terms) -> None:
         """Have the match cancel itself; one that cannot be read is deleted without."""
         try:
-            await self._parts.match_sup.call(self._node, match_id, Cancel())
+            await self._parts.match_sup.call(self._node, match_id, Cancel(terms))
         except UnreadableRecordError:
-            await self._parts.db.query(self._node, lambda store: store.cancel(match_id))
+            await self._parts.db.query(self._node, lambda store: store.cancel(match_id, terms))
+        except UnknownMatchError:
+            if not terms.key or not await self._parts.db.query(self._node, lambda store: store.was_cancelled(terms)):
+                raise
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
         """Look at everything now; a fan is connected as long as there is a client for it."""

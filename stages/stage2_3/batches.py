@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from common.store.connections import refusal_in
 from common.store.errors import StoreUnavailableError
 from common.store.redis_store import RedisStore
 
@@ -81,7 +82,7 @@ class Batches:
             if asker.done():
                 continue  # it does not wait any more
             mine = answers[first:end]
-            refusal = next((answer for answer in mine if isinstance(answer, StoreUnavailableError)), None)
+            refusal = refusal_in(mine)
             if refusal is None:
                 asker.set_result(mine)
             else:

@@ -44,14 +44,13 @@ _ROUND = "round"
 class WriterStatistics:
     """Whether this node's candidate is the writer now, in which epoch (the last one it had, 0: none), and what it did.
 
-    Counts since its start: requests carried out, requests that nobody waited for any more, rounds in which Redis
-    did not answer as it should, and times that it lost the lease to another.
+    Counts since its start: requests carried out, rounds in which Redis did not answer as it should, and times that it
+    lost the lease to another.
     """
 
     is_writer: bool
     epoch: int
     executed: int
-    expired: int
     failures: int
     replaced: int
 
@@ -74,7 +73,7 @@ class DbWriter(GenServer):
         self._last_epoch = 0
         self._renew_at_s = 0.0
         self._away = False
-        self._executed = self._expired = self._failures = self._replaced = 0
+        self._executed = self._failures = self._replaced = 0
 
     async def init(self) -> None:
         """Begin to campaign; Redis need not be there."""
@@ -100,9 +99,7 @@ class DbWriter(GenServer):
     def statistics(self) -> WriterStatistics:
         """Return the counts as they are now."""
         is_writer = self._epoch is not None and self._lease.left_s > 0
-        return WriterStatistics(
-            is_writer, self._last_epoch, self._executed, self._expired, self._failures, self._replaced
-        )
+        return WriterStatistics(is_writer, self._last_epoch, self._executed, self._failures, self._replaced)
 
     async def _round(self) -> float:
         """Campaign or write; return how many seconds to pause before the next round."""
@@ -138,9 +135,7 @@ class DbWriter(GenServer):
             self._renew_at_s = now_s + self._renew_s
         await self._queue.wait(self._renew_at_s - now_s)
         if self._lease.left_s:
-            done = await self._queue.execute(epoch)
-            self._executed += done.executed
-            self._expired += done.expired
+            self._executed += await self._queue.execute(epoch)
         return 0.0
 
     def _step_down(self) -> None:

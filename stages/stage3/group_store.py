@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class GroupStore(RedisStore):
     """A `RedisStore` whose `create_match`, `append` and `cancel` publish on the match's channel (`keys`)."""
 
-    async def _change(self, match_id: str, news: str, *commands: tuple[Argument, ...]) -> list[Any]:
+    async def _change(self, match_id: str, news: str, command: tuple[Argument, ...]) -> Any:
         tell = (keys.publish(self._tag), self._tag + keys.match_channel(match_id), news)
-        return (await super()._change(match_id, news, *commands, tell))[:-1]
+        answer, _ = await self._writes.call_all((command, tell))
+        return answer

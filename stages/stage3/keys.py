@@ -7,8 +7,8 @@
 | `writer:requests`          | stream | what the writer is to carry out, oldest first; what was carried out is deleted |
 | `writer:answers:<channel>` | hash   | answers that were not taken yet, by the number of the request; they expire     |
 
-A request has the fields `reply` (the channel for its answer), `number` (which the answer repeats), `valid` (for how
-many milliseconds after its arrival it may be carried out, 0: for ever) and `commands` (Redis commands, as MessagePack).
+A request has the fields `reply` (the channel for its answer), `number` (which the answer repeats) and `commands`
+(Redis commands, as MessagePack).
 
 | channel          | what is published there                                                               |
 |------------------|---------------------------------------------------------------------------------------|

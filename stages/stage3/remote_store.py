@@ -9,13 +9,13 @@ The node must run `Subscriptions` and `Requests`, and some node of the system a 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import hiredis
 
 from common.otp.signals import CallError, NoProcessError
-from common.store.errors import StoreUnavailableError, WrongTypeError
+from common.store.connections import refusal_in
+from common.store.errors import StoreUnavailableError, UnknownOutcomeError, WrongTypeError
 from common.store.redis_store import RedisStore
 from stages.stage0.db import Db
 from stages.stage3.request_queue import pack
@@ -41,26 +41,28 @@ class WriterConnection:
         (answer,) = await self.call_all((command,))
         return answer
 
-    async def call_all(self, commands: Sequence[Command], *, expires: bool = True) -> list[Any]:
+    async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Have commands carried out in one step, in order, and return their answers.
 
-        Raise StoreUnavailableError if any is refused, or there is no answer in time; what `expires` is not carried out
-        later than that, but for a moment.
+        Raise StoreUnavailableError if none could be sent or all are refused, UnknownOutcomeError if some are, or if
+        there is no answer in time.
         """
         if not commands:
             return []
         packed = pack(commands)
         try:
-            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed, expires), None)
+            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed), None)
         except (CallError, NoProcessError) as error:
-            raise StoreUnavailableError(
-                "the requests to the writer are being restarted; what was asked may have been done"
-            ) from error
-        for answer in answers:
-            if isinstance(answer, hiredis.ReplyError):
-                kind = WrongTypeError if str(answer).startswith(WrongTypeError.SAYS) else StoreUnavailableError
-                raise kind(f"Redis refused a command ({answer}): look at that server, then try again")
+            raise UnknownOutcomeError("the requests to the writer are being restarted") from error
+        answers = [_refusal(answer) if isinstance(answer, hiredis.ReplyError) else answer for answer in answers]
+        if refusal := refusal_in(answers):
+            raise refusal
         return answers
+
+
+def _refusal(error: hiredis.ReplyError) -> StoreUnavailableError:
+    kind = WrongTypeError if str(error).startswith(WrongTypeError.SAYS) else StoreUnavailableError
+    return kind(f"Redis refused a command ({error}): look at that server, then try again")
 
 
 class WriterStore(RedisStore):
@@ -71,7 +73,7 @@ class WriterStore(RedisStore):
     ) -> None:
         super().__init__(url, connections, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._writes = self._writer = WriterConnection()
-        self._visits = VisitBatches(partial(self._writer.call_all, expires=False), self._tag)
+        self._visits = VisitBatches(self._writer.call_all, self._tag)
 
     def join(self, node: Callable[[], Node], *, reads_directly: bool) -> None:
         """Ask the writer by way of that node, from the first question on; or have it do the reading, too."""

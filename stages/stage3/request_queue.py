@@ -23,15 +23,13 @@ is one of the functions that it promises to keep: `lua_builtins_allow_list` in i
 the commands is compiled and called with its own KEYS and ARGV. Which keys that touches Redis cannot know beforehand; in
 a Redis Cluster it may be done because all keys of a system share a slot (`common.store.shard`).
 
-A request that changes a match or a team is carried out only as long as its caller can still be waiting (`valid`,
-counted by Redis's own clock since the request came in). An event that was refused by a 503 and stored half a minute
-later would be there twice, if its reporter had meanwhile looked at the history and sent it again. A visit is counted
-however late.
+A request itself is never too old. What must not be done late says so itself, by Redis's own clock, in the script that
+does it (`common.store.redis_store`), counted since it was asked for and not since it came in here: in between it may
+have lain anywhere for any time, in a process or a kernel that was stopped. A visit is counted however late.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import hiredis
@@ -55,8 +53,7 @@ KEPT_S: Final = 30
 
 # KEYS[1] the epoch, KEYS[2] the requests, KEYS[3] the first part of the keys of answers. ARGV[1] the writer's
 # epoch, ARGV[2] how many commands are enough, ARGV[3] how many seconds answers are kept, ARGV[4] the
-# command that publishes. Returns how many requests were carried out, and how many were too old; nil if the epoch is
-# another.
+# command that publishes. Returns how many requests were carried out; nil if the epoch is another.
 _EXECUTE: Final = r"""
 local function resp(value)
     local kind = type(value)
@@ -99,38 +96,22 @@ local function answer(channel, number, said)
 end
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local executed, expired, commands_run = 0, 0, 0
+local executed, commands_run = 0, 0
 while commands_run < tonumber(ARGV[2]) do
     local entry = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
     if not entry then break end
     redis.call('XDEL', KEYS[2], entry[1])
     local request = {}
     for i = 1, #entry[2], 2 do request[entry[2][i]] = entry[2][i + 1] end
-    local valid_ms = tonumber(request.valid) or 0
-    if valid_ms > 0 and now_ms - string.match(entry[1], '^%d+') > valid_ms then
-        expired = expired + 1
-        commands_run = commands_run + 1
-    else
-        local readable, answers = pcall(carry_out, request.commands)
-        if not readable then answers = failure(answers) end
-        local number = tonumber(request.number) or 0
-        answer(request.reply or '', number, resp({number, answers}))
-        executed = executed + 1
-        commands_run = commands_run + 1 + #answers
-    end
+    local readable, answers = pcall(carry_out, request.commands)
+    if not readable then answers = failure(answers) end
+    local number = tonumber(request.number) or 0
+    answer(request.reply or '', number, resp({number, answers}))
+    executed = executed + 1
+    commands_run = commands_run + 1 + #answers
 end
-return {executed, expired}
+return executed
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """How many requests the writer carried out, and how many it dropped because nobody waits for them any more."""
-
-    executed: int
-    expired: int
 
 
 class RequestQueue:
@@ -144,15 +125,18 @@ class RequestQueue:
         block_ms = max(1, round(at_most_s * 1000))  # 0 would be for ever
         await self._redis.call("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", self._redis.tag + keys.REQUESTS, "0")
 
-    async def execute(self, epoch: int) -> Executed:
-        """Have the oldest requests carried out and answered. Raise FencedError, and do nothing, in another epoch."""
+    async def execute(self, epoch: int) -> int:
+        """Have the oldest requests carried out and answered; return how many.
+
+        Raise FencedError, and do nothing, in another epoch.
+        """
         tag = self._redis.tag
         script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.answers_key(""))
         arguments = (epoch, COMMANDS_AT_ONCE, KEPT_S, keys.publish(tag))
-        answer: list[int] | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
-        if answer is None:
+        executed: int | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
+        if executed is None:
             raise FencedError(f"epoch {epoch} is over: another writer has taken over, or Redis was set back")
-        return Executed(*answer)
+        return executed
 
 
 def pack(commands: Sequence[Command]) -> bytes:
@@ -160,12 +144,12 @@ def pack(commands: Sequence[Command]) -> bytes:
     return _array(_array(_string(word) for word in command) for command in commands)
 
 
-def as_request(channel: str, number: int, packed: bytes, valid_ms: int, tag: str = "") -> Command:
+def as_request(channel: str, number: int, packed: bytes, tag: str = "") -> Command:
     """Return the command that asks the writer to carry out the `packed` commands, and to answer on `channel`.
 
-    `valid_ms` is how long after its arrival it may still do so, 0 for ever. `tag` stands before every key and channel.
+    `tag` stands before every key and channel.
     """
-    fields = ("reply", tag + channel, "number", number, "valid", valid_ms, "commands", packed)
+    fields = ("reply", tag + channel, "number", number, "commands", packed)
     return ("XADD", tag + keys.REQUESTS, "*", *fields)
 
 

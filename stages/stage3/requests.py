@@ -1,8 +1,9 @@
 """A node's requests to the writer of the system: sent, numbered, and each answered to whoever asked.
 
 All that wait when it is their turn go to Redis in one go, while those that come meanwhile gather. A caller is answered
-within TIMEOUT_S in any case, by the writer or with a StoreUnavailableError; the request may then be carried out or not,
-but not much later (`stages.stage3.request_queue`).
+within TIMEOUT_S in any case, by the writer or with a StoreUnavailableError: at once if the request was certainly not
+sent. One that is on its way, and of which nothing is known, may well be in the queue, and is waited for: who is told
+"may have been done" while it could still be would look, see nothing, and ask a second time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import Down, Failure
 from common.store.connections import Connections
-from common.store.errors import StoreUnavailableError
+from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 from stages.stage3 import keys
 from stages.stage3.pubsub import Published
 from stages.stage3.request_queue import as_request, read_reply
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from stages.stage3.request_queue import Command
 
 TIMEOUT_S: Final = 5.0
-"""How long a caller waits for the writer: as long as a `RedisStore` waits for Redis."""
+"""How long a caller waits for the writer: as long as a `RedisStore` has Redis write what it is asked for, not less."""
 SEND_TIMEOUT_S: Final = 2.0
 """How long Redis may take to put requests into the queue."""
 RESUBSCRIBE_S: Final = 0.2
@@ -46,12 +47,11 @@ _RESUBSCRIBE = "resubscribe"
 class Request:
     """The call that has the writer carry out commands in one step; answered with the list of their answers.
 
-    The commands are `packed` already. Failure of StoreUnavailableError. A request that `expires` is not carried out
-    once nobody can be waiting for it.
+    The commands are `packed` already. Failure of StoreUnavailableError, of UnknownOutcomeError if it may have been
+    carried out, or may yet be.
     """
 
     packed: bytes
-    expires: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +129,18 @@ class Requests(GenServer):
         try:
             # At no cost while it is subscribed already; and a request whose answer could not be heard need not be sent.
             await self._subscribe()
-            commands = [self._command(number) for number in numbers if number in self._pending]
-            await self._redis.call_all([*self._clear(), *commands])
+            numbers = [number for number in numbers if number in self._pending]
+            clear = [*self._clear()]
+            answers = await self._redis.answers([*clear, *map(self._command, numbers)])
+        except UnknownOutcomeError:
+            return  # whoever is answered in time is; the others' timers say that nobody knows
         except StoreUnavailableError as error:
             for number in numbers:
-                self._unanswered += number in self._pending
-                self._answer(number, Failure(StoreUnavailableError(str(error))))
+                self._fail(number, StoreUnavailableError(str(error)))  # one each: a traceback grows with every raise
+        else:
+            for number, answer in zip(numbers, answers[len(clear) :], strict=True):
+                if isinstance(answer, StoreUnavailableError):
+                    self._fail(number, answer)
 
     async def _subscribe(self) -> None:
         subscriptions = await Subscriptions.subscribe(self.node, self._channel, self.process)
@@ -185,10 +191,7 @@ class Requests(GenServer):
         return True
 
     def _command(self, number: int) -> Command:
-        pending = self._pending[number]
-        left_s = pending.timer.when() - asyncio.get_running_loop().time()
-        valid_ms = max(1, round(left_s * 1000)) if pending.request.expires else 0
-        return as_request(self._channel, number, pending.request.packed, valid_ms, self._redis.tag)
+        return as_request(self._channel, number, self._pending[number].request.packed, self._redis.tag)
 
     def _answer(self, number: int, answer: list[Any] | Failure) -> None:
         pending = self._pending.pop(number, None)
@@ -196,10 +199,13 @@ class Requests(GenServer):
             pending.timer.cancel()
             reply(pending.reply_to, answer)
 
+    def _fail(self, number: int, error: StoreUnavailableError) -> None:
+        self._unanswered += number in self._pending
+        self._answer(number, Failure(error))
+
     def _give_up(self, number: int) -> None:
-        self._unanswered += 1
-        late = f"the writer did not answer within {self._timeout_s:g} s, and may have done what was asked"
-        self._answer(number, Failure(StoreUnavailableError(f"{late}: check that the nodes reach Redis")))
+        late = f"the writer did not answer within {self._timeout_s:g} s: check that the nodes reach Redis"
+        self._fail(number, UnknownOutcomeError(late))
 
 
 def _refused(error: Exception) -> StoreUnavailableError:

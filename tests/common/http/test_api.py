@@ -23,11 +23,12 @@ async def test_checkin_tells_where_to_connect(reader: aiohttp.ClientSession) -> 
 async def test_matches_and_a_match_are_the_struct_as_it_stands(
     announced: MemoryBackend, reader: aiohttp.ClientSession
 ) -> None:
-    match = await announced.match(MATCH_ID)
+    match, version = await announced.match(MATCH_ID)
     async with reader.get("/1/matches") as answer:
         assert msgspec.json.decode(await answer.read(), type=Matches) == Matches((match,))
     async with reader.get(f"/1/match/{MATCH_ID}") as answer:
         assert await answer.read() == msgspec.json.encode(match)
+        assert answer.headers["ETag"] == f'"{version}"'
 
 
 async def test_a_history_names_its_match_and_keeps_the_order_of_details(
@@ -98,7 +99,7 @@ async def test_a_match_is_announced_played_and_cancelled(
         assert answer.status == 201
         event = msgspec.json.decode(await answer.read(), type=Event)
     assert (event.seq, event.at, event.kind) == (1, AT, "start")
-    assert (await announced.match(created.id)).seq == 1
+    assert (await announced.match(created.id))[0].seq == 1
     async with reporter.delete(place) as answer:
         assert (answer.status, await answer.read()) == (204, b"")
     async with reporter.get(place) as answer:
@@ -144,4 +145,5 @@ async def test_a_browsers_preflight_allows_a_reporters_request(
         assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Access-Control-Allow-Methods"] == methods
-        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+        allowed = "Authorization, Content-Type, Idempotency-Key, If-Match"
+        assert answer.headers["Access-Control-Allow-Headers"] == allowed

@@ -54,7 +54,13 @@ def provoking(operation: Operation, status: int, backend: MemoryBackend) -> Requ
     match_id = "none" if status == 404 else MATCH_ID
     path_id = team_id if operation.name == "put_team" else match_id
     query = "" if operation.query is None else QUERIES.get(status, "")
-    return Request(path_id, WRONG_BODIES.get(status, right), {} if status == 401 else BEARER, query)
+    headers = {} if status == 401 else BEARER
+    if status == 412:
+        headers = {**BEARER, "If-Match": '"99"'}
+    elif operation.is_reporters and operation.body is None and status in {400, 422}:
+        backend.answered["used"] = ("by another request", None)
+        headers = {**BEARER, "Idempotency-Key": "" if status == 400 else '"used"'}
+    return Request(path_id, None if right is None else WRONG_BODIES.get(status, right), headers, query)
 
 
 DOCUMENTED: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))

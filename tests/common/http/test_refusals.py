@@ -10,7 +10,7 @@ from yarl import URL
 
 from common.http.answers import Problem
 from common.http.api import MAX_BODY_BYTES
-from common.store.errors import ConflictError, StoreUnavailableError
+from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError
 from tests.common.http.conftest import BEARER, MATCH_ID, serving
 from tests.common.http.memory_backend import MemoryBackend
 
@@ -181,12 +181,23 @@ async def test_a_store_that_is_away_is_a_503_with_the_reason_and_when_to_come_ag
         assert answer.status == 200
 
 
-async def test_whoever_posted_into_a_store_that_is_away_is_told_to_look_first(
-    announced: MemoryBackend, reporter: aiohttp.ClientSession
+@pytest.mark.parametrize(
+    ("error", "key", "advice"),
+    [
+        (StoreUnavailableError("full"), {}, "full; nothing was changed: try again"),
+        (UnknownOutcomeError("cut"), {}, "cut; it may have been done: read the match before you ask again"),
+        (UnknownOutcomeError("cut"), {"Idempotency-Key": "k"}, "cut; it may have been done: ask again under the same"),
+    ],
+)
+async def test_whoever_writes_into_a_store_that_fails_is_told_whether_it_may_have_been_done(
+    announced: MemoryBackend, reporter: aiohttp.ClientSession, error: Exception, key: dict[str, str], advice: str
 ) -> None:
-    announced.failures.append(StoreUnavailableError("timed out"))
-    async with reporter.post(EVENTS, json={"kind": "stop"}) as answer:
-        assert "read the match" in (await problem(answer)).error
+    for path in (EVENTS, f"/1/match/{MATCH_ID}"):
+        announced.failures.append(error)
+        method, body = ("POST", b'{"kind": "stop"}') if path == EVENTS else ("DELETE", None)
+        async with reporter.request(method, path, data=body, headers=key) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert (await problem(answer)).error.startswith(advice)
 
 
 async def test_a_match_that_moved_on_meanwhile_is_a_409(

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -149,46 +148,6 @@ async def test_a_match_that_is_there_is_listed_however_creating_and_cancelling_r
         assert await stores[0].matches() == ([] if there is None else [there])
     for store in stores:
         await store.close()
-
-
-def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, by: Callable[[], Awaitable[object]]) -> None:
-    """Have the next commands that are sent in one go interrupted by another client, when `after` of them are done."""
-    call_all = Connections.call_all
-
-    async def interrupted(self: Connections, commands: list[tuple[str | bytes | int, ...]]) -> list[object]:
-        monkeypatch.undo()
-        answers = await call_all(self, commands[:after])
-        await by()
-        return answers + await call_all(self, commands[after:])
-
-    monkeypatch.setattr(Connections, "call_all", interrupted)
-
-
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-async def test_a_match_created_while_it_is_cancelled_is_listed_if_it_is_there(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch, redis: RedisServer, after: int
-) -> None:
-    await store.create_match(MATCH)
-    other = RedisStore(redis.url)
-    interrupt(monkeypatch, after, lambda: other.create_match(MATCH))
-    assert await store.cancel(MATCH.id)
-    there = await store.match(MATCH.id)
-    assert await store.matches() == ([] if there is None else [there])
-    assert (there is None) == (after == 0)
-    await other.close()
-
-
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-async def test_a_match_cancelled_while_it_is_created_is_listed_if_it_is_there(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch, redis: RedisServer, after: int
-) -> None:
-    other = RedisStore(redis.url)
-    interrupt(monkeypatch, after, lambda: other.cancel(MATCH.id))
-    assert await store.create_match(MATCH)
-    there = await store.match(MATCH.id)
-    assert await store.matches() == ([] if there is None else [there])
-    assert (there is None) == (after >= 2)
-    await other.close()
 
 
 async def test_visits_are_counted_by_user(store: RedisStore) -> None:

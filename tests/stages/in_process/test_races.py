@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.http.client import ApiError
-from common.store.errors import StoreUnavailableError
+from common.store.errors import UnknownOutcomeError
 from common.store.redis_store import RedisStore
 from stages.stage0.user import User
 from tests.stages.in_process.running import play_on, watching
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from common.domain.match import Match
     from common.http.client import ReporterClient
     from common.otp.process import Process
+    from common.store.terms import Terms
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running
@@ -44,10 +45,12 @@ async def test_a_write_whose_answer_is_lost(
     """It is refused; if it was made all the same, the fans hear of it without another event."""
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
+    async def lose_the_answer(
+        store: RedisStore, match: Match, event: Event, *, after: datetime | None, terms: Terms
+    ) -> None:
         if is_stored:
-            await append(store, match, event, after=after)
-        raise StoreUnavailableError("injected")
+            await append(store, match, event, after=after, terms=terms)
+        raise UnknownOutcomeError("injected")
 
     async with watching(connect, game, "one", "two") as fans:
         with monkeypatch.context() as patch:
@@ -68,9 +71,11 @@ async def test_a_stop_whose_answer_is_lost_ends_the_match(
 ) -> None:
     append = RedisStore.append
 
-    async def lose_the_answer(store: RedisStore, match: Match, event: Event, *, after: datetime | None) -> None:
-        await append(store, match, event, after=after)
-        raise StoreUnavailableError("injected")
+    async def lose_the_answer(
+        store: RedisStore, match: Match, event: Event, *, after: datetime | None, terms: Terms
+    ) -> None:
+        await append(store, match, event, after=after, terms=terms)
+        raise UnknownOutcomeError("injected")
 
     async with watching(connect, game, "one") as fans:
         with monkeypatch.context() as patch:

@@ -74,9 +74,9 @@ class System:
         await self.start(node or Node(), writer, DbWriter.NAME)
         return writer
 
-    def store(self, node: Node, *, reads_directly: bool = True) -> WriterGroupStore:
-        """Return a store of a node."""
-        store = WriterGroupStore(self.url)
+    def store(self, node: Node, *, reads_directly: bool = True, timeout_s: float = 20.0) -> WriterGroupStore:
+        """Return a store of a node; what it is asked for is not written later than `timeout_s`."""
+        store = WriterGroupStore(self.url, command_timeout=timeout_s)
         store.join(lambda: node, reads_directly=reads_directly)
         self._stores.append(store)
         return store

@@ -16,7 +16,6 @@ from stages.stage3.request_queue import (
     COMMANDS_AT_ONCE,
     KEPT_S,
     Command,
-    Executed,
     RequestQueue,
     as_request,
     pack,
@@ -54,8 +53,8 @@ async def answers(replies: Listener, count: int) -> list[tuple[int, Any]]:
     return [read_reply(message.data) for message in replies.heard]
 
 
-async def ask(raw: Connections, number: int, *commands: Command, valid_ms: int = 0) -> None:
-    await raw.call(*as_request("me", number, pack(commands), valid_ms))
+async def ask(raw: Connections, number: int, *commands: Command) -> None:
+    await raw.call(*as_request("me", number, pack(commands)))
 
 
 async def test_requests_are_carried_out_once_in_order_and_answered(
@@ -63,8 +62,8 @@ async def test_requests_are_carried_out_once_in_order_and_answered(
 ) -> None:
     await ask(raw, 1, ("RPUSH", "said", "one"), ("GET", "nothing"))
     await ask(raw, 2, ("RPUSH", "said", "two"))
-    assert await queue.execute(EPOCH) == Executed(2, 0)
-    assert await queue.execute(EPOCH) == Executed(0, 0)
+    assert await queue.execute(EPOCH) == 2
+    assert await queue.execute(EPOCH) == 0
     assert await answers(replies, 2) == [(1, [1, None]), (2, [2])]
     assert await raw.call("LRANGE", "said", 0, -1) == [b"one", b"two"]
     assert await raw.call("XLEN", keys.REQUESTS) == 0
@@ -74,7 +73,7 @@ async def test_answers_are_kept_until_they_are_taken_whether_they_are_heard_or_n
     raw: Connections, queue: RequestQueue, replies: Listener
 ) -> None:
     await ask(raw, 1, ("INCR", "visits"))
-    await raw.call(*as_request("nobody", 5, pack([("INCR", "visits")]), 0))
+    await raw.call(*as_request("nobody", 5, pack([("INCR", "visits")])))
     await queue.execute(EPOCH)
     await answers(replies, 1)
     for channel, number, visits in (("me", 1, 1), ("nobody", 5, 2)):
@@ -95,22 +94,6 @@ async def test_nothing_is_done_in_another_epoch(raw: Connections, queue: Request
     assert await raw.call("GET", "visits") is None
 
 
-async def test_a_request_that_is_too_old_is_dropped_unless_it_is_good_for_ever(
-    raw: Connections, queue: RequestQueue, replies: Listener
-) -> None:
-    old = as_request("me", 1, pack([("SET", "late", 1)]), 1000)
-    seconds, _ = await raw.call("TIME")
-    for request, entry in ((old, 1), (as_request("me", 2, pack([("SET", "later", 1)]), 0), 2)):
-        command = list(request)
-        command[2] = f"{(int(seconds) - 30) * 1000 + entry}-0"
-        await raw.call(*command)
-    await ask(raw, 3, ("SET", "soon", 1), valid_ms=10_000)
-    assert await queue.execute(EPOCH) == Executed(2, 1)
-    assert [number for number, _ in await answers(replies, 2)] == [2, 3]
-    assert await raw.call("EXISTS", "late") == 0
-    assert await raw.call("EXISTS", "later", "soon") == 2
-
-
 async def test_a_refused_command_is_answered_with_the_refusal_and_the_others_are_carried_out(
     raw: Connections, queue: RequestQueue, replies: Listener
 ) -> None:
@@ -125,7 +108,7 @@ async def test_a_refused_command_is_answered_with_the_refusal_and_the_others_are
         ("EVAL", "error('two\\r\\nlines')", 0),
         ("GET", "word"),
     )
-    assert await queue.execute(EPOCH) == Executed(1, 0)
+    assert await queue.execute(EPOCH) == 1
     ((_, (stored, *refused, found)),) = await answers(replies, 1)
     assert stored == b"OK"
     assert [type(each) for each in refused] == [hiredis.ReplyError] * 5
@@ -148,7 +131,7 @@ async def test_what_is_no_request_does_not_stand_in_the_way(
 ) -> None:
     await raw.call("XADD", keys.REQUESTS, "*", *fields)
     await ask(raw, 2, ("PING",))
-    assert await queue.execute(EPOCH) == Executed(2, 0)
+    assert await queue.execute(EPOCH) == 2
     *unread, good = await answers(replies, 2 if "me" in fields else 1)
     assert good == (2, [b"PONG"])
     assert all(isinstance(answer, hiredis.ReplyError) for _, answer in unread)
@@ -160,8 +143,8 @@ async def test_one_script_does_not_keep_redis_to_itself_for_long(
     visits = [("HINCRBY", f"user:{number}", "visit_count", 1) for number in range(COMMANDS_AT_ONCE // 2)]
     for number in range(4):
         await ask(raw, number, *visits)
-    assert await queue.execute(EPOCH) == Executed(2, 0)
-    assert await queue.execute(EPOCH) == Executed(2, 0)
+    assert await queue.execute(EPOCH) == 2
+    assert await queue.execute(EPOCH) == 2
     assert [answer for _, answer in await answers(replies, 4)] == [[number] * len(visits) for number in (1, 2, 3, 4)]
 
 
