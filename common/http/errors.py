@@ -1,4 +1,8 @@
-"""From exceptions to answers: the one place that decides which status a refusal has."""
+"""From exceptions to answers: the one place that decides which status a refusal has.
+
+Whoever asks may be a stranger, so an answer says what to do; where the store is, and what is wrong with it, is for the
+server's log.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -27,19 +31,16 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
     except DomainError as error:
         return problem_answer(_STATUS.get(type(error), 422), error.message, error.field)
     except ConflictError as error:
-        return problem_answer(409, _told(error, "the match moved on meanwhile: read it before you post again"))
-    except StoreUnavailableError as error:
-        message = f"{_told(error, 'the store does not answer')}; {_how_to_retry(request)}"
+        message = str(error) or "the match moved on meanwhile: read it before you post again"
+        return problem_answer(409, message)
+    except StoreUnavailableError:
+        message = f"the server cannot reach its store now; {_how_to_retry(request)}"
         return problem_answer(503, message, headers={"Retry-After": _RETRY_AFTER_SECONDS})
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
     except Exception:
         _LOG.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return problem_answer(500, FAILED)
-
-
-def _told(error: Exception, otherwise: str) -> str:
-    return str(error) or otherwise
 
 
 def _how_to_retry(request: web.Request) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
 from stages.stage0.client import SocketPort
-from stages.stage0.log import messages
+from stages.stage0.log import Seldom, messages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 READABLE: Final = "readable"
 RETRY_S: Final = 0.1
 """How long to leave the accept queue alone when no file is left for it."""
-SILENCE_S: Final = 60.0
-"""How long the log is spared another line about that; under a crowd, files are free and used up again all the time."""
 
 _REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -72,7 +70,7 @@ class Listener(GenServer):
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         self._parts = parts
         self._listening = listening
-        self._silent_until_s = 0.0
+        self._no_files = Seldom(_log)
         self._retry: asyncio.TimerHandle | None = None
 
     async def init(self) -> None:
@@ -119,11 +117,10 @@ class Listener(GenServer):
         await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client, accepted_s), connection)
 
     def _wait_for_files(self, error: OSError) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._silent_until_s:
-            _log.warning("%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror)
-            self._silent_until_s = loop.time() + SILENCE_S
-        self._retry = loop.call_later(RETRY_S, self._watch)
+        self._no_files.warning(
+            "%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror
+        )
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
 
     def _watch(self) -> None:
         asyncio.get_running_loop().add_reader(self._listening, self._readable)
