@@ -74,7 +74,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
     added: Annotated[list[str], typer.Option("--with", metavar="LESSON", help="A later lesson to add.")] = [],  # noqa: B006  # Typer's
     left_out: Annotated[list[str], typer.Option("--without", metavar="LESSON", help="A lesson to leave out.")] = [],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on; ::, all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
     redis: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use; else one is started.")] = None,
@@ -204,7 +204,7 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
 
 async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool) -> None:
     script = load_script(name)
-    async with ReporterClient(url, client_token(os.environ, _port_of(url))) as client:
+    async with ReporterClient(url, client_token(os.environ, *_place_of(url))) as client:
         await play_script(client, script, speed=speed, loop=loop, replace=replace, on_event=_say)
 
 
@@ -212,13 +212,16 @@ def _say(_step: Step, event: Event) -> None:
     typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {event.kind}")
 
 
-def _port_of(url: str) -> int:
+def _place_of(url: str) -> tuple[str, int]:
+    """Return the host and the port of a URL. Raise ApiUnreachableError."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888") from None
-    return port if port is not None else {"https": 443}.get(parts.scheme, 80)
+        host = port = None
+    if host is None:
+        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888")
+    return host, port if port is not None else {"https": 443}.get(parts.scheme, 80)
 
 
 def _run(

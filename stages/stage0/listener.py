@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from common.listening import bind_socket
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
 from stages.stage0.client import SocketPort
@@ -20,6 +20,7 @@ from stages.stage0.log import Seldom, messages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
     from common.otp.signals import Reason
@@ -31,37 +32,14 @@ READABLE: Final = "readable"
 RETRY_S: Final = 0.1
 """How long to leave the accept queue alone when no file is left for it."""
 
-_REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
-    """Listen on a TCP port, with socket `options` as (level, name, value). Raise OSError (EADDRINUSE: taken)."""
+    """Listen on a TCP port, with socket `options` as (level, name, value). Raise as `bind_socket` does."""
     listening = bind_socket(host, port, options)
     listening.listen(backlog)
     return listening
-
-
-def bind_socket(
-    host: str, port: int, options: Iterable[tuple[int, int, int]] = (), *, alone: bool = False
-) -> socket.socket:
-    """Return a socket that is bound to a port and does not listen yet. Raise OSError (EADDRINUSE: taken).
-
-    `alone`: a port is taken also if another socket is bound to it that does not listen, or a connection of before is in
-    TIME_WAIT. Whatever binds it afterwards needs SO_REUSEADDR.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    bound = socket.socket(family, kind, protocol)
-    try:
-        for option in (*options, *(() if alone else (_REUSE,))):
-            bound.setsockopt(*option)
-        bound.setblocking(False)
-        bound.bind(address)
-        bound.setsockopt(*_REUSE)  # the kernel compares the flags of both sockets as they are at the later bind
-    except BaseException:
-        bound.close()
-        raise
-    return bound
 
 
 class Listener(GenServer):

@@ -58,7 +58,7 @@ class Nodes:
         self._node = Node()
         self._reserved: list[socket.socket] = []
         self._top: Process | None = None
-        self._http_port = 0
+        self._http_address, self._http_port = "", 0
         self._serves = False
         self.token = ""
 
@@ -81,7 +81,7 @@ class Nodes:
         for sock in self._reserved:
             sock.close()
         if self._http_port:
-            forget_token(os.environ, self._http_port, self.token)
+            forget_token(os.environ, self._http_address, self._http_port, self.token)
 
     async def wait(self) -> None:
         """Return when the supervisor of the nodes has ended."""
@@ -94,8 +94,8 @@ class Nodes:
         await self._check_redis()
         fans = self._reserve(options.port, parts.fan_listeners)
         http = self._reserve(options.http_port, parts.http_listeners)
-        self._http_port = http[0]
-        self.token = server_token(os.environ, self._http_port)
+        self._http_address, self._http_port = self._reserved[-1].getsockname()[0], http[0]
+        self.token = server_token(os.environ, self._http_address, self._http_port)
         self._top = await self._node.start(
             SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + _KILL_S), name="nodes_sup"
         )
