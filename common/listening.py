@@ -21,7 +21,7 @@ _REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 def bind_socket(
     host: str, port: int, options: Iterable[tuple[int, int, int]] = (), *, alone: bool = False
 ) -> socket.socket:
-    """Return a TCP socket that is bound to a port of `host` and does not listen yet; `options` are (level, name, value).
+    """Return a TCP socket, bound to a port of `host` and not listening yet; `options` are (level, name, value).
 
     `alone`: a port is taken also if another socket is bound to it that does not listen, or a connection of before is in
     TIME_WAIT. Whatever binds it afterwards needs SO_REUSEADDR. Raise OSError (EADDRINUSE: taken), UnicodeError.

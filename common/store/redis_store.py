@@ -7,14 +7,7 @@ read the same match exactly one wins, and a write whose answer was lost cannot b
 Scripts go as EVAL and not as EVALSHA: an event is rare beside a fan, the text adds a microsecond, and a Redis that was
 restarted needs no second attempt.
 
-The set of all ids is in another slot of a cluster than the matches, so it cannot change in the same step. It may hold
-an id whose match is gone, never the reverse, and readers skip such an id:
-
-* `create_match` adds the id, creates the match, and adds the id again;
-* `cancel` deletes the match, removes the id, and if the match is there again by then, puts the id back.
-
-Whoever fails half-way leaves an id too many. The second adding and the putting back are for a match that is cancelled
-and created at the same time: whichever comes last, the id is there.
+In the same step a match gets its place in the index that lists go by (`common.store.index`).
 """
 
 from functools import lru_cache
@@ -22,25 +15,26 @@ from typing import Any, Final
 
 from common.domain.errors import UnknownMatchError
 from common.domain.events import Event
-from common.domain.match import Match, Period, Team
-from common.store import codec, keys
+from common.domain.match import Match, Team
+from common.store import codec, index, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
 from common.store.errors import ConflictError
 
-# Both: KEYS[1] the match's hash. Create: ARGV seq, match.
-_CREATE: Final = f"""
+# All three: KEYS[1] the match's hash, and as the last the index. Create: ARGV seq, match, place.
+_CREATE: Final = f"""{index.PLACE}
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'seq', ARGV[1], '{keys.MATCH_FIELD}', ARGV[2])
+place(ARGV[3], ARGV[4], ARGV[5])
 return 1
 """
 
 _ANOTHER: Final = -1
 
-# KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; and the moment of the last event, empty
-# if that is not known. Returns the seq that was found, nil if there is no match, _ANOTHER if that event is another.
-# XADD comes first: it is the one that may refuse, and then nothing has been written.
-_APPEND: Final = f"""
+# KEYS[2] the events. ARGV: the seq that is expected, the new one, match, event; the moment of the last event, empty if
+# that is not known; and the place. Returns the seq that was found, nil if there is no match, _ANOTHER if that event is
+# another. XADD comes first: it is the one that may refuse, and then nothing has been written.
+_APPEND: Final = f"""{index.PLACE}
 local found = redis.call('HGET', KEYS[1], 'seq')
 if found ~= ARGV[1] then return found end
 if ARGV[5] ~= '' then
@@ -49,7 +43,14 @@ if ARGV[5] ~= '' then
 end
 redis.call('XADD', KEYS[2], ARGV[2] .. '-0', '{keys.EVENT_FIELD}', ARGV[4])
 redis.call('HSET', KEYS[1], 'seq', ARGV[2], '{keys.MATCH_FIELD}', ARGV[3])
+place(ARGV[6], ARGV[7], ARGV[8])
 return found
+"""
+
+# KEYS[2] the events. ARGV the id. Returns how many keys there were.
+_CANCEL: Final = f"""{index.PLACE}
+place(ARGV[1], '')
+return redis.call('DEL', KEYS[1], KEYS[2])
 """
 
 
@@ -74,6 +75,7 @@ class RedisStore:
     ) -> None:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
         self._tag = self._redis.tag
+        self._index = index.index_keys(self._tag)
         # What goes which way; a subclass may have either take another than the direct one.
         self._reads: Redis = self._redis
         self._writes: Redis = self._redis
@@ -89,6 +91,11 @@ class RedisStore:
     async def ping(self) -> None:
         """Return once Redis has answered. Raise StoreUnavailableError."""
         await self._redis.call("PING")
+
+    async def take_over(self) -> None:
+        """Put the matches that an older version has stored into the index; several nodes may do so at the same time."""
+        while await self._redis.call(*index.taking_over(self._tag)):
+            pass
 
     async def close(self) -> None:
         """Close all connections. Later calls raise StoreUnavailableError."""
@@ -109,9 +116,10 @@ class RedisStore:
 
     async def create_match(self, match: Match) -> bool:
         """Store a match that has no events yet; return False, and change nothing, if there is one with that id."""
-        add_id = ("SADD", self._tag + keys.MATCHES, match.id)
-        create = ("EVAL", _CREATE, 1, self._tag + keys.match_key(match.id), match.seq, codec.encode(match))
-        _, created, _ = await self._change(match.id, "created", add_id, create, add_id)
+        script_keys = (self._tag + keys.match_key(match.id), *self._index)
+        arguments = (match.seq, codec.encode(match), *index.place(match, self._tag))
+        create = ("EVAL", _CREATE, len(script_keys), *script_keys, *arguments)
+        (created,) = await self._change(match.id, "created", create)
         return bool(created)
 
     async def match(self, match_id: str) -> Match | None:
@@ -119,12 +127,26 @@ class RedisStore:
         stored = await self._reads.call("HGET", self._tag + keys.match_key(match_id), keys.MATCH_FIELD)
         return None if stored is None else self._decode_match(stored)
 
-    async def matches(self) -> list[Match]:
-        """Return all matches: those being played, then those to come, then the ended ones; by id within each."""
-        ids: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
-        match_keys = [self._tag + keys.match_key(match_id.decode()) for match_id in ids]
-        stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
-        return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
+    async def matches(self, after: str | None = None, limit: int | None = None) -> list[Match]:
+        """Return matches: those being played, newest first; those to come, next first; those that ended, last first.
+
+        At the same date ids decide; a match that has not started though its day is over comes behind those to come.
+        All, as they are at one moment; or those behind the match `after`, where it stands now, and no more than
+        `limit`. Between two such calls a match that starts or ends changes its place. Raise UnknownMatchError if there
+        is no match `after`.
+        """
+        stored = await self._reads.call(*index.listing(self._tag, after, limit))
+        if stored is None:
+            raise UnknownMatchError(f"there is no match {after} to go on behind: list them from the first on")
+        return [self._decode_match(match) for match in stored]
+
+    async def current_match(self) -> Match | None:
+        """Return the match for who names none: the first of `matches`, None if there is none.
+
+        It costs the same however many have ended.
+        """
+        first = await self.matches(limit=1) or await self.matches()
+        return first[0] if first else None
 
     async def append(self, match: Match, event: Event, *, after: Event | None = None) -> None:
         """Store `event` and `match`, which is as the event left it, in one step: both or none.
@@ -137,10 +159,12 @@ class RedisStore:
         """
         if match.seq != event.seq:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
-        script_keys = (self._tag + keys.match_key(match.id), self._tag + keys.events_key(match.id))
+        match_keys = (self._tag + keys.match_key(match.id), self._tag + keys.events_key(match.id))
+        script_keys = (*match_keys, *self._index)
         last_at = "" if after is None else codec.moment(after)
-        arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
-        append = ("EVAL", _APPEND, 2, *script_keys, *arguments)
+        seqs = (event.seq - 1, event.seq)
+        arguments = (*seqs, codec.encode(match), codec.encode(event), last_at, *index.place(match, self._tag))
+        append = ("EVAL", _APPEND, len(script_keys), *script_keys, *arguments)
         found: bytes | int | None
         (found,) = await self._change(match.id, event.seq, append)
         if found is None:
@@ -159,16 +183,10 @@ class RedisStore:
 
     async def cancel(self, match_id: str) -> bool:
         """Delete a match and its events in one step; return whether there was one."""
-        match_key = self._tag + keys.match_key(match_id)
-        deleted, _, there_again = await self._change(
-            match_id,
-            "cancelled",
-            ("DEL", match_key, self._tag + keys.events_key(match_id)),
-            ("SREM", self._tag + keys.MATCHES, match_id),
-            ("EXISTS", match_key),
-        )
-        if there_again:
-            await self._writes.call("SADD", self._tag + keys.MATCHES, match_id)
+        match_keys = (self._tag + keys.match_key(match_id), self._tag + keys.events_key(match_id))
+        script_keys = (*match_keys, *self._index)
+        cancel: tuple[Argument, ...] = ("EVAL", _CANCEL, len(script_keys), *script_keys, match_id)
+        (deleted,) = await self._change(match_id, "cancelled", cancel)
         return bool(deleted)
 
     async def visit(self, user: str) -> int:
@@ -182,7 +200,3 @@ class RedisStore:
         """
         del match_id, news  # of use to a subclass only
         return await self._writes.call_all(commands)
-
-
-def _listing_order(match: Match) -> tuple[bool, bool, str]:
-    return not match.is_live, match.period is Period.ENDED, match.id

@@ -123,6 +123,7 @@ class Server:
         store = self.parts.store(self.redis_url)
         try:
             await store.ping()
+            await store.take_over()
         finally:
             await store.close()
 

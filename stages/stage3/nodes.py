@@ -116,6 +116,7 @@ class Nodes:
         store = self._stage.parts.store(str(self._options.redis_url))
         try:
             await store.ping()
+            await store.take_over()
         finally:
             await store.close()
 
