@@ -11,7 +11,7 @@ match cannot be changed in one step with its event when its keys live on differe
 | `matches:live` | sorted set | the ids of the matches that are being played                              |
 | `matches:coming` | sorted set | of those to come                                                          |
 | `matches:ended`| sorted set | of those that have ended: each match is in one of the three               |
-| `user:<id>`    | hash   | `visit_count`                                                                  |
+| `visits`       | hash   | how often each user came, by id; `visits:older`: those before (`common.store.visits`) |
 | `team:<id>`    | string | the team as JSON                                                               |
 
 The braces are a hash tag: a Redis Cluster places a key by what stands between them, so a match and its events always
@@ -40,7 +40,8 @@ INDEX = (LIVE, COMING, ENDED)
 OLD_MATCHES = "matches"
 MATCH_FIELD = "match"
 EVENT_FIELD = "event"
-VISIT_COUNT_FIELD = "visit_count"
+VISITS = "visits"
+OLDER_VISITS = "visits:older"
 
 
 def match_key(match_id: str) -> str:
@@ -51,11 +52,6 @@ def match_key(match_id: str) -> str:
 def events_key(match_id: str) -> str:
     """Return the key of the stream of the match's events."""
     return f"events:{{{match_id}}}"
-
-
-def user_key(user: str) -> str:
-    """Return the key of the user's hash."""
-    return f"user:{user}"
 
 
 def team_key(team_id: str) -> str:

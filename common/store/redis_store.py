@@ -20,6 +20,7 @@ from common.store import codec, index, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
 from common.store.errors import ConflictError
+from common.store.visits import Visits
 
 # All three: KEYS[1] the match's hash, and as the last the index. Create: ARGV seq, match, place.
 _CREATE: Final = f"""{index.PLACE}
@@ -76,6 +77,7 @@ class RedisStore:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
         self._tag = self._redis.tag
         self._index = index.index_keys(self._tag)
+        self._visits = Visits(self._tag)
         # What goes which way; a subclass may have either take another than the direct one.
         self._reads: Redis = self._redis
         self._writes: Redis = self._redis
@@ -190,8 +192,9 @@ class RedisStore:
         return bool(deleted)
 
     async def visit(self, user: str) -> int:
-        """Count a visit of the user; return how many there have been."""
-        return int(await self._writes.call("HINCRBY", self._tag + keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
+        """Count a visit of the user; return how many there have been, as far as is kept (`common.store.visits`)."""
+        count, *_ = await self._writes.call_all(self._visits.count((user,)))
+        return int(count)
 
     async def _change(self, match_id: str, news: str | int, *commands: tuple[Argument, ...]) -> list[Any]:
         """Send what changes a match, in one go, and return the answers; a subclass may have others told of it.
