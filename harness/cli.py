@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
+from common.command_line import Commands
 from common.domain.script import ScriptError
 from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
@@ -36,7 +37,16 @@ _USER_ERRORS = (ApplyError, HarnessError, ParentDeathSignalError, ProfileError, 
 INTERRUPTED = 130
 """The exit status that shells give to what Ctrl-C ended: 128 and the number of SIGINT."""
 
+
+class Harness(Commands):
+    """Its commands have options of one name and many meanings, so `-N` of measure is `HARNESS_MEASURE_N`."""
+
+    prefix = "HARNESS"
+    by_command = True
+
+
 app = typer.Typer(
+    cls=Harness,
     help="Measure servers of long-lived connections: N, C and ART, honestly.",
     no_args_is_help=True,
     add_completion=False,

@@ -1,7 +1,7 @@
 """Lesson `nodes`: several server processes on this machine, under one parent; nodes on other hosts join them.
 
-A node is this same program, started with `--join`: everything it has in common with the others is their Redis. So one
-that is started by hand, on another host, is a node like those that the parent starts here.
+A node is this same program, told to join (`MATCHSTREAM_JOIN`): everything it has in common with the others is their
+Redis. So one that is started by hand, on another host, is a node like those that the parent starts here.
 
 The parent serves nobody. It takes the ports of all nodes, so that they form one range, starts a process for each node,
 and starts one again that ends (its supervisor gives up when more than 5 that served end in 10 s). It holds the ports by

@@ -71,9 +71,7 @@ async def test_a_name_more_is_no_key_more(
         assert 0 < await raw.call("TTL", keys.VISITS) <= KEPT_S
 
 
-@pytest.mark.parametrize(
-    ("stage", "options"), [("0", ()), pytest.param("3", ("--nodes", "1"), marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("stage", "options"), [("0", ()), pytest.param("3", ("--nodes", "1"), marks=pytest.mark.slow)])
 async def test_too_many_names_are_put_aside_and_the_oldest_forgotten(
     stage: str, options: tuple[str, ...], redis: EmbeddedRedis, raw: Connections, tmp_path: Path
 ) -> None:
