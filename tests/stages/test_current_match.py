@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGES = pytest.mark.parametrize(("stage", "options"), [("0", ()), ("3", ("--nodes", "2"))])
+WAYS = pytest.mark.parametrize(
+    ("stage", "options"), [("0", ()), ("3", ("--nodes", "2")), ("3", ("--nodes", "1", "--without", "db-readers"))]
+)
+"""To ask Redis for the current match: also through the one writer of a system."""
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ async def listed(api: ReporterClient) -> list[str]:
     return [match.home for match in await api.matches()]
 
 
-@STAGES
+@WAYS
 async def test_the_newest_match_being_played_is_shown_then_the_next_then_the_last_that_ended(
     stage: str, options: tuple[str, ...], redis: RedisServer, tmp_path: Path
 ) -> None:
