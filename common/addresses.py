@@ -8,6 +8,8 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?"
 )
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # compared with, not listened on
+
 
 class AddressError(Exception):
     """That is no address; the message says in one line how to write one."""
@@ -39,6 +41,11 @@ def parse(text: str) -> HostPorts:
 def join(host: str, port: int) -> str:
     """Return `HOST:PORT`, an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reachable(host: str) -> str:
+    """Return where to connect to a server of this machine that listens at `host`, which may be 0.0.0.0 or ::."""
+    return _LOOPBACK.get(host, host)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from common.command_line import run_app, show_version
+from common.command_line import Commands, run_app, show_version
 from common.domain.script import ScriptError
 from common.durations import DurationError
 from common.process_start import ending_signals, open_standard_streams
@@ -40,7 +40,16 @@ _USER_ERRORS = (ApplyError, DurationError, HarnessError, ParentDeathSignalError,
 INTERRUPTED = 130
 """The exit status that shells give to what Ctrl-C ended: 128 and the number of SIGINT."""
 
+
+class Harness(Commands):
+    """Its commands have options of one name and many meanings, so `-N` of measure is `HARNESS_MEASURE_N`."""
+
+    prefix = "HARNESS"
+    by_command = True
+
+
 app = typer.Typer(
+    cls=Harness,
     help="Measure servers of long-lived connections: N, C and ART, honestly.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -69,7 +69,7 @@ def running_api(url: str, *, posts: bool) -> Api:
     token = None
     if posts:
         try:
-            token = client_token(os.environ, parsed.port)
+            token = client_token(os.environ, parsed.host, parsed.port)
         except TokenError as error:
             raise TargetError(str(error)) from error
     return Api(AskedTarget(name=url, stage=None, fans=(), http=url), url.rstrip("/"), token)

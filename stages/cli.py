@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from common.addresses import AddressError
-from common.command_line import run_app, show_version
+from common.command_line import Commands, run_app, show_version
 from common.domain.script import ScriptError, load_script
 from common.durations import DurationError, parse_duration, show_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
@@ -26,6 +26,7 @@ from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
+from stages.redis_url import read_redis_url, shows_password
 from stages.serve import Play, ServerEndedError, serve
 from stages.stage import Options, Topology
 from stages.stage0.server import NoNodesError
@@ -64,7 +65,16 @@ _USER_ERRORS = (
 )
 """What a user can mend: it is said in one line."""
 
+
+class MatchStream(Commands):
+    """Its options mean the same in every command, so `--port` is `MATCHSTREAM_PORT`."""
+
+    prefix = "MATCHSTREAM"
+    by_command = False
+
+
 app = typer.Typer(
+    cls=MatchStream,
     help="Stream a soccer match to very many fans.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -85,21 +95,29 @@ def _options(
 
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
 _PORTS = "HOST:PORT[-PORT]"
+_URL = "URL|@FILE"
+_SHOWN = (
+    "matchstream: everyone on this machine can read the password in --{name}: "
+    "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
+)
 Script = Annotated[str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")]
 
 
 @app.command(name="serve")
 def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
+    context: typer.Context,
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
     added: Annotated[list[str], typer.Option("--with", metavar="LESSON", help="A later lesson to add.")] = [],  # noqa: B006  # Typer's
     left_out: Annotated[list[str], typer.Option("--without", metavar="LESSON", help="A lesson to leave out.")] = [],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on; ::, all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
-    redis: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use; else one is started.")] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar=_URL, help="A Redis to use, or a file with its URL; else one is started.")
+    ] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="Node processes to start; from stage 3 on.")] = None,
     join: Annotated[
-        str | None, typer.Option(metavar="URL", help="The Redis of a system to add a node to; from stage 3 on.")
+        str | None, typer.Option(metavar=_URL, help="The Redis of a system to add a node to; from stage 3 on.")
     ] = None,
     topology: Annotated[
         Topology | None, typer.Option(help="Whether nodes tell each other.  [default: connected]")
@@ -110,6 +128,14 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
+    given = {name for name in ("redis", "join") if _is_given(context, name)}
+    if given == {"redis"}:
+        join = None
+    elif given == {"join"}:
+        redis = None
+    for name, url in (("redis", redis), ("join", join)):
+        if name in given and url is not None and shows_password(url):
+            typer.echo(_SHOWN.format(name=name, variable=name.upper()), err=True)
     try:
         options = Options(
             host=host,
@@ -208,10 +234,17 @@ def _list_lessons(stage: str) -> None:
         typer.echo(f"{lesson.name:17} {lesson.teaches}")
 
 
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, so that it wins over what the environment says."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _redis_of(redis: str | None, join: str | None) -> str | None:
     if redis is not None and join is not None:
         raise LessonError("give --redis for a new system or --join for one that is there, not both")
-    return redis if join is None else join
+    url = redis if join is None else join
+    return None if url is None else read_redis_url(url)
 
 
 def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> None:
@@ -231,7 +264,7 @@ async def _play(  # noqa: PLR0913  # one argument an option
 ) -> None:
     script = load_script(name)
     patience_s = parse_duration(patience)
-    async with ReporterClient(url, client_token(os.environ, _port_of(url))) as client:
+    async with ReporterClient(url, client_token(os.environ, *_place_of(url))) as client:
         await play_script(
             client,
             script,
@@ -254,13 +287,16 @@ def _say_aside(words: str) -> None:
     typer.echo(f"matchstream: {words}", err=True)
 
 
-def _port_of(url: str) -> int:
+def _place_of(url: str) -> tuple[str, int]:
+    """Return the host and the port of a URL. Raise ApiUnreachableError."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888") from None
-    return port if port is not None else {"https": 443}.get(parts.scheme, 80)
+        host = port = None
+    if host is None:
+        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888")
+    return host, port if port is not None else {"https": 443}.get(parts.scheme, 80)
 
 
 def _run(

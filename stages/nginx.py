@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from common.addresses import join, parse
+from common.addresses import join, parse, reachable
 from common.http.answers import Checkin, Problem
 from common.http.api import MAX_BODY_BYTES
 from common.tuning.open_files import OpenFiles
@@ -97,6 +97,7 @@ def configuration(front: Front) -> str:
         connections=connections,
         fans_a_worker=f"{connections // 2:,}",
         listen_fans=listen_fans,
+        both_families=" ipv6only=off" if ":" in front.host and _is_any(front.host) else "",
         listen_fans_port=front.listen_fans,
         listen_http=listen_http,
         fan_servers=_servers(fans),
@@ -114,7 +115,7 @@ def configuration(front: Front) -> str:
 def _endpoints(texts: Sequence[str]) -> Sequence[tuple[str, int]]:
     """Return host and port of all that is named, each once and in that order."""
     named = (_parse(text) for text in texts)
-    return tuple(dict.fromkeys((at.host, port) for at in named for port in at.ports))
+    return tuple(dict.fromkeys((reachable(at.host), port) for at in named for port in at.ports))
 
 
 def _parse(text: str) -> HostPorts:
@@ -213,7 +214,7 @@ stream {
         # reuseport: an accept queue for each worker, so that none runs out of connections while others have them.
         # so_keepalive: a fan who vanished is found after 5 min and four probes 30 s apart. The kernel's own
         # first probe comes after two hours, when the match is over.
-        listen %{listen_fans} backlog=65535 reuseport so_keepalive=5m:30s:4;
+        listen %{listen_fans}%{both_families} backlog=65535 reuseport so_keepalive=5m:30s:4;
         proxy_pass fans;
 
         # A dead node refuses at once and the next one is asked; a dead machine says nothing. 4 s are short, and let a
@@ -253,7 +254,7 @@ http {
     }
 
     server {
-        listen %{listen_http} backlog=65535;
+        listen %{listen_http}%{both_families} backlog=65535;
 
         client_max_body_size %{max_body};  # the API's own limit: what it would refuse does not get to it
         client_body_buffer_size %{max_body};

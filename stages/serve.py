@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from common.addresses import join
+from common.addresses import join, reachable
 from common.http.client import ReporterClient
 from common.http.play import play_script
 from common.process_start import ending_signals
@@ -84,8 +84,8 @@ def _range(host: str, first: int, last: int) -> str:
 
 
 async def _play(addresses: Addresses, token: str, play: Play) -> None:
-    port = addresses.http[0]
-    async with ReporterClient(f"http://{join(addresses.host, port)}", token) as client:
+    api = join(reachable(addresses.host), addresses.http[0])
+    async with ReporterClient(f"http://{api}", token) as client:
         await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=play.replace)
 
 

@@ -45,7 +45,7 @@ class Options:
     """The first one for fans; 0 for any free ones."""
     http_port: int
     """The first one for the API; 0 for any free ones."""
-    redis_url: str | None
+    redis_url: str | None = field(repr=False)  # it may hold a password
     """None for an embedded Redis of its own, which `stages.serve` starts."""
     nodes: int | None = None
     """Node processes to start; None: as many as the stage starts unless it is told."""

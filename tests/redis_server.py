@@ -32,7 +32,6 @@ class RedisServer:
     def __init__(self, *, tcp: bool = False, password: str | None = None, forgets: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="matchstream-test-"))
         where = ["--port", str(free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
-        path = self._directory / "redis.sock"
         keeps = [] if forgets else ["--appendonly", "yes", "--appendfsync", "always"]
         settings = ["--dir", str(self._directory), "--save", "", *keeps]
         user = ""
@@ -42,9 +41,14 @@ class RedisServer:
         if tcp:
             self.url = f"redis://{user}127.0.0.1:{where[1]}"
         else:
-            where += ["--unixsocket", str(path), "--unixsocketperm", "700"]
-            self.url = f"unix://{user}{path}"
+            where += ["--unixsocket", str(self.path), "--unixsocketperm", "700"]
+            self.url = f"unix://{user}{self.path}"
         self._process = RedisProcess(self.url, [*where, *settings], self._directory / "redis.log")
+
+    @property
+    def path(self) -> Path:
+        """Its socket, unless it is on a TCP port."""
+        return self._directory / "redis.sock"
 
     @property
     def pid(self) -> int | None:

@@ -19,7 +19,7 @@ class Checkin(msgspec.Struct, frozen=True):
 
 
 class Matches(msgspec.Struct, frozen=True):
-    """All matches: those being played first, then those to come, then the ended ones."""
+    """All matches: being played, newest first; to come, next first; ended, last first; by id at the same date."""
 
     matches: tuple[Match, ...]
 

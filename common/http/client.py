@@ -78,7 +78,7 @@ class ReporterClient:
         return (await self._ask("GET", "/1/checkin", Checkin)).port
 
     async def matches(self) -> Sequence[Match]:
-        """Return all matches: those being played first, then those to come, then the ended ones."""
+        """Return all matches: being played, newest first; to come, next first; ended, last first; by id at a date."""
         return (await self._ask("GET", "/1/matches", Matches)).matches
 
     async def match(self, match_id: str) -> Match:

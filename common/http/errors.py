@@ -1,4 +1,8 @@
-"""From exceptions to answers: the one place that decides which status a refusal has."""
+"""From exceptions to answers: the one place that decides which status a refusal has.
+
+Whoever asks may be a stranger, so an answer says what to do; where the store is, and what is wrong with it, is for the
+server's log.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -50,11 +54,12 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
         field = error.field or _HEADER.get(type(error))
         return problem_answer(_STATUS.get(type(error), 422), error.message, field, headers)
     except ConflictError as error:
-        message = _told(error, "the match moved on meanwhile: read it before you post again")
+        message = str(error) or "the match moved on meanwhile: read it before you post again"
         return problem_answer(409, message, headers=_WAIT)
     except StoreUnavailableError as error:
-        message = f"{_told(error, 'the store does not answer')}; {_how_to_retry(request, error)}"
-        return problem_answer(503, message, headers=_WAIT)
+        return problem_answer(
+            503, f"the server cannot reach its store now; {_how_to_retry(request, error)}", headers=_WAIT
+        )
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
     except Exception as error:
@@ -67,10 +72,6 @@ def _failure(request: web.Request, error: Exception) -> str:
         return str(error)
     _LOG.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
     return FAILED
-
-
-def _told(error: Exception, otherwise: str) -> str:
-    return str(error) or otherwise
 
 
 def _how_to_retry(request: web.Request, error: StoreUnavailableError) -> str:

@@ -24,7 +24,7 @@ class Backend(Protocol):
         ...
 
     async def matches(self) -> Sequence[Match]:
-        """Return all matches: those being played first, then those to come, then the ended ones; by id within each."""
+        """Return all matches: being played, newest first; to come, next first; ended, last first; by id at a date."""
         ...
 
     async def match(self, match_id: str) -> tuple[Match, str]:

@@ -17,6 +17,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from common.http.answers import FAILED, allow_any_origin, problem_answer
+from common.listening import bind_socket
 
 _LOG = logging.getLogger(__name__)
 _NO_LOG: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001  # unattached: nothing turns it on
@@ -53,10 +54,16 @@ class ApiServer:
         self._wanted = tuple(ports)
         self._backlog = backlog
         self._access_log = access_log
+        self._address = ""
         self._ports: tuple[int, ...] = ()
         self._bound: list[socket.socket] = []  # not yet handed over to the event loop
         self._servers: list[asyncio.Server] = []
         self._runner: web.AppRunner | None = None
+
+    @property
+    def address(self) -> str:
+        """The address that the ports are bound at, in numbers; only after `bind`."""
+        return self._address
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -67,10 +74,11 @@ class ApiServer:
         """Listen on all ports and return the first. Raise CannotListenError, with nothing left bound."""
         try:
             for port in self._wanted:
-                self._bound.append(await self._listen(port))
+                self._bound.append(self._listen(port))
         except BaseException:
             await self.stop()
             raise
+        self._address = self._bound[0].getsockname()[0]
         self._ports = tuple(sock.getsockname()[1] for sock in self._bound)
         return self._ports[0]
 
@@ -105,17 +113,17 @@ class ApiServer:
             return ApiServerStatistics(connections=0, requests=0)
         return ApiServerStatistics(connections=len(server.connections), requests=server.requests_count)
 
-    async def _listen(self, port: int) -> socket.socket:
+    def _listen(self, port: int) -> socket.socket:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(self._host, port, type=socket.SOCK_STREAM)
-            family, _, _, _, address = found[0]
-            return socket.create_server(address, family=family, backlog=self._backlog)
+            sock = bind_socket(self._host, port)
+            sock.listen(self._backlog)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 message = f"port {port} of {self._host} is taken: stop what listens there, or choose another port"
                 raise PortTakenError(message) from error
             message = f"cannot listen on {self._host} port {port} ({error.strerror}): choose an address of this machine"
             raise CannotListenError(message) from error
+        return sock
 
 
 class _JsonRequestHandler(web.RequestHandler):

@@ -22,7 +22,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
-from common.store.keys import MATCHES
+from common.store.keys import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +113,7 @@ class Presence:
             while True:
                 await asyncio.sleep(ASK_S)
                 with suppress(NoPermissionError):  # an answer as well
-                    await self._ask("EXISTS", self._endpoint.tag + MATCHES)
+                    await self._ask("EXISTS", self._endpoint.tag + LIVE)
         except (RedisError, OSError):  # asyncio's TimeoutError is an OSError
             await self.close()
 

@@ -15,6 +15,8 @@ after a failover, and a write is rare. (A Redis that is stopped within the scrip
 
 A write may have terms (`common.store.terms`), which the script checks in the same step. A key of an event is kept as
 long as the events, since it is they that it protects; other keys for a day, since a match that was cancelled has none.
+
+In the same step a match gets its place in the index that lists go by (`common.store.index`).
 """
 
 import asyncio
@@ -25,8 +27,8 @@ from typing import Any, Final
 
 from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, UnknownMatchError
 from common.domain.events import Event
-from common.domain.match import Match, Period, Team
-from common.store import codec, keys
+from common.domain.match import Match, Team
+from common.store import codec, index, keys
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
 from common.store.errors import (
@@ -38,6 +40,7 @@ from common.store.errors import (
 )
 from common.store.terms import PLAIN, Terms, version_of
 from common.store.unreadable import Reading
+from common.store.visits import Visits
 
 _KEPT_S: Final = 24 * 60 * 60
 
@@ -71,14 +74,15 @@ keep(is_new)
 return {{'done', is_new}}
 """
 
-# KEYS[2] the match's hash, KEYS[3] all ids. ARGV[5] the id, ARGV[6] its seq, ARGV[7] the match, which is the answer.
-_CREATE: Final = f"""{_IN_TIME}{_NOT_ANSWERED}
+# KEYS[2] the match's hash, the last three the index. ARGV[5] the match's seq, [6] the match, which is the answer; from
+# [7] to [9] its place.
+_CREATE: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{index.PLACE}
 if redis.call('EXISTS', KEYS[2]) == 1 then return {{'exists'}} end
-redis.call('SADD', KEYS[3], ARGV[5])
 local made = string.format('%d%06d', time[1], time[2])
-redis.call('HSET', KEYS[2], '{keys.SEQ_FIELD}', ARGV[6], '{keys.MATCH_FIELD}', ARGV[7], '{keys.MADE_FIELD}', made)
-keep(ARGV[7])
-return {{'done', ARGV[7]}}
+redis.call('HSET', KEYS[2], '{keys.SEQ_FIELD}', ARGV[5], '{keys.MATCH_FIELD}', ARGV[6], '{keys.MADE_FIELD}', made)
+place(ARGV[7], ARGV[8], ARGV[9])
+keep(ARGV[6])
+return {{'done', ARGV[6]}}
 """
 
 # Of the match whose hash is `key`: its seq, and whether it is at one of the versions in `expected`, if any is.
@@ -91,13 +95,14 @@ local function version(key, expected)
 end
 """
 
-# KEYS[2] the match's hash, [3] its events, [4] the answers to them, [5] all ids. ARGV[5] the id, [6] what is expected.
-_CANCEL: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{_VERSION}
+# KEYS[2] the match's hash, [3] its events, [4] the answers to them, the last three the index. ARGV[5] the id, [6] what
+# is expected.
+_CANCEL: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{_VERSION}{index.PLACE}
 local seq, is_expected = version(KEYS[2], ARGV[6])
 if not seq then return {{'missing'}} end
 if not is_expected then return {{'outdated', seq}} end
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
-redis.call('SREM', KEYS[5], ARGV[5])
+place(ARGV[5], '')
 keep('')
 return {{'done', ''}}
 """
@@ -106,7 +111,7 @@ _ANSWERED: Final = f"""{_NOT_ANSWERED}
 return {{'new'}}
 """
 
-# KEYS[1] the match's hash, [2] its events, [3] the answers to them. ARGV[4] what is expected.
+# KEYS[1] the match's hash, [2] its events, [3] the answers to them, then the index. ARGV[4] what is expected.
 _TERMS: Final = f"""{_VERSION}
 local answered = ARGV[2] ~= '' and redis.call('HGET', KEYS[3], ARGV[2])
 if answered then
@@ -125,7 +130,7 @@ return {{'new'}}
 
 # ARGV[5] the seq that is followed, [6] the new one, [7] match, [8] event; [9] the moment of the last event, empty if
 # that is not known. XADD comes first: it is the one that may refuse, and then nothing has been written.
-_APPEND: Final = f"""{_IN_TIME}{_TERMS}
+_APPEND: Final = f"""{_IN_TIME}{_TERMS}{index.PLACE}
 if seq ~= ARGV[5] then return {{'moved', seq}} end
 if ARGV[9] ~= '' then
     local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
@@ -134,6 +139,7 @@ if ARGV[9] ~= '' then
 end
 redis.call('XADD', KEYS[2], ARGV[6] .. '-0', '{keys.EVENT_FIELD}', ARGV[8])
 redis.call('HSET', KEYS[1], '{keys.SEQ_FIELD}', ARGV[6], '{keys.MATCH_FIELD}', ARGV[7])
+place(ARGV[10], ARGV[11], ARGV[12])
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], ARGV[2], ARGV[6] .. ' ' .. ARGV[3]) end
 return {{'done'}}
 """
@@ -164,6 +170,8 @@ class RedisStore:
         self._redis = Connections(url, connections, connect_timeout, command_timeout)
         self._tag = self._redis.tag
         self._command_timeout = command_timeout
+        self._index = index.index_keys(self._tag)
+        self._visits = Visits(self._tag)
         # What goes which way; a subclass may have either take another than the direct one.
         self._reads: Redis = self._redis
         self._writes: Redis = self._redis
@@ -180,6 +188,11 @@ class RedisStore:
     async def ping(self) -> None:
         """Return once Redis has answered. Raise StoreUnavailableError."""
         await self._redis.call("PING")
+
+    async def take_over(self) -> None:
+        """Put the matches that an older version has stored into the index; several nodes may do so at the same time."""
+        while await self._redis.call(*index.taking_over(self._tag)):
+            pass
 
     async def close(self) -> None:
         """Close all connections. Later calls raise StoreUnavailableError."""
@@ -208,10 +221,11 @@ class RedisStore:
 
         Else return the match, or the one that was stored under the key when that was first used.
         """
-        script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), self._tag + keys.MATCHES)
-        arguments = (*await self._written_once(terms), match.id, match.seq, codec.encode(match))
-        outcome, *stored = _decided(await self._change(match.id, "created", _script(_CREATE, script_keys, arguments)))
-        return None if outcome == b"exists" else codec.decode_match(*stored)
+        script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), *self._index)
+        stored = (match.seq, codec.encode(match), *index.place(match, self._tag))
+        create = _script(_CREATE, script_keys, (*await self._written_once(terms), *stored))
+        outcome, *answered = _decided(await self._change(match.id, "created", create))
+        return None if outcome == b"exists" else codec.decode_match(*answered)
 
     async def match(self, match_id: str) -> Match | None:
         """Return the match as it stands, None if there is none."""
@@ -228,26 +242,30 @@ class RedisStore:
             return None
         return self._read_match(match_id, stored), version_of(int(seq), (made or b"").decode())
 
-    async def matches(self) -> list[Match]:
-        """Return all matches: those being played, then those to come, then the ended ones; by id within each.
+    async def matches(self, after: str | None = None, limit: int | None = None) -> list[Match]:
+        """Return matches: those being played, newest first; those to come, next first; those that ended, last first.
 
-        One that cannot be read is left out; the log tells of it.
+        At the same date ids decide; a match that has not started though its day is over comes behind those to come.
+        All, as they are at one moment; or those behind the match `after`, where it stands now, and no more than
+        `limit`. Between two such calls a match that starts or ends changes its place. One that cannot be read is left
+        out; the log tells of it. Raise UnknownMatchError if there is no match `after`.
         """
-        found: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
-        ids = [match_id.decode(errors="replace") for match_id in found]
-        match_keys = [self._tag + keys.match_key(match_id) for match_id in ids]
-        readable = []
-        try:
-            stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
-        except StoreUnavailableError:  # if one of them is of the wrong type, it must be found out which
-            for match_id in ids:
-                with suppress(UnreadableRecordError):
-                    readable.append(await self.match(match_id))
-        else:
-            for match_id, match in zip(ids, stored, strict=True):
-                with suppress(UnreadableRecordError):
-                    readable.append(None if match is None else self._read_match(match_id, match))
-        return sorted((match for match in readable if match is not None), key=_listing_order)
+        listed = await self._reads.call(*index.listing(self._tag, after, limit))
+        if listed is None:
+            raise UnknownMatchError(f"there is no match {after} to go on behind: list them from the first on")
+        found = []
+        for match_id, stored in zip(listed[::2], listed[1::2], strict=True):
+            with suppress(UnreadableRecordError):
+                found.append(self._read_match(match_id.decode(errors="replace"), stored))
+        return found
+
+    async def current_match(self) -> Match | None:
+        """Return the match for who names none: the first of `matches`, None if there is none.
+
+        It costs the same however many have ended.
+        """
+        first = await self.matches(limit=1) or await self.matches()
+        return first[0] if first else None
 
     async def _get(self, what: str, advice: str, *command: Argument) -> Any:
         """Return the answer to a command that reads. Raise UnreadableRecordError if it is not for what is stored."""
@@ -275,7 +293,8 @@ class RedisStore:
         if match.seq != event.seq:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         last_at = "" if after is None else codec.moment(after)
-        arguments = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
+        stored = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
+        arguments = (*stored, *index.place(match, self._tag))
         append = self._on_terms(_APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
         outcome, *found = _decided(await self._change(match.id, codec.place(event.seq, event.at), append), match.id)
         if outcome == b"answered":
@@ -319,8 +338,7 @@ class RedisStore:
 
         Return False, and change nothing, if there is none, or if the key was used for this before.
         """
-        names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id), keys.MATCHES)
-        script_keys = (self._answer_key(terms), *(self._tag + name for name in names))
+        script_keys = (self._answer_key(terms), *self._keys_of(match_id))
         arguments = (*await self._written_once(terms), match_id, _listed(terms.expected))
         cancel = _script(_CANCEL, script_keys, arguments)
         try:
@@ -336,8 +354,9 @@ class RedisStore:
         return bool(outcome == b"answered")
 
     async def visit(self, user: str) -> int:
-        """Count a visit of the user; return how many there have been."""
-        return int(await self._writes.call("HINCRBY", self._tag + keys.user_key(user), keys.VISIT_COUNT_FIELD, 1))
+        """Count a visit of the user; return how many there have been, as far as is kept (`common.store.visits`)."""
+        count, *_ = await self._writes.call_all(self._visits.count((user,)))
+        return int(count)
 
     async def _change(self, match_id: str, news: str, command: tuple[Argument, ...]) -> Any:
         """Send what changes a match and return the answer; a subclass may have others told of it.
@@ -374,9 +393,13 @@ class RedisStore:
     def _on_terms(
         self, script: str, match_id: str, deadline_ms: int, terms: Terms, arguments: tuple[Argument, ...] = ()
     ) -> tuple[Argument, ...]:
-        names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id))
         first = (deadline_ms, terms.key, terms.fingerprint, _listed(terms.expected))
-        return _script(script, tuple(self._tag + name for name in names), (*first, *arguments))
+        return _script(script, self._keys_of(match_id), (*first, *arguments))
+
+    def _keys_of(self, match_id: str) -> tuple[str, ...]:
+        """Return the keys in which a match and what belongs to it are kept, then the index."""
+        names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id))
+        return (*(self._tag + name for name in names), *self._index)
 
 
 def _script(script: str, script_keys: tuple[str, ...], arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
@@ -400,7 +423,3 @@ def _decided(answer: list[bytes], match_id: str = "") -> list[bytes]:
         case [b"outdated", seq]:
             raise OutdatedError(f"match {match_id} has {int(seq)} events now, not what was expected: read it anew")
     return answer
-
-
-def _listing_order(match: Match) -> tuple[bool, bool, str]:
-    return not match.is_live, match.period is Period.ENDED, match.id

@@ -8,7 +8,7 @@ from harness.interruption import run_interruptibly
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.running import RunningTarget
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address
-from harness.targets.urls import parse_http_url
+from harness.targets.urls import HttpUrl, parse_http_url
 from harness.workload import Dialogue, Endpoint
 
 
@@ -22,7 +22,7 @@ class AddressTarget(RunningTarget):
     def __init__(self, address: str, http_url: str | None) -> None:
         super().__init__(address, parse_address(address))
         self._http_url = http_url
-        self._http_port = None if http_url is None else parse_http_url(http_url, "an API").port
+        self._http = None if http_url is None else parse_http_url(http_url, "an API")
         self._api: ApiPublisher | None = None
 
     @property
@@ -41,13 +41,13 @@ class AddressTarget(RunningTarget):
 
     def _try(self, first: Endpoint) -> None:
         """Make sure that the API answers, too."""
-        if self._http_url is not None and self._http_port is not None:
-            self._api = _reach_api(self._http_url, self._http_port)
+        if self._http_url is not None and self._http is not None:
+            self._api = _reach_api(self._http_url, self._http)
 
 
-def _reach_api(url: str, port: int) -> ApiPublisher:
+def _reach_api(url: str, parsed: HttpUrl) -> ApiPublisher:
     try:
-        api = ApiPublisher(url, client_token(os.environ, port))
+        api = ApiPublisher(url, client_token(os.environ, parsed.host, parsed.port))
     except TokenError as error:
         raise TargetError(str(error)) from error
 

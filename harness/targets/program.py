@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Self
 
+from common.command_line import without_variables
 from common.tuning.children import command_that_dies_with_parent
 from harness.interruption import sleep_interruptibly
 from harness.targets.family import end_all, family
@@ -31,6 +32,8 @@ class Program:
     def start(cls, command: Sequence[str], environ: Mapping[str, str], output: IO[bytes] | None = None) -> Self:
         """Run `command` with `environ` in addition to the harness's own; its standard output goes to `output`.
 
+        What the user has set for servers of their own (`MATCHSTREAM_…`) is not for one that is measured.
+
         Without an `output` that goes to the log, as standard error does.
         """
         # An anonymous file rather than a pipe: a server that logs a line a message must never wait for a reader.
@@ -40,7 +43,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=log if output is None else output,
             stderr=log,
-            env={**os.environ, **environ},
+            env={**without_variables(os.environ, "MATCHSTREAM"), **environ},
             start_new_session=True,
         )
         return cls(process, log)

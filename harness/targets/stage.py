@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
+from common.addresses import reachable
 from harness.interruption import sleep_interruptibly
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.lessons import MATCHSTREAM, lessons_of
@@ -27,7 +28,6 @@ ORPHANS_TIMEOUT_S = 5.0
 _READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
 _POLL_S = 0.02
 _SYSCTL = "sysctl"  # the lesson by which a stage has the kernel's settings of the profile `server`
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a server listens that listens everywhere
 
 
 class StageTarget:
@@ -146,4 +146,4 @@ class StageTarget:
 
 
 def _reachable(at: Endpoint) -> Endpoint:
-    return Endpoint(_ANYWHERE.get(at.host, at.host), at.port)
+    return Endpoint(reachable(at.host), at.port)

@@ -32,6 +32,9 @@ STATE_TIMEOUT_S: Final = 60.0
 LINGER_S: Final = 10.0
 """How long a closed connection may take to read what is left for it."""
 
+STORE_AWAY: Final = "the server cannot reach its store now; connect again in a moment"
+"""What a fan is told who cannot be served. What is wrong, and where, is for the log (`stages.stage0.db`)."""
+
 _ATTEMPTS = 3
 """A user may end, its last fan gone, just when a new one comes for it; twice in a row is chance, thrice is a fault."""
 
@@ -160,8 +163,8 @@ class Client(GenFsm):
             await self._call_user(greeting)
         except DomainError as error:
             self._refuse(str(error), Drop.MATCH)
-        except StoreUnavailableError as error:
-            self._refuse(str(error), Drop.STORE)
+        except StoreUnavailableError:
+            self._refuse(STORE_AWAY, Drop.STORE)
         except UnreadableRecordError:
             self._refuse(UNREADABLE, Drop.MATCH)
         except CallError:

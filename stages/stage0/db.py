@@ -1,7 +1,12 @@
-"""The talk's `db`: a gen_server that is the only door to Redis, with one connection, one operation at a time."""
+"""The talk's `db`: a gen_server that is the only door to Redis, with one connection, one operation at a time.
+
+Here an outage of Redis is logged, for all who are turned away over it: fans and readers are strangers, who are told
+what they can do, and neither where Redis is nor what is wrong with it.
+"""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +16,7 @@ from common.domain.errors import DomainError, UnknownMatchError
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, Failure
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
-from stages.stage0.log import messages
+from stages.stage0.log import Seldom, messages
 
 if TYPE_CHECKING:
     from common.domain.match import Match
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
     from stages.stage import Parts
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 Operation = Callable[["RedisStore"], Awaitable[Any]]
 """What a caller wants of the store."""
@@ -70,14 +77,6 @@ def _unknown(match_id: str) -> UnknownMatchError:
     return UnknownMatchError(f"there is no match {match_id}; see /1/matches")
 
 
-async def answer(operation: Operation, store: RedisStore) -> object:
-    """Run an operation and return its result, or the Failure that the caller is to be told."""
-    try:
-        return await operation(store)
-    except (DomainError, ConflictError, StoreUnavailableError, UnreadableRecordError) as error:
-        return Failure(error)
-
-
 class Db(GenServer):
     """Runs operations on the store, in the order in which they are asked for."""
 
@@ -86,6 +85,7 @@ class Db(GenServer):
     def __init__(self, parts: Parts, redis_url: str) -> None:
         self._parts = parts
         self._store = parts.store(redis_url, connections=parts.redis_connections)
+        self._outage = Seldom(_log)
 
     @classmethod
     async def query(cls, node: Node, operation: Callable[[RedisStore], Awaitable[_T]]) -> _T:
@@ -108,7 +108,7 @@ class Db(GenServer):
         """Run one operation; the calls behind it wait."""
         del reply_to  # answered by returning
         messages.info("%s <- %s", self.process.name, type(request).__name__)
-        return answer(request, self._store)
+        return self._answer(request)
 
     def handle_cast(self, message: Operation) -> Awaitable[None] | None:
         """Run an operation whose answer nobody waits for; a failure is its own affair."""
@@ -116,7 +116,17 @@ class Db(GenServer):
         return self._run(message)
 
     async def _run(self, operation: Operation) -> None:
-        await answer(operation, self._store)
+        await self._answer(operation)
+
+    async def _answer(self, operation: Operation) -> object:
+        """Run an operation and return its result, or the Failure that the caller is to be told."""
+        try:
+            return await operation(self._store)
+        except StoreUnavailableError as error:
+            self._outage.warning("%s", error)
+            return Failure(error)
+        except (DomainError, ConflictError, UnreadableRecordError) as error:
+            return Failure(error)
 
     def statistics(self) -> ConnectionStatistics:
         """Return what the connections to Redis are and did."""

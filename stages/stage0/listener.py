@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from common.listening import bind_socket
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
 from stages.stage0.client import SocketPort
-from stages.stage0.log import messages
+from stages.stage0.log import Seldom, messages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
     from common.otp.signals import Reason
@@ -30,40 +31,15 @@ _log = logging.getLogger(__name__)
 READABLE: Final = "readable"
 RETRY_S: Final = 0.1
 """How long to leave the accept queue alone when no file is left for it."""
-SILENCE_S: Final = 60.0
-"""How long the log is spared another line about that; under a crowd, files are free and used up again all the time."""
 
-_REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
-    """Listen on a TCP port, with socket `options` as (level, name, value). Raise OSError (EADDRINUSE: taken)."""
+    """Listen on a TCP port, with socket `options` as (level, name, value). Raise as `bind_socket` does."""
     listening = bind_socket(host, port, options)
     listening.listen(backlog)
     return listening
-
-
-def bind_socket(
-    host: str, port: int, options: Iterable[tuple[int, int, int]] = (), *, alone: bool = False
-) -> socket.socket:
-    """Return a socket that is bound to a port and does not listen yet. Raise OSError (EADDRINUSE: taken).
-
-    `alone`: a port is taken also if another socket is bound to it that does not listen, or a connection of before is in
-    TIME_WAIT. Whatever binds it afterwards needs SO_REUSEADDR.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    bound = socket.socket(family, kind, protocol)
-    try:
-        for option in (*options, *(() if alone else (_REUSE,))):
-            bound.setsockopt(*option)
-        bound.setblocking(False)
-        bound.bind(address)
-        bound.setsockopt(*_REUSE)  # the kernel compares the flags of both sockets as they are at the later bind
-    except BaseException:
-        bound.close()
-        raise
-    return bound
 
 
 class Listener(GenServer):
@@ -72,7 +48,7 @@ class Listener(GenServer):
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         self._parts = parts
         self._listening = listening
-        self._silent_until_s = 0.0
+        self._no_files = Seldom(_log)
         self._retry: asyncio.TimerHandle | None = None
 
     async def init(self) -> None:
@@ -119,11 +95,10 @@ class Listener(GenServer):
         await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketPort(client, accepted_s), connection)
 
     def _wait_for_files(self, error: OSError) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._silent_until_s:
-            _log.warning("%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror)
-            self._silent_until_s = loop.time() + SILENCE_S
-        self._retry = loop.call_later(RETRY_S, self._watch)
+        self._no_files.warning(
+            "%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror
+        )
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
 
     def _watch(self) -> None:
         asyncio.get_running_loop().add_reader(self._listening, self._readable)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from common.http.server import ApiServer, CannotListenError, PortTakenError
-from stages.stage0.listener import bind_socket, open_socket
+from common.listening import bind_socket
+from stages.stage0.listener import open_socket
 
 if TYPE_CHECKING:
     import socket

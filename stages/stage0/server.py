@@ -59,6 +59,7 @@ class Server:
         self.token = ""
         self._listening: Sequence[socket.socket] = ()
         self._top: Process | None = None
+        self._http_address = ""
         self._presence: Presence | None = None
         self._http_ports: Sequence[int] = ()
 
@@ -88,7 +89,7 @@ class Server:
         for listening in self._listening:
             listening.close()
         if self._http_ports:
-            forget_token(os.environ, self._http_ports[0], self.token)
+            forget_token(os.environ, self._http_address, self._http_ports[0], self.token)
 
     async def wait(self) -> None:
         """Return when the server has ended."""
@@ -99,9 +100,9 @@ class Server:
         options, parts = self.options, self.parts
         self._listening = listen(parts, options)
         api = await bind_api(parts, options)
-        self._http_ports = api.ports
+        self._http_address, self._http_ports = api.address, api.ports
         try:
-            self.token = server_token(os.environ, self._http_ports[0])
+            self.token = server_token(os.environ, self._http_address, self._http_ports[0])
             self._top = await self.node.start(Supervisor(self._children(api)), name="match_stream_sup")
         except BaseException:
             await api.stop()
@@ -138,6 +139,7 @@ class Server:
         store = self.parts.store(self.redis_url)
         try:
             await store.ping()
+            await store.take_over()
         finally:
             await store.close()
 

@@ -62,10 +62,10 @@ class StatusOf(Read):
 
 
 async def _current(store: RedisStore) -> Match:
-    matches = await store.matches()
-    if not matches:
+    match = await store.current_match()
+    if match is None:
         raise UnknownMatchError("there is no match to watch now; try again later")
-    return matches[0]
+    return match
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class WebBackend:
         return next(self._next_port)
 
     async def matches(self) -> Sequence[Match]:
-        """Return all matches, the ones that are played first."""
+        """Return all matches, the current one first."""
         return await self._parts.db.query(self._node, lambda store: store.matches())
 
     async def match(self, match_id: str) -> tuple[Match, str]:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
-from stages.stage0.db import Db, Operation, answer
+from stages.stage0.db import Db, Operation
 from stages.stage0.log import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from common.otp.process import Process, ReplyTo
-    from common.store.redis_store import RedisStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,12 @@ class Question:
 class Connection(GenServer):
     """Runs one operation after the other. It ends with its `db`, and `db` with it, which answers all who wait."""
 
-    def __init__(self, store: RedisStore) -> None:
-        self._store = store
+    def __init__(self, answer: Callable[[Operation], Awaitable[object]]) -> None:
+        self._answer = answer
 
     async def handle_cast(self, message: Question) -> None:
         """Run the operation and answer."""
-        answered = await answer(message.operation, self._store)
+        answered = await self._answer(message.operation)
         if message.reply_to is not None:
             reply(message.reply_to, answered)
 
@@ -51,7 +50,7 @@ class PooledDb(Db):
     async def init(self) -> None:
         """Start the connections; each opens its socket when it is first asked."""
         pool = [
-            await self.node.start(Connection(self._store), parent=self.process)
+            await self.node.start(Connection(self._answer), parent=self.process)
             for _ in range(self._parts.redis_connections)
         ]
         self._connections = cycle(pool)

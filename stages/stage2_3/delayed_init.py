@@ -9,11 +9,9 @@ than it otherwise would; and if the match is cancelled before, its history with 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from common.store.errors import StoreUnavailableError
 from stages.stage0.log import messages
 from stages.stage0.user import User
 
@@ -25,10 +23,6 @@ if TYPE_CHECKING:
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
 
-_log = logging.getLogger(__name__)
-
-_NOT_COUNTED: Final = "a visit of %s was not counted: %s"
-
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
@@ -39,16 +33,13 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The operation that counts a visit of a user; one that Redis does not take is not counted, and the log says so."""
+    """The operation that counts a visit of a user; one that Redis does not take is not counted."""
 
     user_id: str
 
     async def __call__(self, store: RedisStore) -> None:
         """Count it."""
-        try:
-            await store.visit(self.user_id)
-        except StoreUnavailableError as error:
-            _log.warning(_NOT_COUNTED, self.user_id, error)
+        await store.visit(self.user_id)
 
 
 class DelayedUser(User):
@@ -85,6 +76,6 @@ class DelayedUser(User):
             self._is_counted = True
             db = self.node.whereis(self._parts.db.NAME)
             if db is None:
-                _log.warning(_NOT_COUNTED, self._id, "the database process is being restarted")
+                messages.info("%s is not counted: the database process is being restarted", self.process.name)
             else:
                 db.cast(Visit(self._id))

@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from common.otp.process import NO_REPLY, reply
-from stages.stage0.db import Db, Operation, Read, answer
+from stages.stage0.db import Db, Operation, Read
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
 from stages.stage0.messages import EventManager, RedisReturned
@@ -48,14 +48,14 @@ class LaterDb(Db):
             self._share(request, reply_to)
         else:
             self._askers.clear()  # what is asked from here on is to see what this writes
-            self.reply_later(reply_to, answer(request, self._store))
+            self.reply_later(reply_to, self._answer(request))
         return NO_REPLY
 
     def handle_cast(self, message: Operation) -> None:
         """Begin an operation whose answer nobody waits for."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         self._askers.clear()  # as above
-        self.spawn(answer(message, self._store))
+        self.spawn(self._answer(message))
 
     def _share(self, read: Read, reply_to: ReplyTo) -> None:
         askers = self._askers.get(read)
@@ -68,7 +68,7 @@ class LaterDb(Db):
         """Read once for all who asked before this is begun, which is in the next turn of the loop."""
         if self._askers.get(read) is askers:
             del self._askers[read]  # who asks from here on may know of something that was written meanwhile
-        answered = await answer(read, self._store)
+        answered = await self._answer(read)
         for reply_to in askers:
             reply(reply_to, answered)
 

@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from common.command_line import without_variables
 from common.otp.gen_server import GenServer
 from common.otp.process import NO_REPLY, reply
 from common.otp.signals import Failure, Stop
 from common.tuning.children import command_that_dies_with_parent, python_module
+from stages.redis_url import JOIN_VARIABLE
 
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
@@ -47,7 +49,7 @@ class Ended:
 
 
 class NodeProcess(GenServer):
-    """Runs `matchstream serve --join` on given ports; a crash of the program is a crash of this process.
+    """Runs `matchstream serve` on given ports as one node; a crash of the program is a crash of this process.
 
     `insists`: a program that ends before it serves (Redis may be away) is no crash then, but started again after
     RETRY_S, as often as it takes. Supervisors count crashes, and one that gives up ends all nodes.
@@ -59,7 +61,9 @@ class NodeProcess(GenServer):
         self, stage: Stage, options: Options, port: int, http_port: int, token: str, *, insists: bool
     ) -> None:
         self._command = node_command(stage, options, port, http_port)
-        self._environ = {**os.environ, "MATCHSTREAM_TOKEN": token}
+        # What is set for the parent (its ports, its number of nodes, a match to play) is not meant for its nodes.
+        others = without_variables(os.environ, "MATCHSTREAM")
+        self._environ = {**others, "MATCHSTREAM_TOKEN": token, JOIN_VARIABLE: str(options.redis_url)}
         self._insists = insists
         self._is_ready = False
         self._waiting: list[ReplyTo] = []
@@ -129,12 +133,12 @@ class NodeProcess(GenServer):
 
 
 def node_command(stage: Stage, options: Options, port: int, http_port: int) -> list[str]:
-    """Return the command line of one node."""
+    """Return the command line of one node; the URL of its Redis is no part of it, since all can read it there."""
     lessons = [f"--with={name}" for name in stage.added] + [f"--without={name}" for name in stage.left_out]
     return [
         *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
-        *("--join", str(options.redis_url), "--topology", options.topology),
+        *("--topology", options.topology),
     ]
 
 

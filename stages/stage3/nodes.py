@@ -1,7 +1,7 @@
 """Lesson `nodes`: several server processes on this machine, under one parent; nodes on other hosts join them.
 
-A node is this same program, started with `--join`: everything it has in common with the others is their Redis. So one
-that is started by hand, on another host, is a node like those that the parent starts here.
+A node is this same program, told to join (`MATCHSTREAM_JOIN`): everything it has in common with the others is their
+Redis. So one that is started by hand, on another host, is a node like those that the parent starts here.
 
 The parent serves nobody. It takes the ports of all nodes, so that they form one range, starts a process for each node,
 and starts one again that ends (its supervisor gives up when more than 5 that served end in 10 s). It holds the ports by
@@ -58,7 +58,7 @@ class Nodes:
         self._node = Node()
         self._reserved: list[socket.socket] = []
         self._top: Process | None = None
-        self._http_port = 0
+        self._http_address, self._http_port = "", 0
         self._serves = False
         self.token = ""
 
@@ -82,7 +82,7 @@ class Nodes:
         for sock in self._reserved:
             sock.close()
         if self._http_port:
-            forget_token(os.environ, self._http_port, self.token)
+            forget_token(os.environ, self._http_address, self._http_port, self.token)
 
     async def wait(self) -> None:
         """Return when the supervisor of the nodes has ended."""
@@ -96,8 +96,8 @@ class Nodes:
         await (await announced(str(options.redis_url), follows=True)).close()  # each node will be there itself
         fans = self._reserve(options.port, parts.fan_listeners)
         http = self._reserve(options.http_port, parts.http_listeners)
-        self._http_port = http[0]
-        self.token = server_token(os.environ, self._http_port)
+        self._http_address, self._http_port = self._reserved[-1].getsockname()[0], http[0]
+        self.token = server_token(os.environ, self._http_address, self._http_port)
         self._top = await self._node.start(
             SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + _KILL_S), name="nodes_sup"
         )
@@ -118,6 +118,7 @@ class Nodes:
         store = self._stage.parts.store(str(self._options.redis_url))
         try:
             await store.ping()
+            await store.take_over()
         finally:
             await store.close()
 

@@ -73,7 +73,7 @@ class WriterStore(RedisStore):
     ) -> None:
         super().__init__(url, connections, connect_timeout=connect_timeout, command_timeout=command_timeout)
         self._writes = self._writer = WriterConnection()
-        self._visits = VisitBatches(self._writer.call_all, self._tag)
+        self._batches = VisitBatches(self._writer.call_all, self._tag)
 
     def join(self, node: Callable[[], Node], *, reads_directly: bool) -> None:
         """Ask the writer by way of that node, from the first question on; or have it do the reading, too."""
@@ -82,12 +82,12 @@ class WriterStore(RedisStore):
             self._reads = self._writer
 
     async def visit(self, user: str) -> int:
-        """Count a visit of the user, together with others; return how many there have been."""
-        return await self._visits.visit(user)
+        """Count a visit of the user, together with others; return how many there have been, as far as they are kept."""
+        return await self._batches.visit(user)
 
     async def close(self) -> None:
         """Give up the visits that are not counted yet, and close all connections."""
-        self._visits.close()
+        self._batches.close()
         await super().close()
 
 

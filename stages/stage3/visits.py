@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from common.store.errors import StoreUnavailableError
-from common.store.keys import VISIT_COUNT_FIELD, user_key
+from common.store.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,19 +30,22 @@ class VisitBatches:
 
     def __init__(self, send: Callable[[list[Command]], Awaitable[list[Any]]], tag: str = "") -> None:
         self._send = send
-        self._tag = tag
+        self._visits = Visits(tag)
         self._batch: list[tuple[bytes, asyncio.Future[int]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._last_s = float("-inf")
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def visit(self, user: str) -> int:
-        """Count a visit of the user; return how many there have been. Raise StoreUnavailableError."""
+        """Count a visit of the user; return how many there have been, as far as they are kept.
+
+        Raise StoreUnavailableError.
+        """
         # Encoded here, so that a name that cannot be sent is its own visitor's affair alone.
-        key = (self._tag + user_key(user)).encode()
+        name = user.encode()
         loop = asyncio.get_running_loop()
         counted: asyncio.Future[int] = loop.create_future()
-        self._batch.append((key, counted))
+        self._batch.append((name, counted))
         if len(self._batch) == BATCH_SIZE:
             self._begin()
         elif self._timer is None:
@@ -66,14 +69,14 @@ class VisitBatches:
 
     async def _count(self, batch: list[tuple[bytes, asyncio.Future[int]]]) -> None:
         try:
-            counts = await self._send([("HINCRBY", key, VISIT_COUNT_FIELD, 1) for key, _ in batch])
+            counts = await self._send(self._visits.count([name for name, _ in batch]))
         except StoreUnavailableError as error:
             self._fail(batch, str(error))
         except BaseException:
             self._fail(batch, "given up before it was counted")
             raise
         else:
-            for (_, counted), number in zip(batch, counts, strict=True):
+            for (_, counted), number in zip(batch, counts[: len(batch)], strict=True):
                 if not counted.done():
                     counted.set_result(number)
 

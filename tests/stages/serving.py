@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from common.command_line import without_variables
 from common.tuning.children import command_that_dies_with_parent, python_module
 from tests.stages.waiting import DEADLINE_S
 
@@ -34,8 +35,9 @@ class Outcome:
 
 
 def environment(directory: Path, **changes: str) -> dict[str, str]:
-    """Return this process's environment with its state in `directory`, no token, and then `changes`."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"MATCHSTREAM_TOKEN", "XDG_RUNTIME_DIR"}}
+    """Return this process's environment with its state in `directory`, nothing for servers, and then `changes`."""
+    kept = without_variables(os.environ, "MATCHSTREAM")
+    kept.pop("XDG_RUNTIME_DIR", None)
     return {**kept, "XDG_STATE_HOME": str(directory), "HOME": str(directory), **changes}
 
 

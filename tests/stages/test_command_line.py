@@ -124,7 +124,7 @@ def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     play = ("play", SAMPLE, "--url", f"http://127.0.0.1:{port}")
     assert "no answer" in refused(*play, token=TOKEN)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert f"no token for port {port}" in refused(*play)
+    assert f"no token for 127.0.0.1:{port}" in refused(*play)
     assert "no URL" in refused("play", SAMPLE, "--url", "http://127.0.0.1:port", token=TOKEN)
 
 
@@ -132,7 +132,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
     environ = environment(tmp_path)
     children = psutil.Process(server.pid).children(recursive=True)
     assert children  # its Redis at least
-    assert tokens(tmp_path) == [f"token-{server.http_ports[0]}"]
+    assert tokens(tmp_path) == [f"token-{server.host}-{server.http_ports[0]}"]
 
     play = ("play", SAMPLE, "--url", server.url, "--speed", "60000")
     played = run(environ, *play)
@@ -141,7 +141,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
     assert "on the server already" in the_line(run(environ, *play))
 
     host, port = next(server.fan_addresses())
-    async with ReporterClient(server.url, client_token(environ, server.http_ports[0])) as api:
+    async with ReporterClient(server.url, client_token(environ, server.host, server.http_ports[0])) as api:
         game = await Game.announced(api, "m")
         await game.start()
         watch = await start(environ, "watch", f"{host}:{port}", "--user", "me")

@@ -340,6 +340,7 @@ ACCEPTED = {
     "the defaults": [],
     "IPv6": ["--fans", "[::1]:9999-10002", "--http", "[::1]:8888", "--host", "::1"],
     "all addresses": ["--host", "0.0.0.0"],
+    "all addresses of both kinds": ["--host", "::", "--fans", "[::]:9999", "--http", "[::]:8888"],
     "several nodes": ["--fans", "127.0.0.1:9999-10002", "--fans", "127.0.0.2:9999-10002", "--fans", "127.0.0.1:9999"],
     "the same port elsewhere": ["--fans", "127.0.0.2:9990"],
     "a name to listen at": ["--host", "localhost", "--fans", "127.0.0.2:9990"],
@@ -373,6 +374,15 @@ def test_a_server_is_named_once() -> None:
         "127.0.0.1:1": 1,
         "127.0.0.1:2": 2,
     }
+
+
+def test_all_addresses_are_of_ipv4_and_ipv6() -> None:
+    lines = [line.split() for line in printed("--host", "::", "--fans", "[::]:9999").splitlines()]
+    assert [words[1:3] for words in lines if words[:1] == ["listen"]] == [
+        ["[::]:9990", "ipv6only=off"],
+        ["[::]:8880", "ipv6only=off"],
+    ]
+    assert ["server", "[::1]:9999"] in [words[:2] for words in lines]
 
 
 REFUSED = {

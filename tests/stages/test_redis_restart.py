@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REPORTERS = 3
 _EVENTS_BETWEEN_KILLS = 15
+_CROWD = 60
 
 
 @pytest.fixture
@@ -58,13 +59,13 @@ async def test_redis_stops_and_comes_back(redis: RedisServer, connect: Connect, 
             with pytest.raises(ApiError) as refusal:
                 await request
             assert refusal.value.status == 503
-            assert "Redis" in refusal.value.message
+            assert refusal.value.message.startswith("the server cannot reach its store now; ")
+            assert "Redis" not in refusal.value.message
         for user in ("another", "fan"):
             async with connect() as new:
                 await new.greet(user, game.id)
                 await new.read_to_end()
-            (error,) = new.errors
-            assert "Redis" in error
+            assert new.errors == ["the server cannot reach its store now; connect again in a moment"]
 
         await redis.start()
         answered += [await game.insist(f"after-{number}") for number in range(3)]
@@ -76,6 +77,20 @@ async def test_redis_stops_and_comes_back(redis: RedisServer, connect: Connect, 
     assert new.told() == ["to both"]
     assert fan.told() == [event.details["comment"] for event in answered]
     assert list(await game.api.history(game.id))[1:] == answered
+
+
+@pytest.mark.parametrize("stage", ["0", "2.5", "3"], indirect=True)
+async def test_an_outage_is_explained_in_the_log_and_not_once_a_fan(
+    redis: RedisServer, connect: Connect, server: ServerProcess
+) -> None:
+    await redis.stop()
+    for number in range(_CROWD):
+        async with connect() as fan:
+            await fan.greet(f"fan-{number}")
+            await fan.read_to_end()
+        assert "Redis" not in fan.raw.decode()
+    explained = [line for line in server.log().splitlines() if f"Redis at {redis.path} cannot be reached" in line]
+    assert 0 < len(explained) < _CROWD / 2
 
 
 async def test_redis_is_killed_while_events_are_posted(redis: RedisServer, connect: Connect, game: Game) -> None:

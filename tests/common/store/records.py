@@ -42,11 +42,17 @@ SQUAD = (Player(number=7, name="Luna"), Player(number=10, name="Morales"))
 TEAM = Team(id="tig", name="Tigre", players=SQUAD)
 
 
-def match(match_id: str = "elp-tig-2011-09-10", *, seq: int = 0, period: Period = Period.NOT_STARTED) -> Match:
+def match(
+    match_id: str = "elp-tig-2011-09-10",
+    *,
+    seq: int = 0,
+    period: Period = Period.NOT_STARTED,
+    day: date = date(2011, 9, 10),  # it does not change
+) -> Match:
     """Return a match as it stands after `seq` events."""
     return Match(
         id=match_id,
-        date=date(2011, 9, 10),
+        date=day,
         home="elp",
         visit="tig",
         home_squad=SQUAD,

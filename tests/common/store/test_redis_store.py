@@ -1,5 +1,7 @@
 import asyncio
-from datetime import UTC, datetime
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from redis.crc import key_slot
@@ -27,6 +29,14 @@ async def play(store: RedisStore, first: int, last: int) -> None:
         await store.append(records.match(seq=seq), event(seq))
 
 
+@pytest.fixture
+async def raw(redis: RedisServer) -> AsyncIterator[Connections]:
+    """Return a connection of the test's own."""
+    raw = Connections(redis.url, 1, 1.0, 10.0)
+    yield raw
+    await raw.close()
+
+
 async def test_a_team_is_stored_and_replaced(store: RedisStore) -> None:
     renamed = Team(id="tig", name="Club Atlético Tigre", players=records.SQUAD)
     assert await store.team("tig") is None
@@ -45,23 +55,118 @@ async def test_a_match_is_created_once(store: RedisStore) -> None:
     assert await store.history(MATCH.id) == [event(1)]
 
 
-async def test_matches_are_listed_live_first_then_to_come_then_ended_by_id_within(store: RedisStore) -> None:
-    periods = {"e": Period.ENDED, "d": Period.FIRST, "c": Period.NOT_STARTED, "b": Period.PENALTIES, "a": Period.ENDED}
-    for match_id, period in periods.items():
-        await store.create_match(records.match(match_id, period=period))
-    assert [match.id for match in await store.matches()] == ["b", "d", "c", "a", "e"]
+TODAY = datetime.now(UTC).date()
+DATES = {
+    "z": (Period.FIRST, date(2026, 5, 9)),
+    "b": (Period.PENALTIES, date(2026, 5, 8)),
+    "d": (Period.FIRST, date(2026, 5, 8)),
+    "a": (Period.LAST, date(2020, 3, 1)),  # it was never stopped
+    "y": (Period.NOT_STARTED, TODAY),
+    "c": (Period.NOT_STARTED, TODAY + timedelta(days=3)),
+    "v": (Period.NOT_STARTED, date(2019, 2, 2)),  # it was never started
+    "w": (Period.NOT_STARTED, date(2020, 2, 2)),
+    "x": (Period.ENDED, date(2026, 5, 7)),
+    "e": (Period.ENDED, date(2011, 9, 10)),
+}
+"""Matches in the order in which they are to be listed."""
+
+
+@pytest.fixture
+async def listed(store: RedisStore) -> list[Match]:
+    """Store matches, and return them in the order in which they are to be listed."""
+    matches = [records.match(match_id, period=period, day=day) for match_id, (period, day) in DATES.items()]
+    for match in sorted(matches, key=lambda match: match.id):
+        await store.create_match(match)
+    return matches
+
+
+async def test_matches_are_listed_the_newest_being_played_first(store: RedisStore, listed: list[Match]) -> None:
+    assert await store.matches() == listed
+    assert await store.current_match() == listed[0]
+
+
+async def test_matches_are_listed_page_by_page(store: RedisStore, listed: list[Match]) -> None:
+    for size in range(1, len(listed) + 2):
+        pages = [await store.matches(limit=size)]
+        while pages[-1]:
+            pages.append(await store.matches(after=pages[-1][-1].id, limit=size))
+        assert [len(page) for page in pages[:-2]] == [size] * (len(pages) - 2)
+        assert [match for page in pages for match in page] == listed
+    assert await store.matches(after=listed[2].id) == listed[3:]
+    assert await store.matches(limit=0) == []
+    with pytest.raises(UnknownMatchError, match="no match of-nobody"):
+        await store.matches(after="of-nobody", limit=3)
 
 
 async def test_without_matches_the_list_is_empty(store: RedisStore) -> None:
     assert await store.matches() == []
+    assert await store.current_match() is None
 
 
-async def test_an_id_whose_match_is_gone_is_not_listed(store: RedisStore, redis: RedisServer) -> None:
-    await store.create_match(MATCH)
-    raw = Connections(redis.url, 1, 1.0, 1.0)
-    await raw.call("SADD", keys.MATCHES, "of-a-creation-that-failed")
-    await raw.close()
-    assert await store.matches() == [MATCH]
+async def test_the_current_match_is_the_next_to_come_or_else_the_last_that_ended(
+    store: RedisStore, listed: list[Match]
+) -> None:
+    for match in listed:
+        assert await store.current_match() == match
+        await store.cancel(match.id)
+    assert await store.current_match() is None
+
+
+async def test_an_event_moves_a_match_in_the_list(store: RedisStore, listed: list[Match]) -> None:
+    coming = listed[5]
+    for seq, period, place in ((1, Period.FIRST, 0), (2, Period.LAST, 0), (3, Period.ENDED, 7)):
+        match = records.match(coming.id, seq=seq, period=period, day=coming.date)
+        await store.append(match, event(seq))
+        others = [other for other in listed if other.id != coming.id]
+        assert await store.matches() == [*others[:place], match, *others[place:]]
+
+
+async def test_an_id_whose_match_was_deleted_by_hand_is_passed_over(
+    store: RedisStore, raw: Connections, listed: list[Match]
+) -> None:
+    for match in listed[:2]:
+        await raw.call("DEL", keys.match_key(match.id))
+    assert await store.current_match() == listed[2]
+    assert await store.matches() == listed[2:]
+    assert await store.matches(limit=2) == listed[2:4]
+
+
+async def test_what_an_older_version_has_stored_is_taken_over_once(
+    store: RedisStore, raw: Connections, redis: RedisServer, listed: list[Match]
+) -> None:
+    unreadable = {"f": b"{", "g": b"[]", "h": b"{}"}
+    for match_id, match in unreadable.items():
+        await raw.call("HSET", keys.match_key(match_id), "seq", 0, keys.MATCH_FIELD, match)
+    many = [f"m{number}" for number in range(1500)]  # their matches are gone
+    await raw.call("SADD", keys.OLD_MATCHES, *(match.id for match in listed), *unreadable, *many)
+    await raw.call("DEL", *keys.INDEX)
+    stores = [RedisStore(redis.url) for _ in range(3)]
+    await asyncio.gather(*(each.take_over() for each in stores))
+    assert await raw.call("EXISTS", keys.OLD_MATCHES) == 0
+    assert await store.matches(limit=len(listed)) == listed
+    assert await raw.call("ZRANGE", keys.ENDED, -3, -1) == [name.encode() for name in unreadable]
+    for each in stores:
+        await each.take_over()  # again: there is nothing left to do
+        await each.close()
+    assert await store.matches(limit=len(listed)) == listed
+
+
+async def test_finding_the_current_match_costs_the_same_however_many_have_ended(
+    store: RedisStore, raw: Connections, listed: list[Match]
+) -> None:
+    async def asked() -> list[tuple[str, int]]:
+        """Return how often Redis has carried out each command for one question."""
+        await raw.call("CONFIG", "RESETSTAT")
+        assert await store.current_match() == listed[0]
+        stats = (await raw.call("INFO", "commandstats")).decode().splitlines()
+        calls = (re.match(r"cmdstat_(\w+):calls=(\d+)", line) for line in stats)
+        return sorted((found[1], int(found[2])) for found in calls if found)
+
+    few = await asked()
+    for number in range(300):
+        await store.create_match(records.match(f"n{number}", period=Period.ENDED))
+    assert await asked() == few
+    assert dict(few)["eval"] == 1
 
 
 async def test_an_event_is_stored_with_its_match(store: RedisStore) -> None:

@@ -77,7 +77,7 @@ def test_no_api_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MATCHSTREAM_TOKEN", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    with fake_server("0") as server, pytest.raises(TargetError, match="no token for port"):
+    with fake_server("0") as server, pytest.raises(TargetError, match="no token for 127"):
         AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}").start()
 
 

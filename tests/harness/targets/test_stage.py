@@ -46,6 +46,17 @@ def test_a_stage_is_started_on_free_ports_and_ended() -> None:
     target.stop()
 
 
+def test_what_a_user_has_set_for_servers_of_their_own_is_not_for_one_that_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("PORT", "PLAY", "NODES", "REDIS"):
+        monkeypatch.setenv(f"MATCHSTREAM_{name}", "1")
+    with started("7") as target:
+        (pid,) = target.pids
+        ours = {name for name in psutil.Process(pid).environ() if name.startswith("MATCHSTREAM_")}
+    assert ours == {"MATCHSTREAM_TOKEN"}
+
+
 def test_a_server_that_does_not_start_is_told_with_the_last_line_of_its_log() -> None:
     target = StageTarget(Variant("mute=2"), FAKE)
     with pytest.raises(

@@ -78,7 +78,7 @@ def nodes_below(pid: int) -> dict[int, int]:
             words = child.cmdline()
         except psutil.NoSuchProcess:
             continue
-        if "--join" in words:
+        if "serve" in words:
             found[int(words[words.index("--port") + 1])] = child.pid
     return found
 
