@@ -21,7 +21,7 @@ _LONGEST_SOCKET_PATH = 107  # bytes: sun_path of unix(7) has 108, with the zero 
 
 
 class EmbeddedRedis:
-    """A private `redis-server` for as long as the `async with` block lasts.
+    """A private Redis for as long as the `async with` block lasts.
 
         async with EmbeddedRedis() as redis:
             store = RedisStore(redis.url)
@@ -44,7 +44,7 @@ class EmbeddedRedis:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the redis-server. Only within the `async with` block."""
+        """The process id of this Redis. Only within the `async with` block."""
         return self._running().pid
 
     def _running(self) -> RedisProcess:
