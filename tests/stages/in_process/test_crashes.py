@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from stages.stage0.messages import Notification
     from tests.stages.fan import Connect
     from tests.stages.game import Game
-    from tests.stages.in_process.conftest import MECHANICS
 from tests.stages.in_process.running import Running
 
 
