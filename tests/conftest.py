@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.leftovers import processes, processes_of_the_module
+
+__all__ = ["processes", "processes_of_the_module"]  # fixtures of every test
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

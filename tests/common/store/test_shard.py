@@ -17,7 +17,7 @@ from common.store.redis_store import RedisStore
 from common.store.shard import owner_of, servers
 from tests.common.store import records
 from tests.common.store.test_redis_store import MATCH, event, play
-from tests.redis_cluster import RedisCluster, clusters_are_here
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer, free_port
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -30,8 +30,6 @@ RANGES = [
     [100, 199, [b"", 7002, b"id-3", []]],
     [200, 299, [b"10.0.0.1", 7000, b"id-1", []], [None, 7003, b"id-4", []]],
 ]
-
-real = pytest.mark.skipif(not clusters_are_here(), reason="needs redis-server 7 or newer")
 
 
 def test_the_servers_of_a_cluster_are_read_each_once() -> None:
@@ -93,7 +91,6 @@ async def first_shards(cluster: RedisCluster) -> int:
     return next(number for number, owner in owners.items() if owner is cluster.masters[0])
 
 
-@real
 async def test_a_store_in_a_cluster_does_what_any_does_and_follows_its_shard(cluster: RedisCluster) -> None:
     first, replica = cluster.masters[0], cluster.servers[-1]
     number = await first_shards(cluster)
@@ -122,7 +119,6 @@ async def test_a_store_in_a_cluster_does_what_any_does_and_follows_its_shard(clu
         assert await store.cancel(MATCH.id)
 
 
-@real
 async def test_any_server_of_a_cluster_leads_to_the_shard(cluster: RedisCluster) -> None:
     number = await first_shards(cluster)
     urls = [await with_cluster(f"{server.url}/{number}") for server in cluster.servers]
@@ -131,7 +127,6 @@ async def test_any_server_of_a_cluster_leads_to_the_shard(cluster: RedisCluster)
             assert await store.visit("ana") == visits
 
 
-@real
 async def test_a_slot_that_nobody_serves_is_said(cluster: RedisCluster) -> None:
     number = await first_shards(cluster)
     for server in cluster.servers:

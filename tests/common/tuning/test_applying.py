@@ -302,8 +302,7 @@ def namespaces_can_be_made() -> bool:
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="kernel settings are root's to change")
-@pytest.mark.skipif(not namespaces_can_be_made(), reason="no network namespace can be made here: unshare -n fails")
+@pytest.mark.skipif(os.geteuid() != 0 or not namespaces_can_be_made(), reason="needs root, and network namespaces")
 def test_a_real_kernel_takes_a_profile_and_gives_it_back(tmp_path: Path) -> None:
     mine = only(SMALL, "net.core.somaxconn", "net.ipv4.tcp_rmem", "net.ipv4.ip_local_port_range")
     assert {setting.belongs_to for setting in mine.settings} == {"network namespace"}  # nothing of the machine's

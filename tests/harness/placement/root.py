@@ -14,4 +14,4 @@ def is_possible() -> bool:
         return False
 
 
-needs_namespaces = pytest.mark.skipif(not is_possible(), reason="no network namespaces can be made here: not root?")
+needs_namespaces = pytest.mark.skipif(not is_possible(), reason="needs root, and network namespaces")

@@ -92,8 +92,9 @@ def test_an_error_inside_lets_the_thread_go() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-def test_a_redis_below_the_server_is_found_and_pinned(tmp_path: Path) -> None:
-    program = tmp_path / "redis-server"
+@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
+def test_a_redis_below_the_server_is_found_and_pinned(name: str, tmp_path: Path) -> None:
+    program = tmp_path / name
     program.symlink_to("/bin/sleep")
     cpu = max(allowed_cpus())
     # A server that starts its Redis and waits for it.
@@ -101,7 +102,7 @@ def test_a_redis_below_the_server_is_found_and_pinned(tmp_path: Path) -> None:
         assert server.stdout is not None
         redis = int(server.stdout.readline())
         try:
-            wait_until(lambda: Path(f"/proc/{redis}/comm").read_text() == "redis-server\n")
+            wait_until(lambda: Path(f"/proc/{redis}/comm").read_text() == f"{name}\n")
             pin_redis((server.pid,), (cpu,))
             assert os.sched_getaffinity(redis) == {cpu}
             assert os.sched_getaffinity(server.pid) == allowed_cpus()

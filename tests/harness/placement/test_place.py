@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-import psutil
 import pytest
 
+from common.store.process import find_redis_server
 from harness.campaign.journal import Journal
 from harness.events import Posted, synthetic_match
 from harness.placement.errors import PlacementError
@@ -24,6 +24,7 @@ from harness.trial import run_trial
 from harness.workload import Load
 from tests.harness.fake import FAKE, fake_server
 from tests.harness.placement.root import needs_namespaces
+from tests.leftovers import StartedProcesses
 
 FIRST, LAST = min(allowed_cpus()), max(allowed_cpus())
 NETNS = Placement(network="netns")
@@ -34,13 +35,14 @@ def network_of(task: str = "thread-self") -> str:
 
 
 class Looking(Silent):
-    """Notes, when an event was posted, where the processes below this one are: network, CPUs, by command line."""
+    """Notes, when an event was posted, where the processes that it started are: network, CPUs, by command line."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: StartedProcesses) -> None:
+        self._processes = processes
         self.seen: dict[str, tuple[str, frozenset[int]]] = {}
 
     def posted(self, post: Posted) -> None:
-        for process in psutil.Process().children(recursive=True):
+        for process in self._processes.running():
             network = network_of(str(process.pid))
             self.seen[" ".join(process.cmdline())] = (network, frozenset(process.cpu_affinity()))
 
@@ -61,8 +63,8 @@ def fake(*without: str) -> StageTarget:
 
 
 @needs_namespaces
-def test_server_and_generator_are_in_networks_of_their_own() -> None:
-    looking, here = Looking(), network_of()
+def test_server_and_generator_are_in_networks_of_their_own(processes: StartedProcesses) -> None:
+    looking, here = Looking(processes), network_of()
     result = trial(fake(), NETNS, looking)
     assert result.verdict.met
     assert result.seen.delivery is not None
@@ -71,7 +73,7 @@ def test_server_and_generator_are_in_networks_of_their_own() -> None:
     server, generator = looking.of("fake_match_stream")[0], looking.of("generator.worker")[0]
     assert len({server, generator, here}) == 3
     assert network_of() == here
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
 @needs_namespaces
@@ -114,12 +116,12 @@ def test_a_stage_that_does_not_exist_has_no_lessons() -> None:
 
 @needs_namespaces
 @pytest.mark.parametrize("stage", ["0", "2.5"])
-def test_a_real_stage(stage: str) -> None:
-    looking = Looking()
+def test_a_real_stage(stage: str, processes: StartedProcesses) -> None:
+    looking = Looking(processes)
     result = trial(StageTarget(Variant(stage)), NETNS, looking)
     assert result.verdict.met
     assert ("net.core.somaxconn" in result.asked.placement.sysctls) is (stage == "2.5")
-    assert looking.of("redis-server")[0] == looking.of("stages.cli")[0]
+    assert looking.of(find_redis_server().name)[0] == looking.of("stages.cli")[0]
 
 
 @needs_namespaces
@@ -129,21 +131,21 @@ def test_a_peer_has_the_tuned_kernel_that_it_would_be_given() -> None:
     assert result.asked.placement.sysctls["net.core.somaxconn"] == "65535"
 
 
-def test_parts_are_kept_on_their_cpus() -> None:
-    looking, before = Looking(), os.sched_getaffinity(0)
+def test_parts_are_kept_on_their_cpus(processes: StartedProcesses) -> None:
+    looking, before = Looking(processes), os.sched_getaffinity(0)
     placement = Placement(server_cpus=(FIRST,), generator_cpus=(LAST,), redis_cpus=(LAST,))
     result = trial(StageTarget(Variant("0")), placement, looking)
     assert result.asked.placement == placement
     assert looking.of("stages.cli")[1] == {FIRST}
     assert looking.of("generator.worker")[1] == {LAST}
-    assert looking.of("redis-server")[1] == {LAST}
+    assert looking.of(find_redis_server().name)[1] == {LAST}
     assert os.sched_getaffinity(0) == before
 
 
-def test_a_server_without_redis_cannot_have_it_pinned_and_is_ended() -> None:
+def test_a_server_without_redis_cannot_have_it_pinned_and_is_ended(processes: StartedProcesses) -> None:
     with pytest.raises(PlacementError, match="no Redis of its own"):
         trial(fake(), Placement(redis_cpus=(FIRST,)), Silent())
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
 @pytest.mark.parametrize(
@@ -159,8 +161,10 @@ def test_a_server_that_runs_already_is_where_it_is(placement: Placement, says: s
         trial(AddressTarget("127.0.0.1:1", None), placement, Silent())
 
 
-def test_the_generator_of_a_server_that_runs_already_can_be_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
-    looking = Looking()
+def test_the_generator_of_a_server_that_runs_already_can_be_pinned(
+    monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
+) -> None:
+    looking = Looking(processes)
     with fake_server("0") as server:
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")

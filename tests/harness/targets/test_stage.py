@@ -18,6 +18,7 @@ from harness.targets.target import TargetError
 from harness.targets.variant import Variant
 from harness.workload import Endpoint
 from tests.harness.fake import FAKE, wait_until
+from tests.leftovers import StartedProcesses
 
 
 @contextlib.contextmanager
@@ -132,7 +133,9 @@ def test_who_does_not_want_to_wait_for_its_end_interrupts_that(deaf: StageTarget
     assert not process.is_running()
 
 
-def test_who_does_not_want_to_wait_for_its_beginning_interrupts_that(tmp_path: Path) -> None:
+def test_who_does_not_want_to_wait_for_its_beginning_interrupts_that(
+    tmp_path: Path, processes: StartedProcesses
+) -> None:
     script = tmp_path / "slow.py"
     script.write_text("import signal\nsignal.pause()\n")
     target = StageTarget(Variant("0"), (sys.executable, str(script)))
@@ -141,7 +144,7 @@ def test_who_does_not_want_to_wait_for_its_beginning_interrupts_that(tmp_path: P
         with pytest.raises(KeyboardInterrupt) as interruption:
             target.start()
     assert interruption.value.__context__ is None  # it was not the end of the server that was interrupted
-    assert psutil.Process().children() == []
+    assert processes.running() == []
 
 
 PARENT = """

@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 from common.http.client import ApiError
 from stages.stage3 import keys
-from tests.redis_cluster import RedisCluster, clusters_are_here
+from tests.redis_cluster import RedisCluster
 from tests.stages.game import Game
 from tests.stages.stage3.nodes import NodesProcess, apis, comments, kicked_off
 from tests.stages.stage3.test_faults import EVENTS, played, watching
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-
-pytestmark = pytest.mark.skipif(not clusters_are_here(), reason="sharded pub/sub needs redis-server 7 or newer")
 
 COUNT = 2
 TAG = "{7}"

@@ -42,7 +42,7 @@ def network() -> Iterator[Network]:
         with Network(HOSTS) as network:
             yield network
     except NoHostsError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"needs root, ip and network namespaces: {error}")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from common.otp.node import Node
 from common.store.cluster import with_cluster
 from common.store.errors import StoreUnavailableError
 from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions, Unsubscribe
-from tests.redis_cluster import RedisCluster, clusters_are_here
+from tests.redis_cluster import RedisCluster
 from tests.stages.stage3.system import System
 from tests.stages.waiting import eventually
 
@@ -155,7 +155,6 @@ async def test_a_redis_that_hangs_is_noticed(system: System, raw: Connections, r
     await heard(listener, Resubscribed("goals"), Published("goals", b"2-1"))
 
 
-@pytest.mark.skipif(not clusters_are_here(), reason="sharded pub/sub needs redis-server 7 or newer")
 async def test_in_a_cluster_subscriptions_follow_a_shard_that_is_handed_over() -> None:
     node = Node()
     async with RedisCluster(replicas=1) as cluster:
