@@ -1,0 +1,101 @@
+"""`python -m tests.faults`: many runs, by hand. A line a run; exits with 1 if the server broke its word in any.
+
+    python -m tests.faults --minutes 30 --stages 0,2.5,3 [--faults stop,kill,rollback,cut] [--seed N] [--seconds 10]
+
+What a run with violations recorded is kept in a directory of its own in `--traces`. The same seed strikes in the same
+way again, though not to the microsecond.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import random
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.catalogue import STAGES
+from tests.faults.faults import Kind
+from tests.faults.run import Plan, run
+from tests.faults.server import ServerError
+from tests.faults.telling import head, keep, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do runs until the time is up, one at least; return the exit status."""
+    options = _parser().parse_args(arguments)
+    first = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311  # nothing secret
+    until_s = time.monotonic() + 60 * options.minutes
+    runs = bad = 0
+    for plan in _plans(first, options):
+        if runs and time.monotonic() > until_s:
+            break
+        runs += 1
+        bad += not _is_clean(plan, options.traces)
+    sys.stdout.write(f"{runs} runs from seed {first} on, {bad} with violations\n")
+    return 1 if bad else 0
+
+
+def _plans(first: int, options: argparse.Namespace) -> Iterator[Plan]:
+    for seed in itertools.count(first):
+        for stage in options.stages:
+            yield Plan(seed, stage, tuple(options.faults), options.seconds)
+
+
+def _is_clean(plan: Plan, traces: Path) -> bool:
+    """Do a run and tell of it; keep its traces unless nothing was wrong."""
+    directory = traces / f"{plan.seed}-stage-{plan.stage}"
+    directory.mkdir(parents=True)
+    outcome = None
+    try:
+        outcome = asyncio.run(run(plan, directory))
+    except* ServerError as errors:
+        _say(f"{head(plan)}: {'; '.join(str(error) for error in errors.exceptions)}")
+    if outcome is None:
+        return False
+    _say(line(outcome))
+    if outcome.violations:
+        keep(outcome, directory)
+        return False
+    shutil.rmtree(directory)
+    return True
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.faults", description="Hold the server's promises against faults.")
+    parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long; one run by default")
+    parser.add_argument("--stages", type=_stages, default=["0", "2.5", "3"], help="which, e.g. 0,2.5,3")
+    parser.add_argument("--faults", type=_kinds, default=list(Kind), help=f"some of {','.join(Kind)}; all by default")
+    parser.add_argument("--seed", type=int, help="the first seed; the next run of each stage has the next one")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long faults fall in a run")
+    parser.add_argument("--traces", type=Path, default=Path("out/faults"), help="where runs with violations are kept")
+    return parser
+
+
+def _stages(words: str) -> list[str]:
+    if unknown := [word for word in words.split(",") if word not in STAGES]:
+        raise argparse.ArgumentTypeError(f"there is no stage {unknown[0]!r}: say some of {', '.join(STAGES)}")
+    return words.split(",")
+
+
+def _kinds(words: str) -> list[Kind]:
+    try:
+        return [Kind(word) for word in words.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: say some of {', '.join(Kind)}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
