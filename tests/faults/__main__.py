@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do runs until the time is up, one at least; return the exit status."""
+    """Do runs until the time is up, one of each stage at least; return the exit status."""
     options = _parser().parse_args(arguments)
     first = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311  # nothing secret
     until_s = time.monotonic() + 60 * options.minutes
     runs = bad = 0
     for plan in _plans(first, options):
-        if runs and time.monotonic() > until_s:
+        if runs >= len(options.stages) and time.monotonic() > until_s:
             break
         runs += 1
         bad += not _is_clean(plan, options.traces)
@@ -75,7 +75,9 @@ def _say(words: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.faults", description="Hold the server's promises against faults.")
-    parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long; one run by default")
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="go on for so long; one run of each stage by default"
+    )
     parser.add_argument("--stages", type=_stages, default=["0", "2.5", "3"], help="which, e.g. 0,2.5,3")
     parser.add_argument("--faults", type=_kinds, default=list(Kind), help=f"some of {','.join(Kind)}; all by default")
     parser.add_argument("--seed", type=int, help="the first seed; the next run of each stage has the next one")

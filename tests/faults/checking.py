@@ -10,7 +10,7 @@ What is promised, and under which name a breach of it is found:
 * between a status and the end of what follows it a fan hears one timeline without gap (GAP), double (REPEATED) or
   disorder (DISORDER), and nothing that is in none (UNSTORED); the status says how many events went before (STATUS);
 * who stays, or comes again, hears the end of the match (UNFINISHED), and nobody is told what is not so (UNTRUE) or
-  cannot be read (GARBLED).
+  cannot be read (GARBLED). No fault leaves a traceback in a log (CRASHED).
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Breach(StrEnum):
     UNFINISHED = "unfinished"
     UNTRUE = "untrue"
     GARBLED = "garbled"
+    CRASHED = "crashed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Violation:
 
 def check(records: Records) -> list[Violation]:
     """Return all violations in the records of a run; none if the server kept its word."""
-    found: list[Violation] = []
+    found = [Violation(Breach.CRASHED, where) for where in records.tracebacks]
     for standing in records.standings:
         match = standing.match
         posted = [event for event in records.posted if event.match == match]
@@ -149,9 +150,9 @@ def _check_segment(who: str, segment: Segment, timelines: Sequence[Timeline]) ->
     possible = timelines[-1:] if segment.end is End.OVER else timelines
     if any(_is_part_of(segment, timeline) for timeline in possible):
         return
-    last = timelines[-1]
-    where = f"{who}, status {segment.home}:{segment.visit}, then {_excerpt(segment.heard)}"
-    yield Violation(_what_is_wrong(segment, last, timelines), where)
+    parting = max((_parting(segment, timeline) for timeline in possible), key=lambda parting: parting[0])
+    where = f"{who}, status {segment.home}:{segment.visit}, then {parting[0]} right events, then {parting[1]}"
+    yield Violation(_what_is_wrong(segment, timelines), where)
 
 
 def _is_part_of(segment: Segment, timeline: Timeline) -> bool:
@@ -166,13 +167,25 @@ def _status_fits(segment: Segment, timeline: Timeline) -> bool:
     return len(told) == segment.told and _score(told) == (segment.home, segment.visit)
 
 
-def _what_is_wrong(segment: Segment, last: Timeline, timelines: Sequence[Timeline]) -> Breach:
+def _parting(segment: Segment, timeline: Timeline) -> tuple[int, str]:
+    """Return how many of the events heard are the timeline's, and what was heard and was to be heard after them."""
+    expected = timeline.comments[segment.told :]
+    same = 0
+    for heard, right in zip(segment.heard, expected, strict=False):
+        if heard != right:
+            break
+        same += 1
+    heard, right = (_first(comments[same:]) for comments in (segment.heard, expected))
+    return same, f"{heard} in place of {right}"
+
+
+def _what_is_wrong(segment: Segment, timelines: Sequence[Timeline]) -> Breach:
     """Return the name of what is wrong with a segment that is a part of no timeline."""
     if len(set(segment.heard)) < len(segment.heard):
         return Breach.REPEATED
     if not set(segment.heard) <= {comment for timeline in timelines for comment in timeline.comments}:
         return Breach.UNSTORED
-    order = {comment: number for number, comment in enumerate(last.comments)}
+    order = {comment: number for number, comment in enumerate(timelines[-1].comments)}
     places = [order[comment] for comment in segment.heard if comment in order]
     if any(one > other for one, other in pairwise(places)):
         return Breach.DISORDER
@@ -185,6 +198,5 @@ def _score(events: Sequence[Stored]) -> tuple[int, int]:
     return sum(event.is_home_goal for event in events), sum(event.is_visit_goal for event in events)
 
 
-def _excerpt(heard: Sequence[str]) -> str:
-    words = [*heard[:3], "…", *heard[-3:]] if len(heard) > 6 else heard
-    return f"{len(heard)}: {', '.join(words)}" if heard else "nothing"
+def _first(comments: Sequence[str]) -> str:
+    return comments[0] if comments else "nothing"

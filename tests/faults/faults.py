@@ -69,7 +69,7 @@ _NODES: Final = (
 )
 _LASTS_S: Final = {Kind.STOP: (0.2, 4.0), Kind.KILL: (0.0, 1.5), Kind.ROLLBACK: (0.2, 1.5), Kind.CUT: (0.5, 6.0)}
 """Both sides of what callers wait for: a reporter's patience, 2 s for a lease, 5 s for Redis."""
-_PAUSE_S: Final = (0.2, 2.0)
+_PAUSE_S: Final = (0.3, 2.5)
 _LOTS: Final = 1_000
 
 

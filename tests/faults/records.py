@@ -130,3 +130,5 @@ class Records:
     streams: tuple[Stream, ...]
     timelines: tuple[Timeline, ...]
     standings: tuple[Standing, ...]
+    tracebacks: tuple[str, ...] = ()
+    """Where the programs' logs tell of an exception that nobody expected."""

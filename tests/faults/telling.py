@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tests.faults.checking import Breach
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from tests.faults.checking import Violation
     from tests.faults.run import Outcome, Plan
 
-_SHOWN: Final = 10
+_SHOWN: Final = 3
+"""How many violations of each kind a report shows; the traces have all."""
 
 
 def head(plan: Plan) -> str:
@@ -43,8 +46,11 @@ def counted(violations: Iterable[Violation]) -> str:
 
 def report(outcome: Outcome) -> str:
     """Return the line, the schedule, and the first violations: what a test says that fails."""
-    shown = [f"  {violation.breach}: {violation.what}" for violation in outcome.violations[:_SHOWN]]
-    return "\n".join([line(outcome), *(f"  {fault}" for fault in outcome.plan.faults), *shown])
+    lines = [line(outcome), *(f"  {fault}" for fault in outcome.plan.faults)]
+    for breach in Breach:
+        of_kind = [violation.what for violation in outcome.violations if violation.breach is breach]
+        lines += [f"  {breach}: {what}" for what in of_kind[:_SHOWN]]
+    return "\n".join(lines)
 
 
 def keep(outcome: Outcome, directory: Path) -> None:

@@ -7,6 +7,7 @@ reaches Redis by a line that can be cut, while fans and reporters reach it still
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 NODES: Final = 2
+_EXCEPTION: Final = re.compile(r"^Traceback .*\n(?:[ ].*\n)*(.*)$", re.MULTILINE)
 _LOOK_S: Final = 0.5
 """How long it may take to ask Redis who is the writer; if it cannot say, nobody is struck."""
 
@@ -77,6 +79,11 @@ class World:
     def urls(self) -> list[str]:
         """Where reporters post."""
         return [f"http://{OWN_ADDRESS}:{port}" for server in self._servers for port in server.http_ports]
+
+    def tracebacks(self) -> list[str]:
+        """Return the line behind each traceback in the logs: the exception."""
+        logs = [log.read_text(errors="replace") for log in self._directory.glob("*.log")]
+        return [words for log in logs for words in _EXCEPTION.findall(log)]
 
     async def strike(self, fault: Fault) -> None:
         """Have a fault fall on its victim, if there is one now, and return when it is over. Raise ServerError."""
