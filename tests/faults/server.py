@@ -90,7 +90,7 @@ class Server:
             await self.kill()
             raise
         if ready is None:
-            await self.kill()
+            await self._process.wait()  # it has said on standard error why it does not serve
             return False
         first, last, http_first, http_last = ready.groups()
         self.fan_ports = range(int(first), int(last or first) + 1)
