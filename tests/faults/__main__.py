@@ -15,13 +15,13 @@ import random
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.catalogue import STAGES
 from tests.faults.faults import Kind
 from tests.faults.run import Plan, run
-from tests.faults.server import ServerError
 from tests.faults.telling import head, keep, line
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ def _is_clean(plan: Plan, traces: Path) -> bool:
     """Do a run and tell of it; keep its traces unless nothing was wrong."""
     directory = traces / f"{plan.seed}-stage-{plan.stage}"
     directory.mkdir(parents=True)
-    outcome = None
     try:
         outcome = asyncio.run(run(plan, directory))
-    except* ServerError as errors:
-        _say(f"{head(plan)}: {'; '.join(str(error) for error in errors.exceptions)}")
-    if outcome is None:
+    except Exception:  # this run has failed, and the next one may tell more
+        _say(f"{head(plan)}: could not be brought to its end, see {directory}")
+        (directory / "failure.txt").write_text(traceback.format_exc())
         return False
     _say(line(outcome))
     if outcome.violations:

@@ -22,8 +22,6 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from tests.faults.records import End
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -147,19 +145,16 @@ def _check_stream(stream: Stream, timelines: Sequence[Timeline]) -> Iterator[Vio
 
 
 def _check_segment(who: str, segment: Segment, timelines: Sequence[Timeline]) -> Iterator[Violation]:
-    possible = timelines[-1:] if segment.end is End.OVER else timelines
-    if any(_is_part_of(segment, timeline) for timeline in possible):
+    if any(_is_part_of(segment, timeline) for timeline in timelines):
         return
-    parting = max((_parting(segment, timeline) for timeline in possible), key=lambda parting: parting[0])
+    parting = max((_parting(segment, timeline) for timeline in timelines), key=lambda parting: parting[0])
     where = f"{who}, status {segment.home}:{segment.visit}, then {parting[0]} right events, then {parting[1]}"
     yield Violation(_what_is_wrong(segment, timelines), where)
 
 
 def _is_part_of(segment: Segment, timeline: Timeline) -> bool:
     until = segment.told + len(segment.heard)
-    is_to_the_end = segment.end is not End.OVER or until == len(timeline.events)
-    fits = timeline.comments[segment.told : until] == tuple(segment.heard)
-    return is_to_the_end and fits and _status_fits(segment, timeline)
+    return timeline.comments[segment.told : until] == tuple(segment.heard) and _status_fits(segment, timeline)
 
 
 def _status_fits(segment: Segment, timeline: Timeline) -> bool:

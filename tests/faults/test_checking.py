@@ -94,10 +94,35 @@ def test_what_is_stored_is_what_was_answered(comments: tuple[str, ...], expected
     assert breaches(stored_as(*comments)) == expected
 
 
-def test_a_number_is_missing() -> None:
+@pytest.mark.parametrize("seq", [0, 6, 8])
+def test_a_number_is_missing_or_there_twice(seq: int) -> None:
     good = stored_as(*HISTORY)
-    gap = (*good.timelines[0].events, Stored(8, "never"))
-    assert breaches(replace(good, timelines=(Timeline(M, gap),), standings=(Standing(M, 7, 4, 0),))) == [Breach.NUMBERS]
+    numbered = (*good.timelines[0].events, Stored(seq, "never"))
+    wrong = replace(good, timelines=(Timeline(M, numbered),), standings=(Standing(M, 7, 4, 0),))
+    assert breaches(wrong) == [Breach.NUMBERS]
+
+
+def test_numbers_do_not_begin_with_1() -> None:
+    late = tuple(replace(event, seq=event.seq + 1) for event in events("start", *GOALS))
+    wrong = replace(GOOD, posted=posted("start", *GOALS, first=2), streams=(), timelines=(Timeline(M, late),))
+    assert breaches(replace(wrong, standings=(Standing(M, 5, 4, 0),))) == [Breach.NUMBERS]
+
+
+def test_matches_do_not_mix() -> None:
+    other = "riv-boc-2011-09-11"
+    both = Records(
+        (*GOOD.posted, *(replace(event, match=other) for event in FORKED.posted)),
+        (*GOOD.streams, *(replace(stream, match=other) for stream in FORKED.streams)),
+        (*GOOD.timelines, *(replace(timeline, match=other) for timeline in FORKED.timelines)),
+        (*GOOD.standings, *(replace(standing, match=other) for standing in FORKED.standings)),
+    )
+    assert check(both) == []
+
+
+def test_a_status_says_that_the_match_has_ended_and_it_has_not() -> None:
+    on = stored_as("start", *GOALS)
+    wrong = replace(on, posted=posted("start", *GOALS), streams=(stream(segment(4, is_over=True)),))
+    assert breaches(wrong) == [Breach.STATUS]
 
 
 @pytest.mark.parametrize("standing", [Standing(M, 5, 4, 0), Standing(M, 6, 3, 0), Standing(M, 6, 4, 1)])
