@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.catalogue import STAGES
-from tests.faults.faults import Kind
+from tests.faults.faults import Kind, possible
 from tests.faults.run import Plan, run
 from tests.faults.telling import head, keep, line
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Do runs until the time is up, one of each stage at least; return the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for stage in options.stages:
+        if not possible(stage, options.faults):
+            parser.error(f"none of {','.join(options.faults)} can strike stage {stage}: leave it out, or add a fault")
     first = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311  # nothing secret
     until_s = time.monotonic() + 60 * options.minutes
     runs = bad = 0
@@ -52,6 +56,7 @@ def _plans(first: int, options: argparse.Namespace) -> Iterator[Plan]:
 def _is_clean(plan: Plan, traces: Path) -> bool:
     """Do a run and tell of it; keep its traces unless nothing was wrong."""
     directory = traces / f"{plan.seed}-stage-{plan.stage}"
+    shutil.rmtree(directory, ignore_errors=True)  # of the same run, done before
     directory.mkdir(parents=True)
     try:
         outcome = asyncio.run(run(plan, directory))

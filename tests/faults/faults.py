@@ -79,9 +79,12 @@ def draw(seed: int, stage: str, kinds: Collection[Kind], seconds: float) -> tupl
     All that can happen to the stage happens once before anything does again, if there is time.
     """
     rng = random.Random(f"{seed} {stage}")  # noqa: S311  # nothing secret about it
-    return tuple(
-        _faults(rng, [blow for blow in (_NODES if has_nodes(stage) else _ONE_PROCESS) if blow[0] in kinds], seconds)
-    )
+    return tuple(_faults(rng, possible(stage, kinds), seconds))
+
+
+def possible(stage: str, kinds: Collection[Kind]) -> list[tuple[Kind, Victim]]:
+    """Return what of `kinds` can be done, and to whom, where a server of `stage` runs."""
+    return [blow for blow in (_NODES if has_nodes(stage) else _ONE_PROCESS) if blow[0] in kinds]
 
 
 def has_nodes(stage: str) -> bool:

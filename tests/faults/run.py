@@ -32,6 +32,8 @@ _REPORTERS: Final = {"a": 2, "b": 1}
 """How many reporters each of the matches has; the names are those of this module."""
 _FANS: Final = 15
 """How many fans each of them has."""
+_CALM_S: Final = 1.0
+"""How long reporters go on when all faults are over: only what follows shows that nobody was left behind."""
 _PATIENCE_S: Final = 60.0
 """How long the end of a match may take when all faults are over: to be answered, and then to reach every fan."""
 
@@ -123,7 +125,7 @@ async def _watching(fans: Sequence[Fan]) -> AsyncIterator[None]:
 
 
 async def _under_faults(world: World, faults: Sequence[Fault], reporters: Sequence[Reporter]) -> None:
-    """Have the reporters post while all faults fall, one by one or several at once, until the last one is over."""
+    """Have the reporters post while all faults fall, one or several at once, and for a while after the last one."""
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for number, reporter in enumerate(reporters):
@@ -131,6 +133,7 @@ async def _under_faults(world: World, faults: Sequence[Fault], reporters: Sequen
         async with asyncio.TaskGroup() as blows:
             for fault in faults:
                 blows.create_task(_strike(world, fault), name=str(fault))
+        await asyncio.sleep(_CALM_S)
         over.set()
 
 
