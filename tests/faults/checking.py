@@ -16,7 +16,7 @@ What is promised, and under which name a breach of it is found:
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -107,15 +107,18 @@ def _check_stored(timeline: Timeline, posted: Sequence[Posted]) -> Iterator[Viol
 
 def _check_answered(lineage: Sequence[Timeline], posted: Sequence[Posted]) -> Iterator[Violation]:
     """Check that what was answered is in the last timeline of `lineage`, which those before it led to."""
-    stored = {event.comment: event.seq for event in lineage[-1].events}
-    for event in posted:
-        if event.seq is None or not _must_be_in(lineage, event):
+    stored: defaultdict[str, list[int]] = defaultdict(list)
+    for event in lineage[-1].events:
+        stored[event.comment].append(event.seq)
+    for answered in posted:
+        if answered.seq is None or not _must_be_in(lineage, answered):
             continue
-        if event.comment not in stored:
-            yield Violation(Breach.LOST, f"{event.comment} was answered as {event.seq} and is not stored")
-        elif stored[event.comment] != event.seq:
-            where = f"was answered as {event.seq} and is stored as {stored[event.comment]}"
-            yield Violation(Breach.MOVED, f"{event.comment} {where}")
+        numbers = stored[answered.comment]
+        if not numbers:
+            yield Violation(Breach.LOST, f"{answered.comment} was answered as {answered.seq} and is not stored")
+        elif answered.seq not in numbers:
+            where = f"was answered as {answered.seq} and is stored as {numbers[0]}"
+            yield Violation(Breach.MOVED, f"{answered.comment} {where}")
 
 
 def _must_be_in(lineage: Sequence[Timeline], event: Posted) -> bool:
