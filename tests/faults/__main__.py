@@ -37,14 +37,17 @@ def main(arguments: Sequence[str]) -> int:
             parser.error(f"none of {','.join(options.faults)} can strike stage {stage}: leave it out, or add a fault")
     first = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311  # nothing secret
     until_s = time.monotonic() + 60 * options.minutes
-    runs = bad = 0
-    for plan in _plans(first, options):
-        if runs >= len(options.stages) and time.monotonic() > until_s:
-            break
-        runs += 1
-        bad += not _is_clean(plan, options.traces)
-    sys.stdout.write(f"{runs} runs from seed {first} on, {bad} with violations\n")
-    return 1 if bad else 0
+    clean: list[bool] = []
+    status = 0
+    try:
+        for plan in _plans(first, options):
+            if len(clean) >= len(options.stages) and time.monotonic() > until_s:
+                break
+            clean.append(_is_clean(plan, options.traces))
+    except KeyboardInterrupt:
+        status = 130
+    _say(f"{len(clean)} runs from seed {first} on, {clean.count(False)} with violations")
+    return status or int(not all(clean))
 
 
 def _plans(first: int, options: argparse.Namespace) -> Iterator[Plan]:
