@@ -55,6 +55,11 @@ class RedisServer:
         """The process id, None while it is stopped."""
         return self._process.pid
 
+    @property
+    def directory(self) -> Path:
+        """Where it keeps all that it has."""
+        return self._directory
+
     async def start(self) -> None:
         """Start it and return when it answers."""
         await self._process.start(_START_SECONDS)
