@@ -9,7 +9,7 @@ import pytest
 from common.domain.match import NewMatch, Player, Team
 from common.http.client import ApiError
 from common.store.connections import Connections
-from common.store.keys import EVENT_FIELD, MATCH_FIELD, MATCHES, events_key, match_key, team_key
+from common.store.keys import EVENT_FIELD, LIVE, MATCH_FIELD, events_key, match_key, team_key
 from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
 from tests.stages.game import Game
@@ -86,7 +86,7 @@ async def test_a_match(connect: Connect, game: Game, server: ServerProcess, raw:
         await raw.call("HSET", match_key(BROKEN), "seq", 1, MATCH_FIELD, record)
     else:
         await raw.call("SET", match_key(BROKEN), record)
-    await raw.call("SADD", MATCHES, BROKEN, b"\xff")
+    await raw.call("ZADD", LIVE, -99999999, BROKEN, -99999998, b"\xff")
     name = f"the match {BROKEN}"
     for _ in range(2):
         assert [match.id for match in await game.api.matches()] == [game.id]
