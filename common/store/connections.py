@@ -131,7 +131,12 @@ class Connections:
             raise RedisConnectionError("closed by this program")
         connection = self._idle.pop() if self._idle else self._endpoint.connection()
         try:
-            await self._make_ready(connection)
+            # While it was idle nothing can have come but the end: Redis stopped, or closed what was not used for long.
+            if connection.is_connected and await connection.can_read():
+                await connection.disconnect(nowait=True)
+            if not connection.is_connected:
+                await connection.connect()
+                self._opened += 1
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
@@ -152,14 +157,6 @@ class Connections:
         else:
             self._idle.append(connection)
         return answers
-
-    async def _make_ready(self, connection: Connection) -> None:
-        # While it was idle nothing can have come but the end: Redis stopped, or closed what was not used for long.
-        if connection.is_connected and await connection.can_read():
-            await connection.disconnect(nowait=True)
-        if not connection.is_connected:
-            await connection.connect()
-            self._opened += 1
 
     async def close(self) -> None:
         """Close the connections; those in use close when their call ends. Later calls fail."""

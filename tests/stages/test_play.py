@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
 from tests.stages.serving import TOKEN, ServerProcess, environment, matchstream, run
 from tests.stages.waiting import eventually
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from common.http.client import ReporterClient
-    from stages.stage import Stage
     from tests.stages.serving import Outcome
 
 MATCH: Final = "paa-pab-2011-09-10"
@@ -45,11 +43,6 @@ _STEPS: Final = (
 )
 
 
-@pytest.fixture(scope="module", params=["0", "3"])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    return STAGES[request.param]
-
-
 @pytest.fixture
 async def redis() -> AsyncIterator[RedisServer]:
     async with RedisServer() as redis:
@@ -57,9 +50,8 @@ async def redis() -> AsyncIterator[RedisServer]:
 
 
 @pytest.fixture
-def server(stage: Stage, redis: RedisServer, tmp_path: Path) -> Iterator[ServerProcess]:
-    options = ("--nodes", "1") if stage.has("nodes") else ()
-    with ServerProcess(stage.name, tmp_path, "--redis", redis.url, *options) as server:
+def server(redis: RedisServer, tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess("0", tmp_path, "--redis", redis.url) as server:
         yield server
 
 
@@ -94,7 +86,7 @@ def playing(directory: Path, server: ServerProcess, *arguments: str) -> Iterator
         process.wait()
 
 
-@pytest.mark.parametrize("is_stopped", [True, False], ids=["stopped", "killed"])
+@pytest.mark.parametrize("is_stopped", [pytest.param(True, marks=pytest.mark.slow), False], ids=["stopped", "killed"])
 async def test_an_outage_is_waited_for_and_told(  # fixtures
     server: ServerProcess, redis: RedisServer, tmp_path: Path, api: ReporterClient, *, is_stopped: bool
 ) -> None:
@@ -133,13 +125,13 @@ async def test_an_outage_that_lasts_longer_than_its_patience_ends_it(
 
 async def test_a_match_is_resumed_where_it_stands(server: ServerProcess, tmp_path: Path, api: ReporterClient) -> None:
     """Whether it is not there yet, has begun, or is over."""
-    for so_far in range(1, len(_STEPS) + 1):
+    before: list[str] = []
+    for so_far in (1, len(_STEPS), len(_STEPS)):
         ended = play(tmp_path, server, script(tmp_path, _STEPS[:so_far]), "--resume")
         assert (ended.status, ended.stderr) == (0, "")
-        assert [line.split()[-1] for line in ended.stdout.splitlines()] == [WHOLE[so_far - 1]]
-        assert await kinds(api) == WHOLE[:so_far]
-    again = play(tmp_path, server, script(tmp_path, _STEPS), "--resume")
-    assert (again.status, again.stdout, again.stderr) == (0, "", "")
+        assert [line.split()[-1] for line in ended.stdout.splitlines()] == WHOLE[len(before) : so_far]
+        before = await kinds(api)
+        assert before == WHOLE[:so_far]
 
 
 async def test_a_match_that_is_not_that_of_the_script_is_not_resumed(

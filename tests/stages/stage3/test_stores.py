@@ -16,14 +16,17 @@ from common.store import codec
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError
 from stages.stage3 import keys, visits
 from stages.stage3.group_store import GroupStore
-from stages.stage3.requests import RESUBSCRIBE_S, Requests
+from stages.stage3.request_queue import pack
+from stages.stage3.requests import RESUBSCRIBE_S, Request, Requests
 from stages.stage3.subscriptions import Published, Subscriptions
 from tests.common.store import records
 from tests.common.store.test_redis_store import MATCH, event, play
+from tests.stages.stage3.proxy import Fate, Proxy
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from common.store.connections import Connections
     from tests.redis_server import RedisServer
@@ -220,8 +223,7 @@ async def test_without_subscriptions_nothing_is_asked(system: System, raw: Conne
 
 async def test_a_caller_who_left_before_it_was_sent_asks_for_nothing(system: System, raw: Connections) -> None:
     node = await system.node()
-    store = system.store(node)
-    caller = asyncio.create_task(store.create_match(MATCH), name="leaves")
+    caller = asyncio.create_task(node[Requests.NAME].call(Request(pack([("INCR", "n")])), None), name="leaves")
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
@@ -289,3 +291,23 @@ async def test_an_answer_is_not_lost_with_the_subscriptions_of_a_node(system: Sy
     await eventually(lambda: writer.statistics().executed == 1, "it is carried out, and nobody hears it")
     await system.subscriptions(node)
     assert await caller
+
+
+async def test_a_request_that_may_be_in_the_queue_is_waited_for(system: System, tmp_path: Path) -> None:
+    """Its sender hears nothing of its being put there, and its writer carries it out."""
+    node = Node()
+    await system.subscriptions(node)
+    await system.writer()
+    lost = {b"XADD": Fate.LOSE_ANSWER}
+    async with Proxy(tmp_path, system.url, lambda command: lost.get(command[0], Fate.PASS)) as proxy:
+        await system.start(node, Requests(proxy.url, "a"), Requests.NAME)
+        assert await system.store(node).create_match(MATCH) == MATCH
+
+
+async def test_a_request_that_was_certainly_not_sent_is_refused_at_once(system: System, tmp_path: Path) -> None:
+    node = Node()
+    await system.subscriptions(node)
+    await system.start(node, Requests(f"unix://{tmp_path}/nobody", "a", timeout_s=600), Requests.NAME)
+    with pytest.raises(StoreUnavailableError) as refused:
+        await system.store(node).create_match(MATCH)
+    assert not isinstance(refused.value, UnknownOutcomeError)
