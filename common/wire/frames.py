@@ -18,9 +18,9 @@ from common.domain.match import Player
 
 WELCOME: Final = (
     b"Welcome to Match Stream. Every event of a match reaches you here as it happens.\r\n"
-    b"To watch the current match, send V:2:<your user> and press Enter.\r\n"
+    b"To watch the current game use: V:2:<your-name>\r\n"
 )
-"""What the server says first, before it has read anything."""
+"""What the server says first, before it has read anything. Clients of the original wait for how both lines begin."""
 
 _BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

@@ -36,7 +36,7 @@ def test_a_connection_is_read_from_its_welcome_to_its_end() -> None:
     assert isinstance(welcome, Line)
     assert welcome.text.startswith("Welcome to Match Stream.")
     assert isinstance(how, Line)
-    assert how.text.endswith("press Enter.")
+    assert how.text.startswith("To watch the current game use: V:2:")
     assert rest == [framed(luna), framed(stop), ErrorLine("the match was cancelled")]
 
 
