@@ -95,6 +95,10 @@ class Fan:
                 pass
         assert self._frames.pending == 0, f"cut off: {self.raw[-200:]!r}"
 
+    def say_no_more(self) -> None:
+        """Close this side of the connection, as `nc -N` when its input ends; the server may go on."""
+        self._writer.write_eof()
+
     def leave(self) -> None:
         """Close, as a program that ends well."""
         self._writer.close()
