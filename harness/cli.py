@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from common.domain.script import ScriptError
+from common.durations import DurationError
 from common.tuning.applying import ApplyError
 from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
@@ -30,7 +31,7 @@ from harness.commands.top import top
 from harness.commands.tune import app as tune
 from harness.errors import HarnessError
 
-_USER_ERRORS = (ApplyError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
+_USER_ERRORS = (ApplyError, DurationError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
 """What a user can mend: it is said in one line."""
 
 INTERRUPTED = 130

@@ -12,6 +12,7 @@ import typer
 
 from common.addresses import AddressError
 from common.domain.script import ScriptError, load_script
+from common.durations import DurationError, parse_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.http.server import CannotListenError
@@ -39,6 +40,7 @@ _USER_ERRORS = (
     ApiError,
     ApiUnreachableError,
     CannotListenError,
+    DurationError,
     OpenFilesError,
     RedisNotFoundError,
     RedisStartError,
@@ -88,6 +90,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     try:
@@ -98,6 +101,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
+            grace_s=parse_duration(grace),
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)

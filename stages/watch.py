@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from common.domain.match import Player
-from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, Line
+from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line
 
 if TYPE_CHECKING:
     from common.domain.events import Detail
@@ -78,7 +78,8 @@ async def _print_all(reader: asyncio.StreamReader, console: Console) -> None:
         for element in said:
             if isinstance(element, ErrorLine):
                 raise WatchError(f"the server refuses: {element.message}")
-            console.print(render(element))
+            if not isinstance(element, GoodbyeLine):
+                console.print(render(element))
     if frames.pending:
         raise WatchError("the server went away in the middle of an event; connect again")
 

@@ -1,4 +1,4 @@
-r"""What a fan hears: the welcome, one frame an event, and an error line. The bytes are the original's, exactly.
+r"""What a fan hears: the welcome, one frame an event, and an error line or goodbye. Frames are the original's, exactly.
 
     2011-09-13 13:48:51: goal:\n      date and time in UTC, the kind
     \tplayer: Luna (7) \n            one tab, the key; a player's name, number and a space
@@ -21,6 +21,9 @@ WELCOME: Final = (
     b"To watch the current game use: V:2:<your-name>\r\n"
 )
 """What the server says first, before it has read anything. Clients of the original wait for how both lines begin."""
+
+GOODBYE: Final = b"GOODBYE: the server is stopping; connect again in a moment\r\n"
+"""What the server says last to fans whose match goes on, when it is told to stop. It closes after it."""
 
 _BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

@@ -6,8 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from common.durations import show_duration
 from harness.campaign.run import Standing
-from harness.durations import show_duration
 from harness.events import Posted
 from harness.progress import Silent
 from harness.samples import Progress as FansProgress

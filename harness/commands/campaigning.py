@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from common.durations import parse_duration
 from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
@@ -21,7 +22,6 @@ from harness.campaign.staircase import SLO
 from harness.campaign.tables import Sheet
 from harness.commands.options import SloOption, Where
 from harness.commands.printing import print_whole
-from harness.durations import parse_duration
 from harness.machine import describe_machine
 from harness.search.record import State
 from harness.slo import parse_slo

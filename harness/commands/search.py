@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from common.durations import parse_duration
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where, make_directory
 from harness.commands.whom import Whom, target_of
-from harness.durations import parse_duration
 from harness.search.journal import Journal
 from harness.search.plan import SearchPlan, default_plan
 from harness.search.record import Dimension, SearchResult

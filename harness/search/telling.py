@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.durations import show_duration
+from common.durations import show_duration
 from harness.search.decide import bracket
 from harness.search.evidence import Jury
 from harness.search.record import SearchResult, SearchTrial

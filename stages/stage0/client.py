@@ -164,11 +164,17 @@ class Client(GenFsm):
             self._stop_if_gone(message)
 
     def terminate(self, reason: Reason) -> None:
-        """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
+        """Close the connection, when the server stops with a goodbye.
+
+        A fan that does not read the rest, or talks on, is cut off after LINGER_S; by a server that stops, sooner.
+        """
         super().terminate(reason)
         if reason not in (NORMAL, SHUTDOWN):  # a crash of its own, or of the user that it is linked to
             self._parts.traffic.drops[Drop.CRASH] += 1
         if self._transport is None:
+            return
+        if reason == SHUTDOWN:
+            self._parts.farewells.say(self._transport)
             return
         if self._refused and not self._has_said_all:
             # To close on what the fan still sends would be a reset (RFC 9293, 3.6.1), which overtakes the ERROR line.

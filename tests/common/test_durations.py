@@ -1,6 +1,6 @@
 import pytest
 
-from harness.durations import DurationError, parse_duration, show_duration
+from common.durations import DurationError, parse_duration, show_duration
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), (" 1.5 h ", 5400), ("0s", 0), ("0.5s", 0.5)])

@@ -3,13 +3,11 @@
 import re
 from types import MappingProxyType
 
-from harness.errors import HarnessError
-
 _UNITS = MappingProxyType({"s": 1.0, "m": 60.0, "h": 3600.0})
 _DURATION = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([a-z]*)\s*", re.ASCII)
 
 
-class DurationError(HarnessError):
+class DurationError(Exception):
     """A duration cannot be read; the message says how one is written."""
 
 
