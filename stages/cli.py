@@ -18,6 +18,7 @@ from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
+from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
@@ -26,7 +27,7 @@ from stages.serve import Play, ServerEndedError, serve
 from stages.stage import Options, Topology
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
-from stages.watch import WatchError, watch_match
+from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -145,9 +146,10 @@ def watch_command(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where fans connect.")],
     user: Annotated[str, typer.Option(help="Your user id.")] = "fan",
     match: Annotated[str | None, typer.Option(metavar="ID", help="The match; else the current one.")] = None,
+    reconnect: Annotated[bool, typer.Option("--reconnect", help="Connect again until the match is over.")] = False,
 ) -> None:
-    """Be a fan: watch a match in colour until it ends."""
-    _run(watch_match(address, user, match))
+    """Be a fan: watch a match in colour until it ends; exit status 1 if it cannot be heard to its end."""
+    _run(watch_match(address, user, match, reconnect=reconnect, note=_note))
 
 
 @app.command(name="nginx")
@@ -213,7 +215,7 @@ async def _play(name: str, url: str, speed: float, *, loop: bool, replace: bool)
 
 
 def _say(_step: Step, event: Event) -> None:
-    typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {event.kind}")
+    typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {harmless(event.kind)}")
 
 
 def _port_of(url: str) -> int:
@@ -233,15 +235,20 @@ def _run(
             runner.run(coroutine)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except ServerEndedError as error:
-        typer.echo(f"matchstream: {error}", err=True)
+    except (ServerEndedError, WatchEndedError) as error:
+        _note(str(error))
         raise typer.Exit(1) from None
     except _USER_ERRORS as error:
         _refuse(error)
 
 
+def _note(text: str) -> None:
+    """Say something on standard error; some of it may be what a server said."""
+    typer.echo(f"matchstream: {harmless(text)}", err=True)
+
+
 def _refuse(error: BaseException) -> None:
-    typer.echo(f"matchstream: {error}", err=True)
+    _note(str(error))
     raise typer.Exit(2) from None
 
 
