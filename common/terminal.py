@@ -18,4 +18,13 @@ _UNSEEN: Final = re.compile(
 
 def harmless(text: str) -> str:
     r"""Return `text` on one line, with escapes such as `\x1b` or `\u202e` for what a terminal would not just show."""
+    return _escaped(text)
+
+
+def harmless_lines(text: str) -> str:
+    """Return `text` as `harmless` does, line by line: line feeds stay."""
+    return "\n".join(map(_escaped, text.split("\n")))
+
+
+def _escaped(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from common.domain.events import Event
-from common.domain.match import Player
+from common.domain.match import UNWANTED, Player
 
 WELCOME: Final = (
     b"Welcome to Match Stream. Every event of a match reaches you here as it happens.\r\n"
@@ -25,11 +25,11 @@ WELCOME: Final = (
 GOODBYE: Final = b"GOODBYE: the server is stopping; connect again in a moment\r\n"
 """What the server says last to fans whose match goes on, when it is told to stop. It closes after it."""
 
-_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BREAKS: Final = re.compile(f"[{UNWANTED}]+")
 
 
 def error_line(message: str) -> bytes:
-    """Return the `ERROR:` line for `message`; control characters in it become spaces, so that it stays one line."""
+    """Return the `ERROR:` line for `message`; control characters and direction marks become spaces."""
     return f"ERROR: {_BREAKS.sub(' ', message)}\r\n".encode(errors="replace")
 
 

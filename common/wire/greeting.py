@@ -18,11 +18,13 @@ from typing import Final
 
 import msgspec
 
+from common.domain.match import UNWANTED
+
 LIMIT: Final = 1024  # bytes
 MAX_NAME: Final = 64  # characters of a user or a match id
 
 _EXPECTED: Final = "expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(f"[{UNWANTED}]")
 
 _IAC: Final = b"\xff"
 _COMMANDS: Final = re.compile(
