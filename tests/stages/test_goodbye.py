@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from common.durations import parse_duration
 from common.http.client import ReporterClient
+from stages.catalogue import STAGES
+from stages.stage import Options
+from stages.stage3.node_process import node_command
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess, environment, run
@@ -104,6 +108,12 @@ def test_a_grace_that_is_no_duration_is_refused(tmp_path: Path) -> None:
     outcome = run(environment(tmp_path), "serve", "--stage", "0", "--grace", "soon")
     assert (outcome.status, outcome.stdout) == (2, "")
     assert outcome.stderr.startswith("matchstream: 'soon' is no duration: write a number and s, m or h")
+
+
+def test_a_node_has_the_grace_of_its_parent() -> None:
+    options = Options(host="127.0.0.1", port=1, http_port=2, redis_url="redis://r", grace_s=90.5)
+    command = node_command(STAGES["3"], options, 1, 2)
+    assert parse_duration(command[command.index("--grace") + 1]) == 90.5
 
 
 @contextmanager
