@@ -33,6 +33,7 @@ from harness.commands.table import table
 from harness.commands.top import top
 from harness.commands.tune import app as tune
 from harness.errors import HarnessError
+from harness.terminal import say
 
 _USER_ERRORS = (ApplyError, DurationError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
 """What a user can mend: it is said in one line."""
@@ -103,7 +104,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    typer.echo(f"harness: {' '.join(message.split())}", err=True)
+    say(f"harness: {' '.join(message.split())}", err=True)
     return status
 
 

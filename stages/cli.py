@@ -22,6 +22,7 @@ from common.http.token import TokenError, client_token
 from common.process_start import open_standard_streams
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.store.presence import SharedRedisError
+from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
@@ -31,7 +32,7 @@ from stages.serve import Play, ServerEndedError, serve
 from stages.stage import Options, Topology
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
-from stages.watch import WatchError, watch_match
+from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -126,6 +127,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
+    grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     given = {name for name in ("redis", "join") if _is_given(context, name)}
@@ -144,6 +146,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
+            grace_s=parse_duration(grace),
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
@@ -191,9 +194,10 @@ def watch_command(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where fans connect.")],
     user: Annotated[str, typer.Option(help="Your user id.")] = "fan",
     match: Annotated[str | None, typer.Option(metavar="ID", help="The match; else the current one.")] = None,
+    reconnect: Annotated[bool, typer.Option("--reconnect", help="Connect again until the match is over.")] = False,
 ) -> None:
-    """Be a fan: watch a match in colour until it ends."""
-    _run(watch_match(address, user, match))
+    """Be a fan: watch a match in colour until it ends; exit status 1 if it cannot be heard to its end."""
+    _run(watch_match(address, user, match, reconnect=reconnect, note=_note))
 
 
 @app.command(name="nginx")
@@ -280,11 +284,12 @@ async def _play(  # noqa: PLR0913  # one argument an option
 
 
 def _say(_step: Step, event: Event) -> None:
-    typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {event.kind}")
+    typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {harmless(event.kind)}")
 
 
 def _say_aside(words: str) -> None:
-    typer.echo(f"matchstream: {words}", err=True)
+    """Say something on standard error; some of it may be what a server said."""
+    typer.echo(f"matchstream: {harmless(words)}", err=True)
 
 
 def _place_of(url: str) -> tuple[str, int]:
@@ -307,7 +312,7 @@ def _run(
             runner.run(coroutine)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except ServerEndedError as error:
+    except (ServerEndedError, WatchEndedError) as error:
         _say_aside(str(error))
         raise typer.Exit(1) from None
     except _USER_ERRORS as error:

@@ -16,7 +16,7 @@ from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
     from common.domain.script import Script
-    from stages.stage import Options, Stage
+    from stages.stage import Options, Stage, System
     from stages.stage0.server import Addresses
 
 _log = logging.getLogger(__name__)
@@ -42,21 +42,27 @@ class Play:
 async def serve(stage: Stage, options: Options, play: Play | None) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP; say `ready …` on standard output when fans and API calls are served.
 
+    The server stops in order then, and at once when it is told a second time.
+
     Raise what keeps the server from starting (CannotListenError, StoreUnavailableError, …), ServerEndedError when it
     gives up later, and what ends the reporter; everything that was started has ended then.
     """
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_Exhaustion().handle)
-    told_to_end = asyncio.Event()
+    told_to_end, told_again = asyncio.Event(), asyncio.Event()
+
+    def tell() -> None:
+        (told_again if told_to_end.is_set() else told_to_end).set()
+
     for number in ending_signals():
-        loop.add_signal_handler(number, told_to_end.set)
+        loop.add_signal_handler(number, tell)
     async with AsyncExitStack() as stack:
         if options.redis_url is None:
             redis = await stack.enter_async_context(EmbeddedRedis())
             options = replace(options, redis_url=redis.url)
         server = stage.parts.system(stage, options)
         addresses = await server.start()
-        stack.push_async_callback(server.stop)
+        stack.push_async_callback(_stop, server, told_again)
         print(ready_line(addresses), flush=True)  # noqa: T201  # the command's one line on standard output
         waits: dict[str, asyncio.Task[object]] = {
             "told to end": asyncio.create_task(told_to_end.wait(), name="told-to-end"),
@@ -81,6 +87,19 @@ def ready_line(addresses: Addresses) -> str:
 def _range(host: str, first: int, last: int) -> str:
     address = join(host, first)
     return address if first == last else f"{address}-{last}"
+
+
+async def _stop(server: System, told_again: asyncio.Event) -> None:
+    stopping = asyncio.create_task(server.stop(), name="stop")
+    again = asyncio.create_task(told_again.wait(), name="told-again")
+    try:
+        await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        again.cancel()
+        stopping.cancel()  # if it has not ended
+        await asyncio.wait((stopping, again))
+    if not stopping.cancelled():
+        stopping.result()
 
 
 async def _play(addresses: Addresses, token: str, play: Play) -> None:

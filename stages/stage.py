@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from stages.farewells import Farewells
 from stages.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Options:
     nodes: int | None = None
     """Node processes to start; None: as many as the stage starts unless it is told."""
     topology: Topology = Topology.CONNECTED
+    grace_s: float = 5.0
+    """Seconds that fans have to take the server's goodbye when it stops."""
 
 
 class System(Protocol):
@@ -62,7 +65,7 @@ class System(Protocol):
         ...
 
     async def stop(self) -> None:
-        """End it all."""
+        """End it all, in order; cancelled, at once."""
         ...
 
     async def wait(self) -> None:
@@ -112,6 +115,8 @@ class Parts:
     """The soft limit on open files that the server runs under, as far as the hard one allows it."""
     traffic: Traffic = field(default_factory=Traffic)
     """Where a server's parts count what fans do and get: each server has its own."""
+    farewells: Farewells = field(default_factory=Farewells)
+    """Likewise, how a server's clients part from their fans when it stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

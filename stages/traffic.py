@@ -27,7 +27,7 @@ class Drop(StrEnum):
     """Why a fan was turned away or lost."""
 
     GREETING = "greeting"
-    """It said something else than a greeting."""
+    """It said something else than a greeting, or closed its side without one."""
     SILENCE = "silence"
     """It said nothing in time."""
     MATCH = "match"

@@ -1,20 +1,40 @@
-"""`matchstream watch`: a fan for people. It greets, and prints what comes in colour until the server closes."""
+"""`matchstream watch`: a fan for people. It greets, and prints what comes until the match is over or cannot be heard.
+
+On a terminal it prints in colour; into a file or a pipe, a line an event. What a server says is never carried out by
+the terminal (`common.terminal`).
+
+The protocol has no way to resume: who connects again is told the status, and then what happens from there on. So of
+what happened meanwhile only the status tells, and one that tells nothing new is not shown again.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from common.domain.match import Player
-from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, Line
+from common.domain.match import Period, Player
+from common.terminal import harmless
+from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from common.domain.events import Detail
+    from common.wire.reader import Heard
+
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+"""Before it connects again: the pause doubles up to this, and a random part of it is left out, so that the fans of a
+server that stopped do not all come back at the same moment ("Exponential Backoff And Jitter", AWS Architecture Blog).
+"""
+REFUSALS: Final = 5
+"""How often in a row a server may refuse before it is not asked again: it may need a moment after its own start."""
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s\[\]]+)):(?P<port>[0-9]{1,5})")
 _STYLES = {
@@ -32,27 +52,51 @@ class WatchError(Exception):
     """The match cannot be watched; the message says why and what to do."""
 
 
-async def watch_match(address: str, user: str, match_id: str | None) -> None:
-    """Print a match as it comes, until the server closes after the last event.
+class NoServerError(WatchError):
+    """Nobody answers at the address."""
 
-    `address` is HOST:PORT; `match_id` None is the current match. Raise WatchError if there is no server, it refuses,
-    speaks another protocol, or goes away in the middle of something.
+
+class WatchEndedError(Exception):
+    """The match was watched, and is not over, but there is no more to hear of it; the message says why."""
+
+
+class ConnectionEndedError(WatchEndedError):
+    """The same, and to connect again may help."""
+
+
+async def watch_match(
+    address: str, user: str, match_id: str | None, *, reconnect: bool = False, note: Callable[[str], None]
+) -> None:
+    """Print a match as it comes, and return when it is over; `note` is called with what is to be said beside.
+
+    `address` is HOST:PORT; `match_id` None is the current match. Raise WatchError if there is no server, it refuses, or
+    speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who has been
+    told the status connects again instead, as long as the match is not over and the server does not refuse for good.
     """
-    host, port = parse_address(address)
-    try:
-        reader, writer = await asyncio.open_connection(host, port)
-    except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
-        reason = error.strerror or error if isinstance(error, OSError) else "that is no host"
-        raise WatchError(f"no server at {address} ({reason}); start one with: matchstream serve --stage 0") from None
-    try:
-        writer.write(_greeting(user, match_id))
-        await _print_all(reader, Console())
-    except ConnectionError as error:
-        raise WatchError(f"the server at {address} went away: {error.strerror}") from None
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+    where, greeting = parse_address(address), _greeting(user, match_id)
+    watching = Watching()
+    attempt = refusals = 0
+    while not watching.is_over:
+        watching.begin()
+        try:
+            await _watch_once(where, address, greeting, watching)
+        except (WatchError, ConnectionEndedError) as error:
+            if watching.is_told:
+                attempt = refusals = 0
+            refusals += isinstance(error, WatchError) and not isinstance(error, NoServerError)
+            if not (reconnect and watching.was_told and refusals < REFUSALS):
+                raise
+            pause_s = pause_before(attempt)
+            attempt += 1
+            note(f"{error}; connecting again in {pause_s:.1f} s")
+            await asyncio.sleep(pause_s)
+    note("the match is over")
+
+
+def pause_before(attempt: int) -> float:
+    """Return for how many seconds to wait before connecting again, the first time that is attempt 0."""
+    longest_s = min(FIRST_PAUSE_S * 2.0 ** min(attempt, 16), LONGEST_PAUSE_S)
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311  # nothing secret about a pause
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -63,12 +107,96 @@ def parse_address(address: str) -> tuple[str, int]:
     return found["ipv6"] or found["host"], int(found["port"])
 
 
+class Watching:
+    """What is known of the match that is watched, over one connection or several."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._is_terminal = self._console.file.isatty()
+        self._teams: tuple[Detail | None, ...] = ()
+        self._status: Mapping[str, Detail] = {}
+        self.is_told = False
+        """Whether the status was told over this connection."""
+        self.is_over = False
+
+    @property
+    def was_told(self) -> bool:
+        """Whether the status was told over any connection."""
+        return bool(self._status)
+
+    def begin(self) -> None:
+        """Take note that what is heard from here on comes over a new connection."""
+        self.is_told = False
+
+    def hear(self, element: Heard) -> None:
+        """Print what a server says. Raise what it means if that is no line and no event: WatchError, WatchEndedError.
+
+        The welcome is printed once, and a status when it tells something new.
+        """
+        if isinstance(element, GoodbyeLine):
+            raise ConnectionEndedError(f"the server says goodbye: {element.message}")
+        if isinstance(element, ErrorLine):
+            raise (ConnectionEndedError if self.is_told else WatchError)(f"the server refuses: {element.message}")
+        if isinstance(element, Line):
+            if not self.was_told:
+                self._print(element)
+        elif element.kind == "status":
+            self._hear_status(element)
+        else:
+            self._print(element)
+            self.is_over = element.kind == "stop"
+
+    def why_closed(self) -> str:
+        """Return what it means that the server has closed now."""
+        if self._status.get("period") == Period.NOT_STARTED:
+            return "the match has not started yet; come again later, or watch with --reconnect"
+        return "the server went away before the match was over; connect again, or watch with --reconnect"
+
+    def _hear_status(self, frame: Frame) -> None:
+        teams = (frame.details.get("home"), frame.details.get("visit"))
+        if self._teams not in ((), teams):
+            raise WatchEndedError("another match is the current one now; give --match ID to watch a certain one")
+        if frame.details != self._status:
+            self._print(frame)
+        self._teams, self._status = teams, frame.details
+        self.is_told = True
+        self.is_over = frame.details.get("period") == Period.ENDED
+
+    def _print(self, element: Line | Frame) -> None:
+        self._console.print(render(element), soft_wrap=not self._is_terminal)
+
+
+def render(element: Line | Frame) -> Text:
+    """Return what is shown of a line, or of a frame: its time (UTC), its kind in the kind's colour, its details."""
+    if isinstance(element, Line):
+        return Text(harmless(element.text), style="dim")
+    return _render_frame(element)
+
+
 def _greeting(user: str, match_id: str | None) -> bytes:
     line = f"V:2:{user}" if match_id is None else f"VERSION:1:CONNECT:{user}:MATCH:{match_id}"
     return f"{line}\n".encode()
 
 
-async def _print_all(reader: asyncio.StreamReader, console: Console) -> None:
+async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: Watching) -> None:
+    """Return when the match is over. Raise NoServerError, WatchError, WatchEndedError."""
+    try:
+        reader, writer = await asyncio.open_connection(*where)
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
+        reason = error.strerror or error if isinstance(error, OSError) else "that is no host"
+        raise NoServerError(f"no server at {address} ({reason}); start one with: matchstream serve --stage 0") from None
+    try:
+        writer.write(greeting)
+        await _hear_all(reader, watching)
+    except OSError as error:
+        raise ConnectionEndedError(f"the server at {address} went away: {error.strerror or error}") from None
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _hear_all(reader: asyncio.StreamReader, watching: Watching) -> None:
     frames = FrameReader()
     while data := await reader.read(65536):
         try:
@@ -76,24 +204,19 @@ async def _print_all(reader: asyncio.StreamReader, console: Console) -> None:
         except FrameError as error:
             raise WatchError(f"this is no match-stream server: {error}") from None
         for element in said:
-            if isinstance(element, ErrorLine):
-                raise WatchError(f"the server refuses: {element.message}")
-            console.print(render(element))
+            watching.hear(element)
+        if watching.is_over:
+            return
     if frames.pending:
-        raise WatchError("the server went away in the middle of an event; connect again")
-
-
-def render(element: Line | Frame) -> Text:
-    """Return what is shown of a line, or of a frame: its time (UTC), its kind in the kind's colour, its details."""
-    if isinstance(element, Line):
-        return Text(element.text, style="dim")
-    return _render_frame(element)
+        raise ConnectionEndedError("the server went away in the middle of an event; connect again")
+    raise ConnectionEndedError(watching.why_closed())
 
 
 def _render_frame(frame: Frame) -> Text:
     text = Text(f"{frame.at:%H:%M:%S}  ", style="dim")
     text.append(f"{frame.kind:<14}", style=_STYLES.get(frame.kind, "white"))
-    text.append("  ".join(f"{key} {_value(value)}" for key, value in frame.details.items()), style="not dim")
+    shown = "  ".join(f"{key} {_value(value)}" for key, value in frame.details.items())
+    text.append(harmless(shown), style="not dim")
     return text
 
 

@@ -25,7 +25,7 @@ _WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOT
 _NAMED: Final = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 _PATTERNS: Final = {
     f"`str` matching regex {SHORT_NAME!r}": "1 to 16 of a-z and 0-9",
-    f"`str` matching regex {ONE_LINE!r}": "one line without control characters",
+    f"`str` matching regex {ONE_LINE!r}": "one line without control characters and direction marks",
 }
 _CHOICES: Final = {"kind": ", ".join(KINDS), "card": "yellow, red"}
 

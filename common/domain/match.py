@@ -8,7 +8,10 @@ import msgspec
 
 # `$` alone would let a line feed at the very end pass; `(?!\n)` closes that, for Python and for JSON Schema's dialect.
 SHORT_NAME = r"^[a-z0-9]{1,16}$(?!\n)"
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+UNWANTED = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Inside a pattern's brackets: control characters, ends of line, and the marks that turn the direction of what is
+written (Unicode Standard Annex 9), with which a name shows as another one than it is."""
+ONE_LINE = rf"^[^{UNWANTED}]*$(?!\n)"
 
 TeamId = Annotated[str, msgspec.Meta(pattern=SHORT_NAME, description="A team's short name, e.g. `elp`.")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=999, description="A player's shirt number.")]

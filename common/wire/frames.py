@@ -1,4 +1,4 @@
-r"""What a fan hears: the welcome, one frame an event, and an error line. The bytes are the original's, exactly.
+r"""What a fan hears: the welcome, one frame an event, and an error line or goodbye. Frames are the original's, exactly.
 
     2011-09-13 13:48:51: goal:\n      date and time in UTC, the kind
     \tplayer: Luna (7) \n            one tab, the key; a player's name, number and a space
@@ -14,19 +14,22 @@ from datetime import UTC, datetime
 from typing import Final
 
 from common.domain.events import Event
-from common.domain.match import Player
+from common.domain.match import UNWANTED, Player
 
 WELCOME: Final = (
     b"Welcome to Match Stream. Every event of a match reaches you here as it happens.\r\n"
-    b"To watch the current match, send V:2:<your user> and press Enter.\r\n"
+    b"To watch the current game use: V:2:<your-name>\r\n"
 )
-"""What the server says first, before it has read anything."""
+"""What the server says first, before it has read anything. Clients of the original wait for how both lines begin."""
 
-_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+GOODBYE: Final = b"GOODBYE: the server is stopping; connect again in a moment\r\n"
+"""What the server says last to fans whose match goes on, when it is told to stop. It closes after it."""
+
+_BREAKS: Final = re.compile(f"[{UNWANTED}]+")
 
 
 def error_line(message: str) -> bytes:
-    """Return the `ERROR:` line for `message`; control characters in it become spaces, so that it stays one line."""
+    """Return the `ERROR:` line for `message`; control characters and direction marks become spaces."""
     return f"ERROR: {_BREAKS.sub(' ', message)}\r\n".encode(errors="replace")
 
 

@@ -19,6 +19,7 @@ LIMIT: Final = 64 * 1024  # bytes of one line or one frame; a full status frame 
 _HEADER: Final = re.compile(rb"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d): (\w+):\n")
 _END: Final = b"\n\r\n"
 _ERROR: Final = "ERROR: "
+_GOODBYE: Final = "GOODBYE: "
 _PLAYER: Final = re.compile(r"(.+) \(([0-9]{1,3})\) ")
 _SCORE: Final = re.compile(r"[0-9]{1,6}")
 _PLAYER_KEYS: Final = frozenset({"player", "player_in", "player_out"})
@@ -42,12 +43,22 @@ class ErrorLine(msgspec.Struct, frozen=True):
     message: str
 
 
+class GoodbyeLine(msgspec.Struct, frozen=True):
+    """The server's farewell; `message`, what follows `GOODBYE: `, says whether to come back. It closes after it."""
+
+    message: str
+
+
 class Frame(msgspec.Struct, frozen=True):
     """An event as it went over the wire: it has no number there, and its time (UTC) is in whole seconds."""
 
     at: datetime
     kind: str
     details: dict[str, Detail]
+
+
+Heard = Line | ErrorLine | GoodbyeLine | Frame
+"""What there is to hear of a server."""
 
 
 class FrameReader:
@@ -63,13 +74,13 @@ class FrameReader:
         """How many bytes of an incomplete line or frame are held; not 0 at the end means that it was cut off."""
         return len(self._rest)
 
-    def feed(self, data: bytes) -> list[Line | ErrorLine | Frame]:
+    def feed(self, data: bytes) -> list[Heard]:
         """Return what is complete now, in order. Raise FrameError on what is no protocol; the reader is then of no use.
 
         What was complete before a fault is lost in the same call: who speaks another protocol is not to be half-read.
         """
         data = self._rest + data
-        found: list[Line | ErrorLine | Frame] = []
+        found: list[Heard] = []
         start = 0
         while (end := _end_of_next(data, start)) is not None:
             found.append(_parse(data[start:end]))
@@ -102,14 +113,16 @@ def _end_of_next(data: bytes, start: int) -> int | None:
     return start + length if at >= 0 else None
 
 
-def _parse(element: bytes) -> Line | ErrorLine | Frame:
+def _parse(element: bytes) -> Heard:
     if _HEADER.match(element):
         return parse_frame(element)
     try:
         text = element.removesuffix(b"\n").removesuffix(b"\r").decode()
     except UnicodeDecodeError as error:
         raise FrameError("a line is not UTF-8; is this a Match Stream server?") from error
-    return ErrorLine(text.removeprefix(_ERROR)) if text.startswith(_ERROR) else Line(text)
+    if text.startswith(_ERROR):
+        return ErrorLine(text.removeprefix(_ERROR))
+    return GoodbyeLine(text.removeprefix(_GOODBYE)) if text.startswith(_GOODBYE) else Line(text)
 
 
 def _details(lines: list[str]) -> dict[str, Detail]:

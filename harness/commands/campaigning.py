@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from common.durations import parse_duration
+from common.terminal import harmless_lines
 from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
@@ -25,6 +25,7 @@ from harness.commands.printing import print_whole
 from harness.machine import describe_machine
 from harness.search.record import State
 from harness.slo import parse_slo
+from harness.terminal import Terminal
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
@@ -87,7 +88,7 @@ def run_errand(errand: Errand) -> State:
         journal.forget((errand.file, *(planned.file for planned in errand.plan)))
     findings = Findings()
     around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
-    with show_of(Console(stderr=True)) as shown:
+    with show_of(Terminal(stderr=True)) as shown:
         bench = TrialBench(journal, errand.conditions, shown)
         campaign = Campaign(
             errand.plan,
@@ -110,7 +111,7 @@ def run_errand(errand: Errand) -> State:
 def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:
     """Print tables on standard output, each with an empty line after it."""
     if as_markdown:
-        typer.echo("\n".join(sheet.markdown() for sheet in sheets), nl=False)
+        typer.echo(harmless_lines("\n".join(sheet.markdown() for sheet in sheets)), nl=False)
         return
     for sheet in sheets:
         print_whole(sheet.drawn(), len(sheet.title))

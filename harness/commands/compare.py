@@ -14,6 +14,7 @@ from harness.http_result import HttpResult
 from harness.records import load_record
 from harness.result import TrialResult
 from harness.stored import encode
+from harness.terminal import say
 
 _RESULT = "A result, or a directory of repeats of one trial."
 
@@ -38,7 +39,7 @@ def compare_command(
         sys.stdout.write(encode(found).decode())
     else:
         for warning in found.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            say(f"warning: {warning}", err=True)
         print_sheets((comparison_sheet(found),), as_markdown=as_markdown)
     if fail_on is not None and _is_worse(found):
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from harness.charts.floor import Floor, belongs, floors_in
 from harness.commands.options import AskedError, make_directory
 from harness.records import Record, load_record
 from harness.search.record import SearchResult
+from harness.terminal import say
 
 
 def draw(
@@ -37,7 +38,7 @@ def draw(
             raise AskedError(f"two charts would be called {name}.png: draw results of one name into different --out")
         written.add(name)
         chart.write(out / f"{name}.png")
-        typer.echo(f"chart: {out / name}.png\n  {chart.finding}")
+        say(f"chart: {out / name}.png\n  {chart.finding}")
 
 
 def _floor(path: Path, records: Sequence[Record]) -> Floor:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, make_directory
@@ -18,6 +17,7 @@ from harness.http_run import Api, get_path, post_events, running_api, stage_api
 from harness.http_table import show_http
 from harness.interruption import interruptions_deferred
 from harness.stored import encode, file_stem, write
+from harness.terminal import Terminal
 
 DEFAULT_PATH = "/1/checkin"
 
@@ -97,6 +97,6 @@ def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(encode(result).decode())
         return
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(show_http(result))
     console.print(f"result: {file}", soft_wrap=True, markup=False)

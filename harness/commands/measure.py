@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from common.domain.script import load_script
 from harness.commands.grouped import grouped
@@ -21,6 +20,7 @@ from harness.slo import DEFAULT_SLO, parse_slo
 from harness.stored import file_stem
 from harness.table import show_result
 from harness.targets.target import Target
+from harness.terminal import Terminal
 from harness.trial import TrialInterrupted, TrialPlan, Watcher, run_trial, trial_id
 from harness.workload import Load
 
@@ -98,7 +98,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
 
 
 def _run(plan: TrialPlan, target: Target, *, as_json: bool, live: bool) -> TrialResult:
-    console = Console(stderr=True, highlight=False)
+    console = Terminal(stderr=True, highlight=False)
     if live and not console.is_terminal:
         raise AskedError("--live draws on a terminal, and standard error is none: leave it out")
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def _store(result: TrialResult, out: Path) -> tuple[Path, Path]:
 
 
 def _print(result: TrialResult, files: tuple[Path, Path]) -> None:
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(show_result(result))
     for name, path in zip(("result", "chart"), files, strict=True):
         console.print(f"{name}: {path}", soft_wrap=True, markup=False)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from common.durations import parse_duration
 from harness.commands.grouped import grouped
@@ -22,6 +21,7 @@ from harness.search.telling import show_search
 from harness.search.watching import SearchBars, SilentSearch
 from harness.slo import parse_slo
 from harness.stored import encode
+from harness.terminal import Terminal
 
 
 @grouped
@@ -107,7 +107,7 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     if as_json:
         sys.stdout.write(encode(result).decode())
     else:
-        console = Console(highlight=False)
+        console = Terminal(highlight=False)
         console.print(show_search(result))
         console.print(f"result: {journal.path}", soft_wrap=True, markup=False)
     if result.last_pass is None:
@@ -138,7 +138,7 @@ def _plan(dimension: Dimension, **given: Any) -> SearchPlan:
 
 def _run(plan: SearchPlan, whom: Whom, journal: Journal, *, as_json: bool) -> SearchResult:
     with ExitStack() as stack:
-        console = Console(stderr=True)
+        console = Terminal(stderr=True)
         shows = console.is_terminal and not as_json
         watcher = stack.enter_context(SearchBars(console, plan.dimension)) if shows else SilentSearch()
         try:

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from harness.selftest import SelfTest, run_selftest
 from harness.table import NOTHING, show_bytes, show_time
+from harness.terminal import Terminal
 
 
 def selftest(
@@ -19,7 +19,7 @@ def selftest(
     The exit status is 0 if it is fast and small enough, 1 if not.
     """
     found = run_selftest(connections, rounds=rounds)
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(_table(found))
     for reason in found.reasons:
         console.print(f"FAILED: {reason}", style="bold red")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
+from common.terminal import harmless_lines
 from harness.commands.options import AskedError
 from harness.commands.printing import print_whole
 from harness.flat import as_csv, flatten
@@ -43,7 +44,7 @@ def table(
 
 def _give(text: str, out: Path | None) -> None:
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(harmless_lines(text), nl=False)
         return
     try:
         out.write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from harness.commands.options import AskedError
@@ -16,6 +15,7 @@ from harness.live.rows import Look
 from harness.live.screen import show_top
 from harness.live.top import Top, first_look, query_of
 from harness.live.view import View
+from harness.terminal import Terminal
 
 DEFAULT_API = "127.0.0.1:8888"
 
@@ -42,13 +42,13 @@ def top(
     if once:
         _print(asyncio.run(_two_looks(urls, interval)))
         return
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     if not (console.is_terminal and sys.stdin.isatty()):
         raise AskedError("this is no terminal, so nobody can press a key: say --once for one table")
     asyncio.run(_watch(urls, console, interval))
 
 
-async def _watch(urls: Sequence[str], console: Console, interval_s: float) -> None:
+async def _watch(urls: Sequence[str], console: Terminal, interval_s: float) -> None:
     async with Poller(urls) as poller:
         looks = await first_look(poller)
         fd = sys.stdin.fileno()
@@ -68,5 +68,5 @@ async def _two_looks(urls: Sequence[str], interval_s: float) -> list[Look]:
 
 
 def _print(looks: Sequence[Look]) -> None:
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(show_top(looks, View(), _NO_TERMINAL_HEIGHT))

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from common.tuning.sysctl import PROC_SYS, Finding, Standing, load_profile
 from common.tuning.sysctl import check as check_profile
 from harness.errors import HarnessError
 from harness.table import NOTHING
+from harness.terminal import Terminal
 
 DEFAULT_PROFILE: Final = "server"
 
@@ -61,7 +61,7 @@ def check(profile: Named = DEFAULT_PROFILE, root: Root = PROC_SYS) -> None:
     unknown = [found for found in findings if found.standing is Standing.UNKNOWN]
     if len(unknown) == len(findings):
         raise NothingReadError(f"{root}: no setting of {asked.name} can be read there: give --root, or run it on Linux")
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(f"{asked.name}: {asked.purpose}", style="bold", markup=False, soft_wrap=True)
     console.print(_table(findings))
     console.print(_reasons(findings))

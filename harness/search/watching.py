@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-import typer
 from rich.console import Console
 
 from harness.progress import Bars, Silent
 from harness.search.decide import Bracket, Try
 from harness.search.record import Dimension
+from harness.terminal import say
 from harness.trial import Watcher
 
 
@@ -38,7 +38,7 @@ class SilentSearch(Silent):
 
     def note(self, text: str) -> None:
         """Print the line on standard error."""
-        typer.echo(text, err=True)
+        say(text, err=True)
 
 
 class SearchBars(Bars):

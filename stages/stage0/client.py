@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 CLOSED: Final = "closed"
 BROKEN: Final = "broken"
+SAID_ALL: Final = "said all"
+"""The fan has closed its side of the connection: it says no more, and may still listen (RFC 9293, 3.6), as `nc -N`."""
 STATE_TIMEOUT_S: Final = 60.0
 """How long a connection may take to say who it is."""
 LINGER_S: Final = 10.0
@@ -34,6 +37,18 @@ LINGER_S: Final = 10.0
 
 STORE_AWAY: Final = "the server cannot reach its store now; connect again in a moment"
 """What a fan is told who cannot be served. What is wrong, and where, is for the log (`stages.stage0.db`)."""
+CHECK_S: Final = 10.0
+"""How long after each other it is looked whether a fan that says no more is still there."""
+
+_PROBES: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""Of a fan that has gone altogether nothing more comes either: the kernel asks its, which knows no such connection once
+it has forgotten it (tcp(7), tcp_fin_timeout: 60 s), and answers an event at once so. Seconds, and how often.
+"""
 
 _ATTEMPTS = 3
 """A user may end, its last fan gone, just when a new one comes for it; twice in a row is chance, thrice is a fault."""
@@ -52,15 +67,16 @@ class SocketPort(asyncio.Protocol):
     """Sends what a socket receives to its client as messages, like an Erlang port in active mode.
 
     Once the fan has greeted it has nothing more to say: what it sends after that is dropped here, so a fan that talks
-    on cannot fill its client's mailbox.
+    on cannot fill its client's mailbox. When the fan's side is closed, its client may still write.
     """
 
-    __slots__ = ("_accepted_s", "_client", "deaf")
+    __slots__ = ("_accepted_s", "_client", "deaf", "said_all")
 
     def __init__(self, client: Process, accepted_s: float) -> None:
         self._client = client
         self._accepted_s = accepted_s
         self.deaf = False
+        self.said_all = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection to the client."""
@@ -74,9 +90,15 @@ class SocketPort(asyncio.Protocol):
         if not self.deaf:
             self._client.send(data)
 
+    def eof_received(self) -> bool:
+        """Tell the client that nothing more will come, and keep the connection for what it writes, if there is one."""
+        self.said_all = True
+        self._client.send(SAID_ALL)
+        return self._client.alive
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the client that its fan has gone."""
-        self._client.send(CLOSED if exc is None else BROKEN)
+        """Tell the client that its fan has gone; whoever said all and then goes does so in order."""
+        self._client.send(CLOSED if exc is None or self.said_all else BROKEN)
 
 
 class Client(GenFsm):
@@ -109,9 +131,9 @@ class Client(GenFsm):
     def wait_for_params(self, message: Any) -> Coroutine[Any, Any, None] | None:
         """Read the line that says who watches what, and have that user watch it."""
         messages.info("%s in wait_for_params <- %s", self.process.name, type(message).__name__)
-        if isinstance(message, bytes):
+        if isinstance(message, bytes) or message == SAID_ALL:
             try:
-                greeting = self._reader.feed(message)
+                greeting = self._reader.feed(message) if isinstance(message, bytes) else self._reader.end()
             except GreetingError as error:
                 self._refuse(str(error), Drop.GREETING)
             if greeting is not None:
@@ -136,17 +158,27 @@ class Client(GenFsm):
                     traffic.fan_out.since(message.at_s)
             if message.is_last:
                 raise Stop
+        elif message == SAID_ALL:
+            self._probe()
+        elif isinstance(message, StateTimeout):
+            self._check()
         else:
             self._stop_if_gone(message)
 
     def terminate(self, reason: Reason) -> None:
-        """Close the connection; a fan that does not read the rest, or talks on, is cut off after LINGER_S."""
+        """Close the connection, when the server stops with a goodbye.
+
+        A fan that does not read the rest, or talks on, is cut off after LINGER_S; by a server that stops, sooner.
+        """
         super().terminate(reason)
         if reason not in (NORMAL, SHUTDOWN):  # a crash of its own, or of the user that it is linked to
             self._parts.traffic.drops[Drop.CRASH] += 1
         if self._transport is None:
             return
-        if self._refused:
+        if reason == SHUTDOWN:
+            self._parts.farewells.say(self._transport)
+            return
+        if self._refused and not self._has_said_all:
             # To close on what the fan still sends would be a reset (RFC 9293, 3.6.1), which overtakes the ERROR line.
             with suppress(OSError):  # it has gone already
                 self._transport.write_eof()
@@ -190,6 +222,33 @@ class Client(GenFsm):
         traffic.greetings += 1
         traffic.response.since(accepted_s)
         self._accepted_s = None
+
+    @property
+    def _has_said_all(self) -> bool:
+        return self._port is not None and self._port.said_all
+
+    def _probe(self) -> None:
+        """Have the kernel find out if a fan that says no more has gone: nobody reads, so nobody else would notice."""
+        with suppress(OSError, ValueError):  # it is closed already
+            for option in _PROBES:
+                self._socket.setsockopt(*option)
+        self.next_state(self.running, CHECK_S)
+
+    def _check(self) -> None:
+        """End with the connection if the kernel has found it ended, and else look again later."""
+        try:
+            is_broken = bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        except (OSError, ValueError):
+            is_broken = True
+        if is_broken:
+            raise Stop
+        self.next_state(self.running, CHECK_S)
+
+    @property
+    def _socket(self) -> socket.socket:
+        assert self._transport is not None  # noqa: S101  # there is one from wait_for_params on
+        found: socket.socket = self._transport.get_extra_info("socket")
+        return found
 
     def _stop_if_gone(self, message: Any) -> None:
         if message == BROKEN:

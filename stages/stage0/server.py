@@ -6,6 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from common.http.server import ApiServer
@@ -16,6 +17,7 @@ from common.otp.supervisor import ChildSpec, Supervisor
 from common.store.cluster import with_cluster
 from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
+from stages.farewells import Farewells
 from stages.stage0.ports import bind_api, listen
 from stages.stage0.presence import PresenceKeeper
 from stages.traffic import Traffic
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from common.otp.process import Process
     from stages.stage import Options, Parts, Stage
+
+_log = logging.getLogger(__name__)
 
 
 _log = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ class Server:
 
     def __init__(self, parts: Parts, options: Options) -> None:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
-        self.parts = replace(parts, traffic=Traffic())
+        self.parts = replace(parts, traffic=Traffic(), farewells=Farewells())
         self.options = options
         self.redis_url = options.redis_url
         self.node = Node()
@@ -80,21 +84,40 @@ class Server:
             raise
 
     async def stop(self) -> None:
-        """End every process, the last one started first, and free the ports."""
-        if self._top is not None:
-            self._top.exit(SHUTDOWN)
-            await self._top.wait()
-        if self._presence is not None:
-            await self._presence.close()
-        for listening in self._listening:
-            listening.close()
-        if self._http_ports:
-            forget_token(os.environ, self._http_address, self._http_ports[0], self.token)
+        """End every process, the last one started first, and free the ports.
+
+        So requests under way end first, then nobody more is accepted, then fans are told goodbye; those who have not
+        taken that within the grace are cut off, all at once if this is cancelled.
+        """
+        until_s = monotonic() + self.options.grace_s
+        try:
+            if self._top is not None:
+                self._top.exit(SHUTDOWN)
+                await self._top.wait()
+                self._close()  # or who connects now waits for nobody
+                await self._say_goodbye(until_s)
+        finally:
+            self._close()
+            if self._presence is not None:
+                await self._presence.close()
+            if self._http_ports:
+                forget_token(os.environ, self._http_address, self._http_ports[0], self.token)
 
     async def wait(self) -> None:
         """Return when the server has ended."""
         assert self._top is not None  # noqa: S101  # it was started
         await self._top.wait()
+
+    def _close(self) -> None:
+        for listening in self._listening:
+            listening.close()
+
+    async def _say_goodbye(self, until_s: float) -> None:
+        farewells = self.parts.farewells
+        cut_off = await farewells.sent(until_s - monotonic())
+        _log.info(
+            "stopping: %d fans were told goodbye, of whom %d did not read and were cut off", farewells.said, cut_off
+        )
 
     async def _start(self) -> Addresses:
         options, parts = self.options, self.parts

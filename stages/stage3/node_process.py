@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STOP_S: Final = 8.0
-"""How long a node may take to end in order."""
+"""How long a node may take to end in order, besides the grace that it gives its fans."""
 RETRY_S: Final = 2.0
 """The pause before a node is tried again that could not serve."""
 
@@ -65,6 +65,7 @@ class NodeProcess(GenServer):
         others = without_variables(os.environ, "MATCHSTREAM")
         self._environ = {**others, "MATCHSTREAM_TOKEN": token, JOIN_VARIABLE: str(options.redis_url)}
         self._insists = insists
+        self._stop_s = STOP_S + options.grace_s
         self._is_ready = False
         self._waiting: list[ReplyTo] = []
 
@@ -103,7 +104,7 @@ class NodeProcess(GenServer):
         with suppress(ProcessLookupError):  # it has ended by itself
             self._program.terminate()
             with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
+                async with asyncio.timeout(self._stop_s):
                     await self._program.wait()
             if self._program.returncode is None:
                 self._program.kill()
@@ -138,7 +139,7 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
     return [
         *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
-        *("--topology", options.topology),
+        *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
     ]
 
 

@@ -76,13 +76,15 @@ class Nodes:
 
     async def stop(self) -> None:
         """End the nodes and free the ports."""
-        if self._top is not None:
-            self._top.exit(SHUTDOWN)
-            await self._top.wait()
-        for sock in self._reserved:
-            sock.close()
-        if self._http_port:
-            forget_token(os.environ, self._http_address, self._http_port, self.token)
+        try:
+            if self._top is not None:
+                self._top.exit(SHUTDOWN)
+                await self._top.wait()
+        finally:
+            for sock in self._reserved:
+                sock.close()
+            if self._http_port:
+                forget_token(os.environ, self._http_address, self._http_port, self.token)
 
     async def wait(self) -> None:
         """Return when the supervisor of the nodes has ended."""
@@ -99,7 +101,8 @@ class Nodes:
         self._http_address, self._http_port = self._reserved[-1].getsockname()[0], http[0]
         self.token = server_token(os.environ, self._http_address, self._http_port)
         self._top = await self._node.start(
-            SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + _KILL_S), name="nodes_sup"
+            SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + options.grace_s + _KILL_S),
+            name="nodes_sup",
         )
         first_ports = zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
         started = [

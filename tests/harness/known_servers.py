@@ -29,7 +29,7 @@ DIALOGUE: Final = Dialogue(
 )
 WELCOME: Final = (
     b"Welcome to Match Stream. Every event of a match reaches you here as it happens.\r\n"
-    b"To watch the current match, send V:2:<your user> and press Enter.\r\n"
+    b"To watch the current game use: V:2:<your-name>\r\n"
 )
 STATUS: Final = (
     b"2011-09-10 18:00:00: status:\n"

@@ -4,6 +4,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.wire.frames import GOODBYE
 from harness.generator.parsing import MAX_PENDING, Heard, Reader
 from tests.harness.known_servers import DIALOGUE, ERROR, STATUS, WELCOME, event
 
@@ -66,7 +67,7 @@ def test_a_number_that_is_too_long_is_none() -> None:
     assert Reader(DIALOGUE).marks(FAN, b"\tcomment: #1234567890\n") == ()
 
 
-@given(cuts, st.sampled_from([b"\n", b"press Enter.\r\n"]))
+@given(cuts, st.sampled_from([b"\n", b"<your-name>\r\n"]))
 def test_a_greeting_is_complete_when_its_end_was_seen(at: list[int], end: bytes) -> None:
     reader = Reader(replace(DIALOGUE, welcome_end=end))
     seen = b""
@@ -106,6 +107,15 @@ def test_an_error_line_is_a_refusal_however_it_is_cut(at: list[int]) -> None:
     heard = [reader.answer(FAN, chunk)[0] for chunk in _cut(b"Wait.\n" + ERROR, at)]
     assert Heard.REFUSAL in heard
     assert Heard.COMPLETE not in heard
+
+
+def test_a_farewell_is_no_event_no_answer_and_no_refusal() -> None:
+    reader = Reader(DIALOGUE)
+    assert reader.greeting(FAN, WELCOME) is Heard.COMPLETE
+    assert reader.answer(FAN, GOODBYE) == (Heard.PART, b"")
+    reader.forget(FAN)
+    assert reader.marks(FAN, event(71) + GOODBYE) == (71,)
+    assert reader.kept == 0
 
 
 def test_an_error_line_may_come_with_the_greeting_or_instead_of_it() -> None:

@@ -41,6 +41,18 @@ def test_a_table_of_every_kind(stored: list[str], capsys: pytest.CaptureFixture[
     assert "| stage 2.3 | ≥ 19,900 |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("how", [(), ("--markdown",), ("--csv",)])
+def test_what_somebody_wrote_into_a_result_is_shown_harmlessly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: tuple[str, ...]
+) -> None:
+    asked = msgspec.structs.replace(a_result().asked.target, name="\x1b[2J\u202egnp")
+    write(tmp_path / "evil.json", a_result(asked=msgspec.structs.replace(a_result().asked, target=asked)))
+    assert main(["table", *how, str(tmp_path / "evil.json")]) == 0
+    shown = capsys.readouterr().out
+    assert r"\x1b" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
 def test_csv_says_of_each_row_from_which_file_it_is(
     stored: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

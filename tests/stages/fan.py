@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from common.wire.reader import ErrorLine, Frame, FrameReader, Line
+from common.wire.reader import ErrorLine, Frame, FrameReader, GoodbyeLine, Heard
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Fan:
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self.raw = b""
-        self.heard: list[Line | ErrorLine | Frame] = []
+        self.heard: list[Heard] = []
         self.closed = False
 
     async def __aenter__(self) -> Self:
@@ -53,6 +53,11 @@ class Fan:
     def errors(self) -> list[str]:
         """The messages of the ERROR lines."""
         return [element.message for element in self.heard if isinstance(element, ErrorLine)]
+
+    @property
+    def goodbyes(self) -> list[str]:
+        """The messages of the GOODBYE lines."""
+        return [element.message for element in self.heard if isinstance(element, GoodbyeLine)]
 
     def told(self, key: str = "comment") -> list[Detail]:
         """Return the detail `key` of every frame that has it, in order."""
@@ -94,6 +99,10 @@ class Fan:
             while await self._read_some():
                 pass
         assert self._frames.pending == 0, f"cut off: {self.raw[-200:]!r}"
+
+    def say_no_more(self) -> None:
+        """Close this side of the connection, as `nc -N` when its input ends; the server may go on."""
+        self._writer.write_eof()
 
     def leave(self) -> None:
         """Close, as a program that ends well."""

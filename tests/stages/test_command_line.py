@@ -149,7 +149,7 @@ async def test_programs_play_and_watch_a_match_and_sigterm_ends_it_all(server: S
         await game.goal("a [bold] one")
         await game.stop()
     seen = await outcome(watch)
-    assert (seen.status, seen.stderr) == (0, "")
+    assert (seen.status, seen.stderr) == (0, "matchstream: the match is over\n")
     for text in (
         "Welcome",
         f"home {game.new.home}",

@@ -82,7 +82,7 @@ async def test_the_server_speaks_first_in_two_lines(connect: Connect) -> None:
         await fan.welcome()
         first, second, rest = fan.raw.split(b"\r\n")
     assert first.startswith(b"Welcome to Match Stream.")
-    assert b"V:2:" in second
+    assert second.startswith(b"To watch the current game use: V:2:<your-name>")
     assert rest == b""
 
 
@@ -95,8 +95,8 @@ async def test_the_server_speaks_first_in_two_lines(connect: Connect) -> None:
         "VERSION:1:CONNECT:{user}:MATCH:{match}:AND:MORE:",
     ],
 )
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-async def test_both_greetings_and_ends_of_line(connect: Connect, game: Game, form: str, end: str) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\0", "\r"])
+async def test_both_greetings_and_all_ends_of_line(connect: Connect, game: Game, form: str, end: str) -> None:
     async with connect() as fan:
         await fan.send(form.format(user="greeter", match=game.id).encode() + end.encode())
         await fan.read_until(lambda: fan.kinds == ["status"])
@@ -111,6 +111,21 @@ async def test_a_greeting_that_comes_in_pieces(connect: Connect, game: Game) -> 
         for byte in f"VERSION:1:CONNECT:Ñandú:MATCH:{game.id}\r\n".encode():
             await fan.send(bytes([byte]))
         await fan.read_until(lambda: fan.kinds == ["status"])
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r\0", b"\r"])
+async def test_putty_negotiates_before_its_user_types(connect: Connect, game: Game, end: bytes) -> None:
+    negotiation = b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03"
+    window = b"\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0"  # sent again whenever the user changes it
+    async with connect() as fan:
+        await fan.send(negotiation)
+        await fan.welcome()
+        for piece in (b"VERSION:1:CONN", window[:4], window[4:], f"ECT:putty:MATCH:{game.id}".encode(), end, window):
+            await fan.send(piece)
+        await fan.read_until(lambda: fan.kinds == ["status"])
+        await game.foul("heard")
+        await fan.read_events(1)
+    assert fan.told() == ["heard"]
 
 
 async def test_what_a_fan_says_after_the_greeting_is_ignored(connect: Connect, game: Game) -> None:

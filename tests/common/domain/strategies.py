@@ -34,7 +34,8 @@ from common.domain.posts import (
 AT = datetime(2011, 9, 10, 18, 0, 0, tzinfo=UTC)
 PLAYS = (Shot, Save, Corner, Goalkick, Offside, Foul, Penalty, Freekick, Throwin)
 
-_one_line = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
+DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_one_line = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters=DIRECTION_MARKS)
 _nasty = ["Luna", "A (3) ", ": ", " ", "\u00a0x", "goal:", "\\t", "Ñandú 🇦🇷"]
 names = st.sampled_from(_nasty) | st.text(_one_line, min_size=1, max_size=64)
 comments = st.sampled_from(_nasty) | st.text(_one_line, min_size=1, max_size=280)

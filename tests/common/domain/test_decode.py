@@ -73,7 +73,10 @@ def test_fields_inside_of_fields_have_a_path() -> None:
     assert (caught.value.field, caught.value.message) == ("players.1.name", "field players.1.name is missing")
 
 
-@pytest.mark.parametrize("text", ["a\nb", "a\n", "\t", "\x1b[2J", "\x7f", "\x9b2J", "a\u2028b", "a\u2029"])
+@pytest.mark.parametrize(
+    "text",
+    ["a\nb", "a\n", "\t", "\x1b[2J", "\x7f", "\x9b2J", "a\u2028b", "a\u2029", "\u202egnp", "a\u200f", "\u2066b\u2069"],
+)
 def test_no_name_or_comment_can_break_a_line_or_steer_a_terminal(text: str) -> None:
     for decoded, value in (
         (to_post, {"kind": "stop", "comment": text}),

@@ -44,6 +44,8 @@ async def problem(answer: aiohttp.ClientResponse) -> Problem:
         (f"POST {EVENTS}", {"kind": "goal", "player": 7}, (422, "team")),
         (f"POST {EVENTS}", {"kind": "stop", "why": "rain"}, (422, "why")),
         (f"POST {EVENTS}", [], (422, None)),
+        (f"POST {EVENTS}", {"kind": "stop", "comment": "\u202egnp"}, (422, "comment")),
+        ("PUT /1/team/boc", {**TEAM, "name": "Boca\u2066"}, (422, "name")),
         ("POST /1/matches", {"home": "elp", "visit": "tig", "date": "2011-09-10"}, (409, None)),
         ("POST /1/matches", {"home": "elp", "visit": "boc", "date": "2011-09-10"}, (422, "visit")),
         ("POST /1/matches", {"home": "elp", "visit": "tig", "date": "10/9/11"}, (422, "date")),

@@ -2,17 +2,23 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.wire.greeting import LIMIT, MAX_NAME, Greeting, GreetingError, GreetingReader, parse_greeting
 
 EXPECTED = "expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>"
 
-fields = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=":"), min_size=1, max_size=MAX_NAME)
-ends = st.sampled_from([b"\n", b"\r\n"])
+MARKS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+fields = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=":" + MARKS), min_size=1, max_size=MAX_NAME
+)
+ends = st.sampled_from([b"\n", b"\r\n", b"\r\0", b"\r"])
 ignored = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"), max_size=20), max_size=3
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"), max_size=20).map(
+        lambda text: text.rstrip("\0")
+    ),
+    max_size=3,
 )
 
 
@@ -38,7 +44,7 @@ def feed(data: bytes, cuts: list[int]) -> Greeting | GreetingError | None:
     return None
 
 
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\0", b"\r"])
 @pytest.mark.parametrize(
     ("line", "greeting"),
     [
@@ -52,8 +58,8 @@ def feed(data: bytes, cuts: list[int]) -> Greeting | GreetingError | None:
     ],
 )
 def test_both_greetings_are_read(line: bytes, greeting: Greeting, end: bytes) -> None:
-    assert parse_greeting(line + end) == greeting
-    assert GreetingReader().feed(line + (end or b"\n")) == greeting
+    assert parse_greeting(line) == greeting
+    assert GreetingReader().feed(line + end) == greeting
 
 
 @pytest.mark.parametrize(
@@ -79,13 +85,14 @@ def test_anything_else_is_answered_with_what_was_expected(line: bytes) -> None:
         (b"VERSION:1:CONNECT:ann:MATCH::x", "the match id is empty"),
         (b"V:2:" + b"x" * 65, "the user is longer than 64 characters"),
         (b"VERSION:1:CONNECT:ann:MATCH:" + b"x" * 65, "the match id is longer than 64 characters"),
-        (b"V:2:a\tb", "the user has control characters"),
-        (b"V:2:ann\r\r", "the user has control characters"),
-        (b"V:2:a\x7f", "the user has control characters"),
-        (b"V:2:a\xc2\x9b", "the user has control characters"),
-        (b"VERSION:1:CONNECT:ann:MATCH:m\0", "the match id has control characters"),
+        (b"V:2:a\tb", "the user has control characters or direction marks"),
+        (b"V:2:ann\r", "the user has control characters or direction marks"),
+        (b"V:2:a\x7f", "the user has control characters or direction marks"),
+        (b"V:2:a\xc2\x9b", "the user has control characters or direction marks"),
+        ("V:2:a\u202eb".encode(), "the user has control characters or direction marks"),
+        ("V:2:a\u2066b".encode(), "the user has control characters or direction marks"),
+        (b"VERSION:1:CONNECT:ann:MATCH:m\0", "the match id has control characters or direction marks"),
         (b"V:2:\xff", "the line is not UTF-8"),
-        (b"\xff\xfb\x1f", "the line is not UTF-8"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_reason(line: bytes, reason: str) -> None:
@@ -140,9 +147,71 @@ def test_a_greeting_is_read_however_it_is_cut_and_whatever_follows(
 def test_nothing_is_told_before_the_line_is_complete(case: tuple[bytes, Greeting], cut: int) -> None:
     line, greeting = case
     reader = GreetingReader()
-    cut %= len(line)
+    cut %= len(line.rstrip(b"\r\n\0")) + 1
     assert reader.feed(line[:cut]) is None
     assert reader.feed(line[cut:]) == greeting
+
+
+PUTTY = b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03"
+"""What PuTTY says first: WILL window size, speed, terminal, environment; DO ECHO; WILL and DO suppress go ahead."""
+
+commands = st.sampled_from(
+    [
+        *(
+            b"\xff\xf1",
+            b"\xff\xec",
+            b"\xff\xf6",
+            b"\xff\xf0",
+            b"\xff\xfb\x1f",
+            b"\xff\xfc\n",
+            b"\xff\xfd\r",
+            b"\xff\xfe\xff",
+        ),
+        *(b"\xff\xfa\xff\xf0", b"\xff\xfa\x18\0XTERM\r\n\xff\xf0", b"\xff\xfa\x1f\0\xff\xff\xf0\xff\xf0", PUTTY),
+    ]
+)
+
+
+@given(greetings(), st.lists(st.tuples(st.integers(0, 500), commands), max_size=5), st.lists(st.integers(0, 2000)))
+@example((b"V:2:ann\r\n", Greeting("ann", None)), [(0, PUTTY)], list(range(40)))
+def test_telnet_commands_are_passed_over_wherever_they_stand_and_are_cut(
+    case: tuple[bytes, Greeting], inserted: list[tuple[int, bytes]], cuts: list[int]
+) -> None:
+    line, greeting = case
+    pieces = [line[at : at + 1] for at in range(len(line))]
+    for at, command in inserted:
+        pieces.insert(at % len(line), command)
+    assert feed(b"".join(pieces), cuts) == greeting
+
+
+@pytest.mark.parametrize("line", [b"V:2:a\xff\xffb\n", b"V:2:a\xff\n", b"\xffV:2:a\n", b"V:2:a\xff\xeb\n"])
+def test_a_255_that_is_no_command_is_no_text(line: bytes) -> None:
+    error = feed(line, [])
+    assert str(error) == f"the line is not UTF-8; {EXPECTED}"
+    assert str(feed(line, list(range(len(line))))) == str(error)
+
+
+@pytest.mark.parametrize("endless", [b"\xff\xfa" + b"x" * 5000, PUTTY * 100])
+def test_commands_without_end_are_too_long_a_line(endless: bytes) -> None:
+    assert str(feed(endless, [1000, 2000])) == f"the line is longer than 1024 bytes; {EXPECTED}"
+
+
+@given(greetings())
+def test_who_sends_no_more_has_ended_the_line(case: tuple[bytes, Greeting]) -> None:
+    line, greeting = case
+    reader = GreetingReader()
+    for piece in line.rstrip(b"\r\n\0").partition(b":"):
+        assert reader.feed(piece) is None
+    assert reader.feed(b"\xff\xfa\x18") is None
+    assert reader.end() == greeting
+    assert reader.end() is None
+
+
+def test_who_ends_without_a_word_is_told_what_was_expected() -> None:
+    reader = GreetingReader()
+    with pytest.raises(GreetingError, match=rf"^{re.escape(EXPECTED)}$"):
+        reader.end()
+    assert reader.feed(b"V:2:ann\n") is None
 
 
 garbage = st.binary(max_size=80) | st.lists(
@@ -153,10 +222,10 @@ GRAMMAR = re.compile(r"V:2:[^:]{1,64}(:.*)?|VERSION:1:CONNECT:[^:]{1,64}:MATCH:[
 
 @given(garbage, st.lists(st.integers(0, 200), max_size=5))
 def test_garbage_is_refused_in_the_same_way_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
-    line = data.replace(b"\n", b"") + b"\n"
+    line = data.translate(None, b"\r\n\xff") + b"\n"
     result = feed(line, cuts)
     if isinstance(result, Greeting):
-        assert GRAMMAR.fullmatch(line.decode().rstrip("\r\n"))
+        assert GRAMMAR.fullmatch(line.decode().rstrip("\n"))
     else:
         assert isinstance(result, GreetingError)
         assert str(result).endswith(EXPECTED)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from common.domain.events import Event
 from common.domain.match import Player
-from common.wire.frames import WELCOME, encode, error_line
-from common.wire.reader import LIMIT, ErrorLine, Frame, FrameError, FrameReader, Line, parse_frame
+from common.wire.frames import GOODBYE, WELCOME, encode, error_line
+from common.wire.reader import LIMIT, ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Heard, Line, parse_frame
 from tests.common.domain.strategies import AT, events
 
 HEAD = b"2011-09-10 18:00:00: "
@@ -19,9 +19,9 @@ def framed(event: Event) -> Frame:
     return Frame(event.at.replace(microsecond=0), event.kind, event.details)
 
 
-def read(data: bytes, cuts: list[int]) -> list[Line | ErrorLine | Frame]:
+def read(data: bytes, cuts: list[int]) -> list[Heard]:
     reader = FrameReader()
-    found = []
+    found: list[Heard] = []
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     for start, end in pairwise(places):
         found += reader.feed(data[start:end])
@@ -36,8 +36,13 @@ def test_a_connection_is_read_from_its_welcome_to_its_end() -> None:
     assert isinstance(welcome, Line)
     assert welcome.text.startswith("Welcome to Match Stream.")
     assert isinstance(how, Line)
-    assert how.text.endswith("press Enter.")
+    assert how.text.startswith("To watch the current game use: V:2:")
     assert rest == [framed(luna), framed(stop), ErrorLine("the match was cancelled")]
+
+
+def test_a_farewell_is_told_from_other_lines() -> None:
+    (goodbye,) = read(GOODBYE, [3, 20])
+    assert goodbye == GoodbyeLine("the server is stopping; connect again in a moment")
 
 
 def test_what_is_incomplete_is_kept_and_counted() -> None:

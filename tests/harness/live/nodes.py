@@ -25,12 +25,13 @@ class FakeNode:
     tells: Statistics | None = field(default_factory=statistics)
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    refusal: str = "not now"
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Answer a request, and live on for a second."""
         self.asked.append(path)
         if self.tells is None:
-            return 503, b'{"error": "not now"}'
+            return 503, msgspec.json.encode({"error": self.refusal})
         body = msgspec.json.encode(self.tells)
         self.tells = msgspec.structs.replace(
             self.tells, uptime_s=self.tells.uptime_s + 1, accepted=self.tells.accepted + 5, cpu_s=self.tells.cpu_s + 0.1

@@ -121,6 +121,22 @@ def test_once_prints_rates_and_needs_no_terminal() -> None:
     assert done.stdout.splitlines()[0].split()[:3] == ["node", "up", "fans"]
 
 
+EVIL = "\x1b[2J\x9b31m\u202e[red]"
+SHOWN = r"\x1b[2J\x9b31m\u202e[red]"
+
+
+def test_what_a_hostile_node_says_is_shown_harmlessly() -> None:
+    actors = (ProcessStatistics(EVIL, EVIL, 5, 7, 0, 1000),)
+    with serving(FakeNode(statistics(node=EVIL, actors=actors))) as node:
+        done = without_terminal("--http", node.url, "--once", "--interval", "0.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\x1b" in done.stdout
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    with serving(FakeNode(None, refusal=EVIL)) as node:
+        done = without_terminal("--http", node.url, "--once")
+    assert (done.returncode, done.stderr) == (2, f"harness: {SHOWN} (HTTP 503)\n")
+
+
 async def test_it_is_over_when_the_terminal_has_gone() -> None:
     drawn: list[View] = []
     with serving(a_node()) as node:
