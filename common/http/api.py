@@ -29,7 +29,7 @@ from common.http.operations import (
     Operation,
 )
 from common.http.roles import Backend
-from common.http.statistics import StatisticsQuery
+from common.http.statistics import Statistics, StatisticsQuery
 from common.otp.survey import Order
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -74,6 +74,7 @@ class _Api:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._exposed: tuple[Statistics | None, bytes] = (None, b"")
 
     async def checkin(self, _request: web.Request) -> web.Response:
         return json_answer(Checkin(self._backend.client_port()))
@@ -92,8 +93,10 @@ class _Api:
         return json_answer(await self._backend.statistics(_read_query(request)))
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        body = exposition(await self._backend.statistics(_NO_ACTORS))
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
+        seen = await self._backend.statistics(_NO_ACTORS)
+        if seen is not self._exposed[0]:  # who scrape together are answered from one look, and it is put down once
+            self._exposed = (seen, exposition(seen))
+        return web.Response(body=self._exposed[1], headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
 
     async def put_team(self, request: web.Request) -> web.Response:
         team = _read_team(await _read_body(request), request.match_info["id"])

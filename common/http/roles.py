@@ -49,5 +49,8 @@ class Backend(Protocol):
         ...
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
-        """Return the server's counts now, with the actors that are asked for."""
+        """Return the server's counts, with the actors that are asked for; never older than the question.
+
+        Many who ask wait for one look, and looks take only a small part of the time.
+        """
         ...

@@ -11,19 +11,22 @@ from pathlib import Path
 from time import monotonic, process_time
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownTeamError
 from common.http.api import make_app
 from common.http.statistics import OpenFilesSeen, Statistics
 from common.otp.gen_server import GenServer
 from common.otp.loop_lag import LoopLag
-from common.otp.survey import Surveyor
+from common.otp.rounds import Rounds
+from common.otp.survey import Order, Surveyor
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from common.http.statistics import StatisticsQuery
     from common.otp.node import Node
     from common.otp.signals import Reason
-    from common.otp.survey import KindStatistics, Survey
+    from common.otp.survey import KindStatistics, ProcessStatistics, Survey
     from stages.stage import Parts
 
 _Server = TypeVar("_Server", bound=GenServer)
@@ -72,6 +75,7 @@ class WebBackend:
         self._node = node
         self._node_name = node_name
         self._surveyor = Surveyor(node, secrets.token_bytes(16))
+        self._surveys = Rounds(self._survey, "survey")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
 
@@ -115,11 +119,21 @@ class WebBackend:
         await self._parts.match_sup.call(self._node, match_id, Cancel())
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
+        """Look at everything once it is this question's turn, together with others; tell the actors that it names."""
+        seen, first = await self._surveys.ask(query)
+        if not query.actors:
+            return seen  # the very same for all who share it
+        return replace(seen, actors=first.get(query.sort, ())[: query.actors])
+
+    async def _survey(
+        self, queries: Sequence[StatisticsQuery]
+    ) -> tuple[Statistics, Mapping[Order, Sequence[ProcessStatistics]]]:
         """Look at everything now; a fan is connected as long as there is a client for it."""
-        survey = await self._surveyor.survey(query.actors, query.sort)
+        wanted = {order: max((one.actors for one in queries if one.sort is order), default=0) for order in Order}
+        survey = await self._surveyor.survey(wanted)
         clients = _kind(survey.kinds, self._parts.client.__name__)
         traffic = self._parts.traffic
-        return Statistics(
+        seen = Statistics(
             node=self._node_name,
             uptime_s=monotonic() - traffic.since_s,
             cpu_s=process_time(),
@@ -137,11 +151,13 @@ class WebBackend:
             response=traffic.response.statistics(),
             fan_out=traffic.fan_out.statistics(),
             kinds=survey.kinds,
-            actors=survey.processes,
+            actors=(),
         )
+        return seen, survey.first
 
     def close(self) -> None:
-        """Measure the loop's lag no more."""
+        """Look no more, and measure the loop's lag no more."""
+        self._surveys.stop()
         self._loop_lag.stop()
 
     def _handlers(self, survey: Survey) -> int:
