@@ -1,5 +1,6 @@
 """The JSON API, version 1: routes and handlers over a `Backend`. Here requests are read and answered; it decides."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
@@ -13,6 +14,7 @@ from common.domain.match import Team
 from common.http.answers import Checkin, History, Matches, allow_any_origin, json_answer
 from common.http.auth import bearer_only
 from common.http.errors import Handler, problems_as_json
+from common.http.limits import Limits
 from common.http.metrics import exposition
 from common.http.openapi import describe
 from common.http.operations import (
@@ -38,12 +40,16 @@ METRICS_PATH: Final = "/metrics"
 """Where Prometheus looks; no part of version 1, nor of its description, since what it answers is no JSON."""
 
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_USUAL_LIMITS: Final = Limits()
 _NO_ACTORS: Final = StatisticsQuery(actors=0)
 
 
-def make_app(backend: Backend, token: str) -> web.Application:
-    """Return the API as an application: it serves `backend`, and lets those write who have `token`."""
-    api = _Api(backend)
+def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> web.Application:
+    """Return the API as an application: it serves `backend`, and lets those write who have `token`.
+
+    Of `limits` it keeps the time for a body; the rest is `ApiServer`'s.
+    """
+    api = _Api(backend, limits.body_s)
     handlers: dict[Operation, Handler] = {
         CHECKIN: api.checkin,
         MATCHES: api.matches,
@@ -72,8 +78,9 @@ def make_app(backend: Backend, token: str) -> web.Application:
 class _Api:
     """One method a request; what they raise becomes an answer in `problems_as_json`."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, body_s: float) -> None:
         self._backend = backend
+        self._body_s = body_s
         self._exposed: tuple[Statistics | None, bytes] = (None, b"")
 
     async def checkin(self, _request: web.Request) -> web.Response:
@@ -99,31 +106,37 @@ class _Api:
         return web.Response(body=self._exposed[1], headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
 
     async def put_team(self, request: web.Request) -> web.Response:
-        team = _read_team(await _read_body(request), request.match_info["id"])
+        team = _read_team(await self._read_body(request), request.match_info["id"])
         is_new = await self._backend.put_team(team)
         return json_answer(team, 201 if is_new else 200)
 
     async def create_match(self, request: web.Request) -> web.Response:
-        match = await self._backend.create_match(decode_new_match(await _read_body(request)))
+        match = await self._backend.create_match(decode_new_match(await self._read_body(request)))
         return json_answer(match, 201, {hdrs.LOCATION: f"/1/match/{match.id}"})
 
     async def post_event(self, request: web.Request) -> web.Response:
-        post = decode_post(await _read_body(request))
+        post = decode_post(await self._read_body(request))
         return json_answer(await self._backend.post_event(request.match_info["id"], post), 201)
 
     async def cancel_match(self, request: web.Request) -> web.Response:
         await self._backend.cancel_match(request.match_info["id"])
         return web.Response(status=204)
 
+    async def _read_body(self, request: web.Request) -> bytes:
+        """Return the whole body.
 
-async def _read_body(request: web.Request) -> bytes:
-    """Return the whole body. Raise HTTPRequestEntityTooLarge beyond the limit, BadJsonError if it cannot be read."""
-    if (request.content_length or 0) > request.client_max_size:  # refused before any of it is read
-        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
-    try:
-        return await request.read()
-    except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
-        raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
+        Raise HTTPRequestEntityTooLarge beyond the limit, HTTPRequestTimeout, BadJsonError if it cannot be read.
+        """
+        if (request.content_length or 0) > request.client_max_size:  # refused before any of it is read
+            raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+        try:
+            async with asyncio.timeout(self._body_s):
+                return await request.read()
+        except TimeoutError as error:
+            text = f"the body did not come within {self._body_s:g} s: send it at once"
+            raise web.HTTPRequestTimeout(text=text) from error
+        except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
+            raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
 
 
 def _read_query(request: web.Request) -> StatisticsQuery:

@@ -56,4 +56,8 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
         return problem_answer(404, "nothing is at this path: GET /1/openapi.json lists what there is")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return problem_answer(413, f"the body is too large: send at most {request.client_max_size} bytes")
+    if isinstance(error, web.HTTPRequestTimeout):
+        answer = problem_answer(408, error.text or error.reason)
+        answer.force_close()  # nobody knows where the next request would begin
+        return answer
     return problem_answer(error.status, error.reason)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
+from common.tuning.open_files import OpenFiles, kept_files
 from stages.stage0.client import SocketPort
 from stages.stage0.log import messages
 from stages.traffic import Drop
@@ -67,16 +69,23 @@ def bind_socket(
 
 
 class Listener(GenServer):
-    """Accepts on a listening socket until it ends; accepting goes on when files are free again."""
+    """Accepts on a listening socket until it ends; accepting goes on when files are free again.
+
+    Fans are left in the accept queue while there are no more free than are kept for others (`kept_files`).
+    """
 
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         self._parts = parts
         self._listening = listening
         self._silent_until_s = 0.0
         self._retry: asyncio.TimerHandle | None = None
+        self._first_kept = 0
+        self._is_short = False
 
     async def init(self) -> None:
         """Wait for the first connection."""
+        files = OpenFiles.read().soft
+        self._first_kept = files - kept_files(files)
         self._watch()
 
     async def handle_cast(self, message: str) -> None:
@@ -101,8 +110,19 @@ class Listener(GenServer):
             self._retry.cancel()
 
     async def _accept(self) -> None:
+        await self._hand_over(self._accept_one())
+
+    def _accept_one(self) -> socket.socket:
+        """Return the next connection. Raise BlockingIOError if there is none, OSError if no file is left for it.
+
+        The kernel gives a socket the lowest number that is free (open(2)), so one from among those that are kept shows
+        that no other is left. The first such fan is served; before the next it is seen whether that is still so.
+        """
+        if self._is_short and _lowest_free_file(self._listening) >= self._first_kept:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         connection, _ = self._listening.accept()
-        await self._hand_over(connection)
+        self._is_short = connection.fileno() >= self._first_kept
+        return connection
 
     async def _hand_over(self, connection: socket.socket) -> None:
         accepted_s = monotonic()
@@ -131,3 +151,10 @@ class Listener(GenServer):
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listening)
         self.process.cast(READABLE)
+
+
+def _lowest_free_file(any_open: socket.socket) -> int:
+    """Return the number that the next file would have. Raise OSError (EMFILE) if there can be none."""
+    lowest = os.dup(any_open.fileno())
+    os.close(lowest)
+    return lowest
