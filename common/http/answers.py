@@ -19,16 +19,24 @@ class Checkin(msgspec.Struct, frozen=True):
 
 
 class Matches(msgspec.Struct, frozen=True):
-    """All matches: those being played first, then those to come, then the ended ones."""
+    """A page of all matches: those being played first, then those to come, then the ended ones.
+
+    `next` is the `after` of the next page, null where there is none.
+    """
 
     matches: tuple[Match, ...]
+    next: str | None = None
 
 
 class History(msgspec.Struct, frozen=True):
-    """All accepted events of the match with the id `match`, in order."""
+    """A page of the accepted events of the match with the id `match`, in order.
+
+    `next` is the `after` of the next page, null where no more had been accepted when this one was asked for.
+    """
 
     match: str
     events: tuple[Event, ...]
+    next: int | None = None
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -58,4 +66,4 @@ def allow_any_origin(response: web.StreamResponse) -> None:
     It is safe to allow all: what needs authority needs a token in a header, which no page sends unasked.
     """
     response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After, WWW-Authenticate"
+    response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, WWW-Authenticate"

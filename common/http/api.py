@@ -11,7 +11,7 @@ from aiohttp import ClientPayloadError, hdrs, web
 from common.domain.decode import decode_new_match, decode_post, decode_team, to_query, to_team
 from common.domain.errors import BadJsonError, InvalidError
 from common.domain.match import Team
-from common.http.answers import Checkin, History, Matches, allow_any_origin, json_answer
+from common.http.answers import Checkin, allow_any_origin, json_answer
 from common.http.auth import bearer_only
 from common.http.errors import Handler, problems_as_json
 from common.http.limits import Limits
@@ -30,6 +30,7 @@ from common.http.operations import (
     STATISTICS,
     Operation,
 )
+from common.http.pages import history_page, matches_page
 from common.http.roles import Backend
 from common.http.statistics import Statistics, StatisticsQuery
 from common.otp.survey import Order
@@ -86,15 +87,14 @@ class _Api:
     async def checkin(self, _request: web.Request) -> web.Response:
         return json_answer(Checkin(self._backend.client_port()))
 
-    async def matches(self, _request: web.Request) -> web.Response:
-        return json_answer(Matches(tuple(await self._backend.matches())))
+    async def matches(self, request: web.Request) -> web.StreamResponse:
+        return await matches_page(self._backend, request)
 
     async def match(self, request: web.Request) -> web.Response:
         return json_answer(await self._backend.match(request.match_info["id"]))
 
-    async def history(self, request: web.Request) -> web.Response:
-        match_id = request.match_info["id"]
-        return json_answer(History(match_id, tuple(await self._backend.history(match_id))))
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        return await history_page(self._backend, request)
 
     async def statistics(self, request: web.Request) -> web.Response:
         return json_answer(await self._backend.statistics(_read_query(request)))
@@ -184,7 +184,7 @@ def _add_resource(app: web.Application, path: str, by_method: Mapping[str, Handl
     headers = {
         hdrs.ALLOW: allowed,
         hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
-        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type",  # `*` would not cover Authorization
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type, If-None-Match",  # `*` would not do for all
         hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
     }
 

@@ -4,7 +4,7 @@ OpenAPI 3.1 takes JSON Schema 2020-12 as it is, which is what msgspec makes of a
 nothing can drift.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -63,16 +63,25 @@ def _operation(operation: Operation) -> _Json:
         "summary": operation.summary,
         "responses": {str(status): _response(status, schema) for status, schema in _responses(operation)},
     }
-    if "{id}" in operation.path:
-        schema = msgspec.json.schema(operation.id_type)
-        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": schema}]
-    if operation.query is not None:
-        described["parameters"] = _query_parameters(operation.query)
+    parameters = list(_parameters(operation))
+    if parameters:
+        described["parameters"] = parameters
+    if operation.has_etag:
+        described["responses"]["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _json_content(_body_schema(operation.body))}
     if operation.is_reporters:
         described["security"] = [{"reporter": []}]
     return described
+
+
+def _parameters(operation: Operation) -> Iterator[_Json]:
+    if "{id}" in operation.path:
+        yield {"name": "id", "in": "path", "required": True, "schema": msgspec.json.schema(operation.id_type)}
+    if operation.query is not None:
+        yield from _query_parameters(operation.query)
+    if operation.has_etag:
+        yield {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
 
 
 def _query_parameters(query: type[msgspec.Struct]) -> list[_Json]:

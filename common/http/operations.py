@@ -9,6 +9,7 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team, TeamId
 from common.domain.posts import Post
 from common.http.answers import Checkin, History, Matches
+from common.http.queries import HistoryQuery, MatchesQuery
 from common.http.statistics import Statistics, StatisticsQuery
 
 
@@ -18,7 +19,8 @@ class Operation:
 
     `answers` maps a status to the type of its JSON body, None for no body. `refusals` are the statuses of a `Problem`;
     401, 413 and 400 come on their own with `is_reporters` and `body`. `id_type` is what `{id}` in the path stands for,
-    `query` a record whose fields are the parameters that may follow it.
+    `query` a record whose fields are the parameters that may follow it. `has_etag`: the answer names what it tells, and
+    who has it already is answered 304.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Operation:
     body: Any = None
     query: type[msgspec.Struct] | None = None
     id_type: Any = str
+    has_etag: bool = False
 
 
 CHECKIN: Final = Operation(
@@ -44,9 +47,11 @@ MATCHES: Final = Operation(
     name="matches",
     method="GET",
     path="/1/matches",
-    summary="All matches",
-    answers={200: Matches},
-    refusals=(503,),
+    summary="All matches, in pages",
+    answers={200: Matches, 304: None},
+    refusals=(422, 503),
+    query=MatchesQuery,
+    has_etag=True,
 )
 MATCH: Final = Operation(
     name="match",
@@ -60,9 +65,11 @@ HISTORY: Final = Operation(
     name="history",
     method="GET",
     path="/1/match/{id}/history",
-    summary="All events of a match, in order",
-    answers={200: History},
-    refusals=(404, 503),
+    summary="All events of a match, in order, in pages",
+    answers={200: History, 304: None},
+    refusals=(404, 422, 503),
+    query=HistoryQuery,
+    has_etag=True,
 )
 STATISTICS: Final = Operation(
     name="statistics",

@@ -21,15 +21,15 @@ class Backend(Protocol):
         ...
 
     async def matches(self) -> Sequence[Match]:
-        """Return all matches: those being played first, then those to come, then the ended ones; by id within each."""
+        """Return all matches in the order of `common.store.redis_store.listing_order`: those being played first."""
         ...
 
     async def match(self, match_id: str) -> Match:
         """Return one match. Raise UnknownMatchError."""
         ...
 
-    async def history(self, match_id: str) -> Sequence[Event]:
-        """Return all accepted events of a match, in order. Raise UnknownMatchError."""
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
+        """Return accepted events of a match in order: those after number `after_seq`, at most `limit`; none of none."""
         ...
 
     async def put_team(self, team: Team) -> bool:

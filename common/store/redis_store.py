@@ -124,7 +124,7 @@ class RedisStore:
         ids: list[bytes] = await self._reads.call("SMEMBERS", self._tag + keys.MATCHES)
         match_keys = [self._tag + keys.match_key(match_id.decode()) for match_id in ids]
         stored = await self._reads.call_all([("HGET", key, keys.MATCH_FIELD) for key in match_keys])
-        return sorted((self._decode_match(match) for match in stored if match is not None), key=_listing_order)
+        return sorted((self._decode_match(match) for match in stored if match is not None), key=listing_order)
 
     async def append(self, match: Match, event: Event, *, after: Event | None = None) -> None:
         """Store `event` and `match`, which is as the event left it, in one step: both or none.
@@ -152,9 +152,11 @@ class RedisStore:
                 f"match {match.id} has {int(found)} events, so event {event.seq} cannot follow: read the match again"
             )
 
-    async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
-        """Return the events after number `after_seq`, in order; none if there is no such match."""
-        entries = await self._reads.call("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+    async def history(self, match_id: str, after_seq: int = 0, limit: int | None = None) -> list[Event]:
+        """Return the events after number `after_seq`, at most `limit`, in order; none if there is no such match."""
+        count = () if limit is None else ("COUNT", limit)
+        events_key = self._tag + keys.events_key(match_id)
+        entries = await self._reads.call("XRANGE", events_key, f"{after_seq + 1}-0", "+", *count)
         return [codec.decode_event(event) for _, (_, event) in entries]
 
     async def cancel(self, match_id: str) -> bool:
@@ -184,5 +186,6 @@ class RedisStore:
         return await self._writes.call_all(commands)
 
 
-def _listing_order(match: Match) -> tuple[bool, bool, str]:
+def listing_order(match: Match) -> tuple[bool, bool, str]:
+    """Return what decides where a match stands among others; no two have the same."""
     return not match.is_live, match.period is Period.ENDED, match.id

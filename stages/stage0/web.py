@@ -91,10 +91,9 @@ class WebBackend:
         """Return one match."""
         return await self._parts.db.match(self._node, match_id)
 
-    async def history(self, match_id: str) -> Sequence[Event]:
-        """Return all events of a match."""
-        await self._parts.db.match(self._node, match_id)
-        return await self._parts.db.query(self._node, lambda store: store.history(match_id))
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
+        """Return some events of a match."""
+        return await self._parts.db.query(self._node, lambda store: store.history(match_id, after_seq, limit))
 
     async def put_team(self, team: Team) -> bool:
         """Store a team."""

@@ -12,6 +12,7 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.statistics import Statistics, StatisticsQuery
+from common.store.redis_store import listing_order
 from tests.common.http.samples import statistics
 
 AT = datetime(2011, 9, 10, 18, 0, 0, tzinfo=UTC)
@@ -34,15 +35,15 @@ class MemoryBackend:
 
     async def matches(self) -> Sequence[Match]:
         self._begin("matches")
-        return [match for match, _ in self.stored.values()]
+        return sorted((match for match, _ in self.stored.values()), key=listing_order)
 
     async def match(self, match_id: str) -> Match:
         self._begin("match")
         return self._find(match_id)[0]
 
-    async def history(self, match_id: str) -> Sequence[Event]:
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
         self._begin("history")
-        return self._find(match_id)[1]
+        return self._find(match_id)[1][after_seq : after_seq + limit]
 
     async def put_team(self, team: Team) -> bool:
         self._begin("put_team")

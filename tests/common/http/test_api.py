@@ -144,4 +144,4 @@ async def test_a_browsers_preflight_allows_a_reporters_request(
         assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Access-Control-Allow-Methods"] == methods
-        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, If-None-Match"

@@ -31,7 +31,11 @@ BODIES: dict[str, Any] = {
     "post_event": {"kind": "start", "home_players": [25], "visit_players": [7]},
 }
 WRONG_BODIES = {400: b"{", 413: b" " * (MAX_BODY_BYTES + 1), 422: b"{}"}
-QUERIES = {200: "?actors=1&sort=memory", 422: "?actors=all"}
+QUERIES = {
+    "statistics": {200: "?actors=1&sort=memory", 422: "?actors=all"},
+    "matches": {200: "?limit=1", 422: "?after=nobody"},
+    "history": {200: "?after=0&limit=1", 422: "?limit=0"},
+}
 FAILURES = {409: ConflictError(), 500: RuntimeError(), 503: StoreUnavailableError()}
 
 
@@ -53,8 +57,9 @@ def provoking(operation: Operation, status: int, backend: MemoryBackend) -> Requ
     team_id = "tig" if status == 200 else "boc"
     match_id = "none" if status == 404 else MATCH_ID
     path_id = team_id if operation.name == "put_team" else match_id
-    query = "" if operation.query is None else QUERIES.get(status, "")
-    return Request(path_id, WRONG_BODIES.get(status, right), {} if status == 401 else BEARER, query)
+    query = QUERIES.get(operation.name, {}).get(status, "")
+    headers = {} if status == 401 else {**BEARER, **({"If-None-Match": "*"} if status == 304 else {})}
+    return Request(path_id, WRONG_BODIES.get(status, right), headers, query)
 
 
 DOCUMENTED: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))
