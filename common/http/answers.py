@@ -1,7 +1,7 @@
 """What the API answers: JSON bodies, and headers that let a page from anywhere read them."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -16,6 +16,12 @@ class Checkin(msgspec.Struct, frozen=True):
     """Where a fan may connect: a TCP port of this host."""
 
     port: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That the server is alive, or ready."""
+
+    status: Literal["alive", "ready"]
 
 
 class Matches(msgspec.Struct, frozen=True):

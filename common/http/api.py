@@ -11,13 +11,14 @@ from aiohttp import ClientPayloadError, hdrs, web
 from common.domain.decode import decode_new_match, decode_post, decode_team, to_query, to_team
 from common.domain.errors import BadJsonError, InvalidError
 from common.domain.match import Team
-from common.http.answers import Checkin, allow_any_origin, json_answer
+from common.http.answers import Checkin, Health, allow_any_origin, json_answer
 from common.http.auth import bearer_only
 from common.http.errors import Handler, problems_as_json
 from common.http.limits import Limits
 from common.http.metrics import exposition
 from common.http.openapi import describe
 from common.http.operations import (
+    ALIVE,
     CANCEL_MATCH,
     CHECKIN,
     CREATE_MATCH,
@@ -27,6 +28,7 @@ from common.http.operations import (
     OPERATIONS,
     POST_EVENT,
     PUT_TEAM,
+    READY,
     STATISTICS,
     Operation,
 )
@@ -52,6 +54,8 @@ def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> we
     """
     api = _Api(backend, limits.body_s)
     handlers: dict[Operation, Handler] = {
+        ALIVE: api.alive,
+        READY: api.ready,
         CHECKIN: api.checkin,
         MATCHES: api.matches,
         MATCH: api.match,
@@ -84,7 +88,15 @@ class _Api:
         self._body_s = body_s
         self._exposed: tuple[Statistics | None, bytes] = (None, b"")
 
+    async def alive(self, _request: web.Request) -> web.Response:
+        return json_answer(Health("alive"))
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        await self._backend.check_ready()
+        return json_answer(Health("ready"))
+
     async def checkin(self, _request: web.Request) -> web.Response:
+        await self._backend.check_ready()  # who cannot serve fans sends none to itself
         return json_answer(Checkin(self._backend.client_port()))
 
     async def matches(self, request: web.Request) -> web.StreamResponse:

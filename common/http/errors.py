@@ -8,6 +8,7 @@ from aiohttp import web
 
 from common.domain.errors import BadJsonError, DomainError, MatchExistsError, UnknownMatchError
 from common.http.answers import FAILED, problem_answer
+from common.http.roles import NotReadyError
 from common.store.errors import ConflictError, StoreUnavailableError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,7 +29,7 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
         return problem_answer(_STATUS.get(type(error), 422), error.message, error.field)
     except ConflictError as error:
         return problem_answer(409, _told(error, "the match moved on meanwhile: read it before you post again"))
-    except StoreUnavailableError as error:
+    except (StoreUnavailableError, NotReadyError) as error:
         message = f"{_told(error, 'the store does not answer')}; {_how_to_retry(request)}"
         return problem_answer(503, message, headers={"Retry-After": _RETRY_AFTER_SECONDS})
     except web.HTTPException as error:

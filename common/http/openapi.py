@@ -12,11 +12,11 @@ import msgspec
 
 from common.domain.events import Event
 from common.domain.match import Match, Team
-from common.http.answers import Checkin, History, Matches, Problem
+from common.http.answers import Checkin, Health, History, Matches, Problem
 from common.http.operations import Operation
 
 _REF: Final = "#/components/schemas/{name}"
-_ONLY_ANSWERED: Final = (Checkin, Matches, Match, History, Event, Problem)
+_ONLY_ANSWERED: Final = (Health, Checkin, Matches, Match, History, Event, Problem)
 _TEAM_BODY: Final = "TeamBody"
 
 _Json = dict[str, Any]

@@ -8,7 +8,7 @@ import msgspec
 from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team, TeamId
 from common.domain.posts import Post
-from common.http.answers import Checkin, History, Matches
+from common.http.answers import Checkin, Health, History, Matches
 from common.http.queries import HistoryQuery, MatchesQuery
 from common.http.statistics import Statistics, StatisticsQuery
 
@@ -36,12 +36,28 @@ class Operation:
     has_etag: bool = False
 
 
+ALIVE: Final = Operation(
+    name="alive",
+    method="GET",
+    path="/healthz",
+    summary="Whether the process answers; nothing else is asked",
+    answers={200: Health},
+)
+READY: Final = Operation(
+    name="ready",
+    method="GET",
+    path="/readyz",
+    summary="Whether fans and reporters are served: listeners accept and the store answers",
+    answers={200: Health},
+    refusals=(503,),
+)
 CHECKIN: Final = Operation(
     name="checkin",
     method="GET",
     path="/1/checkin",
     summary="Where a fan may connect now",
     answers={200: Checkin},
+    refusals=(503,),
 )
 MATCHES: Final = Operation(
     name="matches",
@@ -122,6 +138,8 @@ CANCEL_MATCH: Final = Operation(
 )
 
 OPERATIONS: Final = (
+    ALIVE,
+    READY,
     CHECKIN,
     MATCHES,
     MATCH,

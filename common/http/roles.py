@@ -9,6 +9,10 @@ from common.domain.posts import Post
 from common.http.statistics import Statistics, StatisticsQuery
 
 
+class NotReadyError(Exception):
+    """The server cannot serve now; the message says in one line what is missing."""
+
+
 class Backend(Protocol):
     """The server as the API sees it: one method a request.
 
@@ -18,6 +22,10 @@ class Backend(Protocol):
 
     def client_port(self) -> int:
         """Return a TCP port at which a fan may connect now."""
+        ...
+
+    async def check_ready(self) -> None:
+        """Return if fans and reporters are served now, within a second or two. Raise NotReadyError."""
         ...
 
     async def matches(self) -> Sequence[Match]:

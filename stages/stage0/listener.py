@@ -39,6 +39,11 @@ _REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+def listener_name(port: int) -> str:
+    """Return the name of the process that accepts fans on a port."""
+    return f"client_listener-{port}"
+
+
 def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
     """Listen on a TCP port, with socket `options` as (level, name, value). Raise OSError (EADDRINUSE: taken)."""
     listening = bind_socket(host, port, options)
@@ -82,6 +87,15 @@ class Listener(GenServer):
         self._first_kept = 0
         self._is_short = False
 
+    def has_file(self) -> bool:
+        """Tell whether there is a file for the next fan, besides those that are kept for others."""
+        try:
+            lowest_free = os.dup(self._listening.fileno())
+        except OSError:  # there is none at all
+            return False
+        os.close(lowest_free)
+        return lowest_free < self._first_kept
+
     async def init(self) -> None:
         """Wait for the first connection."""
         files = OpenFiles.read().soft
@@ -118,7 +132,7 @@ class Listener(GenServer):
         The kernel gives a socket the lowest number that is free (open(2)), so one from among those that are kept shows
         that no other is left. The first such fan is served; before the next it is seen whether that is still so.
         """
-        if self._is_short and _lowest_free_file(self._listening) >= self._first_kept:
+        if self._is_short and not self.has_file():
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         connection, _ = self._listening.accept()
         self._is_short = connection.fileno() >= self._first_kept
@@ -151,10 +165,3 @@ class Listener(GenServer):
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listening)
         self.process.cast(READABLE)
-
-
-def _lowest_free_file(any_open: socket.socket) -> int:
-    """Return the number that the next file would have. Raise OSError (EMFILE) if there can be none."""
-    lowest = os.dup(any_open.fileno())
-    os.close(lowest)
-    return lowest

@@ -14,6 +14,7 @@ from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Supervisor
 from common.store.cluster import with_cluster
 from common.tuning.open_files import set_soft_limit
+from stages.stage0.listener import listener_name
 from stages.stage0.ports import bind_api, listen
 from stages.traffic import Traffic
 
@@ -99,7 +100,7 @@ class Server:
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         parts = self.parts
         listeners = (
-            ChildSpec(f"client_listener-{port}", partial(parts.listener, parts, listening))
+            ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
         )
         return [

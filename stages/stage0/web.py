@@ -24,6 +24,7 @@ from common.otp.survey import Order, Surveyor
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
+from stages.stage0.readiness import Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,10 +79,15 @@ class WebBackend:
         self._surveys = Rounds(self._survey, "survey")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
+        self._readiness = Readiness(parts, node, fan_ports)
 
     def client_port(self) -> int:
         """Return a port for fans, each in its turn."""
         return next(self._next_port)
+
+    async def check_ready(self) -> None:
+        """See that listeners and Redis are there."""
+        await self._readiness.check()
 
     async def matches(self) -> Sequence[Match]:
         """Return all matches, the ones that are played first."""
@@ -157,6 +163,7 @@ class WebBackend:
     def close(self) -> None:
         """Look no more, and measure the loop's lag no more."""
         self._surveys.stop()
+        self._readiness.stop()
         self._loop_lag.stop()
 
     def _handlers(self, survey: Survey) -> int:

@@ -1,4 +1,4 @@
-"""A stage with few open files: full is full, who is in is served, and it goes on when files are free. The API has some."""
+"""A stage with few open files: full is full for fans, who is in is served, and it goes on when files are free."""
 
 from __future__ import annotations
 

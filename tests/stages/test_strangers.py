@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.http.client import ReporterClient
+from common.http.client import ApiError, ReporterClient
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -87,6 +87,9 @@ async def test_fans_who_use_up_all_files_leave_the_reporter_some(server: ServerP
             welcome = asyncio.create_task(fan.welcome(), name="welcome")
             stack.callback(welcome.cancel)
             await eventually(lambda: is_full(server) or welcome.done(), "a fan is welcomed or left out")  # noqa: B023
+        async with ReporterClient(server.url) as reader:
+            with pytest.raises(ApiError, match=r"no fans are accepted on port \d+: all open files are in use"):
+                await reader.checkin()
         with ExitStack() as idlers:
             strangers(server, idlers, SILENT)
             async with ReporterClient(server.url, TOKEN) as api:

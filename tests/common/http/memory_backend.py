@@ -33,6 +33,9 @@ class MemoryBackend:
         self._begin("client_port")
         return 9103
 
+    async def check_ready(self) -> None:
+        self._begin("check_ready")
+
     async def matches(self) -> Sequence[Match]:
         self._begin("matches")
         return sorted((match for match, _ in self.stored.values()), key=listing_order)

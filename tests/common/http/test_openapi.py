@@ -19,7 +19,7 @@ from common.domain.match import NewMatch
 from common.domain.script import Script
 from common.http.api import MAX_BODY_BYTES, make_app
 from common.http.openapi import describe
-from common.http.operations import OPERATIONS, Operation
+from common.http.operations import ALIVE, OPERATIONS, Operation
 from common.http.server import ApiServer
 from common.store.errors import ConflictError, StoreUnavailableError
 from tests.common.http.conftest import BEARER, MATCH_ID, TOKEN
@@ -67,6 +67,7 @@ EVERY_ANSWER = [
     pytest.param(operation, int(status), id=f"{operation.name}-{status}")
     for operation in OPERATIONS
     for status in DOCUMENTED["paths"][operation.path][operation.method.lower()]["responses"]
+    if not (operation is ALIVE and status == "500")  # it asks nobody, so nobody can fail it
 ]
 
 
