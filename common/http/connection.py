@@ -14,6 +14,7 @@ aiohttp itself limits none of these but the time between two requests, and would
 import asyncio
 import logging
 from collections.abc import Callable
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,9 +25,17 @@ from common.http.answers import FAILED, Problem, allow_any_origin, problem_answe
 from common.http.limits import Limits
 
 _LOG = logging.getLogger(__name__)
-_LINGER_S: Final = 2.0
-"""How long the rest of a body is read that nobody wants, and a last answer may take to leave: closing at once would
-reset the connection, and the client would not see why (RFC 9112, 9.6)."""
+_HEAD_BYTES: Final = 32 * 1024
+"""The size of a head; aiohttp would take 128 fields of 8 KiB. Browsers and proxies send some two kilobytes."""
+
+
+class _Phase(Enum):
+    """Where a connection is: nothing was said; a head is coming in; a request is answered; nothing is to follow."""
+
+    QUIET = auto()
+    HEAD = auto()
+    ANSWER = auto()
+    OVER = auto()
 
 
 class Crowd:
@@ -83,16 +92,17 @@ class Crowd:
 class Connection(web.RequestHandler):
     """aiohttp's request handler under `Limits`. What is no HTTP at all is refused in JSON too, without a traceback."""
 
-    __slots__ = ("_crowd", "_has_begun", "_limits", "_timer", "_wire", "is_reporters")
+    __slots__ = ("_crowd", "_head_bytes", "_limits", "_phase", "_timer", "_wire", "is_reporters")
 
     _wire: asyncio.Transport
 
     def __init__(self, manager: web.Server, crowd: Crowd, **aiohttps: Any) -> None:
-        super().__init__(manager, lingering_time=_LINGER_S, **aiohttps)
+        super().__init__(manager, lingering_time=crowd.limits.linger_s, **aiohttps)
         self._crowd = crowd
         self._limits = crowd.limits
         self._timer: asyncio.TimerHandle | None = None
-        self._has_begun = False
+        self._phase = _Phase.QUIET
+        self._head_bytes = 0
         self.is_reporters = False
         """Whether somebody has written over it who has the token."""
 
@@ -113,15 +123,21 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on. The head of a request has its time from the first byte, however it goes on."""
-        if data and not self._has_begun:
-            self._has_begun = True
+        """Read on. The head of a request has its time from the first byte, however it goes on, and its size."""
+        if data and self._phase is _Phase.QUIET:
+            self._phase = _Phase.HEAD
+            self._head_bytes = 0
             self._expect(self._limits.head_s, self._too_slow)
         before = self._request_count
         super().data_received(data)
         if self._request_count > before:
+            self._phase = _Phase.ANSWER
             self._crowd.is_busy(self)
             self._expect_nothing()
+        elif self._phase is _Phase.HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES:
+                self._refuse(431, f"the head of the request is too large: send at most {_HEAD_BYTES} bytes")
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -131,8 +147,9 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             if self.transport is not None and not self._messages:
-                goes_on = bool(resp.keep_alive)
-                self._has_begun = not goes_on  # what still comes of a request that was refused begins no other
+                # What still comes of a request that was refused begins no other.
+                goes_on = bool(resp.keep_alive) and request.content.is_eof()
+                self._phase = _Phase.QUIET if goes_on else _Phase.OVER
                 self._crowd.waits(self)
                 self._expect(self._limits.idle_s if goes_on else self._limits.write_s, self.give_way)
 
@@ -179,7 +196,7 @@ class Connection(web.RequestHandler):
             self._timer = None
 
     def _too_slow(self) -> None:
-        if self._has_begun:
+        if self._phase is _Phase.HEAD:
             self._refuse(408, f"the request did not come within {self._limits.head_s:g} s: send it at once")
         else:
             self.give_way()  # nothing was asked, so there is nothing to be answered
@@ -191,7 +208,8 @@ class Connection(web.RequestHandler):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n{header}\r\n"
         )
+        self._phase = _Phase.OVER
         self._wire.write(head.encode() + body)
         self._crowd.leaves(self)
         self.force_close()
-        self._expect(_LINGER_S, self._wire.abort)  # whoever does not take it
+        self._expect(self._limits.linger_s, self._wire.abort)  # whoever does not take it

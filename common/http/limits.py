@@ -23,6 +23,9 @@ class Limits:
     """For the client to take the next 48 KiB of an answer that it is behind with: 2.4 KiB a second."""
     idle_s: float = 75.0
     """Between two requests: longer than nginx in front keeps a connection (`stages.nginx`: 30 s), and browsers most."""
+    linger_s: float = 2.0
+    """For the rest of a body that nobody wants, and for a last answer to leave: to close at once would reset the
+    connection, and the client would not see why (RFC 9112, 9.6)."""
     connections: int = _MOST
 
 

@@ -77,6 +77,7 @@ class WebBackend:
         self._node_name = node_name
         self._surveyor = Surveyor(node, secrets.token_bytes(16))
         self._surveys = Rounds(self._survey, "survey")
+        self._listings = Rounds(self._list, "listing")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
         self._readiness = Readiness(parts, node, fan_ports)
@@ -90,7 +91,10 @@ class WebBackend:
         await self._readiness.check()
 
     async def matches(self) -> Sequence[Match]:
-        """Return all matches, the ones that are played first."""
+        """Return all matches, the ones that are played first, once it is this question's turn, together with others."""
+        return await self._listings.ask(None)
+
+    async def _list(self, _asked: Sequence[None]) -> Sequence[Match]:
         return await self._parts.db.query(self._node, lambda store: store.matches())
 
     async def match(self, match_id: str) -> Match:
@@ -163,6 +167,7 @@ class WebBackend:
     def close(self) -> None:
         """Look no more, and measure the loop's lag no more."""
         self._surveys.stop()
+        self._listings.stop()
         self._readiness.stop()
         self._loop_lag.stop()
 

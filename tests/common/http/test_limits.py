@@ -121,7 +121,7 @@ async def heard(reader: asyncio.StreamReader) -> list[tuple[int, str]]:
 )
 def test_who_takes_too_long_is_told_and_let_go(run: Run, first: bytes, then: bytes, statuses: list[int]) -> None:
     async def test() -> None:
-        async with serving(Limits(head_s=SHORT_S, body_s=SHORT_S, idle_s=SHORT_S)) as served:
+        async with serving(Limits(head_s=SHORT_S, body_s=SHORT_S, idle_s=SHORT_S, linger_s=SHORT_S)) as served:
             reader, writer = await served.connect()
             writer.write(first)
             dripping = asyncio.create_task(drip(writer, then), name="drip")
@@ -144,6 +144,33 @@ def test_who_does_not_read_its_answer_is_let_go(run: Run) -> None:
                 client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
                 await eventually(lambda: served.server.statistics().requests == 1, "it is asked for")
                 await served.are_left(0)
+
+    run(test())
+
+
+def test_a_head_without_end_is_refused_by_its_size(run: Run) -> None:
+    async def test() -> None:
+        async with serving(Limits()) as served:
+            reader, writer = await served.connect()
+            writer.write(b"GET /1/checkin HTTP/1.1\r\n")
+            dripping = asyncio.create_task(drip(writer, b"Y: " + b"y" * 4000 + b"\r\n"), name="drip")
+            assert [status for status, _ in await heard(reader)] == [431]
+            dripping.cancel()
+            writer.close()
+            await served.are_left(0)
+
+    run(test())
+
+
+def test_what_was_left_of_a_refused_body_begins_no_request(run: Run) -> None:
+    async def test() -> None:
+        async with serving(Limits(head_s=SHORT_S)) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /1/matches HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
+            assert b"401" in await reader.readuntil(b"}")
+            writer.write(b"x" * 60000 + ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert [status for status, _ in await heard(reader)] == [200]
+            writer.close()
 
     run(test())
 
