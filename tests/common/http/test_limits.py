@@ -7,7 +7,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,8 +92,11 @@ async def drip(writer: asyncio.StreamWriter, byte: bytes) -> None:
 
 async def heard(reader: asyncio.StreamReader) -> list[tuple[int, str]]:
     """Return status and body of all that comes until the server closes."""
+    raw = b""
     async with asyncio.timeout(DEADLINE_S):
-        raw = await reader.read()
+        with suppress(ConnectionResetError):  # of who still sends
+            while chunk := await reader.read(1 << 16):
+                raw += chunk
     answers = re.findall(r"HTTP/1\.1 (\d+) .*?\r\n\r\n([^H]*)", raw.decode(), re.DOTALL)
     return [(int(status), body) for status, body in answers]
 
