@@ -10,6 +10,7 @@ the CPU cannot explain either is named by the SLO.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.tuning.open_files import kept_files
 from harness.result import AskedLoad, Bound, GeneratorSeen, Host, Seen, ServerSeen, Validity, Verdict
 
 BUSY = 0.95
@@ -25,7 +26,8 @@ _REDIS = "redis-server"
 """How a Redis is called among the server's processes."""
 
 _SPARE_FILES = 2
-"""Files by which a server may stay below its limit when it has none for a fan: one kept back, one just closed."""
+"""Files by which a server may stay below its limit when it has none for a fan, besides those that it keeps for others:
+one kept back, one just closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _open_files(trial: Observations) -> str | None:
     server = trial.server
     if server is None or server.fullest_limit == 0:
         return None
-    if server.fullest_open_files < server.fullest_limit - _SPARE_FILES:
+    if server.fullest_open_files < server.fullest_limit - kept_files(server.fullest_limit) - _SPARE_FILES:
         return None
     return f"{server.fullest_name} had {server.fullest_open_files:,} of {server.fullest_limit:,} files open"
 
