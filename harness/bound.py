@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.store.process import REDIS_PROGRAMS
+from common.tuning.open_files import kept_files
 from harness.result import AskedLoad, Bound, GeneratorSeen, Host, Seen, ServerSeen, Validity, Verdict
 
 BUSY = 0.95
@@ -23,7 +24,8 @@ SYN_RETRY_S = 0.95
 """From here on a response may hold a repeated SYN or SYN-ACK, which waits a second (RFC 6298, 2.1), less a tick."""
 
 _SPARE_FILES = 2
-"""Files by which a server may stay below its limit when it has none for a fan: one kept back, one just closed."""
+"""Files by which a server may stay below its limit when it has none for a fan, besides those that it keeps for others:
+one kept back, one just closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _open_files(trial: Observations) -> str | None:
     server = trial.server
     if server is None or server.fullest_limit == 0:
         return None
-    if server.fullest_open_files < server.fullest_limit - _SPARE_FILES:
+    if server.fullest_open_files < server.fullest_limit - kept_files(server.fullest_limit) - _SPARE_FILES:
         return None
     return f"{server.fullest_name} had {server.fullest_open_files:,} of {server.fullest_limit:,} files open"
 

@@ -197,7 +197,7 @@ def watch_command(
     reconnect: Annotated[bool, typer.Option("--reconnect", help="Connect again until the match is over.")] = False,
 ) -> None:
     """Be a fan: watch a match in colour until it ends; exit status 1 if it cannot be heard to its end."""
-    _run(watch_match(address, user, match, reconnect=reconnect, note=_note))
+    _run(watch_match(address, user, match, reconnect=reconnect, note=_say_aside))
 
 
 @app.command(name="nginx")

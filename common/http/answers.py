@@ -1,7 +1,7 @@
 """What the API answers: JSON bodies, and headers that let a page from anywhere read them."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -18,17 +18,31 @@ class Checkin(msgspec.Struct, frozen=True):
     port: int
 
 
+class Health(msgspec.Struct, frozen=True):
+    """That the server is alive, or ready."""
+
+    status: Literal["alive", "ready"]
+
+
 class Matches(msgspec.Struct, frozen=True):
-    """All matches: being played, newest first; to come, next first; ended, last first; by id at the same date."""
+    """A page of all matches: being played, newest first; to come, next first; ended, last first; by id at a date.
+
+    `next` is the `after` of the next page, null where there is none.
+    """
 
     matches: tuple[Match, ...]
+    next: str | None = None
 
 
 class History(msgspec.Struct, frozen=True):
-    """All accepted events of the match with the id `match`, in order."""
+    """A page of the accepted events of the match with the id `match`, in order.
+
+    `next` is the `after` of the next page, null where no more had been accepted when this one was asked for.
+    """
 
     match: str
     events: tuple[Event, ...]
+    next: int | None = None
 
 
 class Problem(msgspec.Struct, frozen=True):

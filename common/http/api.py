@@ -1,5 +1,6 @@
 """The JSON API, version 1: routes and handlers over a `Backend`. Here requests are read and answered; it decides."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from aiohttp import ClientPayloadError, hdrs, web
 from common.domain.decode import decode_new_match, decode_post, decode_team, to_query, to_team
 from common.domain.errors import BadJsonError, InvalidError
 from common.domain.match import Team
-from common.http.answers import Checkin, History, Matches, allow_any_origin, json_answer
+from common.http.answers import Checkin, Health, allow_any_origin, json_answer
 from common.http.auth import bearer_only
 from common.http.errors import Handler, problems_as_json
+from common.http.limits import Limits
 from common.http.metrics import exposition
 from common.http.openapi import describe
 from common.http.operations import (
+    ALIVE,
     CANCEL_MATCH,
     CHECKIN,
     CREATE_MATCH,
@@ -26,11 +29,13 @@ from common.http.operations import (
     OPERATIONS,
     POST_EVENT,
     PUT_TEAM,
+    READY,
     STATISTICS,
     Operation,
 )
+from common.http.pages import history_page, matches_page
 from common.http.roles import Backend
-from common.http.statistics import StatisticsQuery
+from common.http.statistics import Statistics, StatisticsQuery
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, read_terms
 from common.otp.survey import Order
 from common.store.terms import Terms
@@ -41,13 +46,19 @@ METRICS_PATH: Final = "/metrics"
 """Where Prometheus looks; no part of version 1, nor of its description, since what it answers is no JSON."""
 
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_USUAL_LIMITS: Final = Limits()
 _NO_ACTORS: Final = StatisticsQuery(actors=0)
 
 
-def make_app(backend: Backend, token: str) -> web.Application:
-    """Return the API as an application: it serves `backend`, and lets those write who have `token`."""
-    api = _Api(backend)
+def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> web.Application:
+    """Return the API as an application: it serves `backend`, and lets those write who have `token`.
+
+    Of `limits` it keeps the time for a body; the rest is `ApiServer`'s.
+    """
+    api = _Api(backend, limits.body_s)
     handlers: dict[Operation, Handler] = {
+        ALIVE: api.alive,
+        READY: api.ready,
         CHECKIN: api.checkin,
         MATCHES: api.matches,
         MATCH: api.match,
@@ -75,45 +86,56 @@ def make_app(backend: Backend, token: str) -> web.Application:
 class _Api:
     """One method a request; what they raise becomes an answer in `problems_as_json`."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, body_s: float) -> None:
         self._backend = backend
         self._under_way: dict[tuple[str, str], Terms] = {}
+        self._body_s = body_s
+        self._exposed: tuple[Statistics | None, bytes] = (None, b"")
+
+    async def alive(self, _request: web.Request) -> web.Response:
+        return json_answer(Health("alive"))
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        await self._backend.check_ready()
+        return json_answer(Health("ready"))
 
     async def checkin(self, _request: web.Request) -> web.Response:
+        await self._backend.check_ready()  # who cannot serve fans sends none to itself
         return json_answer(Checkin(self._backend.client_port()))
 
-    async def matches(self, _request: web.Request) -> web.Response:
-        return json_answer(Matches(tuple(await self._backend.matches())))
+    async def matches(self, request: web.Request) -> web.StreamResponse:
+        return await matches_page(self._backend, request)
 
     async def match(self, request: web.Request) -> web.Response:
         match, version = await self._backend.match(request.match_info["id"])
         return json_answer(match, headers={hdrs.ETAG: f'"{version}"'})
 
-    async def history(self, request: web.Request) -> web.Response:
-        match_id = request.match_info["id"]
-        return json_answer(History(match_id, tuple(await self._backend.history(match_id))))
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        return await history_page(self._backend, request)
 
     async def statistics(self, request: web.Request) -> web.Response:
         return json_answer(await self._backend.statistics(_read_query(request)))
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        body = exposition(await self._backend.statistics(_NO_ACTORS))
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
+        seen = await self._backend.statistics(_NO_ACTORS)
+        if seen is not self._exposed[0]:  # who scrape together are answered from one look, and it is put down once
+            self._exposed = (seen, exposition(seen))
+        return web.Response(body=self._exposed[1], headers={hdrs.CONTENT_TYPE: _METRICS_TYPE})
 
     async def put_team(self, request: web.Request) -> web.Response:
-        team = _read_team(await _read_body(request), request.match_info["id"])
+        team = _read_team(await self._read_body(request), request.match_info["id"])
         with self._terms(request, team) as terms:
             is_new = await self._backend.put_team(team, terms)
         return json_answer(team, 201 if is_new else 200)
 
     async def create_match(self, request: web.Request) -> web.Response:
-        new = decode_new_match(await _read_body(request))
+        new = decode_new_match(await self._read_body(request))
         with self._terms(request, new) as terms:
             match = await self._backend.create_match(new, terms)
         return json_answer(match, 201, {hdrs.LOCATION: f"/1/match/{match.id}"})
 
     async def post_event(self, request: web.Request) -> web.Response:
-        post = decode_post(await _read_body(request))
+        post = decode_post(await self._read_body(request))
         with self._terms(request, post) as terms:
             return json_answer(await self._backend.post_event(request.match_info["id"], post, terms), 201)
 
@@ -145,15 +167,21 @@ class _Api:
             if self._under_way.get(written) is terms:
                 del self._under_way[written]
 
+    async def _read_body(self, request: web.Request) -> bytes:
+        """Return the whole body.
 
-async def _read_body(request: web.Request) -> bytes:
-    """Return the whole body. Raise HTTPRequestEntityTooLarge beyond the limit, BadJsonError if it cannot be read."""
-    if (request.content_length or 0) > request.client_max_size:  # refused before any of it is read
-        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
-    try:
-        return await request.read()
-    except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
-        raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
+        Raise HTTPRequestEntityTooLarge beyond the limit, HTTPRequestTimeout, BadJsonError if it cannot be read.
+        """
+        if (request.content_length or 0) > request.client_max_size:  # refused before any of it is read
+            raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+        try:
+            async with asyncio.timeout(self._body_s):
+                return await request.read()
+        except TimeoutError as error:
+            text = f"the body did not come within {self._body_s:g} s: send it at once"
+            raise web.HTTPRequestTimeout(text=text) from error
+        except (ClientPayloadError, web.RequestPayloadError, ConnectionError) as error:
+            raise BadJsonError(f"the body ends early or is encoded wrongly: send it again ({error})") from error
 
 
 def _read_query(request: web.Request) -> StatisticsQuery:
@@ -202,7 +230,7 @@ def _add_resource(app: web.Application, path: str, by_method: Mapping[str, Handl
         hdrs.ALLOW: allowed,
         hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
         # Each by its name: `*` would not cover Authorization.
-        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {IF_MATCH}",
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {IF_MATCH}, If-None-Match",
         hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
     }
 

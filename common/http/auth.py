@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from common.http.answers import problem_answer
+from common.http.connection import Connection
 from common.http.errors import Handler
 
 _SCHEME: Final = "bearer"
@@ -24,6 +25,8 @@ def bearer_only(token: str, handler: Handler) -> Handler:
         if not hmac.compare_digest(given, expected):
             message = "the token is wrong: use the one this server was started with (MATCHSTREAM_TOKEN)"
             return problem_answer(401, message, headers={hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'})
+        if isinstance(request.protocol, Connection):
+            request.protocol.is_reporters = True
         return await handler(request)
 
     return guarded

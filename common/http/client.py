@@ -14,6 +14,7 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.answers import Checkin, History, Matches, Problem
+from common.http.queries import MOST_EVENTS, MOST_MATCHES
 from common.http.statistics import Statistics, StatisticsQuery
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH
 
@@ -79,7 +80,13 @@ class ReporterClient:
 
     async def matches(self) -> Sequence[Match]:
         """Return all matches: being played, newest first; to come, next first; ended, last first; by id at a date."""
-        return (await self._ask("GET", "/1/matches", Matches)).matches
+        path = f"/1/matches?limit={MOST_MATCHES}"
+        page = await self._ask("GET", path, Matches)
+        found = {match.id: match for match in page.matches}
+        while page.next is not None:
+            page = await self._ask("GET", f"{path}&after={_part(page.next)}", Matches)
+            found |= {match.id: match for match in page.matches}  # one that has ended meanwhile comes again
+        return tuple(found.values())
 
     async def match(self, match_id: str) -> Match:
         """Return one match as it stands."""
@@ -87,7 +94,13 @@ class ReporterClient:
 
     async def history(self, match_id: str) -> Sequence[Event]:
         """Return all events of a match, in order."""
-        return (await self._ask("GET", f"/1/match/{_part(match_id)}/history", History)).events
+        path = f"/1/match/{_part(match_id)}/history?limit={MOST_EVENTS}"
+        page = await self._ask("GET", path, History)
+        events = list(page.events)
+        while page.next is not None:
+            page = await self._ask("GET", f"{path}&after={page.next}", History)
+            events += page.events
+        return tuple(events)
 
     async def statistics(self, query: StatisticsQuery = _USUAL) -> Statistics:
         """Return the server's counts now, and the actors that are asked for."""

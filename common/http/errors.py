@@ -20,6 +20,7 @@ from common.domain.errors import (
     UnknownMatchError,
 )
 from common.http.answers import FAILED, problem_answer
+from common.http.roles import NotReadyError
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, TermsError
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 
@@ -56,10 +57,8 @@ async def problems_as_json(request: web.Request, handler: Handler) -> web.Stream
     except ConflictError as error:
         message = str(error) or "the match moved on meanwhile: read it before you post again"
         return problem_answer(409, message, headers=_WAIT)
-    except StoreUnavailableError as error:
-        return problem_answer(
-            503, f"the server cannot reach its store now; {_how_to_retry(request, error)}", headers=_WAIT
-        )
+    except (NotReadyError, StoreUnavailableError) as error:
+        return problem_answer(503, _why_not_now(request, error), headers=_WAIT)
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
     except Exception as error:
@@ -72,6 +71,13 @@ def _failure(request: web.Request, error: Exception) -> str:
         return str(error)
     _LOG.error("%s %s failed", request.method, request.rel_url.raw_path, exc_info=error)
     return FAILED
+
+
+def _why_not_now(request: web.Request, error: NotReadyError | StoreUnavailableError) -> str:
+    """Return what a 503 says: what is missing is no stranger's affair, but what to do is."""
+    if isinstance(error, NotReadyError):
+        return f"{error}; try again"
+    return f"the server cannot reach its store now; {_how_to_retry(request, error)}"
 
 
 def _how_to_retry(request: web.Request, error: StoreUnavailableError) -> str:
@@ -94,4 +100,8 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
         return problem_answer(404, "nothing is at this path: GET /1/openapi.json lists what there is")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return problem_answer(413, f"the body is too large: send at most {request.client_max_size} bytes")
+    if isinstance(error, web.HTTPRequestTimeout):
+        answer = problem_answer(408, error.text or error.reason)
+        answer.force_close()  # nobody knows where the next request would begin
+        return answer
     return problem_answer(error.status, error.reason)

@@ -12,12 +12,12 @@ import msgspec
 
 from common.domain.events import Event
 from common.domain.match import Match, Team
-from common.http.answers import Checkin, History, Matches, Problem
+from common.http.answers import Checkin, Health, History, Matches, Problem
 from common.http.operations import Operation
 from common.http.terms import EXPECTED_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MAX_KEY
 
 _REF: Final = "#/components/schemas/{name}"
-_ONLY_ANSWERED: Final = (Checkin, Matches, Match, History, Event, Problem)
+_ONLY_ANSWERED: Final = (Health, Checkin, Matches, Match, History, Event, Problem)
 _TEAM_BODY: Final = "TeamBody"
 
 _Json = dict[str, Any]
@@ -86,7 +86,7 @@ def _operation(operation: Operation) -> _Json:
         "summary": operation.summary,
         "responses": {str(status): _response(status, schema) for status, schema in _responses(operation)},
     }
-    if operation.has_version and not operation.is_reporters:
+    if operation.has_etag or (operation.has_version and not operation.is_reporters):
         described["responses"]["200"]["headers"] = {"ETag": _ETAG}
     if parameters := [*_parameters(operation)]:
         described["parameters"] = parameters
@@ -103,6 +103,8 @@ def _parameters(operation: Operation) -> Iterator[_Json]:
         yield {"name": "id", "in": "path", "required": True, "schema": schema}
     if operation.query is not None:
         yield from _query_parameters(operation.query)
+    if operation.has_etag:
+        yield {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
     if operation.is_reporters:
         yield _KEY
     if operation.is_reporters and operation.has_version:

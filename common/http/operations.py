@@ -8,7 +8,8 @@ import msgspec
 from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team, TeamId
 from common.domain.posts import Post
-from common.http.answers import Checkin, History, Matches
+from common.http.answers import Checkin, Health, History, Matches
+from common.http.queries import HistoryQuery, MatchesQuery
 from common.http.statistics import Statistics, StatisticsQuery
 
 
@@ -19,7 +20,8 @@ class Operation:
     `answers` maps a status to the type of its JSON body, None for no body. `refusals` are the statuses of a `Problem`;
     400, 401, 409, 412, 413 and 422 come on their own with `is_reporters`, `body` and `has_version`. `id_type` is what
     `{id}` in the path stands for, `query` a record whose fields are the parameters that may follow it. With
-    `has_version` one that reads answers with an ETag, and one that writes may be told which it is to expect.
+    `has_version` one that reads answers with an ETag, and one that writes may be told which it is to expect. With
+    `has_etag` the answer names what it tells, and who has it already is answered 304.
     """
 
     name: str
@@ -33,22 +35,41 @@ class Operation:
     query: type[msgspec.Struct] | None = None
     has_version: bool = False
     id_type: Any = str
+    has_etag: bool = False
 
 
+ALIVE: Final = Operation(
+    name="alive",
+    method="GET",
+    path="/healthz",
+    summary="Whether the process answers; nothing else is asked",
+    answers={200: Health},
+)
+READY: Final = Operation(
+    name="ready",
+    method="GET",
+    path="/readyz",
+    summary="Whether fans and reporters are served: listeners accept and the store answers",
+    answers={200: Health},
+    refusals=(503,),
+)
 CHECKIN: Final = Operation(
     name="checkin",
     method="GET",
     path="/1/checkin",
     summary="Where a fan may connect now",
     answers={200: Checkin},
+    refusals=(503,),
 )
 MATCHES: Final = Operation(
     name="matches",
     method="GET",
     path="/1/matches",
-    summary="All matches",
-    answers={200: Matches},
-    refusals=(503,),
+    summary="All matches, in pages",
+    answers={200: Matches, 304: None},
+    refusals=(422, 503),
+    query=MatchesQuery,
+    has_etag=True,
 )
 MATCH: Final = Operation(
     name="match",
@@ -63,9 +84,11 @@ HISTORY: Final = Operation(
     name="history",
     method="GET",
     path="/1/match/{id}/history",
-    summary="All events of a match, in order",
-    answers={200: History},
-    refusals=(404, 503),
+    summary="All events of a match, in order, in pages",
+    answers={200: History, 304: None},
+    refusals=(404, 422, 503),
+    query=HistoryQuery,
+    has_etag=True,
 )
 STATISTICS: Final = Operation(
     name="statistics",
@@ -120,6 +143,8 @@ CANCEL_MATCH: Final = Operation(
 )
 
 OPERATIONS: Final = (
+    ALIVE,
+    READY,
     CHECKIN,
     MATCHES,
     MATCH,

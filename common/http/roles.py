@@ -7,7 +7,12 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.statistics import Statistics, StatisticsQuery
+from common.store.index import Listed
 from common.store.terms import Terms
+
+
+class NotReadyError(Exception):
+    """The server cannot serve now; the message says in one line what is missing."""
 
 
 class Backend(Protocol):
@@ -23,16 +28,20 @@ class Backend(Protocol):
         """Return a TCP port at which a fan may connect now."""
         ...
 
-    async def matches(self) -> Sequence[Match]:
-        """Return all matches: being played, newest first; to come, next first; ended, last first; by id at a date."""
+    async def check_ready(self) -> None:
+        """Return if fans and reporters are served now, within a second or two. Raise NotReadyError."""
+        ...
+
+    async def matches(self, after: Listed | None, limit: int) -> Sequence[Match]:
+        """Return matches as they are listed, at most `limit`: those behind the place `after`, None: the first."""
         ...
 
     async def match(self, match_id: str) -> tuple[Match, str]:
         """Return one match and its version, which `terms` may expect. Raise UnknownMatchError."""
         ...
 
-    async def history(self, match_id: str) -> Sequence[Event]:
-        """Return all accepted events of a match, in order. Raise UnknownMatchError."""
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
+        """Return accepted events of a match in order: those after number `after_seq`, at most `limit`; none of none."""
         ...
 
     async def put_team(self, team: Team, terms: Terms) -> bool:
@@ -52,5 +61,8 @@ class Backend(Protocol):
         ...
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
-        """Return the server's counts now, with the actors that are asked for."""
+        """Return the server's counts, with the actors that are asked for; never older than the question.
+
+        Many who ask wait for one look, and looks take only a small part of the time.
+        """
         ...

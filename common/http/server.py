@@ -16,12 +16,15 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from common.http.answers import FAILED, allow_any_origin, problem_answer
+from common.http.connection import Connection, Crowd
+from common.http.limits import Limits, most_connections
 from common.listening import bind_socket
+from common.tuning.open_files import OpenFiles, kept_files
 
-_LOG = logging.getLogger(__name__)
 _NO_LOG: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001  # unattached: nothing turns it on
 _DRAIN_SECONDS: Final = 2.0
+_BURST: Final = 4
+"""Connections that asyncio may accept before those who came are looked at: fewer than the files that are kept free."""
 
 
 class CannotListenError(Exception):
@@ -44,17 +47,25 @@ class ApiServer:
     """Serves an application on one host and some ports (0: any free one), until it is stopped.
 
     `backlog` is the length of each accept queue; the kernel cuts it to net.core.somaxconn (listen(2)). `access_log`
-    gets a line a request, at level INFO; by default there is none.
+    gets a line a request, at level INFO; by default there is none. Without `limits` they are the usual ones, with a
+    share of the files that may be open when it starts as connections.
     """
 
     def __init__(
-        self, host: str, ports: Sequence[int], *, backlog: int = 128, access_log: logging.Logger = _NO_LOG
+        self,
+        host: str,
+        ports: Sequence[int],
+        *,
+        backlog: int = 128,
+        access_log: logging.Logger = _NO_LOG,
+        limits: Limits | None = None,
     ) -> None:
         self._host = host
         self._wanted = tuple(ports)
         self._backlog = backlog
         self._access_log = access_log
         self._address = ""
+        self._limits = limits
         self._ports: tuple[int, ...] = ()
         self._bound: list[socket.socket] = []  # not yet handed over to the event loop
         self._servers: list[asyncio.Server] = []
@@ -87,13 +98,14 @@ class ApiServer:
         self._runner = web.AppRunner(app, shutdown_timeout=_DRAIN_SECONDS)
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        protocol = partial(
-            _JsonRequestHandler, cast("web.Server", self._runner.server), loop=loop, access_log=self._access_log
-        )
+        files = OpenFiles.read().soft
+        crowd = Crowd(self._limits or Limits(connections=most_connections(files)), files - kept_files(files))
+        manager = cast("web.Server", self._runner.server)
+        protocol = partial(Connection, manager, crowd, loop=loop, access_log=self._access_log)
         while self._bound:
-            server = await loop.create_server(protocol, sock=self._bound[0], backlog=self._backlog)
-            self._servers.append(server)
-            self._bound.pop(0)
+            # To asyncio the backlog is how many it accepts in one go, too; to the kernel the last listen(2) counts.
+            self._servers.append(await loop.create_server(protocol, sock=self._bound[0], backlog=_BURST))
+            self._bound.pop(0).listen(self._backlog)
 
     async def stop(self) -> None:
         """Take no more connections, close idle ones, give requests under way 2 s; do nothing if nothing is served."""
@@ -124,24 +136,3 @@ class ApiServer:
             message = f"cannot listen on {self._host} port {port} ({error.strerror}): choose an address of this machine"
             raise CannotListenError(message) from error
         return sock
-
-
-class _JsonRequestHandler(web.RequestHandler):
-    """aiohttp's own, but what is no HTTP at all is refused in JSON too, and without a traceback in the log."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        is_ours = status >= 500
-        level = logging.ERROR if is_ours else logging.DEBUG
-        _LOG.log(level, "cannot answer %s with more than %d", request.remote, status, exc_info=exc)
-        answer = problem_answer(status, FAILED if is_ours else "this is not HTTP that can be read: send HTTP/1.1")
-        allow_any_origin(answer)
-        answer.force_close()
-        return answer

@@ -9,7 +9,9 @@ several, and this one may read matches whose ids it finds.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+
+import msgspec
 
 from common.store import keys
 
@@ -27,37 +29,52 @@ local function place(id, set, score)
 end
 """
 
-# KEYS: the three sets. ARGV[1] the id after which the list begins, empty: from the first on; ARGV[2] how many are
-# wanted, -1: all; ARGV[3] the last day that is over, as a score; ARGV[4] and ARGV[5] what stands before and behind an
-# id in the key of a match. Returns the id of each match and what is stored of it, nothing if that is of another type;
-# nil if there is none to begin after. A key that was deleted by hand leaves an id, which is passed over.
+# KEYS: the three sets. ARGV[1] to [3] the place behind which the list begins: the number of its set, 0 for the first
+# match of all; its score, its id. ARGV[4] how many are wanted, -1: all; ARGV[5] the last day that is over, as a score;
+# ARGV[6] and [7] what stands before and behind an id in the key of a match. Returns of each match its place, and what
+# is stored of it, nothing if that is of another type. A key that was deleted by hand leaves an id, which is passed over.
 _LIST: Final = f"""
-local after, wanted, count, found = ARGV[1], tonumber(ARGV[2]), 0, {{}}
-local function list(set, first, stop)
-    if after ~= '' then
-        local rank = redis.call('ZRANK', set, after)
-        if not rank or rank < first or rank >= stop then return end
-        first, after = rank + 1, ''
+local wanted, count, found = tonumber(ARGV[4]), 0, {{}}
+local from = tonumber(ARGV[1])
+if from == 3 then from = 4 end
+if from == 2 and tonumber(ARGV[2]) <= tonumber(ARGV[5]) then from = 3 end
+local function is_less(one, other)  -- as Redis orders them, not as the locale does
+    for i = 1, math.min(#one, #other) do
+        local difference = string.byte(one, i) - string.byte(other, i)
+        if difference ~= 0 then return difference < 0 end
     end
+    return #one < #other
+end
+local function begin(set)
+    local first = redis.call('ZCOUNT', set, '-inf', '(' .. ARGV[2])
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, ARGV[2], ARGV[2])) do
+        if not is_less(ARGV[3], id) then first = first + 1 end
+    end
+    return first
+end
+local function list(place, number, first, stop)
+    local set = KEYS[number]
+    if place < from then return end
+    if place == from then first = math.max(first, begin(set)) end
     while first < stop and count ~= wanted do
         local last = math.min(stop, wanted < 0 and stop or first + wanted - count) - 1
-        for _, id in ipairs(redis.call('ZRANGE', set, first, last)) do
-            local match = redis.pcall('HGET', ARGV[4] .. id .. ARGV[5], '{keys.MATCH_FIELD}')
+        local ids = redis.call('ZRANGE', set, first, last, 'WITHSCORES')
+        for i = 1, #ids, 2 do
+            local match = redis.pcall('HGET', ARGV[6] .. ids[i] .. ARGV[7], '{keys.MATCH_FIELD}')
             if match then
                 count = count + 1
-                found[2 * count - 1], found[2 * count] = id, match.err and '' or match
+                found[count] = {{number, ids[i + 1], ids[i], match.err and '' or match}}
             end
         end
         first = last + 1
     end
 end
-local function size(set) return redis.call('ZCARD', set) end
-local over = redis.call('ZCOUNT', KEYS[2], '-inf', ARGV[3])
-list(KEYS[1], 0, size(KEYS[1]))
-list(KEYS[2], over, size(KEYS[2]))
-list(KEYS[2], 0, over)
-list(KEYS[3], 0, size(KEYS[3]))
-if after ~= '' then return false end
+local function size(number) return redis.call('ZCARD', KEYS[number]) end
+local over = redis.call('ZCOUNT', KEYS[2], '-inf', ARGV[5])
+list(1, 1, 0, size(1))
+list(2, 2, over, size(2))
+list(3, 2, 0, over)
+list(4, 3, 0, size(3))
 return found
 """
 
@@ -84,6 +101,17 @@ return #ids
 """
 
 
+class Listed(NamedTuple):
+    """A place in the lists of matches; there need be no match any more.
+
+    It is that of a match by `id` whose `score` is that in the set with that number, the first of `keys.INDEX` being 1.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=len(keys.INDEX))]
+    score: Annotated[int, msgspec.Meta(ge=-99_999_999, le=99_999_999)]
+    id: str
+
+
 def index_keys(tag: str) -> tuple[str, ...]:
     """Return the keys of the three sets, in the order of lists."""
     return tuple(tag + key for key in keys.INDEX)
@@ -95,12 +123,25 @@ def place(match: Match, tag: str) -> tuple[Argument, ...]:
     return match.id, tag + key, score
 
 
-def listing(tag: str, after: str | None, limit: int | None) -> tuple[Argument, ...]:
-    """Return the command that lists matches: those behind the match `after`, at most `limit` of them."""
+def last_day_over() -> int:
+    """Return the score of the last day that is over everywhere.
+
+    A match has the date of its own time zone, which begins up to 14 hours before the one of UTC, or 12 after it.
+    """
+    return keys.score(datetime.now(UTC).date() - timedelta(days=2))
+
+
+def listed_at(match: Match) -> Listed:
+    """Return where a match stands in lists."""
+    key, score = keys.place_of(match)
+    return Listed(keys.INDEX.index(key) + 1, score, match.id)
+
+
+def listing(tag: str, after: Listed | None, limit: int | None) -> tuple[Argument, ...]:
+    """Return the command that lists matches: those behind a place, None: from the first on; at most `limit`."""
+    place = ("0", "0", "") if after is None else after
     wanted = -1 if limit is None else limit
-    # A match has the date of its own time zone, which begins up to 14 hours before the one of UTC, or 12 after it.
-    last_over = keys.score(datetime.now(UTC).date() - timedelta(days=2))
-    return ("EVAL", _LIST, len(keys.INDEX), *index_keys(tag), after or "", wanted, last_over, *_around_id(tag))
+    return ("EVAL", _LIST, len(keys.INDEX), *index_keys(tag), *place, wanted, last_day_over(), *_around_id(tag))
 
 
 def taking_over(tag: str) -> tuple[Argument, ...]:

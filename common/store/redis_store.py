@@ -28,7 +28,7 @@ from typing import Any, Final
 from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, UnknownMatchError
 from common.domain.events import Event
 from common.domain.match import Match, Team
-from common.store import codec, index, keys
+from common.store import codec, index, keys, scripts
 from common.store.connections import Connections, ConnectionStatistics, Redis
 from common.store.endpoint import Argument
 from common.store.errors import (
@@ -38,6 +38,7 @@ from common.store.errors import (
     UnreadableRecordError,
     WrongTypeError,
 )
+from common.store.index import Listed
 from common.store.terms import PLAIN, Terms, version_of
 from common.store.unreadable import Reading
 from common.store.visits import Visits
@@ -46,103 +47,6 @@ _KEPT_S: Final = 24 * 60 * 60
 
 _MEND_TEAM: Final = "put it anew"
 _MEND_MATCH: Final = "serve it with that version, or cancel the match"
-
-# All scripts: ARGV[1] until when to write, in ms by this Redis's clock; ARGV[2] the key, empty if there is none, and
-# [3] its fingerprint. They return what came of it, in a word, and what belongs to that.
-_IN_TIME: Final = """
-local time = redis.call('TIME')
-if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return {'late'} end
-"""
-
-# For what is kept under the key's own name, KEYS[1].
-_NOT_ANSWERED: Final = """
-local answered = ARGV[2] ~= '' and redis.call('GET', KEYS[1])
-if answered then
-    local fingerprint, answer = string.match(answered, '^(%S*) (.*)$')
-    if fingerprint ~= ARGV[3] then return {'reused'} end
-    return {'answered', answer}
-end
-local function keep(answer)
-    if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[3] .. ' ' .. answer, 'EX', ARGV[4]) end
-end
-"""
-
-# KEYS[2] the team. ARGV[5] the team. Answers whether it is new.
-_PUT_TEAM: Final = f"""{_IN_TIME}{_NOT_ANSWERED}
-local is_new = redis.call('SET', KEYS[2], ARGV[5], 'GET') and '0' or '1'
-keep(is_new)
-return {{'done', is_new}}
-"""
-
-# KEYS[2] the match's hash, the last three the index. ARGV[5] the match's seq, [6] the match, which is the answer; from
-# [7] to [9] its place.
-_CREATE: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{index.PLACE}
-if redis.call('EXISTS', KEYS[2]) == 1 then return {{'exists'}} end
-local made = string.format('%d%06d', time[1], time[2])
-redis.call('HSET', KEYS[2], '{keys.SEQ_FIELD}', ARGV[5], '{keys.MATCH_FIELD}', ARGV[6], '{keys.MADE_FIELD}', made)
-place(ARGV[7], ARGV[8], ARGV[9])
-keep(ARGV[6])
-return {{'done', ARGV[6]}}
-"""
-
-# Of the match whose hash is `key`: its seq, and whether it is at one of the versions in `expected`, if any is.
-_VERSION: Final = f"""
-local function version(key, expected)
-    local seq, made = unpack(redis.call('HMGET', key, '{keys.SEQ_FIELD}', '{keys.MADE_FIELD}'))
-    if not seq or expected == '' then return seq, true end
-    local function is_expected(version) return string.find(expected, ' ' .. version .. ' ', 1, true) ~= nil end
-    return seq, is_expected(seq) or (made and is_expected(seq .. '-' .. made))
-end
-"""
-
-# KEYS[2] the match's hash, [3] its events, [4] the answers to them, the last three the index. ARGV[5] the id, [6] what
-# is expected.
-_CANCEL: Final = f"""{_IN_TIME}{_NOT_ANSWERED}{_VERSION}{index.PLACE}
-local seq, is_expected = version(KEYS[2], ARGV[6])
-if not seq then return {{'missing'}} end
-if not is_expected then return {{'outdated', seq}} end
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
-place(ARGV[5], '')
-keep('')
-return {{'done', ''}}
-"""
-
-_ANSWERED: Final = f"""{_NOT_ANSWERED}
-return {{'new'}}
-"""
-
-# KEYS[1] the match's hash, [2] its events, [3] the answers to them, then the index. ARGV[4] what is expected.
-_TERMS: Final = f"""{_VERSION}
-local answered = ARGV[2] ~= '' and redis.call('HGET', KEYS[3], ARGV[2])
-if answered then
-    local seq, fingerprint = string.match(answered, '^(%d+) (.*)$')
-    if fingerprint ~= ARGV[3] then return {{'reused'}} end
-    return {{'answered', redis.call('XRANGE', KEYS[2], seq .. '-0', seq .. '-0')[1][2][2]}}
-end
-local seq, is_expected = version(KEYS[1], ARGV[4])
-if not seq then return {{'missing'}} end
-if not is_expected then return {{'outdated', seq}} end
-"""
-
-_CHECK: Final = f"""{_TERMS}
-return {{'new'}}
-"""
-
-# ARGV[5] the seq that is followed, [6] the new one, [7] match, [8] event; [9] the moment of the last event, empty if
-# that is not known. XADD comes first: it is the one that may refuse, and then nothing has been written.
-_APPEND: Final = f"""{_IN_TIME}{_TERMS}{index.PLACE}
-if seq ~= ARGV[5] then return {{'moved', seq}} end
-if ARGV[9] ~= '' then
-    local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-    local is_read, event = pcall(cjson.decode, last and last[2][2])
-    if not is_read or type(event) ~= 'table' or event.at ~= ARGV[9] then return {{'another'}} end
-end
-redis.call('XADD', KEYS[2], ARGV[6] .. '-0', '{keys.EVENT_FIELD}', ARGV[8])
-redis.call('HSET', KEYS[1], '{keys.SEQ_FIELD}', ARGV[6], '{keys.MATCH_FIELD}', ARGV[7])
-place(ARGV[10], ARGV[11], ARGV[12])
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], ARGV[2], ARGV[6] .. ' ' .. ARGV[3]) end
-return {{'done'}}
-"""
 
 
 class RedisStore:
@@ -206,7 +110,7 @@ class RedisStore:
         """Store a team, in place of an older one of that id; return whether it is new."""
         script_keys = (self._answer_key(terms), self._tag + keys.team_key(team.id))
         arguments = (*await self._written_once(terms), codec.encode(team))
-        _, is_new = _decided(await self._writes.call(*_script(_PUT_TEAM, script_keys, arguments)))
+        _, is_new = _decided(await self._writes.call(*_script(scripts.PUT_TEAM, script_keys, arguments)))
         return is_new == b"1"
 
     async def team(self, team_id: str) -> Team | None:
@@ -223,7 +127,7 @@ class RedisStore:
         """
         script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), *self._index)
         stored = (match.seq, codec.encode(match), *index.place(match, self._tag))
-        create = _script(_CREATE, script_keys, (*await self._written_once(terms), *stored))
+        create = _script(scripts.CREATE, script_keys, (*await self._written_once(terms), *stored))
         outcome, *answered = _decided(await self._change(match.id, "created", create))
         return None if outcome == b"exists" else codec.decode_match(*answered)
 
@@ -242,29 +146,32 @@ class RedisStore:
             return None
         return self._read_match(match_id, stored), version_of(int(seq), (made or b"").decode())
 
-    async def matches(self, after: str | None = None, limit: int | None = None) -> list[Match]:
+    async def matches(self, after: Listed | None = None, limit: int | None = None) -> list[Match]:
         """Return matches: those being played, newest first; those to come, next first; those that ended, last first.
 
         At the same date ids decide; a match that has not started though its day is over comes behind those to come.
-        All, as they are at one moment; or those behind the match `after`, where it stands now, and no more than
-        `limit`. Between two such calls a match that starts or ends changes its place. One that cannot be read is left
-        out; the log tells of it. Raise UnknownMatchError if there is no match `after`.
+        All, as they are at one moment; or those behind the place `after` (`common.store.index.listed_at`), and no more
+        than `limit`. Between two such calls a match that starts or ends changes its place. One that cannot be read is
+        left out; the log tells of it.
         """
-        listed = await self._reads.call(*index.listing(self._tag, after, limit))
-        if listed is None:
-            raise UnknownMatchError(f"there is no match {after} to go on behind: list them from the first on")
-        found = []
-        for match_id, stored in zip(listed[::2], listed[1::2], strict=True):
-            with suppress(UnreadableRecordError):
-                found.append(self._read_match(match_id.decode(errors="replace"), stored))
-        return found
+        found: list[Match] = []
+        while True:
+            wanted = None if limit is None else limit - len(found)
+            listed = await self._reads.call(*index.listing(self._tag, after, wanted))
+            for _, _, match_id, stored in listed:
+                with suppress(UnreadableRecordError):
+                    found.append(self._read_match(_text(match_id), stored))
+            if limit is None or len(found) == limit or len(listed) < limit:
+                return found
+            number, score, match_id, _ = listed[-1]  # some were left out: others take their places
+            after = Listed(number, int(score), _text(match_id))
 
     async def current_match(self) -> Match | None:
         """Return the match for who names none: the first of `matches`, None if there is none.
 
         It costs the same however many have ended.
         """
-        first = await self.matches(limit=1) or await self.matches()
+        first = await self.matches(limit=1)
         return first[0] if first else None
 
     async def _get(self, what: str, advice: str, *command: Argument) -> Any:
@@ -295,7 +202,7 @@ class RedisStore:
         last_at = "" if after is None else codec.moment(after)
         stored = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
         arguments = (*stored, *index.place(match, self._tag))
-        append = self._on_terms(_APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
+        append = self._on_terms(scripts.APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
         outcome, *found = _decided(await self._change(match.id, codec.place(event.seq, event.at), append), match.id)
         if outcome == b"answered":
             return self._read_answered(match.id, *found)
@@ -313,13 +220,14 @@ class RedisStore:
 
         Raise UnknownMatchError, and whatever the terms alone have `append` raise.
         """
-        check = self._on_terms(_CHECK, match_id, 0, terms)
+        check = self._on_terms(scripts.CHECK, match_id, 0, terms)
         outcome, *found = _decided(await self._reads.call(*check), match_id)
         return self._read_answered(match_id, *found) if outcome == b"answered" else None
 
-    async def history(self, match_id: str, after_seq: int = 0) -> list[Event]:
-        """Return the events after number `after_seq`, in order; none if there is no such match."""
-        get = ("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+")
+    async def history(self, match_id: str, after_seq: int = 0, limit: int | None = None) -> list[Event]:
+        """Return the events after number `after_seq`, at most `limit`, in order; none if there is no such match."""
+        count = () if limit is None else ("COUNT", limit)
+        get = ("XRANGE", self._tag + keys.events_key(match_id), f"{after_seq + 1}-0", "+", *count)
         entries = await self._get(f"the history of the match {match_id}", _MEND_MATCH, *get)
         return [self._read_event(match_id, entry, fields) for entry, fields in entries]
 
@@ -340,7 +248,7 @@ class RedisStore:
         """
         script_keys = (self._answer_key(terms), *self._keys_of(match_id))
         arguments = (*await self._written_once(terms), match_id, _listed(terms.expected))
-        cancel = _script(_CANCEL, script_keys, arguments)
+        cancel = _script(scripts.CANCEL, script_keys, arguments)
         try:
             outcome, *_ = _decided(await self._change(match_id, "cancelled", cancel), match_id)
         except UnknownMatchError:
@@ -349,7 +257,7 @@ class RedisStore:
 
     async def was_cancelled(self, terms: Terms) -> bool:
         """Return whether a match was cancelled under the key, within a day. Raise KeyReusedError."""
-        asked = _script(_ANSWERED, (self._answer_key(terms),), ("", terms.key, terms.fingerprint))
+        asked = _script(scripts.ANSWERED, (self._answer_key(terms),), ("", terms.key, terms.fingerprint))
         outcome, *_ = _decided(await self._reads.call(*asked))
         return bool(outcome == b"answered")
 
@@ -400,6 +308,10 @@ class RedisStore:
         """Return the keys in which a match and what belongs to it are kept, then the index."""
         names = (keys.match_key(match_id), keys.events_key(match_id), keys.answers_key(match_id))
         return (*(self._tag + name for name in names), *self._index)
+
+
+def _text(match_id: bytes) -> str:
+    return match_id.decode(errors="replace")
 
 
 def _script(script: str, script_keys: tuple[str, ...], arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:

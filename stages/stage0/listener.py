@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from common.listening import bind_socket
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
+from common.tuning.open_files import OpenFiles, kept_files
 from stages.stage0.client import SocketPort
 from stages.stage0.log import Seldom, messages
 from stages.traffic import Drop
@@ -35,6 +37,11 @@ RETRY_S: Final = 0.1
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+def listener_name(port: int) -> str:
+    """Return the name of the process that accepts fans on a port."""
+    return f"client_listener-{port}"
+
+
 def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
     """Listen on a TCP port, with socket `options` as (level, name, value). Raise as `bind_socket` does."""
     listening = bind_socket(host, port, options)
@@ -43,16 +50,32 @@ def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int,
 
 
 class Listener(GenServer):
-    """Accepts on a listening socket until it ends; accepting goes on when files are free again."""
+    """Accepts on a listening socket until it ends; accepting goes on when files are free again.
+
+    Fans are left in the accept queue while there are no more free than are kept for others (`kept_files`).
+    """
 
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         self._parts = parts
         self._listening = listening
         self._no_files = Seldom(_log)
         self._retry: asyncio.TimerHandle | None = None
+        self._first_kept = 0
+        self._is_short = False
+
+    def has_file(self) -> bool:
+        """Tell whether there is a file for the next fan, besides those that are kept for others."""
+        try:
+            lowest_free = os.dup(self._listening.fileno())
+        except OSError:  # there is none at all
+            return False
+        os.close(lowest_free)
+        return lowest_free < self._first_kept
 
     async def init(self) -> None:
         """Wait for the first connection."""
+        files = OpenFiles.read().soft
+        self._first_kept = files - kept_files(files)
         self._watch()
 
     async def handle_cast(self, message: str) -> None:
@@ -77,8 +100,19 @@ class Listener(GenServer):
             self._retry.cancel()
 
     async def _accept(self) -> None:
+        await self._hand_over(self._accept_one())
+
+    def _accept_one(self) -> socket.socket:
+        """Return the next connection. Raise BlockingIOError if there is none, OSError if no file is left for it.
+
+        The kernel gives a socket the lowest number that is free (open(2)), so one from among those that are kept shows
+        that no other is left. The first such fan is served; before the next it is seen whether that is still so.
+        """
+        if self._is_short and not self.has_file():
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         connection, _ = self._listening.accept()
-        await self._hand_over(connection)
+        self._is_short = connection.fileno() >= self._first_kept
+        return connection
 
     async def _hand_over(self, connection: socket.socket) -> None:
         accepted_s = monotonic()

@@ -18,6 +18,7 @@ from common.store.cluster import with_cluster
 from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
 from stages.farewells import Farewells
+from stages.stage0.listener import listener_name
 from stages.stage0.ports import bind_api, listen
 from stages.stage0.presence import PresenceKeeper
 from stages.traffic import Traffic
@@ -138,7 +139,7 @@ class Server:
         parts, presence = self.parts, self._presence
         assert presence is not None  # noqa: S101  # see `start`
         listeners = (
-            ChildSpec(f"client_listener-{port}", partial(parts.listener, parts, listening))
+            ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
         )
         return [

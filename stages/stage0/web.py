@@ -7,9 +7,12 @@ import itertools
 import resource
 import secrets
 import socket
+from functools import partial
 from pathlib import Path
 from time import monotonic, process_time
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
@@ -17,15 +20,17 @@ from common.http.api import make_app
 from common.http.statistics import OpenFilesSeen, Statistics
 from common.otp.gen_server import GenServer
 from common.otp.loop_lag import LoopLag
-from common.otp.survey import Surveyor
+from common.otp.rounds import Rounds
+from common.otp.survey import Order, Surveyor
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.db import VersionOf
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
+from stages.stage0.readiness import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
@@ -34,9 +39,14 @@ if TYPE_CHECKING:
     from common.http.statistics import StatisticsQuery
     from common.otp.node import Node
     from common.otp.signals import Reason
-    from common.otp.survey import KindStatistics, Survey
+    from common.otp.survey import KindStatistics, ProcessStatistics, Survey
+    from common.store.index import Listed
+    from common.store.redis_store import RedisStore
     from common.store.terms import Terms
     from stages.stage import Parts
+
+    _Listing = tuple[Listed | None, int]
+    """What is asked of the list of matches: the place behind which to begin, and how many."""
 
 _Server = TypeVar("_Server", bound=GenServer)
 
@@ -75,25 +85,34 @@ class WebBackend:
         self._node = node
         self._node_name = node_name
         self._surveyor = Surveyor(node, secrets.token_bytes(16))
+        self._surveys = Rounds(self._survey, "survey")
+        self._listings = Rounds(self._list, "listing")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
+        self._readiness = Readiness(parts, node, fan_ports)
 
     def client_port(self) -> int:
         """Return a port for fans, each in its turn."""
         return next(self._next_port)
 
-    async def matches(self) -> Sequence[Match]:
-        """Return all matches, the current one first."""
-        return await self._parts.db.query(self._node, lambda store: store.matches())
+    async def check_ready(self) -> None:
+        """See that listeners and Redis are there."""
+        await self._readiness.check()
+
+    async def matches(self, after: Listed | None, limit: int) -> Sequence[Match]:
+        """Return a part of the list of matches, once it is this question's turn, together with others."""
+        return (await self._listings.ask((after, limit)))[after, limit]
+
+    async def _list(self, asked: Sequence[_Listing]) -> Mapping[_Listing, Sequence[Match]]:
+        return {listing: await self._parts.db.query(self._node, partial(_matches, listing)) for listing in set(asked)}
 
     async def match(self, match_id: str) -> tuple[Match, str]:
         """Return one match and its version."""
         return await self._parts.db.query(self._node, VersionOf(match_id))
 
-    async def history(self, match_id: str) -> Sequence[Event]:
-        """Return all events of a match."""
-        await self._parts.db.match(self._node, match_id)
-        return await self._parts.db.query(self._node, lambda store: store.history(match_id))
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
+        """Return some events of a match."""
+        return await self._parts.db.query(self._node, lambda store: store.history(match_id, after_seq, limit))
 
     async def put_team(self, team: Team, terms: Terms) -> bool:
         """Store a team."""
@@ -125,11 +144,21 @@ class WebBackend:
                 raise
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
+        """Look at everything once it is this question's turn, together with others; tell the actors that it names."""
+        seen, first = await self._surveys.ask(query)
+        if not query.actors:
+            return seen  # the very same for all who share it
+        return replace(seen, actors=first.get(query.sort, ())[: query.actors])
+
+    async def _survey(
+        self, queries: Sequence[StatisticsQuery]
+    ) -> tuple[Statistics, Mapping[Order, Sequence[ProcessStatistics]]]:
         """Look at everything now; a fan is connected as long as there is a client for it."""
-        survey = await self._surveyor.survey(query.actors, query.sort)
+        wanted = {order: max((one.actors for one in queries if one.sort is order), default=0) for order in Order}
+        survey = await self._surveyor.survey(wanted)
         clients = _kind(survey.kinds, self._parts.client.__name__)
         traffic = self._parts.traffic
-        return Statistics(
+        seen = Statistics(
             node=self._node_name,
             uptime_s=monotonic() - traffic.since_s,
             cpu_s=process_time(),
@@ -147,11 +176,15 @@ class WebBackend:
             response=traffic.response.statistics(),
             fan_out=traffic.fan_out.statistics(),
             kinds=survey.kinds,
-            actors=survey.processes,
+            actors=(),
         )
+        return seen, survey.first
 
     def close(self) -> None:
-        """Measure the loop's lag no more."""
+        """Look no more, and measure the loop's lag no more."""
+        self._surveys.stop()
+        self._listings.stop()
+        self._readiness.stop()
         self._loop_lag.stop()
 
     def _handlers(self, survey: Survey) -> int:
@@ -165,6 +198,10 @@ class WebBackend:
         if team is None:
             raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
         return team
+
+
+def _matches(listing: _Listing, store: RedisStore) -> Awaitable[Sequence[Match]]:
+    return store.matches(*listing)
 
 
 def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:

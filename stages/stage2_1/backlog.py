@@ -29,8 +29,8 @@ class BurstListener(Listener):
     """Accepts up to BURST connections at a time, and hands them over side by side."""
 
     async def _accept(self) -> None:
-        waiting: list[socket.socket] = [self._listening.accept()[0]]
+        waiting: list[socket.socket] = [self._accept_one()]
         with suppress(OSError):  # that were all; or no file is left, as the next time will show
             while len(waiting) < BURST:
-                waiting.append(self._listening.accept()[0])
+                waiting.append(self._accept_one())
         await asyncio.gather(*map(self._hand_over, waiting))

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from common.tuning.open_files import kept_files
 from harness.bound import BUSY, SCARCE, SYN_RETRY_S, Observations, first_bound
 from harness.result import AskedLoad, GeneratorSeen, ProcessEnd, Validity, Verdict
 from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans
@@ -52,7 +53,12 @@ def test_a_server_at_its_limit_of_open_files_though_its_accept_queue_ran_over_to
     assert (name, evidence) == ("open files", "python had 1,024 of 1,024 files open")
 
 
-@pytest.mark.parametrize(("files", "limit"), [(LIMIT - 3, LIMIT), (5, 0)])
+def test_a_server_that_has_files_left_for_others_only() -> None:
+    server = a_server(fullest_open_files=LIMIT - kept_files(LIMIT) - 2, fullest_limit=LIMIT)
+    assert bound(**FAILED, server=server) == ("open files", "python had 1,006 of 1,024 files open")
+
+
+@pytest.mark.parametrize(("files", "limit"), [(LIMIT - kept_files(LIMIT) - 3, LIMIT), (5, 0)])
 def test_open_files_do_not_bind_below_the_limit_or_where_it_is_unknown(files: int, limit: int) -> None:
     assert bound(server=a_server(fullest_open_files=files, fullest_limit=limit))[0] == "nothing"
 

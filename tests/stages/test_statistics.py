@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,14 @@ async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(
     messages = [actor.messages for actor in by_messages]
     assert messages == sorted(messages, reverse=True)
     assert messages[0] > 0
+
+
+async def test_who_asks_together_shares_a_look_whatever_each_wants_to_know(api: ReporterClient) -> None:
+    queries = [StatisticsQuery(actors=actors, sort=order) for actors in (0, 1, 3, MOST_ACTORS) for order in Order] * 2
+    seen = await asyncio.gather(*(api.statistics(query) for query in queries))
+    assert len({one.uptime_s for one in seen}) <= len(queries) / 4
+    for query, one in zip(queries, seen, strict=True):
+        assert min(query.actors, 3) <= len(one.actors) <= query.actors
 
 
 async def test_why_fans_were_turned_away_is_counted(api: ReporterClient, connect: Connect, game: Game) -> None:

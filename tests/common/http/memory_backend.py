@@ -19,6 +19,7 @@ from common.domain.events import Event
 from common.domain.match import Match, NewMatch, Team
 from common.domain.posts import Post
 from common.http.statistics import Statistics, StatisticsQuery
+from common.store.index import Listed, last_day_over, listed_at
 from common.store.terms import PLAIN, Terms
 from tests.common.http.samples import statistics
 
@@ -41,18 +42,23 @@ class MemoryBackend:
         self._begin("client_port")
         return 9103
 
-    async def matches(self) -> Sequence[Match]:
+    async def check_ready(self) -> None:
+        self._begin("check_ready")
+
+    async def matches(self, after: Listed | None, limit: int) -> Sequence[Match]:
         self._begin("matches")
-        return [match for match, _ in self.stored.values()]
+        places = (listed_at(match) for match, _ in self.stored.values())
+        behind = sorted((place for place in places if after is None or _order(place) > _order(after)), key=_order)
+        return [self.stored[place.id][0] for place in behind[:limit]]
 
     async def match(self, match_id: str) -> tuple[Match, str]:
         self._begin("match")
         match = self._find(match_id)[0]
         return match, str(match.seq)
 
-    async def history(self, match_id: str) -> Sequence[Event]:
+    async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
         self._begin("history")
-        return self._find(match_id)[1]
+        return self._find(match_id)[1][after_seq : after_seq + limit]
 
     async def put_team(self, team: Team, terms: Terms = PLAIN) -> bool:
         self._begin("put_team")
@@ -131,6 +137,10 @@ class MemoryBackend:
     def _end(self) -> None:
         if self.lost:
             raise self.lost.popleft()
+
+
+def _order(place: Listed) -> tuple[int, bool, int, str]:
+    return place.number, place.number == 2 and place.score <= last_day_over(), place.score, place.id
 
 
 def _check_expected(match: Match, terms: Terms) -> None:

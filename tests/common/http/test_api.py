@@ -145,5 +145,5 @@ async def test_a_browsers_preflight_allows_a_reporters_request(
         assert (answer.status, await answer.read()) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Access-Control-Allow-Methods"] == methods
-        allowed = "Authorization, Content-Type, Idempotency-Key, If-Match"
+        allowed = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match"
         assert answer.headers["Access-Control-Allow-Headers"] == allowed

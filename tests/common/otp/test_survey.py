@@ -12,7 +12,7 @@ from common.otp.node import Node
 from common.otp.process import Process
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
-from common.otp.survey import KindStatistics, Order, Survey, Surveyor
+from common.otp.survey import KindStatistics, Order, ProcessStatistics, Survey, Surveyor
 from tests.common.otp.servers import Boom, Probe
 from tests.virtual_time import idle, run_virtual
 
@@ -39,7 +39,7 @@ def boom(*_: object) -> None:
 
 
 async def surveyed(node: Node, most: int = 100, order: Order = Order.MAILBOX) -> Survey:
-    return await Surveyor(node, b"salt").survey(most, order)
+    return await Surveyor(node, b"salt").survey({order: most})
 
 
 def kind(survey: Survey, name: str) -> KindStatistics:
@@ -47,8 +47,13 @@ def kind(survey: Survey, name: str) -> KindStatistics:
     return found
 
 
+def first(survey: Survey) -> tuple[ProcessStatistics, ...]:
+    """Return who comes first in the one order that was asked for."""
+    return next(iter(survey.first.values()), ())
+
+
 def names(survey: Survey) -> list[str]:
-    return [process.name for process in survey.processes]
+    return [process.name for process in first(survey)]
 
 
 async def sent(process: Process, messages: int) -> Process:
@@ -86,10 +91,20 @@ async def test_the_first_are_those_with_most_in_the_order_that_is_asked_for(node
     assert names(await surveyed(node, 1, Order.MAILBOX)) == ["waits"]
     assert names(await surveyed(node, 2, Order.MESSAGES)) == ["busy", "waits"]
     assert names(await surveyed(node, 1, Order.MEMORY)) == ["large"]
-    waits = (await surveyed(node)).processes[0]
+    waits = first(await surveyed(node))[0]
     assert (waits.name, waits.kind, waits.mailbox, waits.messages) == ("waits", "Stuck", 4, 1)
     assert names(await surveyed(node, 0)) == []
     assert names(await surveyed(node, 0, Order.MEMORY)) == []
+
+
+async def test_one_survey_tells_who_comes_first_in_every_order_that_is_asked_for(node: Node) -> None:
+    await sent(await node.start(Stuck(), name="waits"), 5)
+    await sent(await node.start(Probe(), name="busy"), 9)
+    await sent(await node.start(Stuck(bytes(100_000)), name="large"), 2)
+    wanted = {Order.MAILBOX: 1, Order.MESSAGES: 2, Order.MEMORY: 1, Order.RESTARTS: 0}
+    survey = await Surveyor(node, b"salt").survey(wanted)
+    told = {order: [process.name for process in rows] for order, rows in survey.first.items()}
+    assert told == {Order.MAILBOX: ["waits"], Order.MESSAGES: ["busy", "waits"], Order.MEMORY: ["large"]}
 
 
 async def test_restarts_are_counted_by_name(node: Node) -> None:
@@ -99,8 +114,8 @@ async def test_restarts_are_counted_by_name(node: Node) -> None:
         node["shaky"].cast(boom)
         await idle()
     survey = await surveyed(node, 3, Order.RESTARTS)
-    assert survey.processes[0].name == "shaky"
-    assert {process.name: process.restarts for process in survey.processes} == {"shaky": 2, "steady": 0, "top": 0}
+    assert first(survey)[0].name == "shaky"
+    assert {process.name: process.restarts for process in first(survey)} == {"shaky": 2, "steady": 0, "top": 0}
     assert kind(survey, "Probe").restarts == 2
 
 
@@ -113,19 +128,19 @@ async def test_restarts_of_children_of_one_kind_are_counted_too(node: Node) -> N
     await idle()
     survey = await surveyed(node)
     assert kind(survey, "Probe").restarts == 2
-    assert {process.name: process.restarts for process in survey.processes}["named"] == 1
+    assert {process.name: process.restarts for process in first(survey)}["named"] == 1
 
 
 async def test_nobody_learns_who_is_one_of_many(node: Node) -> None:
     await node.start(Person(), name="user-juan")
     await node.start(Person(), name="user-ana")
     surveyor = Surveyor(node, b"salt")
-    first, again = [await surveyor.survey(9, Order.MAILBOX) for _ in range(2)]
-    assert sorted(names(first)) == sorted(names(again))
-    assert len({*names(first)}) == 2
-    assert all(name.startswith("Person#") for name in names(first))
-    assert {*names(first)}.isdisjoint(names(await Surveyor(node, b"other").survey(9, Order.MAILBOX)))
-    assert first.few == ()
+    once, again = [await surveyor.survey({Order.MAILBOX: 9}) for _ in range(2)]
+    assert sorted(names(once)) == sorted(names(again))
+    assert len({*names(once)}) == 2
+    assert all(name.startswith("Person#") for name in names(once))
+    assert {*names(once)}.isdisjoint(names(await Surveyor(node, b"other").survey({Order.MAILBOX: 9})))
+    assert once.few == ()
 
 
 async def test_a_process_without_a_name_has_a_number_and_one_that_was_registered_later_its_name(node: Node) -> None:
@@ -148,7 +163,7 @@ async def test_who_ends_while_it_is_made_is_not_told(node: Node, monkeypatch: py
     survey = await making
     assert "ends" not in names(survey)
     assert process not in survey.few
-    assert len(survey.processes) == 20
+    assert len(first(survey)) == 20
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 8))
@@ -166,7 +181,7 @@ def test_the_first_are_right_whatever_there_is(mailboxes: list[int], most: int) 
 
     survey = run_virtual(found())
     waiting = sorted((max(messages - 1, 0) for messages in mailboxes), reverse=True)
-    assert [process.mailbox for process in survey.processes] == waiting[:most]
+    assert [process.mailbox for process in first(survey)] == waiting[:most]
     assert kind(survey, "Stuck").mailbox == sum(waiting)
 
 
