@@ -99,7 +99,7 @@ def test_a_known_delay_is_reported_by_both_clocks() -> None:
 
 
 def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
-    """A closed loop would never end this stall, and with one of a fixed length it would see a single slow answer."""
+    """A closed loop would never end this stall: the next fan would not come before the one ahead was answered."""
     load = Load(60, 1, 0.005)
     answered_at_once = 20
     with KnownServer(known_servers.Stalls(answered_at_once, load.n)) as server:
@@ -112,8 +112,6 @@ def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
     longest_s = ended_s - samples.intended_s[answered_at_once]
     assert honest_s[-1] >= longest_s
     assert honest_s[math.ceil(0.75 * load.n) - 1] >= longest_s / 2
-    one_slow_among_quick = [0.0] * (load.n - 1) + [longest_s]
-    assert one_slow_among_quick[math.ceil(0.75 * load.n) - 1] == 0  # what the closed loop would have reported
 
 
 def test_a_slow_accept_is_in_the_time_until_the_welcome() -> None:

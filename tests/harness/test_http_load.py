@@ -116,7 +116,7 @@ def test_every_request_is_answered_over_so_many_connections(*, keep_alive: bool,
     everybody = threading.Barrier(4)
 
     def answer(handler: Handler) -> None:
-        everybody.wait(20)  # so each of the four has a connection of its own
+        everybody.wait(60)  # so each of the four has a connection of its own
         handler.say()
 
     with known(answer) as server:
@@ -139,7 +139,7 @@ def test_what_is_not_done_is_counted_by_what_happened() -> None:
             case 3 | 4:
                 handler.close_connection = True  # without a word
             case 5:
-                patience.wait(20)
+                patience.wait(60)
             case _:
                 handler.say(201)
 
@@ -165,10 +165,12 @@ def test_a_server_that_has_gone_is_counted() -> None:
 @pytest.mark.parametrize("rate", [None, 200.0], ids=["closed", "open"])
 def test_only_an_open_load_sees_what_a_stall_costs(rate: float | None) -> None:
     stall = threading.Lock()
+    held: list[int] = []
 
     def answer(handler: Handler) -> None:
         with stall:
             if server.requests == 50:
+                held.append(server.open_now)
                 time.sleep(STALL_S)
         handler.say()
 
@@ -177,11 +179,14 @@ def test_only_an_open_load_sees_what_a_stall_costs(rate: float | None) -> None:
     assert seen.succeeded == 200
     assert seen.response is not None
     assert seen.response.max_s >= STALL_S
+    assert held == [1]  # there is one connection
+    waited_s = seen.response.mean_s * 200
     if rate is None:
-        assert seen.response.p99_s < STALL_S / 2  # one slow request among 200: as if nothing had been
+        assert waited_s <= seen.took_s  # as if nobody else had wanted anything in the stall
     else:
         assert seen.service is not None
-        assert seen.service.p99_s < STALL_S / 2
+        assert seen.service.mean_s * 200 <= seen.took_s
+        assert waited_s > 2 * seen.took_s
         assert seen.response.p90_s >= STALL_S / 2  # those that were due meanwhile waited
 
 
@@ -260,10 +265,10 @@ def stored(directory: Path) -> HttpResult:
 def test_the_command_writes_a_table_and_a_result(tmp_path: Path) -> None:
     with known() as server:
         done = run("http", "--http", server.url, "-n", "20", "-c", "3", "--path", "/1/matches", "--out", str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
+    result = stored(tmp_path)
+    assert (done.returncode, done.stderr) == (0 if result.passed else 1, "")
     assert "20 of 20 succeeded; failures: none" in done.stdout
     assert "coordinated omission" in " ".join(done.stdout.split())
-    result = stored(tmp_path)
     assert (result.asked.path, result.asked.method, result.asked.concurrency) == ("/1/matches", "GET", 3)
     assert not result.asked.keep_alive
 
@@ -282,8 +287,8 @@ def test_the_command_says_what_failed_and_prints_json(tmp_path: Path) -> None:
 
 def test_a_stage_is_started_and_loaded(tmp_path: Path) -> None:
     done = run("http", "--stage", "0", "-n", "20", "-c", "2", "--out", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
     result = stored(tmp_path)
+    assert (done.returncode, done.stderr) == (0 if result.passed else 1, "")  # others may have had the machine
     assert (result.asked.target.stage, result.seen.succeeded) == ("0", 20)
 
 
@@ -292,7 +297,7 @@ def test_events_are_posted_to_a_match_that_is_gone_afterwards(tmp_path: Path) ->
     with fake_server("0") as server:
         url = f"http://127.0.0.1:{server.http}"
         done = run("http", "--http", url, *words, MATCHSTREAM_TOKEN=server.token)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode, done.stderr) == (0 if stored(tmp_path).passed else 1, "")
         assert (server.posts(), server.matches()) == (30, 0)
         refused = run("http", "--http", url, *words, MATCHSTREAM_TOKEN="another")  # noqa: S106 -- is to be refused
     assert refused.returncode == 2
@@ -307,7 +312,7 @@ def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path, number: signal.Si
         with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: server.requests > 5)
             process.send_signal(number)
-            stdout, stderr = process.communicate(timeout=20)
+            stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == "harness: interrupted: nothing was left behind\n"
     assert "INVALID" in stdout
@@ -353,13 +358,16 @@ def test_without_a_token_no_events_are_posted(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("ab") is None, reason="needs ApacheBench: apt-get install apache2-utils")
 def test_apachebench_sees_the_same(tmp_path: Path) -> None:
-    n, c = 400, 4
-    with fake_server("0") as server:
-        url = f"http://127.0.0.1:{server.http}"
-        ab = subprocess.run(
-            ["ab", "-q", "-n", str(n), "-c", str(c), f"{url}/1/checkin"], capture_output=True, text=True, check=True
-        ).stdout
-        done = run("http", "--http", url, "-n", str(n), "-c", str(c), "--out", str(tmp_path))
+    n, c, at_least_s = 40, 4, 0.05
+
+    def answer(handler: Handler) -> None:
+        time.sleep(at_least_s)  # it is what this server does
+        handler.say()
+
+    with known(answer) as server:
+        words = ["ab", "-q", "-n", str(n), "-c", str(c), f"{server.url}/1/checkin"]
+        ab = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        done = run("http", "--http", server.url, "-n", str(n), "-c", str(c), "--out", str(tmp_path))
     assert done.returncode in {0, 1}, done.stderr  # 1: a machine too busy for valid figures
 
     def by_ab(label: str) -> float:
@@ -372,4 +380,9 @@ def test_apachebench_sees_the_same(tmp_path: Path) -> None:
     assert seen.failures == {}
     assert (by_ab("Document Length"), by_ab("HTML transferred")) == (seen.body_bytes / n, seen.body_bytes)
     assert seen.response is not None
-    assert 1 / 30 < seen.response.mean_s * 1000 / by_ab("Time per request") < 30
+    # Each has its own clock; what both say is that four at a time were answered, none of them before its time.
+    for mean_s, took_s in (
+        (by_ab("Time per request") / 1000, by_ab("Time taken for tests")),
+        (seen.response.mean_s, seen.took_s),
+    ):
+        assert at_least_s <= mean_s <= took_s * c / n * 1.01  # it prints three digits

@@ -16,6 +16,7 @@ from common.http.client import ReporterClient
 from common.http.token import client_token
 from stages.catalogue import LESSONS, STAGES
 from stages.cli import app
+from tests.stages.every_stage import two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, Outcome, ServerProcess, environment, matchstream, run
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def server(stage: Stage, tmp_path: Path) -> Iterator[ServerProcess]:
     """Return a server that the test may end, in place of the module's; it keeps its token in a file."""
-    with ServerProcess(stage.name, tmp_path, environ=environment(tmp_path)) as server:
+    with ServerProcess(stage.name, tmp_path, *two_nodes(stage), environ=environment(tmp_path)) as server:
         yield server
 
 
@@ -191,7 +192,9 @@ def runs(process: psutil.Process) -> bool:
 
 
 async def test_the_server_plays_a_match_again_and_again_until_ctrl_c(stage: Stage, tmp_path: Path) -> None:
-    with ServerProcess(stage.name, tmp_path, "--play", SAMPLE, "--loop", "--speed", "15000") as server:
+    with ServerProcess(
+        stage.name, tmp_path, "--play", SAMPLE, "--loop", "--speed", "15000", *two_nodes(stage)
+    ) as server:
         addresses = server.fan_addresses()
 
         async def watch_one() -> list[str]:

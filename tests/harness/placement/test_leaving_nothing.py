@@ -13,7 +13,7 @@ from harness.result import load_result
 from tests.harness.fake import started, wait_until
 from tests.harness.placement.root import needs_namespaces
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 FANS = 6
 LOAD = ("-N", str(FANS), "-C", "3", "--interval", "0.02", "--events", "1000", "--rate", "2")
 

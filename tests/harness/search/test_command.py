@@ -85,7 +85,7 @@ def test_an_interruption_leaves_a_result_and_nothing_else(tmp_path: Path, number
                 "harness: interrupted: nothing was left behind",
             ]
         assert harness.returncode == 130
-        assert psutil.wait_procs(children, timeout=20)[1] == []
+        assert psutil.wait_procs(children, timeout=60)[1] == []
         assert server.matches() == 0
         assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
         result = load_search(path)
