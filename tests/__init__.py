@@ -1,6 +1,6 @@
 """All tests. Hypothesis runs the same examples everywhere, and never fails because a machine is slow.
 
-With pytest's option `--hypothesis-profile=random` it runs others each time, and prints with what fails how to repeat it.
+With pytest's option `--hypothesis-profile=random` it runs others each time, and prints how to repeat what fails.
 """
 
 from hypothesis import settings
