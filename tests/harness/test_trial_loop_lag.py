@@ -82,7 +82,9 @@ class Stalling(Silent):
 
 
 @pytest.mark.parametrize(
-    ("variant", "whom"), [(Variant("2.5"), first_process), (Variant("3", nodes=2), last_node)], ids=["2.5", "3"]
+    ("variant", "whom"),
+    [pytest.param(Variant("2.5"), first_process, marks=pytest.mark.slow), (Variant("3", nodes=2), last_node)],
+    ids=["2.5", "3"],
 )
 def test_a_stage_tells_how_late_its_loops_were_and_a_stall_is_seen(
     variant: Variant, whom: Callable[[StageTarget], int]

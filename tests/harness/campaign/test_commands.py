@@ -248,6 +248,7 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
     assert "has no trial results" in _one_line(capsys)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     words = ("ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "-N", "6", "-C", "3", "--patience", "0s")
     words += ("--no-limits",)

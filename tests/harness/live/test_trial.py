@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def test_a_stage_is_shown_with_its_actors(tmp_path: Path) -> None:
     assert result.loop_lag is not None
 
 
+@pytest.mark.slow
 def test_of_a_stage_with_nodes_each_is_a_row(tmp_path: Path) -> None:
     words = ("measure", "--stage", "3", "--nodes", "2", *LOAD, "--live", "--out", str(tmp_path))
     with Terminal(*words, rows=40, columns=120) as terminal:

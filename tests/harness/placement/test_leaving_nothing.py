@@ -36,7 +36,10 @@ def has_fans(process: psutil.Process) -> bool:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [*(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGTERM)), signal.SIGKILL],
+)
 def test_a_run_that_is_ended_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     before = traces()
     words = ("measure", *LOAD, "--stage", "1", "--netns", "--out", str(tmp_path))

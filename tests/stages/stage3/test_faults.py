@@ -83,7 +83,9 @@ async def returned(stack: AsyncExitStack, nodes: NodesProcess, number: int, game
     return found[-1]
 
 
-@pytest.mark.parametrize("is_writer", [False, True], ids=["a node", "the writer's node"])
+@pytest.mark.parametrize(
+    "is_writer", [pytest.param(False, marks=pytest.mark.slow), True], ids=["a node", "the writer's node"]
+)
 async def test_a_node_is_killed(nodes: NodesProcess, games: list[Game], raw: Connections, *, is_writer: bool) -> None:
     before = await writer(raw)
     assert before is not None
@@ -138,6 +140,7 @@ async def test_redis_is_killed(nodes: NodesProcess, games: list[Game], redis: Re
         await reporter.check(fans)
 
 
+@pytest.mark.slow
 async def test_a_node_is_killed_while_redis_is_away(nodes: NodesProcess, games: list[Game], redis: RedisServer) -> None:
     async with AsyncExitStack() as stack:
         fans = await watching(stack, nodes, [1, 2], games[0])
@@ -155,6 +158,7 @@ async def test_a_node_is_killed_while_redis_is_away(nodes: NodesProcess, games: 
         check_parts(history, [], again)
 
 
+@pytest.mark.slow
 async def test_a_writer_that_is_stopped_for_a_while_writes_no_more(
     nodes: NodesProcess, games: list[Game], raw: Connections
 ) -> None:
