@@ -27,15 +27,16 @@ NEEDED = {needed for lesson in LESSONS for needed in lesson.needs}
 
 
 def alone(lesson: Lesson) -> list[str]:
-    """Return the options that add a lesson, and what it needs, to the baseline."""
-    return [word for name in (*lesson.needs, lesson.name) for word in ("--with", name)]
+    """Return the options that add a lesson, and what it needs, to the baseline, and start two nodes if any."""
+    added = [*lesson.needs, lesson.name]
+    return [*(word for name in added for word in ("--with", name)), *two_nodes(find_stage("0", added=added))]
 
 
 def without(lesson: Lesson) -> list[str]:
     """Return the options that leave a lesson, and what needs it, out of the last stage, and start two nodes if any."""
     left_out = [*(other.name for other in LESSONS if lesson.name in other.needs), lesson.name]
-    stage = find_stage(LAST.name, left_out=left_out)
-    return [*(word for name in left_out for word in ("--without", name)), *two_nodes(stage)]
+    left = two_nodes(find_stage(LAST.name, left_out=left_out))
+    return [*(word for name in left_out for word in ("--without", name)), *left]
 
 
 OWN = {*LESSONS} - {*list(STAGES.values())[-2].lessons}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from stages.stage3.nodes import NODES
 from tests.redis_server import RedisServer
 from tests.stages.fan import Fan
 from tests.stages.game import Game
+from tests.stages.metrics import metric
 from tests.stages.refusals import refused, the_line
 from tests.stages.serving import environment, matchstream, run
 from tests.stages.stage3.nodes import API_LISTENERS, LISTENERS, NodesProcess, apis, comments, kicked_off, nodes_below
@@ -162,6 +164,30 @@ async def test_a_fan_on_each_node_is_told_of_a_cancelled_match(games: list[Game]
         await fan.read_to_end()
         (error,) = fan.errors
         assert games[0].id in error
+
+
+async def test_each_node_has_metrics_of_its_own_fans(nodes: NodesProcess, fans: list[Fan]) -> None:
+    assert len(fans) == COUNT * LISTENERS
+
+    async def each_has_its_own() -> bool:  # fans of another test may still be leaving
+        seen = [await metric(nodes.url_of(number), "matchstream_connections") for number in nodes.numbers]
+        return seen == [LISTENERS] * COUNT
+
+    await eventually(each_has_its_own, f"each node counts {LISTENERS} fans")
+
+
+async def test_top_has_a_row_for_each_node_of_a_range_of_ports(nodes: NodesProcess) -> None:
+    ports = f"{nodes.host}:{nodes.http_ports[0]}-{nodes.http_ports[-1]}"
+    own = [str(nodes.api_of(number)[0]) for number in nodes.numbers]
+
+    async def each_is_seen() -> bool:  # a node that others keep from answering is away for a moment
+        command = [sys.executable, "-m", "harness.cli", "top", "--http", ports, "--once", "--interval", "0.1"]
+        top = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        rows = (await top.communicate())[0].decode().splitlines()[1:]
+        assert top.returncode == 0
+        return [row.split()[0].rpartition(":")[2] for row in rows[:COUNT]] == own
+
+    await eventually(each_is_seen, f"the nodes at {own} have a row each, and their other ports none")
 
 
 async def test_a_node_joins_while_a_match_is_played(tmp_path: Path) -> None:
