@@ -17,7 +17,7 @@ from typing import Any
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_match_stream.py")))
 
 
-def wait_until(holds: Callable[[], bool], patience_s: float = 60.0) -> None:
+def wait_until(holds: Callable[[], bool], patience_s: float = 120.0) -> None:
     deadline = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < deadline, "it never came"

@@ -94,7 +94,7 @@ def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None
         assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     with fake_server("0") as server:
         words = ("measure", *SMALL, "--events", "1000", "--rate", "50", *at(server), "--out", str(tmp_path))
@@ -275,6 +275,7 @@ def test_what_is_no_result_has_no_row(capsys: pytest.CaptureFixture[str], tmp_pa
     assert main(["table"]) == 2
 
 
+@pytest.mark.slow
 def test_bad_input_on_the_real_command_line(tmp_path: Path) -> None:
     for words in (
         ("measure", "--stage", "no-such", "--out", str(tmp_path), *SMALL),

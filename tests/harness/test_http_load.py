@@ -146,7 +146,7 @@ def test_what_is_not_done_is_counted_by_what_happened() -> None:
 
     patience = threading.Event()
     with known(answer) as server:
-        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=0.3))
+        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=2.0))
         patience.set()
     seen = result.seen
     assert seen.failures == {"302": 1, "404": 1, "broken off": 2, "timed out": 1}
@@ -306,7 +306,7 @@ def test_events_are_posted_to_a_match_that_is_gone_afterwards(tmp_path: Path) ->
     assert stored(tmp_path).seen.succeeded == 30
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path, number: signal.Signals) -> None:
     with known() as server:
         words = command("http", "--http", server.url, "-n", "100000", "--rate", "50", "--out", str(tmp_path))

@@ -54,7 +54,12 @@ ABLATIONS = (an_ablation(), EMPTY, UNMEASURED, LESSONS, an_ablation(state="inter
 STAIRCASES = (None, a_staircase(), a_staircase(steps=()))
 FIGURES: tuple[Figure, ...] = ("art", "N", "served", "memory")
 EVERY_PAIR = [
-    (ablation, STAIRCASES[(row + column) % len(STAIRCASES)], figure)
+    pytest.param(
+        ablation,
+        STAIRCASES[(row + column) % len(STAIRCASES)],
+        figure,
+        marks=() if column == row % len(FIGURES) else pytest.mark.slow,
+    )
     for row, ablation in enumerate(ABLATIONS)
     for column, figure in enumerate(FIGURES)
 ]

@@ -46,7 +46,7 @@ def test_a_run_that_is_ended_leaves_nothing_behind(number: signal.Signals, tmp_p
     command = [sys.executable, "-m", "harness.cli", *words]
     with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as harness:
         process = psutil.Process(harness.pid)
-        wait_until(lambda: has_fans(process))
+        wait_until(lambda: has_fans(process) or harness.poll() is not None)
         below = process.children(recursive=True)
         assert len(below) >= 3  # the stage, its Redis, the generator
         harness.send_signal(number)
