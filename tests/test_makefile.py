@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,10 +31,11 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs `make` there; its words come in addition."""
+    """Return what runs `make` there, with these words, and nothing of a `make` that runs the tests."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
     def make(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["make", *words], cwd=project, capture_output=True, text=True, check=False)
+        return subprocess.run(["make", *words], cwd=project, env=environ, capture_output=True, text=True, check=False)
 
     return make
 
