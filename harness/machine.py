@@ -108,13 +108,15 @@ def _versions() -> dict[str, str]:
 
 
 def _commit(inside: Path) -> str | None:
-    top = _output("git", "-C", str(inside), "rev-parse", "--show-toplevel")
-    # An installed copy may lie in somebody else's checkout (a .venv in it, say): that commit is not this project's.
-    if top is None or Path(top.strip()) != inside.parent:
+    found = _output("git", "-C", str(inside), "rev-parse", "--show-toplevel", "HEAD")
+    if found is None:
         return None
-    commit = _output("git", "-C", str(inside), "rev-parse", "HEAD")
+    top, commit = found.splitlines()
+    # An installed copy may lie in somebody else's checkout (a .venv in it, say): that commit is not this project's.
+    if Path(top) != inside.parent:
+        return None
     changed = _output("git", "-C", str(inside), "status", "--porcelain", "--untracked-files=no")
-    return None if commit is None else commit.strip() + ("+" if changed else "")
+    return commit + ("+" if changed else "")
 
 
 def _output(*command: str) -> str | None:

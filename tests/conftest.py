@@ -4,6 +4,8 @@ A shell starts what runs in the background with SIGINT ignored, and so does nohu
 for ever in a test that interrupts them.
 """
 
+import itertools
+import random
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +18,22 @@ __all__ = ["processes", "processes_of_the_module"]  # fixtures of every test
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run modules, and the tests of each, in random order")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest itself then brings together again what shares a fixture with a parameter
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed: int | None = config.getoption("shuffle")
+    if seed is None:
+        return
+    random.Random(seed).shuffle(items)  # noqa: S311 - xdist's workers must all come to the same order
+    modules: dict[object, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    items[:] = itertools.chain(*modules.values())
 
 
 @pytest.fixture(scope="session", autouse=True)

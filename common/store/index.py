@@ -32,7 +32,8 @@ end
 # KEYS: the three sets. ARGV[1] to [3] the place behind which the list begins: the number of its set, 0 for the first
 # match of all; its score, its id. ARGV[4] how many are wanted, -1: all; ARGV[5] the last day that is over, as a score;
 # ARGV[6] and [7] what stands before and behind an id in the key of a match. Returns of each match its place, and what
-# is stored of it, nothing if that is of another type. A key that was deleted by hand leaves an id, which is passed over.
+# is stored of it, nothing if that is of another type. A key that was deleted by hand leaves an id, which is passed
+# over.
 _LIST: Final = f"""
 local wanted, count, found = tonumber(ARGV[4]), 0, {{}}
 local from = tonumber(ARGV[1])

@@ -17,7 +17,7 @@ from typing import Any
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_match_stream.py")))
 
 
-def wait_until(holds: Callable[[], bool], patience_s: float = 40.0) -> None:
+def wait_until(holds: Callable[[], bool], patience_s: float = 120.0) -> None:
     deadline = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < deadline, "it never came"
@@ -69,4 +69,4 @@ def fake_server(faults: str) -> Iterator[Running]:
             yield Running(process.pid, int(ports[0]), int(ports[1]), token)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)

@@ -53,13 +53,15 @@ def _keep_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_trial_writes_a_table_a_result_and_a_chart(tmp_path: Path) -> None:
     with fake_server("0") as server:
         done = run("measure", *SMALL, *FEW, *at(server), "--out", str(tmp_path), MATCHSTREAM_TOKEN=server.token)
-    assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "6 of 6 served" in done.stdout
-    assert "PASSED" in done.stdout
     (stored,) = tmp_path.glob("*.json")
+    result = load_result(stored)
+    assert result.verdict.met
+    passed = result.validity.valid  # others may have had the machine
+    assert (done.returncode, "PASSED" in done.stdout) == (0 if passed else 1, passed)
     assert re.fullmatch(r"127\.0\.0\.1-\d+-n6-c3-\d{8}T\d{6}Z\.json", stored.name)
-    assert load_result(stored).seen.fans.served == 6
+    assert result.seen.fans.served == 6
     assert stored.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert str(stored) in done.stdout
     assert str(stored.with_suffix(".png")) in done.stdout
@@ -90,10 +92,17 @@ def test_ctrl_c_takes_the_match_back_and_ends_everything(tmp_path: Path) -> None
             assert harness.stderr.read().endswith(INTERRUPTED)
         assert harness.returncode == 130
         assert server.matches() == 0
-        assert psutil.wait_procs(children, timeout=20)[1] == []
+        assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     with fake_server("0") as server:
         words = ("measure", *SMALL, "--events", "1000", "--rate", "50", *at(server), "--out", str(tmp_path))
@@ -102,10 +111,10 @@ def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Pa
             wait_until(lambda: server.posts() > 2)
             children = psutil.Process(harness.pid).children(recursive=True)
             harness.send_signal(number)
-            told, said = harness.communicate(timeout=20)
+            told, said = harness.communicate(timeout=60)
         assert (harness.returncode, said) == (130, INTERRUPTED)
         assert server.matches() == 0
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
     (stored,) = tmp_path.glob("*.json")
     result = load_result(stored)
     assert result.interrupted
@@ -134,7 +143,7 @@ def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(t
             == f"harness: no result: no fan had been started yet, or their reports were not in\n{INTERRUPTED}"
         )
     assert harness.returncode == 130
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,7 +169,7 @@ def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
         assert harness.stderr.read().endswith(INTERRUPTED)
     assert harness.returncode == 130
     assert len(children) >= 2  # the stage and the generator
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
 def test_stage_0_is_measured(tmp_path: Path) -> None:
@@ -274,6 +283,7 @@ def test_what_is_no_result_has_no_row(capsys: pytest.CaptureFixture[str], tmp_pa
     assert main(["table"]) == 2
 
 
+@pytest.mark.slow
 def test_bad_input_on_the_real_command_line(tmp_path: Path) -> None:
     for words in (
         ("measure", "--stage", "no-such", "--out", str(tmp_path), *SMALL),

@@ -99,7 +99,7 @@ def test_a_known_delay_is_reported_by_both_clocks() -> None:
 
 
 def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
-    """A closed loop would never end this stall, and with one of a fixed length it would see a single slow answer."""
+    """A closed loop would never end this stall: the next fan would not come before the one ahead was answered."""
     load = Load(60, 1, 0.005)
     answered_at_once = 20
     with KnownServer(known_servers.Stalls(answered_at_once, load.n)) as server:
@@ -112,8 +112,6 @@ def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
     longest_s = ended_s - samples.intended_s[answered_at_once]
     assert honest_s[-1] >= longest_s
     assert honest_s[math.ceil(0.75 * load.n) - 1] >= longest_s / 2
-    one_slow_among_quick = [0.0] * (load.n - 1) + [longest_s]
-    assert one_slow_among_quick[math.ceil(0.75 * load.n) - 1] == 0  # what the closed loop would have reported
 
 
 def test_a_slow_accept_is_in_the_time_until_the_welcome() -> None:
@@ -271,10 +269,13 @@ def test_receipts_are_counted_while_it_goes_on() -> None:
 
 
 def test_it_waits_for_a_server_that_is_behind_until_that_has_closed_everyone() -> None:
+    events, gap_s, quiet_s = 30, 0.1, 2.0
+    assert gap_s < quiet_s / 10 < events * gap_s / 10  # it is never quiet so long, and behind for longer
+
     def slowly(peer: Peer) -> None:
         peer.serve()
-        for number in range(1, 9):
-            time.sleep(0.3)
+        for number in range(1, events + 1):
+            time.sleep(gap_s)
             peer.say(known_servers.event(number))
 
     with (
@@ -283,9 +284,9 @@ def test_it_waits_for_a_server_that_is_behind_until_that_has_closed_everyone() -
     ):
         generator.start()
         generator.wait_all_settled(PATIENCE_S)
-        assert generator.wait_until_quiet(1.5, PATIENCE_S).closed == 3
+        assert generator.wait_until_quiet(quiet_s, PATIENCE_S).closed == 3
         samples, _ = generator.finish(0.0)
-    assert len(samples.receipt_mark) == 3 * 8
+    assert len(samples.receipt_mark) == 3 * events
     assert samples.outcomes() == {Outcome.ENDED: 3}
 
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.http_load import HttpPlan, HttpSamples, load_http
 from harness.http_result import SCHEMA, Frame, HttpResult, asked_http, http_result
 from harness.machine import describe_machine
@@ -116,7 +117,7 @@ def test_every_request_is_answered_over_so_many_connections(*, keep_alive: bool,
     everybody = threading.Barrier(4)
 
     def answer(handler: Handler) -> None:
-        everybody.wait(20)  # so each of the four has a connection of its own
+        everybody.wait(60)  # so each of the four has a connection of its own
         handler.say()
 
     with known(answer) as server:
@@ -139,13 +140,13 @@ def test_what_is_not_done_is_counted_by_what_happened() -> None:
             case 3 | 4:
                 handler.close_connection = True  # without a word
             case 5:
-                patience.wait(20)
+                patience.wait(60)
             case _:
                 handler.say(201)
 
     patience = threading.Event()
     with known(answer) as server:
-        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=0.3))
+        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=2.0))
         patience.set()
     seen = result.seen
     assert seen.failures == {"302": 1, "404": 1, "broken off": 2, "timed out": 1}
@@ -165,10 +166,12 @@ def test_a_server_that_has_gone_is_counted() -> None:
 @pytest.mark.parametrize("rate", [None, 200.0], ids=["closed", "open"])
 def test_only_an_open_load_sees_what_a_stall_costs(rate: float | None) -> None:
     stall = threading.Lock()
+    held: list[int] = []
 
     def answer(handler: Handler) -> None:
         with stall:
             if server.requests == 50:
+                held.append(server.open_now)
                 time.sleep(STALL_S)
         handler.say()
 
@@ -177,11 +180,14 @@ def test_only_an_open_load_sees_what_a_stall_costs(rate: float | None) -> None:
     assert seen.succeeded == 200
     assert seen.response is not None
     assert seen.response.max_s >= STALL_S
+    assert held == [1]  # there is one connection
+    waited_s = seen.response.mean_s * 200
     if rate is None:
-        assert seen.response.p99_s < STALL_S / 2  # one slow request among 200: as if nothing had been
+        assert waited_s <= seen.took_s  # as if nobody else had wanted anything in the stall
     else:
         assert seen.service is not None
-        assert seen.service.p99_s < STALL_S / 2
+        assert seen.service.mean_s * 200 <= seen.took_s
+        assert waited_s > 2 * seen.took_s
         assert seen.response.p90_s >= STALL_S / 2  # those that were due meanwhile waited
 
 
@@ -260,10 +266,10 @@ def stored(directory: Path) -> HttpResult:
 def test_the_command_writes_a_table_and_a_result(tmp_path: Path) -> None:
     with known() as server:
         done = run("http", "--http", server.url, "-n", "20", "-c", "3", "--path", "/1/matches", "--out", str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
+    result = stored(tmp_path)
+    assert (done.returncode, done.stderr) == (0 if result.passed else 1, "")
     assert "20 of 20 succeeded; failures: none" in done.stdout
     assert "coordinated omission" in " ".join(done.stdout.split())
-    result = stored(tmp_path)
     assert (result.asked.path, result.asked.method, result.asked.concurrency) == ("/1/matches", "GET", 3)
     assert not result.asked.keep_alive
 
@@ -282,8 +288,8 @@ def test_the_command_says_what_failed_and_prints_json(tmp_path: Path) -> None:
 
 def test_a_stage_is_started_and_loaded(tmp_path: Path) -> None:
     done = run("http", "--stage", "0", "-n", "20", "-c", "2", "--out", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
     result = stored(tmp_path)
+    assert (done.returncode, done.stderr) == (0 if result.passed else 1, "")  # others may have had the machine
     assert (result.asked.target.stage, result.seen.succeeded) == ("0", 20)
 
 
@@ -292,7 +298,7 @@ def test_events_are_posted_to_a_match_that_is_gone_afterwards(tmp_path: Path) ->
     with fake_server("0") as server:
         url = f"http://127.0.0.1:{server.http}"
         done = run("http", "--http", url, *words, MATCHSTREAM_TOKEN=server.token)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode, done.stderr) == (0 if stored(tmp_path).passed else 1, "")
         assert (server.posts(), server.matches()) == (30, 0)
         refused = run("http", "--http", url, *words, MATCHSTREAM_TOKEN="another")  # noqa: S106 -- is to be refused
     assert refused.returncode == 2
@@ -300,14 +306,14 @@ def test_events_are_posted_to_a_match_that_is_gone_afterwards(tmp_path: Path) ->
     assert stored(tmp_path).seen.succeeded == 30
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path, number: signal.Signals) -> None:
     with known() as server:
         words = command("http", "--http", server.url, "-n", "100000", "--rate", "50", "--out", str(tmp_path))
         with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: server.requests > 5)
             process.send_signal(number)
-            stdout, stderr = process.communicate(timeout=20)
+            stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == "harness: interrupted: nothing was left behind\n"
     assert "INVALID" in stdout
@@ -333,11 +339,18 @@ def test_an_interrupted_load_keeps_what_it_saw(tmp_path: Path, number: signal.Si
         (("--stage", "0", "-c", "0"), "greater than or equal to 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    refused = run("http", "-n", "3", *words, "--out", str(tmp_path / "out"))
-    assert refused.returncode == 2
-    assert refused.stdout == ""
-    (line,) = refused.stderr.splitlines()
+def test_what_makes_no_sense_is_refused_in_a_line(
+    tmp_path: Path,
+    words: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # `main` is called in this process, which is not to end so
+    assert main(["http", "-n", "3", *words, "--out", str(tmp_path / "out")]) == 2
+    refused = capsys.readouterr()
+    assert refused.out == ""
+    (line,) = refused.err.splitlines()
     assert line.startswith("harness: ")
     assert said in line
 
@@ -353,13 +366,16 @@ def test_without_a_token_no_events_are_posted(tmp_path: Path) -> None:
 
 @needs("ab", "apache2-utils")
 def test_apachebench_sees_the_same(tmp_path: Path) -> None:
-    n, c = 400, 4
-    with fake_server("0") as server:
-        url = f"http://127.0.0.1:{server.http}"
-        ab = subprocess.run(
-            ["ab", "-q", "-n", str(n), "-c", str(c), f"{url}/1/checkin"], capture_output=True, text=True, check=True
-        ).stdout
-        done = run("http", "--http", url, "-n", str(n), "-c", str(c), "--out", str(tmp_path))
+    n, c, at_least_s = 40, 4, 0.05
+
+    def answer(handler: Handler) -> None:
+        time.sleep(at_least_s)  # it is what this server does
+        handler.say()
+
+    with known(answer) as server:
+        words = ["ab", "-q", "-n", str(n), "-c", str(c), f"{server.url}/1/checkin"]
+        ab = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        done = run("http", "--http", server.url, "-n", str(n), "-c", str(c), "--out", str(tmp_path))
     assert done.returncode in {0, 1}, done.stderr  # 1: a machine too busy for valid figures
 
     def by_ab(label: str) -> float:
@@ -372,4 +388,9 @@ def test_apachebench_sees_the_same(tmp_path: Path) -> None:
     assert seen.failures == {}
     assert (by_ab("Document Length"), by_ab("HTML transferred")) == (seen.body_bytes / n, seen.body_bytes)
     assert seen.response is not None
-    assert 1 / 30 < seen.response.mean_s * 1000 / by_ab("Time per request") < 30
+    # Each has its own clock; what both say is that four at a time were answered, none of them before its time.
+    for mean_s, took_s in (
+        (by_ab("Time per request") / 1000, by_ab("Time taken for tests")),
+        (seen.response.mean_s, seen.took_s),
+    ):
+        assert at_least_s <= mean_s <= took_s * c / n * 1.01  # it prints three digits

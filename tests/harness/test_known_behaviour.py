@@ -6,7 +6,6 @@ is in test_generator.py.
 
 from __future__ import annotations
 
-import math
 import socket
 import subprocess
 import time
@@ -31,7 +30,7 @@ from tests.harness.placement.root import needs_namespaces
 from tests.harness.test_cli import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from harness.events import Posted
     from harness.progress import Silent as Watcher
@@ -39,14 +38,18 @@ if TYPE_CHECKING:
     from harness.samples import Progress
     from tests.leftovers import StartedProcesses
 
-STALL_S = 2.0
-SHOWS_S = 1.5
-"""From here on a 99th percentile counts as one that shows the stall."""
+STALL_S = 1.0
 
-STEADY = Load(400, 1, 0.01)
-"""Four seconds, of which a stall takes half."""
+STEADY = Load(400, 1, 0.005)
+"""Two seconds, of which a stall takes half."""
+
+RESENT_S = 0.9
+"""A lost SYN is sent again after a second (RFC 6298, section 2.1), whose start the kernel rounds to a tick."""
 
 AT_ONCE = Load(12, 4, 0.02)
+
+UNHURRIED = Load(12, 12, 60.0)
+"""A single wave: the next would be so far off that nobody is late."""
 
 
 def trial(
@@ -56,60 +59,56 @@ def trial(
     return run_trial(plan, KnownTarget(endpoint), watcher or Silent())
 
 
-def p99(times_s: Sequence[float]) -> float:
-    return sorted(times_s)[math.ceil(0.99 * len(times_s)) - 1]
-
-
 # A stall.
 
 
-def closed_loop(endpoint: Endpoint, fans: int) -> list[float]:
-    """Measure as one does who does not know better: the next fan starts when the one before was answered."""
-    took_s, connections = [], []
+def closed_loop(endpoint: Endpoint, fans: int) -> None:
+    """Load as one does who does not know better: the next fan starts when the one before was answered."""
+    connections = []
     for fan in range(fans):
-        began = time.monotonic()
         connection = socket.create_connection((endpoint.host, endpoint.port), PATIENCE_S)
         connections.append(connection)
         heard = b""
         connection.sendall(known_servers.DIALOGUE.hello_of(b"fan-%d" % fan))
         while not heard.endswith(b"\n\r\n"):
             heard += connection.recv(4096)
-        took_s.append(time.monotonic() - began)
     for connection in connections:
         connection.close()
-    return took_s
 
 
-def test_a_stall_of_two_seconds_shows_here_and_not_in_a_closed_loop() -> None:
+def test_a_stall_shows_here_in_every_fan_of_its_time_and_in_a_closed_loop_in_one() -> None:
     with KnownServer(StallsOnce(50, STALL_S)) as server:
         result = trial(server.endpoint, STEADY)
     honest = result.seen.response.honest
     assert honest is not None
     assert (result.seen.fans.served, honest.count) == (STEADY.n, STEADY.n)
-    assert honest.p99_s >= SHOWS_S
     assert honest.max_s >= STALL_S
     # A quarter of all had to wait half of it: it is no outlier, but what every second fan of those seconds got.
     assert honest.p90_s >= STALL_S / 2
-    with KnownServer(StallsOnce(50, STALL_S)) as server:
-        naive_s = closed_loop(server.endpoint, STEADY.n)
-    assert max(naive_s) >= STALL_S  # it was there, once
-    assert p99(naive_s) < SHOWS_S
+    stalls = StallsOnce(50, STALL_S)
+    with KnownServer(stalls) as server:
+        closed_loop(server.endpoint, STEADY.n)
+    assert stalls.held == 1
 
 
 class LosingPackets(Silent):
-    """Has the network lose all that the fans send, for as long as the stall, when 50 of them were started.
+    """Has the network lose all that the fans send, until `lost` of them were started.
 
     Everything goes to a hardware address that nobody has. The trial's thread, which this is, is in their namespace.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lost: int) -> None:
+        self._lost = lost
         self._done = False
 
-    def fans(self, progress: Progress) -> None:
-        if progress.started >= 50 and not self._done:
-            self._done = True
+    def phase(self, name: str, total: int) -> None:
+        del total
+        if name == "connecting":
             server_is_at("02:00:00:00:00:99")
-            time.sleep(STALL_S)  # not in place of a condition: it is what this network does
+
+    def fans(self, progress: Progress) -> None:
+        if progress.started >= self._lost and not self._done:
+            self._done = True
             server_is_at("02:00:00:00:00:01")
 
 
@@ -120,15 +119,15 @@ def server_is_at(hardware_address: str) -> None:
 
 @needs_namespaces
 def test_a_stall_before_the_connect_shows_here_and_not_in_the_talks_art() -> None:
-    """A lost SYN is sent again after 1 and 3 seconds; the talk's clock begins only when that has come through."""
+    """The talk's clock begins only when a SYN that was sent again has come through."""
+    lost = STEADY.n // 4
     plan = TrialPlan(STEADY, parse_slo("failures=0"), None, PATIENCE_S, Placement(network="netns"))
-    result = run_trial(plan, StageTarget(Variant("0"), FAKE), LosingPackets())
+    result = run_trial(plan, StageTarget(Variant("0"), FAKE), LosingPackets(lost))
     response = result.seen.response
     assert response.honest is not None
     assert response.art is not None
     assert (result.seen.fans.served, response.art.count) == (STEADY.n, STEADY.n)
-    assert response.honest.p99_s >= SHOWS_S
-    assert response.art.p99_s < SHOWS_S
+    assert response.honest.mean_s - response.art.mean_s >= RESENT_S * lost / STEADY.n
 
 
 # Connections that come to nothing.
@@ -152,16 +151,18 @@ def greets_and_cuts(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "failure"),
+    ("script", "failure", "timeout_s"),
     [
-        (known_servers.never_speaks, "no_welcome"),
-        (known_servers.never_answers, "no_answer"),
-        (greets_and_cuts, "reset"),
+        (known_servers.never_speaks, "no_welcome", 0.2),
+        (known_servers.never_answers, "no_answer", 3.0),  # so that the welcome has come by then
+        (greets_and_cuts, "reset", PATIENCE_S),
     ],
 )
-def test_half_open_connections_are_failures_by_what_was_missing(script: Callable[[Peer], object], failure: str) -> None:
+def test_half_open_connections_are_failures_by_what_was_missing(
+    script: Callable[[Peer], object], failure: str, timeout_s: float
+) -> None:
     with KnownServer(script) as server:
-        result = trial(server.endpoint, AT_ONCE, timeout_s=0.5)
+        result = trial(server.endpoint, AT_ONCE, timeout_s=timeout_s)
     assert (result.seen.fans.answered, result.seen.fans.failures) == (0, {failure: 12})
     assert result.seen.response.honest is None
     assert not result.verdict.met
@@ -240,14 +241,15 @@ def test_a_generator_that_was_stopped_while_fans_were_due_is_late(processes: Sta
 def test_a_generator_that_was_stopped_while_answers_came_stood_still(processes: StartedProcesses) -> None:
     """No fan was late: all had been started. What tells is that the process did not wake when it should have."""
     with KnownServer(known_servers.Delays(0.3)) as server:
-        result = trial(server.endpoint, Load(12, 12, 1.0), Stopping(processes, 1.2, at=12))
+        result = trial(server.endpoint, UNHURRIED, Stopping(processes, 1.2, at=12))
     assert result.seen.fans.served == 12
     assert result.generator.turn_max_s >= 0.8
     assert [reason.split(" for ")[0] for reason in result.validity.reasons] == ["the generator stood still"]
 
 
-def test_a_generator_that_runs_freely_is_valid() -> None:
-    with KnownServer(known_servers.Delays(0.3)) as server:
-        result = trial(server.endpoint, Load(12, 12, 1.0))
+def test_a_generator_that_runs_freely_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.validity.LONGEST_STANDSTILL_S", 30.0)  # others may have the machine for a while
+    with KnownServer(known_servers.holds) as server:
+        result = trial(server.endpoint, UNHURRIED)
     assert result.validity.valid
     assert result.passed

@@ -2,7 +2,7 @@ import os
 import resource
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +16,21 @@ from harness.proc import ProcessStat
 from tests.harness.fake import wait_until
 
 
+def cpu_s() -> float:
+    """Return the CPU time that this process has used; waiting for it to grow lets it grow."""
+    used = psutil.Process().cpu_times()
+    return used.user + used.system
+
+
 def test_a_process_is_seen_with_its_memory_files_and_limit() -> None:
     with Observer([os.getpid()]) as observer:
         before = observer.sample()
         with Path(os.devnull).open() as one, Path(os.devnull).open() as two:
             assert one.fileno() != two.fileno()
             observer.sample()
-        wait_until(lambda: sum(psutil.Process().cpu_times()[:2]) > 0)
+        used_s = cpu_s()
+        wait_until(lambda: cpu_s() >= used_s + 0.05)  # several of the ticks in which the kernel counts
+        observer.sample()
     seen = observer.observation(before)
     mine = next(process for process in seen.processes if process.pid == os.getpid())
     assert mine.limit == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -30,17 +38,26 @@ def test_a_process_is_seen_with_its_memory_files_and_limit() -> None:
     assert min(mine.rss) > 1_000_000
     assert min(mine.threads) >= 1
     assert list(mine.cpu_s) == sorted(mine.cpu_s)
+    assert used_s + 0.04 <= mine.cpu_s[-1] <= cpu_s()
     assert 0.0 in seen.at_s
     assert len(seen.at_s) == len(seen.host_cpu_s) == len(seen.available) == len(mine.tick)
     assert seen.available.min() > 0
 
 
 def test_it_samples_by_itself_until_the_end() -> None:
-    with Observer([os.getpid()]) as observer:
-        begin = time.monotonic()
-        wait_until(lambda: time.monotonic() - begin > 0.35)
-    taken = len(observer.observation(0.0).at_s)
-    assert taken >= 3
+    class Counting(Observer):
+        taken = 0
+
+        def sample(self) -> float:
+            self.taken += 1
+            return super().sample()
+
+    with Counting([os.getpid()]) as observer:
+        wait_until(lambda: observer.taken > 4)
+    at_s = observer.observation(0.0).at_s
+    assert len(at_s) == observer.taken
+    assert min(np.diff(at_s)) > 0
+    assert "observer" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_children_are_found_and_one_that_ended_keeps_its_rows() -> None:

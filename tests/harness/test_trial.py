@@ -1,6 +1,7 @@
 """Whole trials against a fake of known faults: what is reported must be what was done."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -81,7 +82,8 @@ def test_a_good_server_passes_and_everyone_is_told() -> None:
 
 
 def test_known_delays_are_reported() -> None:
-    result = trial_of("answer_after=0.3,event_after=0.2,accept_after=0.1")
+    notes = Notes()
+    result = run_trial(plan(), StageTarget(Variant("answer_after=0.3,event_after=0.2,accept_after=0.1"), FAKE), notes)
     honest, art, delivery = result.seen.response.honest, result.seen.response.art, result.seen.delivery
     assert honest is not None
     assert art is not None
@@ -95,7 +97,8 @@ def test_known_delays_are_reported() -> None:
     assert delivery.post_answer.mean_s >= 0.1
     # Posts are due every 20 ms and take 100 ms: the last one waits for those before it, which is the server's doing.
     assert delivery.post_lag_max_s >= 4 * 0.08
-    assert not any("reporter" in reason for reason in result.validity.reasons)
+    last = notes.posts[-1]
+    assert last.lag_s - last.own_lag_s >= 4 * 0.08
 
 
 def test_known_losses_duplicates_and_reorderings_are_counted() -> None:
@@ -108,7 +111,7 @@ def test_known_losses_duplicates_and_reorderings_are_counted() -> None:
 
 
 def test_fans_that_are_not_answered_or_not_held_are_failures() -> None:
-    result = trial_of("deaf=3,early=5", timeout_s=1.5)
+    result = trial_of("deaf=3,early=5", timeout_s=4.0)  # which the deaf take, and the others do not need
     assert result.seen.fans.failures == {"no_answer": 3, "closed_early": 2}
     assert result.seen.fans.served == 7
     delivery = result.seen.delivery
@@ -150,7 +153,7 @@ def test_a_node_that_dies_in_the_middle() -> None:
 
 def test_nodes_that_live_on_are_added_up() -> None:
     result = trial_of("0", nodes=2)
-    assert result.passed
+    assert result.verdict.met
     assert result.server is not None
     assert (result.server.processes, result.server.ended_processes) == (3, ())
     target = result.asked.target
@@ -159,10 +162,12 @@ def test_nodes_that_live_on_are_added_up() -> None:
 
 
 def test_a_server_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.measuring.QUIET_S", 1.5)
-    delivery = trial_of("event_gap=0.5").seen.delivery
+    monkeypatch.setattr("harness.measuring.QUIET_S", 2.0)
+    match = synthetic_match("t1", 20, 50.0)
+    result = run_trial(plan(match=match), StageTarget(Variant("event_gap=0.12"), FAKE), Silent())
+    delivery = result.seen.delivery  # an event is never so late after the one before, and the last is behind for longer
     assert delivery is not None
-    assert (delivery.expected, delivery.lost) == (12 * POSTS, 0)
+    assert (delivery.expected, delivery.lost) == (12 * 21, 0)
     assert delivery.last_max_s is not None
     assert delivery.last_max_s >= 2.0
 
@@ -291,7 +296,7 @@ def test_a_trial_that_is_interrupted_while_fans_connect_has_no_events(processes:
     assert result.seen.delivery is None
     assert result.seen.fans.failures.get("pending", 0) + result.seen.fans.answered == 12
     assert result.seen.events_phase_s == 0
-    assert result.validity.reasons[0].startswith("it was interrupted after 0.")  # never before the first fan
+    assert re.match(r"it was interrupted after \d+\.\d s", result.validity.reasons[0])  # never before the first fan
 
 
 def test_a_trial_that_is_interrupted_before_or_after_its_events(processes: StartedProcesses) -> None:

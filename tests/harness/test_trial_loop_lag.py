@@ -83,7 +83,9 @@ class Stalling(Silent):
 
 
 @pytest.mark.parametrize(
-    ("variant", "whom"), [(Variant("2.5"), first_process), (Variant("3", nodes=2), last_node)], ids=["2.5", "3"]
+    ("variant", "whom"),
+    [pytest.param(Variant("2.5"), first_process, marks=pytest.mark.slow), (Variant("3", nodes=2), last_node)],
+    ids=["2.5", "3"],
 )
 def test_a_stage_tells_how_late_its_loops_were_and_a_stall_is_seen(
     variant: Variant, whom: Callable[[StageTarget], int]
@@ -92,23 +94,25 @@ def test_a_stage_tells_how_late_its_loops_were_and_a_stall_is_seen(
     result = trial_of(target, Stalling(target, whom), n=200)
     assert result.seen.fans.served == 200
     lag = check(result.loop_lag, result)
-    late_s, at_s = max(zip(lag.late_s, lag.at_s, strict=True))
-    assert late_s >= STALL_S - 0.11  # the next timer was due within a tenth of a second
     assert result.seen.delivery is not None
     second, third = result.seen.delivery.events[1:3]
-    assert second.sent_s < at_s - late_s
-    assert at_s - late_s < third.sent_s  # it was due in the stall, and sent after it
+    assert any(
+        late_s >= STALL_S - 0.11  # the next timer was due within a tenth of a second
+        and second.sent_s < at_s
+        and at_s - late_s < third.sent_s  # it was due in the stall, and sent after it
+        for late_s, at_s in zip(lag.late_s, lag.at_s, strict=True)
+    )
 
 
 def test_who_does_not_ask_is_not_told() -> None:
     result = trial_of(StageTarget(Variant("2.5")), Silent(), watches_loop=False)
-    assert result.passed
+    assert result.verdict.met
     assert result.loop_lag is None
 
 
 def test_a_server_whose_api_has_no_statistics_is_measured_without() -> None:
     result = trial_of(StageTarget(Variant("0"), FAKE), Silent())
-    assert result.passed
+    assert result.verdict.met
     assert result.loop_lag is None
 
 

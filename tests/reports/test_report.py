@@ -76,6 +76,7 @@ def outputs(path: Path) -> list[dict[str, object]]:
     return [output["data"] for cell in cells for output in cell.get("outputs", ())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "charts", "says"),
     [
@@ -97,6 +98,7 @@ def test_a_notebook_shows_its_charts_each_with_its_finding(lab: Path, name: str,
     assert "Nothing is stored" not in text
 
 
+@pytest.mark.slow
 def test_a_notebook_says_nothing_of_when_or_where_it_was_executed(lab: Path) -> None:
     for name in NOTEBOOKS:
         stored = json.loads((lab / f"{name}.ipynb").read_text())
@@ -106,6 +108,7 @@ def test_a_notebook_says_nothing_of_when_or_where_it_was_executed(lab: Path) -> 
         assert str(lab) not in json.dumps(stored)
 
 
+@pytest.mark.slow
 def test_the_page_has_all_notebooks_and_needs_no_network(lab: Path) -> None:
     page = (lab.parent / "new" / "r.html").read_text()
     sections = re.findall(r'<section id="(\w+)">', page)
@@ -119,6 +122,7 @@ def test_the_page_has_all_notebooks_and_needs_no_network(lab: Path) -> None:
     assert "<table" in page
 
 
+@pytest.mark.slow
 def test_where_nothing_is_stored_the_notebooks_say_what_makes_it(tmp_path: Path) -> None:
     directory = copied(tmp_path / "reports")
     shown = {name: "".join(str(data) for data in outputs_of(directory, name)) for name in ("staircase", "peers")}
@@ -160,6 +164,7 @@ def test_a_report_without_its_packages_says_how_to_install_them(
     assert capsys.readouterr().err == ("harness: a report needs jupytext: pip install 'matchstream-lab[report]'\n")
 
 
+@pytest.mark.slow
 def test_a_notebook_or_page_that_cannot_be_written_says_so(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +177,7 @@ def test_a_notebook_or_page_that_cannot_be_written_says_so(
     assert "choose another --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_part_without_a_heading_has_its_name(lab: Path) -> None:
     notebook = nbformat.read(lab / "peers.ipynb", as_version=4)
     assert Part("peers", notebook).title == "Against the others"

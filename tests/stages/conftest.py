@@ -8,6 +8,7 @@ import pytest
 
 from common.http.client import ApiError, ReporterClient
 from stages.catalogue import STAGES
+from tests.stages.every_stage import every_stage, two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.stages.game import Announce
 
 
-@pytest.fixture(scope="module", params=STAGES)
+@pytest.fixture(scope="module", params=every_stage())
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]
@@ -28,7 +29,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 
 @pytest.fixture(scope="module")
 def server(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(stage.name, tmp_path_factory.mktemp("server")) as server:
+    with ServerProcess(stage.name, tmp_path_factory.mktemp("server"), *two_nodes(stage)) as server:
         yield server
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from typer.testing import CliRunner
 
 from common.domain.script import SAMPLE
 from common.http.client import ReporterClient
 from common.http.token import client_token
 from stages.catalogue import LESSONS, STAGES
-from stages.cli import app
+from tests.stages.every_stage import two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
+from tests.stages.refusals import refused, the_line
 from tests.stages.serving import TOKEN, Outcome, ServerProcess, environment, matchstream, run
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def server(stage: Stage, tmp_path: Path) -> Iterator[ServerProcess]:
     """Return a server that the test may end, in place of the module's; it keeps its token in a file."""
-    with ServerProcess(stage.name, tmp_path, environ=environment(tmp_path)) as server:
+    with ServerProcess(stage.name, tmp_path, *two_nodes(stage), environ=environment(tmp_path)) as server:
         yield server
 
 
@@ -39,21 +39,6 @@ def server(stage: Stage, tmp_path: Path) -> Iterator[ServerProcess]:
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
-
-
-def the_line(ended: Outcome) -> str:
-    """Return the one line with which a command is refused."""
-    assert (ended.status, ended.stdout) == (2, ""), ended
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("matchstream: ")
-    return line
-
-
-def refused(*arguments: str, token: str | None = None) -> str:
-    """Return the one line with which a command that starts nothing is refused; it is run in this process."""
-    ended = CliRunner().invoke(app, arguments, env={"MATCHSTREAM_TOKEN": token})
-    assert isinstance(ended.exception, SystemExit), ended.exception
-    return the_line(Outcome(ended.exit_code, ended.stdout, ended.stderr))
 
 
 def tokens(directory: Path) -> list[str]:
@@ -191,7 +176,9 @@ def runs(process: psutil.Process) -> bool:
 
 
 async def test_the_server_plays_a_match_again_and_again_until_ctrl_c(stage: Stage, tmp_path: Path) -> None:
-    with ServerProcess(stage.name, tmp_path, "--play", SAMPLE, "--loop", "--speed", "15000") as server:
+    with ServerProcess(
+        stage.name, tmp_path, "--play", SAMPLE, "--loop", "--speed", "15000", *two_nodes(stage)
+    ) as server:
         addresses = server.fan_addresses()
 
         async def watch_one() -> list[str]:

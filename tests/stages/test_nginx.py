@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tests.stages.serving import ServerProcess
 
 HOST: Final = "127.0.0.1"
+FANS: Final = 10
 NGINX: Final = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")  # where an ordinary user does not look
 needs_nginx = pytest.mark.skipif(
     NGINX is None or not Path(nginx.STREAM_MODULE).exists(),
@@ -53,6 +54,7 @@ class Front:
 
     fans: tuple[str, int]
     url: str
+    pid: int
 
 
 @contextmanager
@@ -114,7 +116,7 @@ async def in_front_of(directory: Path, *options: str) -> AsyncIterator[Front]:
         process = await asyncio.create_subprocess_exec(*words("-c", file, "-p", directory, "-g", "daemon off;"))
         try:
             await eventually(lambda: serves(process, fans) and serves(process, http), "nginx serves")
-            yield Front((HOST, fans), f"http://{HOST}:{http}")
+            yield Front((HOST, fans), f"http://{HOST}:{http}", process.pid)
         finally:
             process.terminate()
             async with asyncio.timeout(DEADLINE_S):
@@ -203,6 +205,22 @@ async def test_a_fan_who_leaves_nginx_leaves_the_server(connect: Connect, server
             assert held(server).total() == 1
             leave(fan)
             await eventually(lambda: not held(server), "the connection to the server is closed")
+
+
+@needs_nginx
+async def test_a_fan_takes_two_open_files_of_nginx(connect: Connect, game: Game, front: Front) -> None:
+    workers = psutil.Process(front.pid).children()
+
+    def files() -> int:
+        return sum(worker.num_fds() for worker in workers)
+
+    async with connect() as first:  # so that what nginx opens only once is open
+        await first.watch("first", game.id)
+        before = files()
+        async with AsyncExitStack() as stack:
+            for number in range(FANS):
+                await (await stack.enter_async_context(connect())).watch(f"fan-{number}", game.id)
+            await eventually(lambda: files() == before + 2 * FANS, "two open files a fan")
 
 
 def held(server: ServerProcess) -> Counter[int]:

@@ -11,6 +11,7 @@ import pytest
 
 from common.http.client import ApiError, ReporterClient
 from tests.redis_server import RedisServer
+from tests.stages.every_stage import two_nodes
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.waiting import eventually
@@ -37,7 +38,7 @@ async def redis() -> AsyncIterator[RedisServer]:
 @pytest.fixture
 def server(stage: Stage, redis: RedisServer, tmp_path: Path) -> Iterator[ServerProcess]:
     """Return a server of the test's own, in place of the module's."""
-    with ServerProcess(stage.name, tmp_path, "--redis", redis.url) as server:
+    with ServerProcess(stage.name, tmp_path, "--redis", redis.url, *two_nodes(stage)) as server:
         yield server
 
 

@@ -6,15 +6,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from common.http.statistics import MOST_ACTORS, StatisticsQuery
 from common.otp.survey import KindStatistics, Order
 from stages.traffic import Drop
 from tests.stages.at_rest import at_rest
 from tests.stages.fan import Fan
+from tests.stages.metrics import metric
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
@@ -52,19 +51,6 @@ def counted(times: Histogram) -> int:
     return sum(times.counts)
 
 
-async def metric(server: ServerProcess, name: str, **labels: str) -> float:
-    """Return the one sample of that name and with those labels, whatever others it has."""
-    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/metrics") as answer:
-        text = await answer.text()
-    (value,) = (
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
-    return value
-
-
 async def test_a_small_match_is_counted_exactly(
     server: ServerProcess, api: ReporterClient, connect: Connect, game: Game
 ) -> None:
@@ -80,7 +66,7 @@ async def test_a_small_match_is_counted_exactly(
         for fan in fans:
             await fan.read_events(1 + EVENTS)
         after = await api.statistics()
-        assert await metric(server, "matchstream_connections") == FANS
+        assert await metric(server.url, "matchstream_connections") == FANS
     assert after.node == before.node
     assert after.uptime_s > before.uptime_s
     assert after.connections == FANS
@@ -96,9 +82,9 @@ async def test_a_small_match_is_counted_exactly(
     assert after.rss_bytes > 10_000_000
     assert after.cpu_s > before.cpu_s
     assert after.loop_lag is not None or before.loop_lag is None
-    assert await metric(server, "matchstream_deliveries_total") == after.deliveries
-    assert await metric(server, "matchstream_fan_out_seconds_count") == counted(after.fan_out)
-    assert await metric(server, "matchstream_response_seconds_bucket", le="+Inf") == after.greetings
+    assert await metric(server.url, "matchstream_deliveries_total") == after.deliveries
+    assert await metric(server.url, "matchstream_fan_out_seconds_count") == counted(after.fan_out)
+    assert await metric(server.url, "matchstream_response_seconds_bucket", le="+Inf") == after.greetings
 
 
 async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(

@@ -1,21 +1,29 @@
 """Times in buckets: each is counted once, where it belongs."""
 
-from time import monotonic
-
 import pytest
 
+from stages import traffic
 from stages.traffic import BOUNDS_S, Drop, Times, Traffic
 
 
 @pytest.mark.parametrize(
-    ("ago_s", "bucket"), [(0.0, 0), (0.03, BOUNDS_S.index(0.05)), (7.0, BOUNDS_S.index(10.0)), (999.0, len(BOUNDS_S))]
+    ("took_s", "bucket"),
+    [
+        (0.0, 0),
+        (0.03, BOUNDS_S.index(0.05)),
+        (0.5, BOUNDS_S.index(0.5)),
+        (7.0, BOUNDS_S.index(10.0)),
+        (999.0, len(BOUNDS_S)),
+    ],
 )
-def test_a_time_is_counted_in_its_bucket(ago_s: float, bucket: int) -> None:
+def test_a_time_is_counted_in_its_bucket(took_s: float, bucket: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    began_s = 1024.0
+    monkeypatch.setattr(traffic, "monotonic", lambda: began_s + took_s)
     times = Times()
-    times.since(monotonic() - ago_s)
+    times.since(began_s)
     seen = times.statistics()
     assert seen.counts == tuple(int(number == bucket) for number in range(len(BOUNDS_S) + 1))
-    assert ago_s <= seen.sum_s < ago_s + 1
+    assert seen.sum_s == pytest.approx(took_s)
 
 
 def test_bounds_rise_and_every_reason_is_there_from_the_start() -> None:

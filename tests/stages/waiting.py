@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-DEADLINE_S: Final = 20.0
+DEADLINE_S: Final = 120.0
 """How long anything may take that is expected to happen; generous, since only a failure ever waits for it."""
 
 _PAUSE_S: Final = 0.02

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from common.addresses import join
@@ -88,7 +90,12 @@ class RedisPublisher:
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator["_RedisPoster"]:
         """Return a poster that has asked Redis once whether it is there."""
-        client = redis.asyncio.Redis(host=self.endpoint.host, port=self.endpoint.port, socket_timeout=ANSWER_TIMEOUT_S)
+        client = redis.asyncio.Redis(
+            host=self.endpoint.host,
+            port=self.endpoint.port,
+            socket_timeout=ANSWER_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),  # what is published again because its answer is missing may be heard twice
+        )
         async with client:
             with contextlib.suppress(*self.refusals):
                 await client.ping()

@@ -168,7 +168,6 @@ def served(played: MemoryBackend) -> Iterator[str]:
 @settings(
     max_examples=8,
     deadline=None,  # this is about what is answered, not about when
-    derandomize=True,
     suppress_health_check=list(HealthCheck),  # the server may be shared, and a few examples may be filtered out
 )
 def test_the_server_keeps_to_it_whatever_is_asked(case: schemathesis.Case[Any], served: str) -> None:

@@ -6,8 +6,8 @@ import psutil
 
 
 def wait_until_ended(process: psutil.Process) -> bool:
-    """Return whether `process` ends within ten seconds."""
-    deadline = time.monotonic() + 10.0
+    """Return whether `process` ends; one that takes a minute does not."""
+    deadline = time.monotonic() + 60.0
     while time.monotonic() < deadline:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:  # ended; whoever inherited it has not looked yet

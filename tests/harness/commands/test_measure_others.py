@@ -32,7 +32,9 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
     assert "6 of 6 served" in capsys.readouterr().out
 
 
-def test_a_search_of_a_server_described_by_options(tmp_path: Path) -> None:
+def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("SHORTEST_LAG_S", "LONGEST_STANDSTILL_S", "BUSIEST"):
+        monkeypatch.setattr(f"harness.validity.{limit}", 60.0)  # others may have the machine for a while
     with NewsServer() as server:
         address = f"tcp://127.0.0.1:{server.lines}"
         dialogue = ("--hello", r"SUB news {user}\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--mark", "event #")

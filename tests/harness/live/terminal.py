@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import signal
     from types import TracebackType
 
-DEADLINE_S: Final = 30.0
+DEADLINE_S: Final = 60.0
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\r\x07]")
 
 

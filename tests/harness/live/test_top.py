@@ -79,7 +79,7 @@ def test_while_paused_nobody_is_asked() -> None:
     assert len(node.asked) > asked
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_gives_the_terminal_back(number: signal.Signals) -> None:
     with serving(a_node()) as node, Terminal("top", "--http", node.url, *QUICK) as terminal:
         terminal.see("web")

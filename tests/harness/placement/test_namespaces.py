@@ -13,7 +13,7 @@ from harness.placement.errors import PlacementError
 from harness.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, check_possible, joined_namespaces
 from tests.harness.placement.root import needs_namespaces
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def network_of(task: str = "thread-self") -> str:

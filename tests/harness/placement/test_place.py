@@ -115,7 +115,7 @@ def test_a_stage_that_does_not_exist_has_no_lessons() -> None:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("stage", ["0", "2.5"])
+@pytest.mark.parametrize("stage", [pytest.param("0", marks=pytest.mark.slow), "2.5"])
 def test_a_real_stage(stage: str, processes: StartedProcesses) -> None:
     looking = Looking(processes)
     result = trial(StageTarget(Variant(stage)), NETNS, looking)

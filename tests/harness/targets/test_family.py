@@ -15,7 +15,7 @@ def test_an_interruption_of_the_wait_kills_those_that_are_left() -> None:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             end_all([psutil.Process(sleeper.pid)], 20.0)
-        assert sleeper.wait(20) == -signal.SIGKILL
+        assert sleeper.wait(60) == -signal.SIGKILL
 
 
 def test_those_that_end_in_time_are_not_killed() -> None:

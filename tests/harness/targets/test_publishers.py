@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiohttp import web
@@ -17,13 +16,9 @@ from harness.targets.peers.redis import RedisPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.workload import Endpoint
+from tests.harness.known_servers import refusing
 
 POST = Shot(team="elp", comment="#1")
-
-
-def unused() -> Endpoint:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return Endpoint("127.0.0.1", listener.getsockname()[1])
 
 
 def publisher_at(endpoint: Endpoint, hello: bytes = b"") -> SocketPublisher:
@@ -32,19 +27,17 @@ def publisher_at(endpoint: Endpoint, hello: bytes = b"") -> SocketPublisher:
     )
 
 
-@pytest.mark.parametrize(
-    "publisher",
-    [
-        publisher_at(unused()),
-        RedisPublisher(unused()),
-        HttpPublisher(f"http://127.0.0.1:{unused().port}/post", line_of),
-    ],
-    ids=lambda publisher: type(publisher).__name__,
-)
-async def test_nobody_takes_it(publisher: Publisher) -> None:
-    async with publisher.connected() as poster:  # which is no error: the events will tell
-        with pytest.raises(publisher.refusals):
-            await poster.post_event("m", POST)
+def publisher_by_http(endpoint: Endpoint) -> HttpPublisher:
+    return HttpPublisher(f"http://127.0.0.1:{endpoint.port}/post", line_of)
+
+
+@pytest.mark.parametrize("publisher_of", [publisher_at, RedisPublisher, publisher_by_http])
+async def test_nobody_takes_it(publisher_of: Callable[[Endpoint], Publisher]) -> None:
+    with refusing() as endpoint:
+        publisher = publisher_of(endpoint)
+        async with publisher.connected() as poster:  # which is no error: the events will tell
+            with pytest.raises(publisher.refusals):
+                await poster.post_event("m", POST)
     assert not publisher.closes_fans
     with publisher.announced(synthetic_match("t1", 1, 1.0)):
         assert "127.0.0.1" in publisher.url

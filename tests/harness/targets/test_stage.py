@@ -209,7 +209,7 @@ def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
     harness.kill()
     harness.wait()
     with contextlib.suppress(psutil.NoSuchProcess):
-        server.wait(20)
+        server.wait(60)
     assert not server.is_running()
     harness.stdout.close()
     harness.stdin.close()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stages.stage import Stage
     from tests.stages.fan import Connect
 
-MECHANICS = ("0", "2.2", "2.5")
+MECHANICS = ("0", pytest.param("2.2", marks=pytest.mark.slow), "2.5")
 """The baseline; monitors, repeaters and a pool of connection processes; and all else that one process can learn."""
 
 

@@ -68,9 +68,11 @@ class System:
         await self.start(node, Requests(self.url, name, timeout_s=timeout_s), Requests.NAME)
         return node
 
-    async def writer(self, name: str = "a", *, url: str | None = None, node: Node | None = None) -> DbWriter:
+    async def writer(
+        self, name: str = "a", *, url: str | None = None, node: Node | None = None, lease_s: float = LEASE_S
+    ) -> DbWriter:
         """Start a candidate, which reaches Redis at `url`."""
-        writer = DbWriter(url or self.url, name, lease_s=LEASE_S)
+        writer = DbWriter(url or self.url, name, lease_s=lease_s)
         await self.start(node or Node(), writer, DbWriter.NAME)
         return writer
 

@@ -136,7 +136,7 @@ async def told(fans: Sequence[Fan], count: int) -> None:
     await eventually(lambda: all(len(fan.told()) == count for fan in fans), f"they hear {count} events")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.slow
 async def test_a_host_is_cut_off_and_joined_again(
     network: Network, systems: list[NodesProcess], raw: Connections, played: Played
 ) -> None:

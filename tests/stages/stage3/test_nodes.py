@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ from stages.stage3.nodes import NODES
 from tests.redis_server import RedisServer
 from tests.stages.fan import Fan
 from tests.stages.game import Game
-from tests.stages.serving import Outcome, environment, matchstream, run
+from tests.stages.metrics import metric
+from tests.stages.refusals import refused, the_line
+from tests.stages.serving import environment, matchstream, run
 from tests.stages.stage3.nodes import API_LISTENERS, LISTENERS, NodesProcess, apis, comments, kicked_off, nodes_below
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -32,7 +35,7 @@ COUNT = 3
 POSTS = 10
 
 
-@pytest.fixture(scope="module", params=Topology)
+@pytest.fixture(scope="module", params=[Topology.CONNECTED, pytest.param(Topology.INDEPENDENT, marks=pytest.mark.slow)])
 def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodesProcess]:
     directory = tmp_path_factory.mktemp("nodes")
     with NodesProcess(directory, "--nodes", str(COUNT), "--topology", request.param) as nodes:
@@ -62,14 +65,6 @@ async def fans(nodes: NodesProcess, games: list[Game]) -> AsyncIterator[list[Fan
         for number, fan in enumerate(fans):
             await fan.watch(f"fan-{number}", games[0].id)
         yield fans
-
-
-def the_line(ended: Outcome) -> str:
-    """Return the one line with which the command is refused."""
-    assert (ended.status, ended.stdout) == (2, ""), ended
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("matchstream: ")
-    return line
 
 
 def tokens(directory: Path) -> list[str]:
@@ -171,6 +166,30 @@ async def test_a_fan_on_each_node_is_told_of_a_cancelled_match(games: list[Game]
         assert games[0].id in error
 
 
+async def test_each_node_has_metrics_of_its_own_fans(nodes: NodesProcess, fans: list[Fan]) -> None:
+    assert len(fans) == COUNT * LISTENERS
+
+    async def each_has_its_own() -> bool:  # fans of another test may still be leaving
+        seen = [await metric(nodes.url_of(number), "matchstream_connections") for number in nodes.numbers]
+        return seen == [LISTENERS] * COUNT
+
+    await eventually(each_has_its_own, f"each node counts {LISTENERS} fans")
+
+
+async def test_top_has_a_row_for_each_node_of_a_range_of_ports(nodes: NodesProcess) -> None:
+    ports = f"{nodes.host}:{nodes.http_ports[0]}-{nodes.http_ports[-1]}"
+    own = [str(nodes.api_of(number)[0]) for number in nodes.numbers]
+
+    async def each_is_seen() -> bool:  # a node that others keep from answering is away for a moment
+        command = [sys.executable, "-m", "harness.cli", "top", "--http", ports, "--once", "--interval", "0.1"]
+        top = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        rows = (await top.communicate())[0].decode().splitlines()[1:]
+        assert top.returncode == 0
+        return [row.split()[0].rpartition(":")[2] for row in rows[:COUNT]] == own
+
+    await eventually(each_is_seen, f"the nodes at {own} have a row each, and their other ports none")
+
+
 async def test_a_node_joins_while_a_match_is_played(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(RedisServer())
@@ -196,7 +215,7 @@ async def test_a_node_joins_while_a_match_is_played(tmp_path: Path) -> None:
         assert late.told() == ["from the first", "from the joined"]
 
 
-@pytest.mark.parametrize("left_out", ["repeaters", "db-readers"])
+@pytest.mark.parametrize("left_out", [pytest.param("repeaters", marks=pytest.mark.slow), "db-readers"])
 async def test_a_lesson_is_left_out_on_the_nodes_too(tmp_path: Path, left_out: str) -> None:
     with NodesProcess(tmp_path, "--nodes", "2", "--without", left_out) as nodes:
         for number in nodes.numbers:
@@ -235,17 +254,24 @@ MEANINGLESS = {
         "not both",
     ),
     "a topology of one": (("--stage", "0", "--topology", "independent"), "leave --topology out"),
-    "a system that is not there": (("--stage", "3", "--join", "unix:///nowhere/redis.sock"), "/nowhere/redis.sock"),
-    "a Redis that is not there": (("--stage", "3", "--redis", "unix:///nowhere/redis.sock"), "/nowhere/redis.sock"),
-    "ports beyond the last": (("--stage", "3", "--port", "65530"), "choose a lower port"),
 }
 
 
 @pytest.mark.parametrize(("options", "advice"), MEANINGLESS.values(), ids=MEANINGLESS.keys())
-def test_options_that_make_no_sense_are_refused_in_a_line(
-    tmp_path: Path, options: tuple[str, ...], advice: str
-) -> None:
-    ended = run(environment(tmp_path), "serve", "--port", "0", "--http-port", "0", *options)
+def test_options_that_make_no_sense_are_refused_in_a_line(options: tuple[str, ...], advice: str) -> None:
+    assert advice in refused("serve", "--port", "0", "--http-port", "0", *options)
+
+
+IMPOSSIBLE = {
+    "a system that is not there": (("--join", "unix:///nowhere/redis.sock"), "/nowhere/redis.sock"),
+    "a Redis that is not there": (("--redis", "unix:///nowhere/redis.sock", "--nodes", "2"), "/nowhere/redis.sock"),
+    "ports beyond the last": (("--port", "65530"), "choose a lower port"),
+}
+
+
+@pytest.mark.parametrize(("options", "advice"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_nodes_that_cannot_start_are_refused_in_a_line(tmp_path: Path, options: tuple[str, ...], advice: str) -> None:
+    ended = run(environment(tmp_path), "serve", "--stage", "3", "--port", "0", "--http-port", "0", *options)
     assert advice in the_line(ended)
 
 
@@ -290,7 +316,7 @@ async def test_a_node_that_cannot_start(tmp_path: Path) -> None:
     assert tokens(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 async def test_all_nodes_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
     with NodesProcess(tmp_path) as nodes:
         children = psutil.Process(nodes.pid).children(recursive=True)

@@ -1,0 +1,166 @@
+"""The README's commands, as they are printed there: each is one that the programs take, and the cheap ones are run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from typer.main import get_command
+
+import harness.cli
+import stages.cli
+from common.domain.script import SAMPLE
+from harness.slo import parse_slo
+from harness.stored import write
+from stages.catalogue import find_stage
+from stages.nginx import LISTEN_FANS
+from tests.harness.results import a_result
+from tests.stages.serving import TOKEN, ServerProcess, environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parents[1]
+MAKE: Final = shutil.which("make")
+CURL: Final = shutil.which("curl")
+PROGRAMS: Final = {"make", "matchstream", "harness", "telnet", "curl", "/usr/sbin/nginx"}
+MODULES: Final = {"matchstream": "stages.cli", "harness": "harness.cli"}
+COMMANDS_OF: Final = {"matchstream": get_command(stages.cli.app), "harness": get_command(harness.cli.app)}
+
+
+def blocks() -> Iterator[list[str]]:
+    """Return the README's indented blocks, with lines that go on put together."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    for is_block, block in itertools.groupby(lines, lambda line: line.startswith("    ")):
+        if is_block:
+            yield re.sub(r"\\\n\s*", "", "\n".join(line[4:] for line in block)).splitlines()
+
+
+def words_of(line: str) -> list[str]:
+    """Return a command's words without its comment, where its output goes, and the brackets of what is optional."""
+    words = shlex.split(line, comments=True)
+    if ">" in words:
+        words = words[: words.index(">")]
+    return [word.removeprefix("[") if word.startswith("[--") else word.removesuffix("]") for word in words]
+
+
+COMMANDS: Final = [line for block in blocks() if block[0].split()[0] in PROGRAMS for line in block]
+
+
+def commands(program: str) -> list[str]:
+    """Return the lines that call a program; there must be some."""
+    found = [line for line in COMMANDS if words_of(line)[0] == program]
+    assert found, program
+    return found
+
+
+def test_every_line_of_a_block_of_commands_is_one() -> None:
+    assert {words_of(line)[0] for line in COMMANDS} == PROGRAMS
+
+
+@pytest.mark.parametrize("line", [*commands("matchstream"), *commands("harness")])
+def test_a_command_is_taken_as_it_is_printed(line: str) -> None:
+    program, name, *options = words_of(line)
+    taken = COMMANDS_OF[program].commands[name].make_context(name, options).params  # type: ignore[attr-defined]
+    if isinstance(taken.get("stage"), str):
+        added, left_out = (
+            [lesson for key in keys for lesson in taken.get(key) or ()]
+            for keys in (("added", "with_lessons"), ("left_out", "without_lessons"))
+        )
+        find_stage(taken["stage"], added=added, left_out=left_out)
+    if taken.get("slo") is not None:
+        parse_slo(taken["slo"])
+
+
+@pytest.mark.skipif(MAKE is None, reason="no make on this machine: apt-get install make")
+@pytest.mark.parametrize("line", commands("make"))
+def test_make_has_what_is_printed(line: str) -> None:
+    subprocess.run([*words_of(line), "--dry-run", "--silent"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_fan_comes_in_at_the_door_that_is_served() -> None:
+    serve = COMMANDS_OF["matchstream"].commands["serve"]  # type: ignore[attr-defined]
+    served = serve.make_context("serve", ["--stage", "0"]).params["port"]
+    assert [words_of(line) for line in commands("telnet")] == [
+        ["telnet", "127.0.0.1", str(port)] for port in (served, LISTEN_FANS)
+    ]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which this project's programs are found by their names."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    quiet = f"{CURL} --silent --show-error"  # it shows its progress where it does not write to a terminal
+    for name, runs in (
+        *((name, f'"{sys.executable}" -m {module}') for name, module in MODULES.items()),
+        ("curl", quiet),
+    ):
+        program = directory / name
+        program.write_text(f'#!/bin/sh\nexec {runs} "$@"\n')
+        program.chmod(0o755)
+    path = f"{directory}:{os.environ['PATH']}"
+    return environment(tmp_path, PATH=path, PYTHONPATH=str(ROOT), MATCHSTREAM_TOKEN=TOKEN)
+
+
+def shell(line: str, programs: dict[str, str], directory: Path) -> str:
+    """Run a line in a directory, as it is; return what it prints."""
+    done = subprocess.run(["sh", "-c", line], cwd=directory, env=programs, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), line
+    return done.stdout
+
+
+def test_nginx_has_a_configuration(programs: dict[str, str], tmp_path: Path) -> None:
+    (line,) = [line for line in commands("matchstream") if "nginx.conf" in line]
+    assert shell(line, programs, tmp_path) == ""
+    assert "server 127.0.0.1:10002" in (tmp_path / "nginx.conf").read_text()
+
+
+def test_results_are_compared(programs: dict[str, str], tmp_path: Path) -> None:
+    (line,) = [line for line in commands("harness") if "compare" in line]
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+        for repeat in ("one", "two", "three"):
+            write(tmp_path / name / f"{repeat}.json", a_result())
+    assert "no change seen" in shell(line, programs, tmp_path)
+
+
+def test_the_table_of_the_stages_is_what_the_command_makes(programs: dict[str, str]) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (line,) = re.findall(r"`(harness table [^`]*stages/\*\.json --markdown)`", readme)
+    made = [cells(row) for row in shell(line, programs, ROOT).splitlines()]
+    shown = [cells(row) for row in readme.splitlines() if row.startswith("| stage ")]
+    (heads,) = [cells(row) for row in readme.splitlines() if row.startswith("| server | N | C |")]
+    columns = [made[0].index(head) for head in heads]
+    for row in made[2:]:
+        assert [row[column] for column in columns] in shown
+
+
+def cells(row: str) -> list[str]:
+    """Return the cells of a row of a table in Markdown."""
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+@pytest.mark.skipif(CURL is None, reason="no curl on this machine: apt-get install curl")
+def test_the_api_answers_what_is_asked_of_it(programs: dict[str, str], tmp_path: Path) -> None:
+    posting, *reading = commands("curl")
+    with ServerProcess("0", tmp_path) as server:
+
+        def asked(line: str) -> str:
+            return shell(line.replace("127.0.0.1:8888", server.url.removeprefix("http://")), programs, tmp_path)
+
+        played = run(programs, "play", SAMPLE, "--url", server.url, "--speed", "60000")
+        assert (played.status, played.stderr) == (0, "")
+        assert "ended" in json.loads(asked(posting))["error"]  # it was authorized, and understood
+        statistics, metrics = map(asked, reading)
+    assert json.loads(statistics)["connections"] == 0
+    assert "matchstream_connections" in metrics
