@@ -161,7 +161,7 @@ class RedisStore:
             for _, _, match_id, stored in listed:
                 with suppress(UnreadableRecordError):
                     found.append(self._read_match(_text(match_id), stored))
-            if limit is None or len(found) == limit or len(listed) < limit:
+            if wanted is None or len(found) == limit or len(listed) < wanted:
                 return found
             number, score, match_id, _ = listed[-1]  # some were left out: others take their places
             after = Listed(number, int(score), _text(match_id))

@@ -12,6 +12,7 @@ from common.domain.match import Match, Period, Player, Team
 from common.store import keys
 from common.store.connections import Connections
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
+from common.store.index import listed_at
 from common.store.redis_store import RedisStore
 from tests.common.store import records
 from tests.redis_server import RedisServer
@@ -89,13 +90,26 @@ async def test_matches_are_listed_page_by_page(store: RedisStore, listed: list[M
     for size in range(1, len(listed) + 2):
         pages = [await store.matches(limit=size)]
         while pages[-1]:
-            pages.append(await store.matches(after=pages[-1][-1].id, limit=size))
+            pages.append(await store.matches(after=listed_at(pages[-1][-1]), limit=size))
         assert [len(page) for page in pages[:-2]] == [size] * (len(pages) - 2)
         assert [match for page in pages for match in page] == listed
-    assert await store.matches(after=listed[2].id) == listed[3:]
+    assert await store.matches(after=listed_at(listed[2])) == listed[3:]
     assert await store.matches(limit=0) == []
-    with pytest.raises(UnknownMatchError, match="no match of-nobody"):
-        await store.matches(after="of-nobody", limit=3)
+
+
+async def test_a_list_goes_on_behind_a_match_that_is_gone_and_over_those_that_cannot_be_read(
+    store: RedisStore, raw: Connections, listed: list[Match]
+) -> None:
+    for gone in listed:
+        await store.cancel(gone.id)
+        behind = listed[listed.index(gone) + 1 :]
+        assert await store.matches(after=listed_at(gone)) == behind
+        assert await store.matches(after=listed_at(gone), limit=2) == behind[:2]
+        place = listed_at(gone)
+        await raw.call("ZADD", keys.INDEX[place.number - 1], place.score, gone.id)
+        await raw.call("SET", keys.match_key(gone.id), "of another type")
+        assert await store.matches(after=listed_at(gone), limit=2) == behind[:2]
+    assert await store.matches(limit=2) == []
 
 
 async def test_without_matches_the_list_is_empty(store: RedisStore) -> None:
