@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stages.stage0.messages import Notification
     from tests.stages.fan import Connect
     from tests.stages.game import Game
-from tests.stages.in_process.running import Running
+    from tests.stages.in_process.running import Running
 
 
 def kill(process: Process) -> None:
