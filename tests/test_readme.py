@@ -161,6 +161,7 @@ def test_the_api_answers_what_is_asked_of_it(programs: dict[str, str], tmp_path:
         played = run(programs, "play", SAMPLE, "--url", server.url, "--speed", "60000")
         assert (played.status, played.stderr) == (0, "")
         assert "ended" in json.loads(asked(posting))["error"]  # it was authorized, and understood
-        statistics, metrics = map(asked, reading)
+        statistics, metrics, ready = map(asked, reading)
     assert json.loads(statistics)["connections"] == 0
     assert "matchstream_connections" in metrics
+    assert json.loads(ready) == {"status": "ready"}

@@ -80,7 +80,7 @@ async def play_script(  # noqa: PLR0913  # the options of a reporter's command, 
         raise ValueError(f"speed is {speed}: it must be more than 0")
     persistence = _Persistence(clock, patience_s, on_outage, on_recovery)
     player = _Player(client, script, persistence, clock, speed, on_event)
-    await client.checkin()  # no patience with a server that was never there
+    await _check_in(client)
     done = await player.find_done() if resume else None
     if done is not None:
         await player.play_rest(done)
@@ -91,6 +91,15 @@ async def play_script(  # noqa: PLR0913  # the options of a reporter's command, 
     while loop:
         await player.announce(replace=True)
         await player.play()
+
+
+async def _check_in(client: ReporterClient) -> None:
+    """Find the server; there is no patience with one that was never there, but with its store there is."""
+    try:
+        await client.checkin()
+    except ApiError as error:
+        if not error.may_pass:
+            raise
 
 
 @dataclass(frozen=True, slots=True)

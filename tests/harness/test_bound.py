@@ -157,7 +157,10 @@ def test_a_full_accept_queue_shows_in_either_count(listen_overflows: int, listen
 @pytest.mark.parametrize(
     ("at", "below"),
     [
-        ({"server": a_server(fullest_open_files=LIMIT - 2)}, {"server": a_server(fullest_open_files=LIMIT - 3)}),
+        (
+            {"server": a_server(fullest_open_files=LIMIT - kept_files(LIMIT) - 2)},
+            {"server": a_server(fullest_open_files=LIMIT - kept_files(LIMIT) - 3)},
+        ),
         (
             {**OVERFLOWS, "seen": seen_by(some_fans(), slowest_s=SYN_RETRY_S)},
             {**OVERFLOWS, "seen": seen_by(some_fans(), slowest_s=SYN_RETRY_S - 0.01)},

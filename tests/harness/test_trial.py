@@ -32,6 +32,13 @@ EVENTS = 4
 POSTS = EVENTS + 1  # with the stop
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a machine that is busy with other tests make no trial invalid: when one is, is tested elsewhere."""
+    for allowed in ("SHORTEST_LAG_S", "LONGEST_STANDSTILL_S"):
+        monkeypatch.setattr(f"harness.validity.{allowed}", 60.0)
+
+
 def plan(n: int = 12, *, match: MatchPlan | None = None, timeout_s: float = 20.0) -> TrialPlan:
     played = synthetic_match("t1", EVENTS, 50.0) if match is None else match
     return TrialPlan(Load(n, 4, 0.02), parse_slo(DEFAULT_SLO), played, timeout_s)

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 SOME_STAGES = pytest.mark.parametrize(
     ("stage", "options"), [("0", ()), ("3", ("--nodes", "2"))], ids=["stage-0", "stage-3"]
@@ -39,15 +40,17 @@ def shell(redirection: str) -> Sequence[str]:
 
 @SOME_STAGES
 def test_a_server_whose_terminal_goes_away_leaves_nothing(stage: str, options: Sequence[str], tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    with ServerProcess(stage, tmp_path, *options, environ=environment(tmp_path, TMPDIR=str(temporary))) as server:
+    with (
+        TemporaryDirectory(prefix="m-") as short,  # a socket's path has 107 bytes at most
+        ServerProcess(stage, tmp_path, *options, environ=environment(tmp_path, TMPDIR=short)) as server,
+    ):
+        temporary = Path(short)
         assert [path.name.startswith("matchstream-redis-") for path in temporary.iterdir()] == [True]
         assert list(tmp_path.glob("matchstream/token-*")) != []
         server.send_signal(signal.SIGHUP)
         assert server.wait() == 0
-    assert list(temporary.iterdir()) == []
-    assert list(tmp_path.glob("matchstream/token-*")) == []
+        assert list(temporary.iterdir()) == []
+        assert list(tmp_path.glob("matchstream/token-*")) == []
 
 
 async def test_a_server_that_is_to_survive_its_terminal_does(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ async def test_a_fan_who_reads_late_misses_nothing(server: ServerProcess) -> Non
         assert server.wait() == 0
     assert heard.count(b": foul:") == MUCH
     assert heard.rpartition(last.encode())[2] == f"\n\r\nGOODBYE: {GOODBYE}\r\n".encode()
-    assert told_and_cut_off(server) == (1, 0)
+    told, cut_off = told_and_cut_off(server)
+    assert told >= 1  # whoever looks whether the server listens may still have been taken for a fan
+    assert cut_off == 0
 
 
 async def test_a_second_signal_ends_the_wait_for_a_fan_who_does_not_read(server: ServerProcess) -> None:

@@ -57,7 +57,7 @@ def stopped(pid: int | None) -> Iterator[None]:
 
 def redis_of(server: ServerProcess) -> int:
     """Return the process id of the Redis that the server has started for itself."""
-    (redis,) = (child for child in psutil.Process(server.pid).children() if "--join" not in child.cmdline())
+    (redis,) = (child for child in psutil.Process(server.pid).children() if "serve" not in child.cmdline())
     return redis.pid
 
 

@@ -121,7 +121,7 @@ def test_a_real_stage(stage: str, processes: StartedProcesses) -> None:
     result = trial(StageTarget(Variant(stage)), NETNS, looking)
     assert result.verdict.met
     assert ("net.core.somaxconn" in result.asked.placement.sysctls) is (stage == "2.5")
-    assert looking.of(find_redis_server().name)[0] == looking.of("stages.cli")[0]
+    assert looking.of(find_redis_server().name)[0] == looking.of("-m stages ")[0]
 
 
 @needs_namespaces
@@ -136,7 +136,7 @@ def test_parts_are_kept_on_their_cpus(processes: StartedProcesses) -> None:
     placement = Placement(server_cpus=(FIRST,), generator_cpus=(LAST,), redis_cpus=(LAST,))
     result = trial(StageTarget(Variant("0")), placement, looking)
     assert result.asked.placement == placement
-    assert looking.of("stages.cli")[1] == {FIRST}
+    assert looking.of("-m stages ")[1] == {FIRST}
     assert looking.of("generator.worker")[1] == {LAST}
     assert looking.of(find_redis_server().name)[1] == {LAST}
     assert os.sched_getaffinity(0) == before

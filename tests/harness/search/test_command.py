@@ -115,7 +115,7 @@ def test_it_goes_on_with_the_same_command(
 
 
 def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(search_command.Console):
+    class OnTerminal(search_command.Terminal):
         def __init__(self, *, stderr: bool = False, highlight: bool = True) -> None:
             super().__init__(stderr=stderr, highlight=highlight, force_terminal=True)
 
@@ -126,7 +126,7 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytes
             shown.append(how)
 
     put(World(limit=50), monkeypatch)
-    monkeypatch.setattr(search_command, "Console", Terminal)
+    monkeypatch.setattr(search_command, "Terminal", OnTerminal)
     monkeypatch.setattr(search_command, "SearchBars", Watched)
     words = ("search", "--stage", "0", "--for", "N", "--floor", "10", "--ceiling", "20", "--out", str(tmp_path))
     assert cli.main(words) == 0
