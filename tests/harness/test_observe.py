@@ -38,7 +38,7 @@ def test_a_process_is_seen_with_its_memory_files_and_limit() -> None:
     assert min(mine.rss) > 1_000_000
     assert min(mine.threads) >= 1
     assert list(mine.cpu_s) == sorted(mine.cpu_s)
-    assert used_s + 0.04 <= mine.cpu_s[-1] <= cpu_s()
+    assert used_s + 0.045 <= mine.cpu_s[-1] <= cpu_s() + 0.005  # half a tick: they are sums of fractions
     assert 0.0 in seen.at_s
     assert len(seen.at_s) == len(seen.host_cpu_s) == len(seen.available) == len(mine.tick)
     assert seen.available.min() > 0
