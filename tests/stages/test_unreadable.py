@@ -14,6 +14,7 @@ from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
 from tests.stages.game import Game
 from tests.stages.serving import ServerProcess
+from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -70,6 +71,12 @@ async def refused(request: Awaitable[object], name: str) -> None:
     assert f"{name} cannot be read" in caught.value.message
 
 
+async def told_once(server: ServerProcess, line: str) -> None:
+    """Check that the log has the line once; the later stages write it a moment after it was said."""
+    await eventually(lambda: line in server.log(), "the log tells it")
+    assert server.log().count(line) == 1
+
+
 async def plays_on(game: Game, connect: Connect) -> None:
     """Check that another match is served as ever, also to who names none."""
     async with connect() as fan:
@@ -98,7 +105,7 @@ async def test_a_match(connect: Connect, game: Game, server: ServerProcess, raw:
             await fan.read_to_end()
         (error,) = fan.errors
         assert "cannot be read" in error
-    assert server.log().count(f"{name} cannot be read: ") == 1
+    await told_once(server, f"{name} cannot be read: ")
     await plays_on(game, connect)
     await game.api.cancel_match(BROKEN)
     with pytest.raises(ApiError, match="404"):
@@ -126,7 +133,7 @@ async def test_the_last_event_of_a_match_that_is_watched(
         await fan.read_to_end()
     (error,) = fan.errors
     assert "cannot be read" in error
-    assert server.log().count(f"{name} cannot be read: ") == 1
+    await told_once(server, f"{name} cannot be read: ")
     await plays_on(game, connect)
 
 
@@ -142,13 +149,13 @@ async def test_a_match_that_is_watched(connect: Connect, game: Game, server: Ser
         await fan.read_to_end()
     (error,) = fan.errors
     assert "cannot be read" in error
-    assert server.log().count(f"the match {other.id} cannot be read: ") == 1
+    await told_once(server, f"the match {other.id} cannot be read: ")
     await plays_on(game, connect)
 
 
 async def test_a_team(game: Game, server: ServerProcess, raw: Connections) -> None:
     await raw.call("SET", team_key("odd"), b'{"id":"odd"}')
     await refused(game.api.create_match(NewMatch("odd", game.new.visit, game.new.date)), "the team odd")
-    assert server.log().count("the team odd cannot be read: ") == 1
+    await told_once(server, "the team odd cannot be read: ")
     odd = Team("odd", "Odd", (Player(1, "One"),))
     assert not await game.api.put_team(odd)
