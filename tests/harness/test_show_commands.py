@@ -99,6 +99,7 @@ def the_floor(**changes: object) -> TrialResult:
     return msgspec.structs.replace(result, asked=msgspec.structs.replace(result.asked, target=a_floor()))
 
 
+@pytest.mark.slow
 def test_the_floor_is_drawn_too(stored: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "floor.json", the_floor())
     write(tmp_path / "other.json", a_result())

@@ -104,6 +104,7 @@ def test_a_stage_tells_how_late_its_loops_were_and_a_stall_is_seen(
     )
 
 
+@pytest.mark.slow
 def test_who_does_not_ask_is_not_told() -> None:
     result = trial_of(StageTarget(Variant("2.5")), Silent(), watches_loop=False)
     assert result.verdict.met
@@ -132,6 +133,7 @@ class Interrupting(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_tells_what_it_was_told_until_then(processes: StartedProcesses) -> None:
     with pytest.raises(TrialInterrupted) as interruption:
         trial_of(StageTarget(Variant("2.5")), Interrupting())

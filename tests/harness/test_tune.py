@@ -101,6 +101,7 @@ def test_apply_and_restore_say_what_they_did(
     assert not state.exists()
 
 
+@pytest.mark.slow
 def test_what_was_there_is_kept_in_the_users_state(small: str, root: Path, tmp_path: Path) -> None:
     environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "xdg")}
     kept = tmp_path / "xdg" / "matchstream" / "sysctl.json"

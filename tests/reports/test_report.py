@@ -135,6 +135,7 @@ def outputs_of(directory: Path, name: str) -> list[object]:
     return [output.data for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = copied(tmp_path / "reports")
     (directory / "results" / "staircase").mkdir(parents=True)

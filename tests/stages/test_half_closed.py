@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
 
-pytestmark = pytest.mark.parametrize("stage", ["0", "2.3", "3"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize(
+    "stage", ["0", pytest.param("2.3", marks=pytest.mark.slow), "3"], indirect=True, scope="module"
+)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", ""])

@@ -30,7 +30,7 @@ _SECONDS = 0.3
 """A client that waits no longer than this asks again while the first request lies where it was stopped."""
 
 
-@pytest.fixture(scope="module", params=["0", "2.5", "3"])
+@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     return STAGES[request.param]
 

@@ -134,6 +134,7 @@ async def test_a_match_is_resumed_where_it_stands(server: ServerProcess, tmp_pat
         assert before == WHOLE[:so_far]
 
 
+@pytest.mark.slow
 async def test_a_match_that_is_not_that_of_the_script_is_not_resumed(
     server: ServerProcess, tmp_path: Path, api: ReporterClient
 ) -> None:

@@ -31,7 +31,7 @@ FOULS: Final = 7
 """What is posted after the start and before the save."""
 
 
-@pytest.fixture(scope="module", params=["0", "2.5", "3"])
+@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]

@@ -28,7 +28,7 @@ BROKEN: Final = "aaa-bbb-2011-09-10"
 """It would be listed first."""
 
 
-@pytest.fixture(scope="module", params=["0", "2.5", "3"])
+@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]

@@ -58,6 +58,7 @@ def test_of_a_stage_with_nodes_each_is_a_row(tmp_path: Path) -> None:
     assert ended == (0 if the_result(tmp_path).passed else 1)  # others may have had the machine
 
 
+@pytest.mark.slow
 def test_a_server_that_tells_nothing_of_itself_is_shown_without(tmp_path: Path) -> None:
     with fake_server("0") as server:
         at = ("--target", f"127.0.0.1:{server.fans}", "--http", f"http://127.0.0.1:{server.http}")

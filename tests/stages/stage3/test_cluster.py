@@ -91,6 +91,7 @@ async def test_systems_with_different_database_numbers_know_nothing_of_each_othe
                 assert fan.told() == [told]
 
 
+@pytest.mark.slow
 async def test_the_shard_is_away_for_a_while(cluster: RedisCluster, nodes: NodesProcess, games: list[Game]) -> None:
     owner = await cluster.owner(SLOT)
     async with AsyncExitStack() as stack:
@@ -132,6 +133,7 @@ async def takes_over(cluster: RedisCluster) -> None:
     await eventually(is_owner, "the replica has taken over")
 
 
+@pytest.mark.slow
 async def test_a_replica_takes_over_when_the_master_dies(
     replicated: RedisCluster, nodes_on_replicated: NodesProcess
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_replica_takes_over_when_the_master_dies(
         assert comments(history)[:EVENTS] == comments(before)
 
 
+@pytest.mark.slow
 async def test_a_master_hands_over_to_its_replica_while_a_match_is_played(
     replicated: RedisCluster, nodes_on_replicated: NodesProcess
 ) -> None:

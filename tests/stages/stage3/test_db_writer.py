@@ -220,6 +220,7 @@ async def test_answers_that_were_taken_are_deleted_along_with_the_next_request(
     assert await raw.call("HKEYS", key) == [b"5"]
 
 
+@pytest.mark.slow
 async def test_when_redis_is_killed_and_comes_back_nothing_acknowledged_is_lost_or_done_twice(
     system: System, redis: RedisServer
 ) -> None:
