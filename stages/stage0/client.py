@@ -37,6 +37,7 @@ LINGER_S: Final = 10.0
 
 STORE_AWAY: Final = "the server cannot reach its store now; connect again in a moment"
 """What a fan is told who cannot be served. What is wrong, and where, is for the log (`stages.stage0.db`)."""
+
 CHECK_S: Final = 10.0
 """How long after each other it is looked whether a fan that says no more is still there."""
 

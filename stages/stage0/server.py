@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-_log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where a running server serves: the first and the last port of each range."""
