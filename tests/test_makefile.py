@@ -12,13 +12,14 @@ import pytest
 
 from common.domain.script import SAMPLE, load_script
 from stages.catalogue import STAGES
+from tests.needs import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT: Final = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine: apt-get install make")
+pytestmark = needs("make", "make")
 
 
 @pytest.fixture

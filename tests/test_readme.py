@@ -24,13 +24,13 @@ from harness.stored import write
 from stages.catalogue import find_stage
 from stages.nginx import LISTEN_FANS
 from tests.harness.results import a_result
+from tests.needs import needs
 from tests.stages.serving import TOKEN, ServerProcess, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[1]
-MAKE: Final = shutil.which("make")
 CURL: Final = shutil.which("curl")
 PROGRAMS: Final = {"make", "matchstream", "harness", "telnet", "curl", "/usr/sbin/nginx"}
 MODULES: Final = {"matchstream": "stages.cli", "harness": "harness.cli"}
@@ -81,7 +81,7 @@ def test_a_command_is_taken_as_it_is_printed(line: str) -> None:
         parse_slo(taken["slo"])
 
 
-@pytest.mark.skipif(MAKE is None, reason="no make on this machine: apt-get install make")
+@needs("make", "make")
 @pytest.mark.parametrize("line", commands("make"))
 def test_make_has_what_is_printed(line: str) -> None:
     subprocess.run([*words_of(line), "--dry-run", "--silent"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -150,7 +150,7 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-@pytest.mark.skipif(CURL is None, reason="no curl on this machine: apt-get install curl")
+@needs("curl", "curl")
 def test_the_api_answers_what_is_asked_of_it(programs: dict[str, str], tmp_path: Path) -> None:
     posting, *reading = commands("curl")
     with ServerProcess("0", tmp_path) as server:
