@@ -19,6 +19,7 @@ as much again as the exchange itself.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -153,7 +154,7 @@ class Connections:
         finally:
             self._busy -= 1
         if self._closed:
-            await connection.disconnect()
+            await _closed(connection)
         else:
             self._idle.append(connection)
         return answers
@@ -162,7 +163,7 @@ class Connections:
         """Close the connections; those in use close when their call ends. Later calls fail."""
         self._closed = True
         while self._idle:
-            await self._idle.pop().disconnect()
+            await _closed(self._idle.pop())
 
     def statistics(self) -> ConnectionStatistics:
         """Return the counts as they are now."""
@@ -175,6 +176,12 @@ def refusal_in(answers: Sequence[Any]) -> StoreUnavailableError | None:
     if not refusals:
         return None
     return refusals[0] if len(refusals) == len(answers) else UnknownOutcomeError(str(refusals[0]))
+
+
+async def _closed(connection: Connection) -> None:
+    """Close a connection; if that takes long, it goes on by itself, and is nobody's failure."""
+    with suppress(RedisError, OSError):
+        await connection.disconnect()
 
 
 async def _answer(connection: Connection) -> Any:
