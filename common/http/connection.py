@@ -14,6 +14,7 @@ aiohttp itself limits none of these but the time between two requests, and would
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,6 +26,8 @@ from common.http.answers import FAILED, Problem, allow_any_origin, problem_answe
 from common.http.limits import Limits
 
 _LOG = logging.getLogger(__name__)
+_LOOK_S: Final = 0.01
+"""How long after each other it is looked whether the last request has ended."""
 _HEAD_BYTES: Final = 32 * 1024
 """The size of a head; aiohttp would take 128 fields of 8 KiB. Browsers and proxies send some two kilobytes."""
 
@@ -164,6 +167,20 @@ class Connection(web.RequestHandler):
         super().resume_writing()
         self._crowd.is_busy(self)
         self._expect_nothing()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's
+        """End in order: a request under way has `timeout` seconds, and then as many to see that it is cut off.
+
+        aiohttp waits on a future, which is cancelled when the time is up and set when the request ends: both at once is
+        an error in its log, though nothing is wrong.
+        """
+        self._force_close = True  # what is answered now is the last
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._request_in_progress:  # noqa: ASYNC110  # aiohttp tells of its end in no other way
+                    await asyncio.sleep(_LOOK_S)
+        self._request_in_progress = False
+        await super().shutdown(timeout)
 
     def give_way(self) -> None:
         """Close the connection at once, and what it has not taken is lost."""

@@ -2,6 +2,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 
 import aiohttp
 import pytest
@@ -149,3 +150,33 @@ async def test_there_is_an_access_log_for_those_who_give_one_only(
     log.removeHandler(lines)
     assert len(lines.lines) == 1
     assert "GET /1/checkin" in lines.lines[0]
+
+
+async def test_a_request_that_ends_just_when_its_time_is_up_is_no_error(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.http.server._DRAIN_SECONDS", 0.05)
+    loop = asyncio.get_running_loop()
+    begun, is_stopping = asyncio.Event(), asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        begun.set()
+        await is_stopping.wait()
+        await asyncio.sleep(0.03)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    server = ApiServer(OWN_ADDRESS, [0])
+    port = await server.bind()
+    await server.start(app)
+    async with aiohttp.ClientSession() as session:
+        asked = asyncio.create_task(session.get(f"http://{OWN_ADDRESS}:{port}/"))
+        await begun.wait()
+        loop.call_soon(is_stopping.set)
+        loop.call_later(0.01, time.sleep, 0.1)  # so both moments have come when the loop goes on
+        await server.stop()
+        await asyncio.wait((asked,))
+        if asked.exception() is None:
+            asked.result().close()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
