@@ -458,3 +458,14 @@ async def test_the_end_of_the_loop_ends_a_process_before_its_first_step(node: No
     await asyncio.wait(tasks)
     assert starter.cancelled()
     assert node.statistics().processes == 0
+
+
+async def test_a_cancellation_from_elsewhere_before_the_first_step_fails_the_start(node: Node) -> None:
+    start = asyncio.create_task(node.start(SlowToStart(), name="target"), name="starter")
+    await asyncio.sleep(0)  # it has begun, and no more
+    (task,) = tasks_of(node["target"])
+    task.cancel()
+    with pytest.raises(CallError, match="target ended") as caught:
+        await start
+    assert caught.value.reason == SHUTDOWN
+    assert node.whereis("target") is None
