@@ -135,6 +135,16 @@ async def test_another_request_under_a_key_is_refused(
     assert len(announced.stored[MATCH_ID][1]) == 1
 
 
+async def test_the_same_words_about_something_else_are_another_request(
+    announced: MemoryBackend, reporter: aiohttp.ClientSession
+) -> None:
+    team = {"name": "Boca", "players": [{"number": 9, "name": "Palermo"}]}
+    for team_id, status in (("boc", 201), ("riv", 422), ("boc", 201)):
+        async with reporter.put(f"/1/team/{team_id}", json=team, headers={"Idempotency-Key": "k"}) as answer:
+            assert answer.status == status
+    assert "riv" not in announced.teams
+
+
 class SlowBackend(MemoryBackend):
     """Works on an event until it is let go on."""
 
