@@ -135,14 +135,15 @@ async def test_another_request_under_a_key_is_refused(
     assert len(announced.stored[MATCH_ID][1]) == 1
 
 
-async def test_the_same_words_about_something_else_are_another_request(
+async def test_a_key_of_one_cancellation_is_not_that_of_another(
     announced: MemoryBackend, reporter: aiohttp.ClientSession
 ) -> None:
-    team = {"name": "Boca", "players": [{"number": 9, "name": "Palermo"}]}
-    for team_id, status in (("boc", 201), ("riv", 422), ("boc", 201)):
-        async with reporter.put(f"/1/team/{team_id}", json=team, headers={"Idempotency-Key": "k"}) as answer:
+    async with reporter.post("/1/matches", json={"home": "tig", "visit": "elp", "date": "2011-09-10"}) as answer:
+        other = (await answer.json())["id"]
+    for match_id, status in ((MATCH_ID, 204), (other, 422), (MATCH_ID, 204)):
+        async with reporter.delete(f"/1/match/{match_id}", headers={"Idempotency-Key": "k"}) as answer:
             assert answer.status == status
-    assert "riv" not in announced.teams
+    assert [*announced.stored] == [other]
 
 
 class SlowBackend(MemoryBackend):
