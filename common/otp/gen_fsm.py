@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 
 class StateTimeout:
-    """The message that the state of that name gets when its time is up."""
+    """The message that a state gets when its time is up: one for each stay, told apart by identity."""
 
-    __slots__ = ("state",)
-
-    def __init__(self, state: str) -> None:
-        self.state = state
+    __slots__ = ()
 
 
 class GenFsm(GenServer):
@@ -40,7 +37,7 @@ class GenFsm(GenServer):
         self._stop_timer()
         self._state = state.__name__
         if timeout_s is not None:
-            self._timeout = StateTimeout(self._state)
+            self._timeout = StateTimeout()
             self._timer = asyncio.get_running_loop().call_later(timeout_s, self.process.send, self._timeout)
 
     def handle_cast(self, message: Any) -> Awaitable[None] | None:  # whatever the states take

@@ -1,4 +1,5 @@
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.campaign.record import Figure, FoundLimit, Ratio
-from harness.comparison import SEARCHES_DIFFER, ratio, ratio_of_limits, ratio_of_resamples
+from harness.comparison import SEARCHES_DIFFER, _expanded, ratio, ratio_of_limits, ratio_of_resamples
 
 FIGURES = st.sampled_from(("N", "C", "served", "art", "response_p99", "fanout", "fanout_last", "memory"))
 RUNS = st.lists(st.floats(0, 1e6).map(lambda value: round(value, 3)), min_size=1, max_size=6)
@@ -156,6 +157,19 @@ def test_noise_is_rarely_taken_for_a_change(runs: int, most: float) -> None:
     pairs = rng.lognormal(0, 0.1, size=(300, 2, runs))
     wrong = sum(ratio("art", a.tolist(), b.tolist()).judgement != "no change seen" for a, b in pairs)
     assert wrong / 300 < most
+
+
+@pytest.mark.parametrize(("fewer", "more", "quantile"), [(3, 3, 2.776), (5, 5, 2.306), (3, 8, 2.262)])
+def test_an_interval_is_as_wide_as_one_of_students_t(fewer: int, more: int, quantile: float) -> None:
+    """The quantiles are those of a printed table, at 97.5 %, with two degrees of freedom less than there are values."""
+    wide = NormalDist().inv_cdf((1 + _expanded(fewer, more)) / 2)
+    assert wide == pytest.approx(quantile * math.sqrt(fewer / (fewer - 1)), abs=0.002)
+
+
+def test_of_three_against_three_it_is_the_whole_range_of_resamples() -> None:
+    found = ratio("art", [1, 2, 3], [4, 5, 6])
+    assert found.low == pytest.approx(4 / 3, rel=1e-5)
+    assert found.high == pytest.approx(6.0)
 
 
 def test_a_doubling_under_the_same_noise_is_seen() -> None:

@@ -313,7 +313,7 @@ def test_a_post_is_refused_or_gives_the_next_match_and_never_changes_the_one_it_
     note(f"accepted {post.kind}")
     after, event = result
     assert after.seq == event.seq == match.seq + 1
-    assert (event.kind, event.at) == (post.kind, AT)
+    assert (event.kind, event.at, after.last_at) == (post.kind, AT, AT)
     assert event.details.get("comment") == post.comment
     assert post.comment is None or list(event.details)[-1] == "comment"
     assert event.ends_match == (after.period is Period.ENDED)

@@ -1,6 +1,7 @@
 """Pages: who follows `next` has everything once, whatever happens meanwhile; who has a page need not take it again."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -160,6 +161,25 @@ async def test_matches_are_told_in_pages_that_fit_together_while_they_begin_and_
     async with reader.get("/1/matches", params={"after": ids[-2]}) as answer:  # by hand
         assert [match["id"] for match in (await answer.json())["matches"]] == [MATCH_ID]
     assert await client.matches() == tuple(await announced.matches(None, 99))
+
+
+async def test_a_place_in_the_list_is_told_in_the_letters_of_a_url_however_long_the_id_is(
+    announced: MemoryBackend, reader: aiohttp.ClientSession
+) -> None:
+    for length in range(1, 6):
+        await announced.put_team(Team("x" * length, "X", (Player(7, "Luna"),)))
+        await announced.create_match(NewMatch("x" * length, "elp", DAY))
+    ids, told = [match.id for match in await announced.matches(None, 99)], []
+    url = "/1/matches?limit=1"
+    while True:
+        async with reader.get(url) as answer:
+            found = msgspec.json.decode(await answer.read(), type=Matches)
+        told += [match.id for match in found.matches]
+        if found.next is None:
+            break
+        assert re.fullmatch(r"~[A-Za-z0-9_-]+", found.next)
+        url = f"/1/matches?limit=1&after={found.next}"
+    assert told == ids
 
 
 async def test_the_client_follows_all_pages_of_matches(announced: MemoryBackend, client: ReporterClient) -> None:

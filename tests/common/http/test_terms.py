@@ -135,6 +135,17 @@ async def test_another_request_under_a_key_is_refused(
     assert len(announced.stored[MATCH_ID][1]) == 1
 
 
+async def test_a_key_of_one_cancellation_is_not_that_of_another(
+    announced: MemoryBackend, reporter: aiohttp.ClientSession
+) -> None:
+    async with reporter.post("/1/matches", json={"home": "tig", "visit": "elp", "date": "2011-09-10"}) as answer:
+        other = (await answer.json())["id"]
+    for match_id, status in ((MATCH_ID, 204), (other, 422), (MATCH_ID, 204)):
+        async with reporter.delete(f"/1/match/{match_id}", headers={"Idempotency-Key": "k"}) as answer:
+            assert answer.status == status
+    assert [*announced.stored] == [other]
+
+
 class SlowBackend(MemoryBackend):
     """Works on an event until it is let go on."""
 

@@ -102,7 +102,7 @@ async def test_an_exit_before_the_first_step_ends_it_without_init_or_terminate(n
     server = SlowToStart()
     start = asyncio.create_task(node.start(server, name="early"))
     asyncio.get_running_loop().call_soon(lambda: node["early"].exit(SHUTDOWN))
-    with pytest.raises(CallError) as caught:
+    with pytest.raises(CallError, match="early ended") as caught:
         await start
     assert caught.value.reason == SHUTDOWN
     assert not server.left_init
@@ -261,6 +261,7 @@ async def test_a_process_that_signals_its_own_exit_and_crashes_still_terminates(
     (reason,) = probe_of(process).ended
     assert isinstance(reason, Boom)
     assert not any(task.cancelled() or task.cancelling() for task in tasks)
+    assert now_s() == 1.0
 
 
 @pytest.mark.parametrize("outside", [False, True])
@@ -414,6 +415,7 @@ async def test_a_crash_in_terminate_is_logged_and_is_the_reason(node: Node, capl
     (down,) = probe_of(watcher).seen
     assert isinstance(down.reason, Boom)
     assert [record.message for record in caplog.records] == ["Probe crashed in terminate"]
+    assert "Boom" in caplog.text, "the traceback tells where"
 
 
 async def test_links_and_monitors_are_told_after_terminate(node: Node) -> None:
@@ -456,3 +458,14 @@ async def test_the_end_of_the_loop_ends_a_process_before_its_first_step(node: No
     await asyncio.wait(tasks)
     assert starter.cancelled()
     assert node.statistics().processes == 0
+
+
+async def test_a_cancellation_from_elsewhere_before_the_first_step_fails_the_start(node: Node) -> None:
+    start = asyncio.create_task(node.start(SlowToStart(), name="target"), name="starter")
+    await asyncio.sleep(0)  # it has begun, and no more
+    (task,) = tasks_of(node["target"])
+    task.cancel()
+    with pytest.raises(CallError, match="target ended") as caught:
+        await start
+    assert caught.value.reason == SHUTDOWN
+    assert node.whereis("target") is None

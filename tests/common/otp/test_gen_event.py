@@ -119,6 +119,7 @@ async def test_a_handler_that_crashes_goes_alone_and_its_owner_is_told(
         "handler 'bad' of GenEvent crashed",
         "handler 'good' of GenEvent crashed",
     ]
+    assert "in handle_event" in caplog.text, "the traceback tells where"
 
 
 async def test_the_others_get_the_event_that_crashes_one(manager: Process) -> None:

@@ -57,6 +57,7 @@ async def test_a_crash_is_logged_where_it_happened_only(node: Node, caplog: pyte
     other.cast(crash)
     await one.wait()
     assert [record.message for record in caplog.records] == ["Probe crashed"]
+    assert "in crash" in caplog.text, "the traceback tells where"
 
 
 async def test_a_stop_is_not_logged_as_a_crash(node: Node, caplog: pytest.LogCaptureFixture) -> None:
@@ -164,6 +165,27 @@ async def test_each_monitor_is_its_own(node: Node) -> None:
     await idle()
     assert probe_of(watcher).seen == [Down(second, SHUTDOWN)]
     watcher.demonitor(second)
+
+
+async def test_all_watchers_are_told_and_one_watches_many(node: Node) -> None:
+    watchers = [await node.start(Probe()) for _ in range(3)]
+    targets = [await node.start(Probe()) for _ in range(3)]
+    monitors = {watcher: [watcher.monitor(target) for target in targets] for watcher in watchers}
+    watchers[0].exit(SHUTDOWN)
+    await idle()
+    assert [len(monitors_at(target)) for target in targets] == [2, 2, 2]
+    for target in targets:
+        target.exit(SHUTDOWN)
+    await idle()
+    for watcher in watchers[1:]:
+        assert probe_of(watcher).seen == [Down(monitor, SHUTDOWN) for monitor in monitors[watcher]]
+
+
+async def test_a_monitor_that_is_undone_is_held_at_neither_end(node: Node) -> None:
+    watcher, target = await node.start(Probe()), await node.start(Probe())
+    watcher.demonitor(watcher.monitor(target))
+    assert not monitors_at(target)
+    assert not watcher._watching  # noqa: SLF001  # what must be empty is not for the public
 
 
 async def test_a_monitor_of_the_dead_says_noproc(node: Node) -> None:

@@ -47,8 +47,9 @@ async def test_a_process_may_have_more_names_until_its_end(node: Node) -> None:
     process, other = await node.start(Probe(), name="db"), await node.start(Probe(), name="other")
     node.register("redis", process)
     assert node["redis"] is node["db"] is process
-    with pytest.raises(AlreadyStartedError):
+    with pytest.raises(AlreadyStartedError, match="redis is registered already") as caught:
         node.register("redis", other)
+    assert caught.value.process is process
     process.exit(SHUTDOWN)
     await process.wait()
     assert node.whereis("redis") is None

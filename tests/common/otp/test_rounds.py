@@ -78,6 +78,22 @@ def test_a_failure_is_theirs_who_asked_and_one_who_goes_takes_nothing_along() ->
     assert (stayed, after) == (1, 3)
 
 
+def test_a_failure_that_nobody_waits_for_any_more_is_no_news() -> None:
+    unhandled: list[dict[str, object]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+        rounds = Rounds(Look(cost_s=0.01), "looks")
+        goes = asyncio.create_task(rounds.ask("wrong"))
+        await idle()
+        assert "looks" in {task.get_name() for task in asyncio.all_tasks()}
+        goes.cancel()
+        await asyncio.sleep(1)
+
+    run_virtual(main())
+    assert unhandled == []
+
+
 def test_those_who_wait_when_it_is_stopped_are_told() -> None:
     async def main() -> list[object]:
         rounds = Rounds(Look(cost_s=10), "looks")

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from common.otp.scheduler import AT_REST, CROWD, LOW, SLICE, TURN
+from common.otp.scheduler import AT_REST, CROWD, IDLE, LOW, REST_S, SLICE, TURN
 from common.otp.signals import SHUTDOWN
 from tests.virtual_time import idle, run_virtual
 
@@ -83,6 +85,57 @@ def test_all_are_delivered_when_nobody_else_has_mail() -> None:
 def test_what_is_more_urgent_comes_first() -> None:
     messages = run_virtual(crowded(low=1000, normal=LOW))
     assert messages[: LOW + 1] == ["normal"] * (LOW + 1)
+
+
+class Urgent:
+    """What has handled so many urgent messages when it has had its turn."""
+
+    def __init__(self, messages: int) -> None:
+        self._messages = messages
+
+    def turn(self) -> int:
+        return self._messages
+
+
+async def delivered(*urgent: int, pause_s: float = 0.0) -> list[int]:
+    """Return how many of low priority are delivered in each turn of the loop in which so many urgent ones are handled.
+
+    `pause_s`: so long is nothing sent after the first turn, and nothing of low priority before it.
+    """
+    node, heard = Node(), Heard()
+    process = await node.start(Hibernating(heard))
+    counts = []
+    for number, messages in enumerate((*urgent, 0)):
+        if messages:
+            node.run_queue.add(Urgent(messages))
+        if number == 1 and pause_s:
+            await asyncio.sleep(pause_s)
+        if number == (1 if pause_s else 0):
+            for low in range(1000):
+                process.send_low(low)
+        before = len(heard.messages)
+        await asyncio.sleep(0)
+        counts.append(len(heard.messages) - before)
+    process.kill()
+    await process.wait()
+    return counts[1:]  # what is delivered in a turn is handled in the next
+
+
+def test_a_crowd_is_over_after_some_turns_without_an_urgent_message() -> None:
+    some, few, at_rest = CROWD // LOW, [0] * (IDLE // 2), [AT_REST] * 3
+    assert run_virtual(delivered(CROWD, *[0] * (IDLE + 3))) == [some, *[0] * IDLE, *at_rest]
+    assert run_virtual(delivered(CROWD, *few, 1, *[0] * (IDLE + 3))) == [some, *few, 0, *[0] * IDLE, *at_rest]
+
+
+def test_a_crowd_may_come_bit_by_bit() -> None:
+    assert run_virtual(delivered(CROWD - 1, 1, LOW - 2, 1, LOW)) == [AT_REST, 0, 0, 1, 1]
+    rest = [0] * (IDLE + 1)
+    assert run_virtual(delivered(CROWD, *rest, CROWD - 1, 1))[-2:] == [AT_REST, 0]
+
+
+@pytest.mark.parametrize(("pause_s", "first"), [(REST_S * 0.9, 0), (REST_S * 1.1, AT_REST)])
+def test_a_crowd_is_over_after_some_time_without_an_urgent_message(pause_s: float, first: int) -> None:
+    assert run_virtual(delivered(CROWD, 0, pause_s=pause_s))[-1] == first
 
 
 def test_a_process_with_a_task_of_its_own_gets_them_too_and_the_dead_get_none() -> None:

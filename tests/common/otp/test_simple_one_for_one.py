@@ -9,7 +9,7 @@ import pytest
 
 from common.otp.signals import SHUTDOWN, AlreadyStartedError, CallError, Stop
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
-from tests.common.otp.servers import Boom, Probe, Stubborn, crash, probe_of, raising
+from tests.common.otp.servers import Boom, Probe, Stubborn, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ class Child(Probe):
     async def init(self) -> None:
         if self.user == "nobody" or self.user in self.banned:
             raise Boom
+
+
+class Quick(Probe):
+    """Starts at once."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__()
+        self.user = user
 
 
 async def start(supervisor: Process, user: str, name: str | None = None) -> Process:
@@ -84,6 +92,7 @@ async def test_ended_children_are_forgotten(node: Node) -> None:
         assert node.whereis("user-ana") is None
 
 
+@pytest.mark.parametrize("kind", [Child, Quick])
 @pytest.mark.parametrize(
     ("restart", "end", "restarted"),
     [
@@ -93,27 +102,57 @@ async def test_ended_children_are_forgotten(node: Node) -> None:
         (Restart.PERMANENT, raising(Stop()), True),
     ],
 )
-async def test_a_child_is_restarted_by_the_kind(node: Node, restart: Restart, end: object, restarted: bool) -> None:
-    supervisor = await node.start(SimpleOneForOne(Child, restart))
+async def test_a_child_is_restarted_by_its_restart(
+    node: Node, kind: type[Child | Quick], restart: Restart, end: object, restarted: bool
+) -> None:
+    supervisor = await node.start(SimpleOneForOne(kind, restart))
     before = await start(supervisor, "ana", "user-ana")
-    before.cast(end)
-    await idle()
-    assert (node.whereis("user-ana") is not None) == restarted
-    assert children(supervisor) == restarted
-    if restarted:
-        assert node["user-ana"] is not before
-        assert isinstance(node["user-ana"].server, Child)
-        assert node["user-ana"].server.user == "ana"
+    for _ in range(2):  # who was restarted once is so again
+        before.cast(end)
+        await idle()
+        assert (node.whereis("user-ana") is not None) == restarted
+        assert children(supervisor) == restarted
+        if restarted:
+            assert node["user-ana"] is not before
+            before = node["user-ana"]
+            assert isinstance(before.server, kind)
+            assert before.server.user == "ana"
 
 
-async def test_a_restart_that_fails_counts(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = await node.start(SimpleOneForOne(Child, Restart.TRANSIENT))
+async def test_a_restart_that_fails_counts(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = await node.start(SimpleOneForOne(Child, Restart.TRANSIENT), name="children")
     child, other = await start(supervisor, "ana"), await start(supervisor, "bea")
     monkeypatch.setattr(Child, "banned", frozenset({"ana"}))
     child.cast(crash)
     await idle()
     assert not supervisor.alive
     assert probe_of(other).ended == [SHUTDOWN]
+    assert caplog.messages.count("a child of children could not be restarted") == 5
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+async def test_one_that_is_killed_while_a_child_starts_leaves_none(node: Node, slow: int) -> None:
+    starts = 0
+
+    class SlowOnce(Probe):
+        async def init(self) -> None:
+            nonlocal starts
+            starts += 1
+            if starts == slow:
+                await forever()
+            self.process.cast(crash)
+
+    supervisor = await node.start(SimpleOneForOne(SlowOnce, Restart.PERMANENT))
+    asking = asyncio.create_task(supervisor.call(StartChild(())))
+    await idle()
+    assert starts == slow
+    supervisor.kill()
+    await asyncio.wait([supervisor.gone(), asking])
+    assert isinstance(asking.exception(), CallError) == (slow == 1)
+    await idle()
+    assert node.statistics().processes == 0
 
 
 async def test_crashes_of_many_children_count_together_and_spread_out_they_do_not(node: Node) -> None:

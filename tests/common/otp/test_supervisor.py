@@ -174,12 +174,15 @@ async def test_intensity_and_period_can_be_set(node: Node, diary: Diary) -> None
     assert not supervisor.alive
 
 
-async def test_a_restart_whose_init_fails_counts_and_is_tried_again(node: Node, diary: Diary) -> None:
+async def test_a_restart_whose_init_fails_counts_and_is_tried_again(
+    node: Node, diary: Diary, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor = await node.start(Supervisor([diary.spec("a")]))
     diary.failing["a"] = 4
     await crash_child(node, "a")
     assert diary.entries == ["+a", "-a", "xa", "xa", "xa", "xa", "+a"]
     assert supervisor.alive
+    assert caplog.messages == ["a crashed", *["a could not be restarted"] * 4]
     await crash_child(node, "a")
     assert not supervisor.alive
 

@@ -14,7 +14,7 @@ from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
 from common.otp.survey import KindStatistics, Order, ProcessStatistics, Survey, Surveyor
 from tests.common.otp.servers import Boom, Probe
-from tests.virtual_time import idle, run_virtual
+from tests.virtual_time import idle, now_s, run_virtual
 
 
 class Person(Probe):
@@ -77,10 +77,23 @@ async def test_a_kind_counts_those_who_are_there_and_those_who_were(node: Node) 
 @pytest.mark.usefixtures("hibernates")
 async def test_classes_of_one_name_are_one_kind(node: Node) -> None:
     layered = type("Probe", (Probe,), {})
-    for server in (Probe(), layered(), layered()):
-        await sent(await node.start(server), 2)
+    processes = [await sent(await node.start(server), 2) for server in (Probe(), layered(), layered())]
     found = kind(await surveyed(node), "Probe")
     assert (found.alive, found.messages) == (3, 6)
+    for process in processes:
+        process.exit(SHUTDOWN)
+        await process.wait()
+    found = kind(await surveyed(node), "Probe")
+    assert (found.alive, found.started, found.messages, found.memory_bytes) == (0, 3, 6, 0)
+
+
+async def test_what_waits_and_what_is_held_is_added_up(node: Node) -> None:
+    layered = type("Stuck", (Stuck,), {})
+    servers = Stuck(bytes(1_000)), layered(bytes(10_000)), layered(bytes(40_000))
+    processes = [await sent(await node.start(server), 3) for server in servers]
+    found = kind(await surveyed(node), "Stuck")
+    assert (found.alive, found.started, found.mailbox) == (3, 3, 6)
+    assert found.memory_bytes == pytest.approx(sum(map(footprint, processes)), abs=100)
 
 
 @pytest.mark.usefixtures("hibernates")
@@ -107,6 +120,18 @@ async def test_one_survey_tells_who_comes_first_in_every_order_that_is_asked_for
     assert told == {Order.MAILBOX: ["waits"], Order.MESSAGES: ["busy", "waits"], Order.MEMORY: ["large"]}
 
 
+async def test_the_first_of_more_than_are_told_are_chosen_by_the_order(node: Node) -> None:
+    await node.start(Supervisor([ChildSpec("steady", Probe), ChildSpec("shaky", Probe)]))
+    await sent(node["shaky"], 2)
+    node["shaky"].cast(boom)
+    await sent(await node.start(Stuck(), name="waits"), 5)
+    await sent(node["steady"], 9)
+    for _ in range(9):
+        await node.start(Probe())  # of equals nobody comes first
+    wanted = {Order.MAILBOX: "waits", Order.MESSAGES: "steady", Order.RESTARTS: "shaky"}
+    assert {order: names(await surveyed(node, 8, order))[0] for order in wanted} == wanted
+
+
 async def test_restarts_are_counted_by_name(node: Node) -> None:
     specs = [ChildSpec("steady", Probe), ChildSpec("shaky", Probe)]
     await node.start(Supervisor(specs), name="top")
@@ -128,7 +153,9 @@ async def test_restarts_of_children_of_one_kind_are_counted_too(node: Node) -> N
     await idle()
     survey = await surveyed(node)
     assert kind(survey, "Probe").restarts == 2
-    assert {process.name: process.restarts for process in first(survey)}["named"] == 1
+    restarts = {process.name: process.restarts for process in first(survey)}
+    assert restarts.pop("named") == 1
+    assert sum(restarts.values()) == 0, "nobody knows whose a count of the nameless is"
 
 
 async def test_nobody_learns_who_is_one_of_many(node: Node) -> None:
@@ -144,12 +171,13 @@ async def test_nobody_learns_who_is_one_of_many(node: Node) -> None:
 
 
 async def test_a_process_without_a_name_has_a_number_and_one_that_was_registered_later_its_name(node: Node) -> None:
-    nameless, late = await node.start(Probe()), await node.start(Probe())
+    *nameless, late = [await node.start(Probe()) for _ in range(3)]
     node.register("late", late)
     survey = await surveyed(node)
-    assert "late" in names(survey)
-    assert any(name.startswith("Probe#") for name in names(survey))
-    assert {*survey.few} == {nameless, late}
+    numbers = {*names(survey)} - {"late"}
+    assert len(numbers) == 2
+    assert all(name.startswith("Probe#") for name in numbers)
+    assert {*survey.few} == {*nameless, late}
 
 
 async def test_who_ends_while_it_is_made_is_not_told(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +192,42 @@ async def test_who_ends_while_it_is_made_is_not_told(node: Node, monkeypatch: py
     assert "ends" not in names(survey)
     assert process not in survey.few
     assert len(first(survey)) == 20
+    assert now_s() == 0.0, "it waits for its turn, and no longer"
+
+
+async def test_those_who_end_while_it_is_made_hide_nobody(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.otp.survey._PIECE", 1)
+    kinds = {f"Kind{number}" for number in range(10)}
+    for name in kinds:
+        await node.start(type(name, (Probe,), {})())
+    end = [await node.start(Probe()) for _ in range(30)]
+    making = asyncio.create_task(surveyed(node))
+    await asyncio.sleep(0)
+    for process in end:
+        process.kill()
+    assert {one.kind for one in (await making).kinds if one.alive} >= kinds
+
+
+async def test_the_loop_goes_on_after_each_eight_whose_memory_is_estimated(node: Node) -> None:
+    for _ in range(17):
+        await node.start(Probe())
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def turns_for(most: int) -> int:
+        before = turns
+        await surveyed(node, most)
+        return turns - before
+
+    beside = asyncio.create_task(others())
+    assert await turns_for(17) == await turns_for(1) + 2
+    beside.cancel()
+    await asyncio.wait([beside])
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 8))

@@ -22,6 +22,12 @@ def test_an_event_comes_back_as_it_was_and_its_details_in_order(event: Event) ->
     assert list(decoded.details) == list(event.details)
 
 
+@given(event=records.events)
+def test_the_place_of_an_event_is_told_as_it_is_stored(event: Event) -> None:
+    stored = json.loads(codec.encode(event))
+    assert codec.place(event.seq, event.at) == f"{stored['seq']} {stored['at']}"
+
+
 @given(team=records.teams)
 def test_a_team_comes_back_as_it_was(team: Team) -> None:
     assert codec.decode_team(codec.encode(team)) == team

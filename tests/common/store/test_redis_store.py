@@ -1,7 +1,8 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 from redis.crc import key_slot
@@ -12,7 +13,7 @@ from common.domain.match import Match, Period, Player, Team
 from common.store import keys
 from common.store.connections import Connections
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
-from common.store.index import listed_at
+from common.store.index import last_day_over, listed_at
 from common.store.redis_store import RedisStore
 from tests.common.store import records
 from tests.redis_server import RedisServer
@@ -60,12 +61,14 @@ TODAY = datetime.now(UTC).date()
 DATES = {
     "z": (Period.FIRST, date(2026, 5, 9)),
     "b": (Period.PENALTIES, date(2026, 5, 8)),
+    "bb": (Period.LAST, date(2026, 5, 8)),
     "d": (Period.FIRST, date(2026, 5, 8)),
     "a": (Period.LAST, date(2020, 3, 1)),  # it was never stopped
     "y": (Period.NOT_STARTED, TODAY),
     "c": (Period.NOT_STARTED, TODAY + timedelta(days=3)),
     "v": (Period.NOT_STARTED, date(2019, 2, 2)),  # it was never started
     "w": (Period.NOT_STARTED, date(2020, 2, 2)),
+    "u": (Period.NOT_STARTED, TODAY - timedelta(days=2)),  # its day is over everywhere
     "x": (Period.ENDED, date(2026, 5, 7)),
     "e": (Period.ENDED, date(2011, 9, 10)),
 }
@@ -79,6 +82,17 @@ async def listed(store: RedisStore) -> list[Match]:
     for match in sorted(matches, key=lambda match: match.id):
         await store.create_match(match)
     return matches
+
+
+def test_a_day_is_over_when_it_is_so_in_every_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            assert tz is UTC
+            return cls(2011, 9, 12, tzinfo=tz)
+
+    monkeypatch.setattr("common.store.index.datetime", Clock)
+    assert last_day_over() == 20110910
 
 
 async def test_matches_are_listed_the_newest_being_played_first(store: RedisStore, listed: list[Match]) -> None:
@@ -127,8 +141,8 @@ async def test_the_current_match_is_the_next_to_come_or_else_the_last_that_ended
 
 
 async def test_an_event_moves_a_match_in_the_list(store: RedisStore, listed: list[Match]) -> None:
-    coming = listed[5]
-    for seq, period, place in ((1, Period.FIRST, 0), (2, Period.LAST, 0), (3, Period.ENDED, 7)):
+    coming = listed[6]
+    for seq, period, place in ((1, Period.FIRST, 0), (2, Period.LAST, 0), (3, Period.ENDED, 9)):
         match = records.match(coming.id, seq=seq, period=period, day=coming.date)
         await store.append(match, event(seq))
         others = [other for other in listed if other.id != coming.id]
@@ -148,7 +162,7 @@ async def test_an_id_whose_match_was_deleted_by_hand_is_passed_over(
 async def test_what_an_older_version_has_stored_is_taken_over_once(
     store: RedisStore, raw: Connections, redis: RedisServer, listed: list[Match]
 ) -> None:
-    unreadable = {"f": b"{", "g": b"[]", "h": b"{}"}
+    unreadable = {"f": b"{", "g": b"[]", "h": b"{}", "i": b"7"}
     for match_id, match in unreadable.items():
         await raw.call("HSET", keys.match_key(match_id), "seq", 0, keys.MATCH_FIELD, match)
     many = [f"m{number}" for number in range(1500)]  # their matches are gone
@@ -158,7 +172,7 @@ async def test_what_an_older_version_has_stored_is_taken_over_once(
     await asyncio.gather(*(each.take_over() for each in stores))
     assert await raw.call("EXISTS", keys.OLD_MATCHES) == 0
     assert await store.matches(limit=len(listed)) == listed
-    assert await raw.call("ZRANGE", keys.ENDED, -3, -1) == [name.encode() for name in unreadable]
+    assert await raw.call("ZRANGE", keys.ENDED, -4, -1) == [name.encode() for name in unreadable]
     for each in stores:
         await each.take_over()  # again: there is nothing left to do
         await each.close()

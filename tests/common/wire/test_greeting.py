@@ -110,6 +110,18 @@ def test_what_follows_the_line_is_ignored() -> None:
     assert reader.feed(b"x" * 5000) is None
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+@pytest.mark.parametrize("rest", [b"V:2:bob\n", b"V:2:bob\r", b"V:2:bob\r\n", b"\n", b"\r", b"x" * LIMIT + b"\r"])
+def test_the_first_end_of_a_line_is_its_end(end: bytes, rest: bytes) -> None:
+    assert GreetingReader().feed(b"V:2:ann" + end + rest) == Greeting("ann", None)
+
+
+@pytest.mark.parametrize("data", [b"\n", b"\r", b"\r\n", b"\nV:2:ann\r", b"\rV:2:ann\n", b"\nV:2:ann\n"])
+def test_a_line_without_a_word_is_no_greeting(data: bytes) -> None:
+    with pytest.raises(GreetingError, match=rf"^{re.escape(EXPECTED)}$"):
+        GreetingReader().feed(data)
+
+
 @pytest.mark.parametrize("size", [1, 100, 5000])
 def test_a_line_may_have_1024_bytes_with_its_end_and_no_more(size: int) -> None:
     start = b"V:2:ann:"

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -97,6 +98,26 @@ def test_near_a_hint_a_few_trials_are_enough() -> None:
         (8_295, "short"),
     ]
     assert found == Bracket(7_900, 8_295, 8_295, 7_900, is_open=False)
+
+
+def test_from_a_hint_strides_double_until_a_step_doubles_the_level() -> None:
+    _, outcomes = search(rules(begin=1_000.0, stride=0.05), holds(math.inf))
+    steps = [above.level / level.level for level, above in pairwise(outcomes)][:7]
+    assert steps == pytest.approx([1.05, 1.1, 1.2, 1.4, 1.8, 2.0, 2.0], abs=0.001)
+
+
+def test_a_trial_that_is_not_valid_is_no_step() -> None:
+    votes = iter([Vote.PASSED, Vote.INVALID, Vote.PASSED])
+    _, outcomes = search(rules(begin=1_000.0, stride=0.05), lambda _: next(votes, Vote.FAILED), most=100)
+    assert tried(outcomes)[:4] == [(1_000, "short"), (1_050, "short"), (1_050, "short"), (1_155, "short")]
+
+
+def test_what_was_reached_lies_below_all_that_failed_and_has_passed() -> None:
+    made = [
+        Outcome(level, "short", vote) for level, vote in ((100, Vote.PASSED), (200, Vote.FAILED), (400, Vote.PASSED))
+    ]
+    assert bracket(made, Jury(3)) == Bracket(None, 200, 200, 100, is_open=False)
+    assert bracket([Outcome(100, "short", Vote.INVALID)], Jury(3)).reached is None
 
 
 @pytest.mark.parametrize("limit", [1_000, 7_000, 9_000, 60_000])

@@ -63,6 +63,7 @@ def test_short_trials_that_are_too_kind_do_not_count() -> None:
         ("1000s+ 1000s- 1000s-", None),
         ("100s+ 105s+ 105s- 105s- 115s? 115s?", None),
         ("100s+ 105s+ 105s- 105s- 110s? 110s? 200s-", None),
+        ("100s+ 105s+ 105s- 105s- 150s? 150s? 200s-", None),
     ],
 )
 def test_the_level_to_try_next(trials: str, level: float | None) -> None:
