@@ -13,6 +13,7 @@ from common.otp.signals import SHUTDOWN
 from common.store.errors import StoreUnavailableError
 from stages.stage3.db_writer import CAMPAIGN_S, DbWriter
 from stages.stage3.lease import TTL_S
+from tests.stages.waiting import eventually
 from tests.virtual_time import run_virtual
 
 ROUND_TRIP_S: Final = 0.01
@@ -26,15 +27,14 @@ class Redis:
 
     def __init__(self) -> None:
         self.is_away = False
-        self.acquired = self.renewed = self.executed = 0
+        self.pause_s = 0.0
+        self.acquired = self.renewed = self.executed = self.executed_too_late = 0
         self._holder: object = None
         self._until_s = 0.0
 
     async def call(self, *command: Any) -> Any:
         """Carry out a command of a candidate."""
-        await asyncio.sleep(ROUND_TRIP_S)
-        if self.is_away:
-            raise StoreUnavailableError("Redis is away")
+        await self._pass(ROUND_TRIP_S)
         match command:
             case ("EVAL", _, 2, _, _, holder, ttl_ms, _):
                 self.renewed += 1
@@ -43,13 +43,21 @@ class Redis:
                 return self._acquire(holder, ttl_ms)
             case ("EVAL", _, 3, *_):
                 self.executed += 1
+                self.executed_too_late += not self._is_held()
                 return 0
             case ("XREAD", _, _, _, block_ms, *_):
-                await asyncio.sleep(block_ms / 1000)
+                await self._pass(block_ms / 1000 + self.pause_s)
         return None
 
     async def close(self) -> None:
         """Let the connection go."""
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass; when Redis goes away meanwhile, the connection breaks."""
+        for _ in range(round(seconds / ROUND_TRIP_S)):
+            await asyncio.sleep(ROUND_TRIP_S)
+            if self.is_away:
+                raise StoreUnavailableError("Redis is away")
 
     def _acquire(self, holder: object, ttl_ms: int) -> int | None:
         if self._is_held() and self._holder != holder:
@@ -94,8 +102,8 @@ async def end(writers: list[DbWriter]) -> None:
 def test_a_healthy_writer_keeps_its_lease_while_others_campaign(redis: Redis) -> None:
     async def main() -> None:
         one, *others = writers = await candidates(3)
-        while redis.renewed < 100:  # had it lost the lease, the renewals would be another's
-            await asyncio.sleep(TTL_S / 100)
+        for _ in range(1000):
+            await asyncio.sleep(TTL_S / 50)
             assert one.statistics().is_writer
             assert not any(other.statistics().is_writer for other in others)
         assert redis.acquired == 1
@@ -125,16 +133,27 @@ def test_every_outage_is_told_once(redis: Redis, caplog: pytest.LogCaptureFixtur
 def test_after_an_outage_the_writer_looks_first_whether_the_lease_is_still_its_own(redis: Redis) -> None:
     async def main() -> None:
         writers = await candidates(1)
-        while not redis.executed:
-            await asyncio.sleep(ROUND_TRIP_S)
+        await eventually(lambda: redis.renewed > 0, "the lease has just been renewed")
         redis.is_away = True
-        while not writers[0].statistics().failures:
-            await asyncio.sleep(ROUND_TRIP_S)
+        await eventually(lambda: writers[0].statistics().failures > 0, "the outage is noticed")
         redis.is_away = False
         renewed, executed = redis.renewed, redis.executed
-        while redis.renewed == renewed:
-            await asyncio.sleep(ROUND_TRIP_S)
+        await eventually(lambda: redis.renewed > renewed, "the lease is renewed")
         assert redis.executed == executed
+        await end(writers)
+
+    run_virtual(main())
+
+
+def test_a_writer_that_had_to_wait_for_longer_than_its_lease_renews_it_first(redis: Redis) -> None:
+    async def main() -> None:
+        writers = await candidates(1)
+        redis.pause_s = 2 * TTL_S
+        await eventually(lambda: redis.renewed == 5, "it had to wait several times")
+        redis.pause_s = 0.0
+        executed = redis.executed
+        await eventually(lambda: redis.executed > executed, "it is at work again")
+        assert redis.executed_too_late == 0
         await end(writers)
 
     run_virtual(main())
