@@ -123,6 +123,20 @@ async def test_an_event_between_the_status_and_the_subscription(
     assert fan.told() == ["just now", "next"]
 
 
+async def test_a_match_that_ends_between_the_status_and_the_subscription(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end() -> None:
+        await game.stop()
+
+    async with connect() as fan:
+        before_the_subscription(monkeypatch, end)
+        await fan.watch("fan", game.id)
+        await fan.read_to_end()
+    assert fan.kinds == ["status", "stop"]
+    assert fan.errors == []
+
+
 async def test_a_user_asks_until_redis_is_back(
     running: Running, connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:
