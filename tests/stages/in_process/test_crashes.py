@@ -12,6 +12,7 @@ from stages.stage0.client import Client
 from stages.stage0.user import Subscription
 from stages.traffic import Drop
 from tests.stages.in_process.running import are_subscribed, play_on, watching
+from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,40 @@ async def test_a_handler_crashes_or_loses_an_event(
             owner = user if is_supervised else None
             await manager.process.call(AddHandler(id_, handler(user, client.process), owner))
             await play_on(game, [unlucky], others)
+
+
+async def test_a_match_stops_right_after_an_event_that_was_lost(running: Running, connect: Connect, game: Game) -> None:
+    async with connect() as unlucky:
+        await unlucky.watch("one", game.id)
+        await are_subscribed(game, [unlucky])
+        (client,) = running.node.servers(Client)
+        (manager,) = (manager for manager in running.event_managers(game) if manager.handlers)
+        user = running.node["user-one"]
+        owner = None if running.stage.has("monitors") else user
+        id_ = (game.id, "one", client.process)
+        await manager.process.call(AddHandler(id_, Lossy(user, client.process), owner))
+        await game.foul("lost")
+        await game.stop()
+        await unlucky.read_to_end()
+    assert unlucky.kinds == ["status", "foul", "foul", "stop"]
+    assert unlucky.told()[-1] == "lost"
+
+
+async def test_who_goes_takes_its_handler_along_and_leaves_its_users_other_one(
+    running: Running, connect: Connect, game: Game
+) -> None:
+    def handlers() -> int:
+        return sum(manager.handlers for manager in running.event_managers(game))
+
+    async with watching(connect, game, "one") as (stays,):
+        async with watching(connect, game, "one") as (goes,):
+            await are_subscribed(game, [stays, goes])
+            assert handlers() == 2
+            goes.reset()
+        await eventually(lambda: handlers() == 1, "the handler of who has gone is removed")
+        await game.stop()
+        await stays.read_to_end()
+    assert stays.kinds == ["status", "foul", "stop"]
 
 
 @injected

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from common.domain import rules
+from common.domain.posts import Foul
 from common.http.client import ApiError
-from common.store.errors import UnknownOutcomeError
+from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 from common.store.redis_store import RedisStore
 from stages.stage0.user import User
-from tests.stages.in_process.running import play_on, watching
+from tests.stages.in_process.running import are_subscribed, play_on, watching
+from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
     from common.domain.events import Event
     from common.domain.match import Match
@@ -118,6 +121,55 @@ async def test_an_event_between_the_status_and_the_subscription(
         await game.foul("next")
         await fan.read_events(2)
     assert fan.told() == ["just now", "next"]
+
+
+async def test_a_match_that_ends_between_the_status_and_the_subscription(
+    connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end() -> None:
+        await game.stop()
+
+    async with connect() as fan:
+        before_the_subscription(monkeypatch, end)
+        await fan.watch("fan", game.id)
+        await fan.read_to_end()
+    assert fan.kinds == ["status", "stop"]
+    assert fan.errors == []
+
+
+async def test_a_user_asks_until_redis_is_back(
+    running: Running, connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its match has ended, and its fans are told what came meanwhile though nobody posts anything any more."""
+    monkeypatch.setattr("stages.stage0.user.RESUME_S", 0.01)
+    asked = 0
+
+    async def be_away(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise StoreUnavailableError("injected")
+
+    async with watching(connect, game, "one", "two") as fans:
+        await are_subscribed(game, fans)
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisStore, "history", be_away)
+            running.match(game).process.kill()
+            await eventually(lambda: asked > 2 * len(fans), "the users ask again")
+            store = RedisStore(running.redis_url)
+            await post_elsewhere(store, game)
+            await store.close()
+        for fan in fans:
+            await fan.read_events(2)
+            assert fan.told()[-1] == "meanwhile"
+
+
+async def post_elsewhere(store: RedisStore, game: Game) -> None:
+    """Have an event stored of which no process here is told."""
+    match = await store.match(game.id)
+    assert match is not None
+    foul = Foul(team=game.new.home, player=7, comment="meanwhile")
+    after, event = rules.apply(match, foul, datetime.now(UTC))
+    assert await store.append(after, event, after=match.last_at) is None
 
 
 @pytest.mark.parametrize("events", range(4))

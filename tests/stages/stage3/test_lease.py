@@ -100,6 +100,18 @@ async def test_a_redis_that_was_set_back_gives_no_epoch_twice(raw: Connections, 
     assert await taken(two) > first
     await two.release()
     assert not await one.renew(first)
+    assert one.left_s == 0
+
+
+async def test_a_clock_that_was_set_back_gives_no_epoch_twice(raw: Connections) -> None:
+    ahead = 2**52
+    await raw.call("SET", keys.EPOCH, ahead)
+    one = lease(raw, "one")
+    first = await taken(one)
+    assert first > ahead
+    assert await one.renew(first)
+    await one.release()
+    assert await taken(one) > first
 
 
 async def test_whoever_did_not_hear_that_it_has_the_lease_asks_again(raw: Connections) -> None:
