@@ -181,7 +181,7 @@ def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a match where it stands.")] = False,
-    patience: Annotated[str, typer.Option(metavar="TIME", help="How long the server may be away, such as 90s.")] = "5m",
+    patience: Annotated[str, typer.Option(metavar="DURATION", help="How long the server may be away.")] = "5m",
 ) -> None:
     """Be the reporter: announce a match, and post its events when they are due."""
     if replace and resume:

@@ -13,8 +13,8 @@ cores of an AMD EPYC), beside the Redis 6.2 that came along before, and Debian 1
     Redis 7.0     5.8        4.4         9.8         14.4                24.8
     Valkey 9.1    5.2        4.7        10.0         15.4                32.1
 
-The whole call takes 115 to 250 µs with each of them, 100 events 570 to 660: they differ by some hundredths of it, in the
-last column by a tenth. (Measured before a write asked Redis for its time first: `common.store.redis_store`.)
+The whole call takes 115 to 250 µs with each of them, 100 events 570 to 660: they differ by some hundredths of it, in
+the last column by a tenth. (Measured before a write asked Redis for its time first: `common.store.redis_store`.)
 """
 
 import asyncio
