@@ -11,6 +11,7 @@ A stamp is that of the last segment in what was read, so it is never too early, 
 
 from __future__ import annotations
 
+import socket
 import struct
 from time import CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime_ns
 from typing import TYPE_CHECKING, Final
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STAMP_SPACE: Final = 32
-"""Bytes that recvmsg(2) needs for a stamp: a header of 16, two words of 8."""
+_TIMESPEC: Final = struct.Struct("ll")
 
-_TIMESPEC: Final = struct.Struct("qq")
+STAMP_SPACE: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+"""Bytes that recvmsg(2) needs for a stamp."""
+
 
 _LOOKS: Final = 8
 _UNSEEN_NS: Final = 10_000  # a step that changes no figure: no clock of a machine is set by so little
@@ -35,17 +37,19 @@ class ArrivalClock:
     `read_ns` reads a clock of the kernel in nanoseconds. `steps` counts how often CLOCK_REALTIME was found set.
     """
 
-    __slots__ = ("_offset_ns", "_read_ns", "_t0_ns", "_trusts", "steps")
+    __slots__ = ("_offset_ns", "_read_ns", "_t0_ns", "_trusts", "steps", "t0")
 
     def __init__(self, read_ns: Callable[[int], int] = clock_gettime_ns) -> None:
         self._read_ns = read_ns
         self._t0_ns = 0
+        self.t0 = 0.0
         self._trusts = False
         self._offset_ns = 0
         self.steps = 0
 
     def begin(self, t0: float) -> None:
         """Count from `t0` on."""
+        self.t0 = t0
         self._t0_ns = round(t0 * 1e9)
         self._offset_ns = self._offset()
         self._trusts = True
@@ -66,7 +70,8 @@ class ArrivalClock:
         """Return when that arrived with which recvmsg(2) returned this; now, if the kernel did not say so."""
         if not (ancillary and self._trusts):
             return self.now()
-        seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+        stamp: tuple[int, int] = _TIMESPEC.unpack(ancillary[0][2])
+        seconds, nanoseconds = stamp
         return (seconds * 1_000_000_000 + nanoseconds - self._offset_ns - self._t0_ns) * 1e-9
 
     def _offset(self) -> int:
