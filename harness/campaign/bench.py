@@ -12,7 +12,7 @@ from harness.load.match import synthetic_match
 from harness.load.workload import Load
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import Disturbances, Placement, TrialResult
 from harness.search.capacity import likely_room
 from harness.search.journal import Journal as SearchJournal
 from harness.search.plan import SearchPlan, asked_of, default_plan
@@ -127,6 +127,8 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
         answer_timeout_s=ANSWER_TIMEOUT_S,
         placement=conditions.placement,
+        watches_loop=load.disturbances != Disturbances(),
+        disturbances=load.disturbances,
     )
 
 

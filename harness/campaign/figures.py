@@ -24,19 +24,28 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "art": "art_mean_s",
         "response_p99": "response_p99_s",
         "fanout": "fanout_mean_s",
+        "fanout_p99": "fanout_p99_s",
         "fanout_last": "fanout_last_s",
         "memory": "memory_per_connection_bytes",
+        "server_memory": "server_memory_bytes",
+        "server_cpu": "cpu_mean",
+        "loop_lag_p99": "loop_lag_p99_s",
+        "api": "api_mean_s",
+        "cut": "cut",
+        "recovery": "recovery_s",
     }
 )
-MEASURED: tuple[Figure, ...] = tuple(_FIELDS)
-"""The figures that a trial has."""
+MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fanout_last", "memory")
+"""The figures that every trial has. Those of a scenario are named there."""
 
-TIMES: frozenset[Figure] = frozenset({"art", "response_p99", "fanout", "fanout_last"})
+TIMES: frozenset[Figure] = frozenset(
+    {"art", "response_p99", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
+)
 """The figures that are a time, in seconds."""
 
 
 def values(trials: Sequence[Measurement], figure: Figure) -> list[float]:
-    """Return the figure of each valid trial that has it; a figure is one of `MEASURED`."""
+    """Return the figure of each valid trial that has it; a figure is any but a limit."""
     found = (getattr(trial, _FIELDS[figure]) for trial in trials if trial.valid)
     return [float(value) for value in found if value is not None]
 

@@ -5,11 +5,11 @@ first trial of every server comes before the second of any, and a drift falls on
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.records.search import Dimension
-from harness.records.trial import AskedLoad
+from harness.records.trial import AskedLoad, Disturbances
 from harness.targets.target import Target
 
 
@@ -50,13 +50,17 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class FixedLoad:
-    """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart."""
+    """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart.
+
+    What else happens meanwhile are the `disturbances`.
+    """
 
     n: int
     c: int
     interval_s: float
     events: int
     rate_per_s: float
+    disturbances: Disturbances = field(default_factory=Disturbances)
 
     @property
     def asked(self) -> AskedLoad:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 
+from harness.records.distribution import distribution
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
 from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult
@@ -17,9 +19,31 @@ STAIRCASE: Literal["matchstream-lab/staircase/1"] = "matchstream-lab/staircase/1
 ABLATION: Literal["matchstream-lab/ablation/1"] = "matchstream-lab/ablation/1"
 COMPARISON: Literal["matchstream-lab/comparison/1"] = "matchstream-lab/comparison/1"
 
-Figure = Literal["N", "C", "rate", "served", "art", "response_p99", "fanout", "fanout_last", "memory"]
+Figure = Literal[
+    "N",
+    "C",
+    "rate",
+    "served",
+    "art",
+    "response_p99",
+    "fanout",
+    "fanout_p99",
+    "fanout_last",
+    "memory",
+    "server_memory",
+    "server_cpu",
+    "loop_lag_p99",
+    "api",
+    "cut",
+    "recovery",
+]
 """What is compared. `N`, `C` and `rate` are the last pass of a search, `served` a count of fans; `art` (mean),
-`response_p99`, `fanout` (mean) and `fanout_last` seconds; `memory` bytes a connection."""
+`response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
+
+`server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
+core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
+came and events flowed, in seconds. `cut` is how many fans lost their connection, and `recovery` how long after that a
+new fan waited for its answer, at most, in seconds."""
 
 Judgement = Literal["better", "worse", "no change seen", "not measured"]
 
@@ -43,6 +67,11 @@ class Measurement(Section, frozen=True, kw_only=True):
     memory_per_connection_bytes: float | None
     cpu_mean: float | None
     bound: Bound
+    server_memory_bytes: int | None = None
+    loop_lag_p99_s: float | None = None
+    api_mean_s: float | None = None
+    cut: int = 0
+    recovery_s: float | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -158,7 +187,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, honest = response.art, response.honest
+    art, honest, api = response.art, response.honest, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -177,7 +206,17 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         memory_per_connection_bytes=None if server is None else server.memory_per_connection_bytes,
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
+        server_memory_bytes=None if server is None else server.trace.rss_bytes[-1],
+        loop_lag_p99_s=_loop_lag_p99_s(result),
+        api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
+        cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
+        recovery_s=result.seen.recovery_s,
     )
+
+
+def _loop_lag_p99_s(result: TrialResult) -> float | None:
+    found = None if result.loop_lag is None else distribution(np.array(result.loop_lag.late_s))
+    return None if found is None else found.p99_s
 
 
 def found_limit(search: SearchResult, file: str) -> FoundLimit:

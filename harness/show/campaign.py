@@ -30,8 +30,15 @@ TITLES: dict[Figure, str] = {
     "art": "ART",
     "response_p99": "response p99",
     "fanout": "fan-out",
+    "fanout_p99": "fan-out p99",
     "fanout_last": "fan-out, last fan",
     "memory": "a connection",
+    "server_memory": "server memory",
+    "server_cpu": "server CPU",
+    "loop_lag_p99": "loop lag p99",
+    "api": "API answer",
+    "cut": "fans cut",
+    "recovery": "recovery",
 }
 """What people call the figures."""
 
