@@ -109,9 +109,10 @@ def _rank_test(a: Sequence[float], b: Sequence[float]) -> float:
 def _spreads(servers: Mapping[str, Sequence[float]]) -> dict[str, _Spread]:
     """Return the spread to be used for each server whose values have logarithms; none if nothing was repeated."""
     usable = {name: values for name, values in servers.items() if values and min(values) > 0}
-    widest_first = sorted((name for name, values in usable.items() if len(values) > 1), key=lambda name: (
-        -_own(usable[name]).variance, name
-    ))
+    widest_first = sorted(
+        (name for name, values in usable.items() if len(values) > 1),
+        key=lambda name: (-_own(usable[name]).variance, name),
+    )
     apart: dict[str, _Spread] = {}
     while len(widest_first) > 1:
         own = _own(usable[widest_first[0]])

@@ -5,8 +5,8 @@ are made together: p is adjusted as Benjamini and Hochberg do ("Controlling the 
 what is then called a change at most one in twenty is none. A change is called so where the adjusted p is below 5 % and
 the ratio is `SMALLEST_EFFECT` away from 1.
 
-The interval of a ratio is that of the ratio alone. So it may exclude 1 where the judgement is "no change seen": among so
-many comparisons, some such interval was to be expected.
+The interval of a ratio is that of the ratio alone. So it may exclude 1 where the judgement is "no change seen": among
+so many comparisons, some such interval was to be expected.
 
 **Limits** are not judged by p. Each search ends with a bracket, and the searches of a server with a range of them, from
 the lowest last pass to the highest first fail. Two ranges that overlap are no change.
