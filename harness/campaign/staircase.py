@@ -109,7 +109,8 @@ class Outline:
     def arms_of(self, server: Server) -> tuple[Arm, ...]:
         """Return a server under each of its loads."""
         own = self.talks_loads.get(server.key)
-        loads = self.loads if own is None or own in self.loads else (*self.loads, own)
+        known = {load.asked for load in self.loads}
+        loads = self.loads if own is None or own.asked in known else (*self.loads, own)
         return tuple(Arm(server, load, per_round=2 if server is self.twice else 1) for load in loads)
 
     @property
@@ -172,7 +173,7 @@ def staircase(plan: Outline, findings: Findings, around: Circumstances, state: S
     ratios = _judged(pairs)
     for index, found in zip(stages[1:], ratios, strict=False):
         steps[index] = msgspec.structs.replace(steps[index], ratios=found)
-    of_placebo = ratios[-1] if len(ratios) == len(stages) else ()
+    of_placebo = ratios[-1] if len(ratios) == len(stages) > 0 else ()
     return Staircase(
         schema=STAIRCASE,
         harness=harness_version(),
