@@ -24,7 +24,7 @@ def a_ratio_of(value: float | None, low: float | None, high: float | None, judge
     [
         (a_ratio_of(1.76, 1.7, 1.82, "worse"), "\u00d71.76 [1.70, 1.82] worse"),
         (a_ratio_of(0.12, None, None, "too few runs"), "\u00d70.12 too few runs"),
-        (a_ratio_of(0.012, 0.0115, 0.0131, "worse"), "\u00d70.012 [0.012, 0.013] worse"),
+        (a_ratio_of(0.012, 0.0111, 0.0131, "worse"), "\u00d70.012 [0.011, 0.013] worse"),
         (a_ratio_of(0.0, None, None, "worse"), "none worse"),
         (a_ratio_of(None, None, None, "better"), "from none better"),
         (a_ratio_of(2.0, 0.0, None, "no change seen"), "\u00d72.00 [0, ∞] no change seen"),
