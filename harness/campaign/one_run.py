@@ -48,8 +48,8 @@ def _resamples(figure: Figure, trial: TrialResult, rng: np.random.Generator) -> 
         return rng.binomial(fans.asked, fans.served / fans.asked, RESAMPLES).astype(float)
     if figure == "art" and response.art is not None:
         return _means(response.art, rng)
-    if figure == "response_p99" and response.honest is not None:
-        return _p99(response.honest, rng)
+    if figure == "response_p99" and response.intended is not None:
+        return _p99(response.intended, rng)
     if figure in TIMES and trial.seen.delivery is not None:
         events = trial.seen.delivery.events
         times = [event.fanout_mean_s if figure == "fanout" else event.last_s for event in events]

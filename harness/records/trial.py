@@ -114,12 +114,12 @@ class Fans(Section, frozen=True, kw_only=True):
 class Response(Section, frozen=True, kw_only=True):
     """Response times of the fans that were answered, by both clocks.
 
-    `honest` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
+    `intended` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
     queue or in a SYN retry counts. `art` is the talk's: the larger of the time until the welcome line and the time
     from the watch line to the first event, both counted after the connect.
     """
 
-    honest: Distribution | None
+    intended: Distribution | None
     art: Distribution | None
 
 
@@ -178,8 +178,8 @@ class Heat(Section, frozen=True, kw_only=True):
 class Timeline(Section, frozen=True, kw_only=True):
     """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
 
-    `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
-    `responses` are the honest ones, in the step of the answer; `deliveries` the fan-out times, in the step of receipt.
+    `slowest_s` is the longest intended-start response time among the fans answered in the step; None where nobody was.
+    `responses` are those of all, in the step of the answer; `deliveries` the fan-out times, in the step of receipt.
     Either is None where there were none, as in results from before they were kept.
     """
 

@@ -43,7 +43,7 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
             "ART (talk)",
             NOTHING if response.art is None else f"{show_time(response.art.mean_s)}, counted after the connect",
         ),
-        ("response", _percentiles(response.honest)),
+        ("response", _percentiles(response.intended)),
     ]
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))

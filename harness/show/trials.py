@@ -67,7 +67,7 @@ def _row(result: TrialResult) -> tuple[str, ...]:
         f"{result.seen.fans.served:,}",
         NOTHING if delivery is None else f"{delivery.lost:,}",
         _mean_and_p99(response.art),
-        _mean_and_p99(response.honest),
+        _mean_and_p99(response.intended),
         NOTHING if rate is None else f"{rate:,.0f}",
         _fanout(delivery),
         NOTHING if each is None else show_bytes(each),

@@ -77,11 +77,11 @@ def some_fans(served: int = 900, **failures: int) -> Fans:
 
 def seen_by(fans: Fans, *, slowest_s: float = 0.02, delivery: Delivery | None = None) -> Seen:
     rng = np.random.default_rng(7)
-    honest = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
+    intended = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
     at = tuple(np.linspace(0.1, 6, 60).tolist())
     return Seen(
         fans=fans,
-        response=Response(honest=distribution(honest), art=distribution(honest * 0.8)),
+        response=Response(intended=distribution(intended), art=distribution(intended * 0.8)),
         delivery=delivery,
         timeline=Timeline(
             at_s=at,

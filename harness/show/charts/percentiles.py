@@ -25,7 +25,7 @@ Curve = tuple[str, Look, Sequence[Distribution]]
 
 
 def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
-    """Return the honest response of each target over 1/(1-p); repeats are merged, with their range as a ribbon.
+    """Return the intended-start response time of each target over 1/(1-p); repeats are merged, with their range as a ribbon.
 
     Of `floors`, those under a load of the results are drawn, too.
     """
@@ -33,7 +33,7 @@ def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = 
     with page("How long fans waited for their first event", *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(
-            axes, [(each.name, how, each.times(_honest)) for each, how in zip(series, looks(series), strict=True)]
+            axes, [(each.name, how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]
         )
         if axes.lines:
             legend_beside(axes)
@@ -93,9 +93,9 @@ def _share_axis(axes: Axes, most: int) -> None:
 
 def _slowest_p99_s(series: Series) -> tuple[float, ...]:
     """Of the repeat that made them wait longest."""
-    found = series.times(_honest)
+    found = series.times(_response)
     return (max(times.p99_s for times in found),) if found else ()
 
 
-def _honest(result: TrialResult) -> Distribution | None:
-    return result.seen.response.honest
+def _response(result: TrialResult) -> Distribution | None:
+    return result.seen.response.intended

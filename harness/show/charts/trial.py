@@ -65,12 +65,12 @@ def finding(result: TrialResult) -> str:
     fans, response, delivery = result.seen.fans, result.seen.response, result.seen.delivery
     if not result.validity.valid:
         return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
-    if response.honest is None:
+    if response.intended is None:
         return f"None of {fans.asked:,} fans was answered{_bound(result)}."
     served = (
         f"{fans.served:,} of {fans.asked:,} fans were served" if fans.failed else f"All {fans.asked:,} fans were served"
     )
-    waited = f"1 % of the answered waited {show_time(response.honest.p99_s)} or more"
+    waited = f"1 % of the answered waited {show_time(response.intended.p99_s)} or more"
     spread = ""
     if delivery is not None and delivery.fanout is not None:
         spread = f", and an event took {show_time(delivery.last_max_s)} at most to reach its last fan"
@@ -87,12 +87,12 @@ def _bound(result: TrialResult) -> str:
 def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
-        ("honest: from the intended start", result.seen.response.honest),
+        ("response: from the intended start", result.seen.response.intended),
         ("as in the talk: from the connect", result.seen.response.art),
     )
     curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
-    honest = tuple(times for floor in floors if (times := floor.seen.response.honest) is not None)
-    percentile_axes(axes, [*curves, ("the floor, honest", floor_look(), honest)])
+    responses = tuple(times for floor in floors if (times := floor.seen.response.intended) is not None)
+    percentile_axes(axes, [*curves, ("the floor, response", floor_look(), responses)])
     if axes.lines:
         axes.legend(loc="best")
 

@@ -50,7 +50,7 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     return Seen(
         fans=count_fans(samples, stop_s),
         response=Response(
-            honest=distribution(np.asarray(samples.honest_s())),
+            intended=distribution(np.asarray(samples.response_s())),
             art=distribution(np.asarray(samples.talk_s())),
         ),
         delivery=_delivery(got, answered_s, posts) if posts else None,

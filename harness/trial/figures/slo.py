@@ -28,8 +28,8 @@ class SloError(HarnessError):
     """An SLO cannot be read; the message says which term, and what would be right."""
 
 
-def _honest(name: str) -> _Figure:
-    return lambda seen: getattr(seen.response.honest, name, None)
+def _response(name: str) -> _Figure:
+    return lambda seen: getattr(seen.response.intended, name, None)
 
 
 def _art(name: str) -> _Figure:
@@ -63,12 +63,12 @@ COUNTS: Mapping[str, _Figure] = MappingProxyType(
 
 TIMES: Mapping[str, _Figure] = MappingProxyType(
     {
-        "mean": _honest("mean_s"),
-        "p50": _honest("p50_s"),
-        "p90": _honest("p90_s"),
-        "p99": _honest("p99_s"),
-        "p999": _honest("p999_s"),
-        "max": _honest("max_s"),
+        "mean": _response("mean_s"),
+        "p50": _response("p50_s"),
+        "p90": _response("p90_s"),
+        "p99": _response("p99_s"),
+        "p999": _response("p999_s"),
+        "max": _response("max_s"),
         "art": _art("mean_s"),
         "art_p99": _art("p99_s"),
         "fanout_mean": _fanout("mean_s"),
@@ -77,7 +77,7 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
         "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
-"""Figures that are a time; without a prefix, the honest response time."""
+"""Figures that are a time; without a prefix, the response time from the intended start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def a_trial(scale: float, served: int = 900, *, seed: int = 1, **changes: object
     fanout = distribution(rng.uniform(0.002, 0.05, 4_500) * scale)
     seen = msgspec.structs.replace(
         seen_by(some_fans(served, no_welcome=900 - served)),
-        response=Response(honest=times, art=times),
+        response=Response(intended=times, art=times),
         delivery=msgspec.structs.replace(plain, fanout=fanout, last_mean_s=0.05 * scale, events=events),
     )
     return a_result(seen=seen, **changes)
@@ -65,7 +65,7 @@ def test_a_trial_without_events_or_answers_has_no_such_ratio() -> None:
     assert found["fanout"].judgement == "not measured"
     nobody = a_result(
         seen=msgspec.structs.replace(
-            seen_by(some_fans(0, no_welcome=900)), response=Response(honest=None, art=None), delivery=a_delivery()
+            seen_by(some_fans(0, no_welcome=900)), response=Response(intended=None, art=None), delivery=a_delivery()
         )
     )
     assert by_figure(nobody, nobody)["art"].judgement == "not measured"

@@ -51,10 +51,10 @@ def delivery_of(
 
 def test_both_clocks_are_kept() -> None:
     seen = analyse(samples_of([1.0, 2.0, NEVER]), None, PHASES)
-    assert seen.response.honest is not None
+    assert seen.response.intended is not None
     assert seen.response.art is not None
-    assert seen.response.honest.count == 2
-    assert seen.response.honest.mean_s == pytest.approx(1.0)
+    assert seen.response.intended.count == 2
+    assert seen.response.intended.mean_s == pytest.approx(1.0)
     assert seen.response.art.mean_s == pytest.approx(0.6)  # until the welcome, which is longer than until the answer
     assert seen.delivery is None
     assert (seen.connect_phase_s, seen.events_phase_s) == (5.0, 15.0)
