@@ -5,15 +5,13 @@ change that is seen here is a change between these two runs, and repeats have to
 The deliveries of one event are much alike, since it reaches all fans together: events are resampled, not deliveries.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.campaign.bootstrap import SEED, ratio_of_resamples
 from harness.campaign.figures import TIMES, ratios
 from harness.records.campaign import Figure, Ratio, measurement
-from harness.records.distribution import Distribution, curve
+from harness.records.distribution import Distribution, curve, rank
 from harness.records.trial import TrialResult
 
 RESAMPLES = 2_000
@@ -64,14 +62,13 @@ def _means(times: Distribution, rng: np.random.Generator) -> _Values:
 
 def _p99(times: Distribution, rng: np.random.Generator) -> _Values:
     values, counts = _drawn(times, rng)
-    rank = math.ceil(0.99 * times.count)
-    return np.asarray(values[np.argmax(np.cumsum(counts, axis=1) >= rank, axis=1)], float)
+    return np.asarray(values[np.argmax(np.cumsum(counts, axis=1) >= rank(times.count, 990), axis=1)], float)
 
 
 def _drawn(times: Distribution, rng: np.random.Generator) -> tuple[_Values, NDArray[np.int64]]:
     """Return the values of a histogram, and a row for each resample with how many fans have each of them."""
     values, shares = curve(times)
-    return values, rng.multinomial(times.count, np.diff(shares, prepend=0.0), RESAMPLES)
+    return values, rng.multinomial(times.count, np.diff(shares, prepend=0.0) / shares[-1], RESAMPLES)
 
 
 def _means_of_events(times: list[float], rng: np.random.Generator) -> _Values | None:
