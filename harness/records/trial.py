@@ -265,12 +265,57 @@ class ProcessEnd(Section, frozen=True, kw_only=True):
     at_s: Seconds
 
 
+MemoryMoment = Literal["after the second event", "after the first event", "after the answers", "before the last event"]
+"""When the memory was read: at rest after so many events as there were, two at most; or at the latest, at rest or not.
+"""
+
+
+class Memory(Section, frozen=True, kw_only=True):
+    """What the connections take of the memory: how much it grew from before the first fan to `moment`, at rest.
+
+    `connections` were held then, at `at_s`. The server's own processes and its Redis are apart; both by the same
+    `measure`, PSS unless that may not be read. The kernel's part is that of the whole machine, for *both* ends of a
+    connection, as the generator is on it, too: `slab_growth_bytes` (sockets, open files, epoll entries and all else
+    that the kernel allocates) and `sockets_growth_bytes` (the buffers of TCP, part of which may be slab).
+    """
+
+    measure: Literal["PSS", "RSS"]
+    moment: MemoryMoment
+    at_s: Seconds
+    connections: Annotated[int, msgspec.Meta(ge=1)]
+    server_before_bytes: Count
+    server_bytes: Count
+    redis_before_bytes: Count | None
+    redis_bytes: Count | None
+    slab_growth_bytes: int
+    sockets_growth_bytes: int
+
+    @property
+    def server_per_connection(self) -> float:
+        """Bytes of the server's own processes."""
+        return (self.server_bytes - self.server_before_bytes) / self.connections
+
+    @property
+    def redis_per_connection(self) -> float | None:
+        """Bytes of the server's Redis; None where it has none."""
+        if self.redis_bytes is None or self.redis_before_bytes is None:
+            return None
+        return (self.redis_bytes - self.redis_before_bytes) / self.connections
+
+    @property
+    def kernel_per_connection(self) -> float:
+        """Bytes of slab, for both ends together."""
+        return self.slab_growth_bytes / self.connections
+
+
 class ServerSeen(Section, frozen=True, kw_only=True):
     """The server's process tree, its nodes and Redis included; a peak of CPU is over half a second.
 
     `processes` is how many there were at the same time, at most; one that replaced another is not one more.
     `cpu_mean` is over the time from the first fan's start to the last event.
     `busiest_*` is the one process that used most CPU: a single-threaded server ends at 1.0 of it.
+    `memory` is what connections take at rest, `memory_per_connection_bytes` of it that of the server's own processes;
+    None where it did not come to that.
     `fullest_*` is the one process nearest to its own limit of open files.
     `ended` is how the server as a whole ended by itself, `ended_processes` are those of its processes that did.
     """
@@ -282,8 +327,8 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     busiest_name: str
     busiest_cpu_peak: Share
     rss_before_bytes: Count
-    rss_held_bytes: Count
     rss_peak_bytes: Count
+    memory: Memory | None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.distribution import Distribution
-from harness.records.trial import Delivery, GeneratorSeen, Placement, ServerSeen, TrialResult
+from harness.records.trial import Delivery, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
 from harness.units import NOTHING, show_bytes, show_percentile, show_time
 
 _WORTH_TELLING_S = 0.1
@@ -52,6 +52,8 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     else:
         rows += _delivery_rows(result.seen.delivery)
     rows.append(("server", _server(result.server)))
+    if result.server is not None and result.server.memory is not None:
+        rows.append(("a connection", _memory(result.server.memory)))
     rows.append(("generator", _generator(result.generator)))
     if result.asked.placement != Placement():
         rows.append(("place", _place(result.asked.placement)))
@@ -108,13 +110,21 @@ def _service(delivery: Delivery) -> str:
 def _server(server: ServerSeen | None) -> str:
     if server is None:
         return "not observed: its processes are not on this machine, or belong to somebody else"
-    each = server.memory_per_connection_bytes
     limit = f" of {server.fullest_limit:,}" if 0 < server.fullest_limit < _NO_LIMIT else ""
     ended = f", {len(server.ended_processes):,} of which ended" if server.ended_processes else ""
     return (
         f"CPU {server.cpu_mean:.0%} of a core, peak {server.cpu_peak:.0%}; "
-        f"{NOTHING if each is None else show_bytes(each)} a connection; "
         f"open files {server.fullest_open_files:,}{limit}{_of_processes('fullest', server.processes)}{ended}"
+    )
+
+
+def _memory(memory: Memory) -> str:
+    redis = memory.redis_per_connection
+    of_redis = "" if redis is None else f", Redis {show_bytes(redis)}"
+    return (
+        f"server {show_bytes(memory.server_per_connection)}{of_redis} ({memory.measure}); "
+        f"kernel {show_bytes(memory.kernel_per_connection)} for both ends; "
+        f"{memory.moment}, of {memory.connections:,} connections"
     )
 
 

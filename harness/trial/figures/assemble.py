@@ -8,7 +8,7 @@ import numpy as np
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Memory, Placement, TrialResult, Verdict
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.slo import Slo
@@ -21,7 +21,7 @@ from harness.trial.observer import Observation
 class Raw:
     """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
 
-    `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
+    `memory` is what connections took at rest, if it came to that; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
     it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
     """
@@ -30,7 +30,7 @@ class Raw:
     usage: GeneratorUsage
     posts: tuple[Posted, ...] | None
     phases: Phases
-    held: int
+    memory: Memory | None
     server: Observation
     generator: Observation
     overflows: tuple[int, int]
@@ -42,9 +42,7 @@ class Raw:
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
     seen = analyse(raw.samples, raw.posts, raw.phases)
-    server = server_seen(
-        raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
-    )
+    server = server_seen(raw.server, over_s=raw.phases.over_s, memory=raw.memory, ended=raw.server_ended)
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
     placement = asked.placement

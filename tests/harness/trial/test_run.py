@@ -87,6 +87,9 @@ def test_a_good_server_passes_and_everyone_is_told() -> None:
     assert result.server is not None
     assert result.server.fullest_open_files >= 12
     assert result.server.rss_before_bytes > 0
+    assert result.server.memory is not None
+    assert result.server.memory.connections == 12
+    assert result.server.memory.server_bytes > 0
     assert seen.timeline.connected[-1] == 0
 
 
