@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.records.files import file_stem
 from harness.records.search import Dimension
 from harness.records.trial import AskedLoad
 from harness.targets.target import Target
@@ -24,8 +25,8 @@ class Arrivals:
 GENTLE = Arrivals(4, 0.005)
 """800 a second: 20,000 are there in 25 s."""
 
-GENTLEST = Arrivals(2, 0.005)
-"""400 a second, for a server with an accept queue of 5, which 800 a second overflow whenever it pauses for 10 ms."""
+GENTLEST = Arrivals(1, 0.02)
+"""50 a second, for a server with an accept queue of 5: it takes a pause of 100 ms to overflow that, and not luck."""
 
 KEPT_FILES = 100
 """Open files that a server keeps for anything but fans, and some more."""
@@ -100,7 +101,7 @@ DIMENSIONS: tuple[Literal["N", "C"], ...] = ("N", "C")
 
 def search_file(key: str, dimension: Dimension) -> str:
     """Return the name of a search's result."""
-    return f"{key}-search-{dimension.lower()}.json"
+    return f"{key}-search-{file_stem(dimension)}.json"
 
 
 def interleaved(

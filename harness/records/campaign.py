@@ -17,9 +17,9 @@ STAIRCASE: Literal["matchstream-lab/staircase/1"] = "matchstream-lab/staircase/1
 ABLATION: Literal["matchstream-lab/ablation/1"] = "matchstream-lab/ablation/1"
 COMPARISON: Literal["matchstream-lab/comparison/1"] = "matchstream-lab/comparison/1"
 
-Figure = Literal["N", "C", "rate", "served", "art", "response_p99", "fanout", "fanout_last", "memory"]
-"""What is compared. `N`, `C` and `rate` are the last pass of a search, `served` a count of fans; `art` (mean),
-`response_p99`, `fanout` (mean) and `fanout_last` seconds; `memory` bytes a connection."""
+Figure = Literal["N", "C", "burst C", "rate", "served", "art", "response_p99", "fanout", "fanout_last", "memory"]
+"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
+`art` (mean), `response_p99`, `fanout` (mean) and `fanout_last` seconds; `memory` bytes a connection."""
 
 Judgement = Literal["better", "worse", "no change seen", "not measured"]
 

@@ -97,7 +97,9 @@ def _begin(
 def _ceiling(plan: SearchPlan) -> float:
     if plan.ceiling is not None:
         return plan.ceiling
-    return MANY_PER_S if plan.dimension == "rate" else float(likely_room(psutil.virtual_memory().available))
+    if plan.dimension == "rate":
+        return MANY_PER_S
+    return float(max(1, likely_room(psutil.virtual_memory().available) // plan.waves))
 
 
 def _check(plan: SearchPlan, target: Target) -> None:

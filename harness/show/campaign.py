@@ -24,7 +24,8 @@ from harness.units import NOTHING, show_bytes, show_load, show_time
 
 TITLES: dict[Figure, str] = {
     "N": "N",
-    "C": "C",
+    "C": "sustained C",
+    "burst C": "burst C",
     "rate": "events/s",
     "served": "served",
     "art": "ART",
@@ -90,7 +91,7 @@ def staircase_sheets(found: Staircase) -> tuple[Sheet, ...]:
     """Return the limits of every step, and a table for each load."""
     limits = Sheet(
         f"Limits under {found.slo}: last pass … first fail",
-        ("server", "N", "N: broke", "N: bound", "C", "C: broke", "C: bound"),
+        ("server", "N", "N: broke", "N: bound", "sustained C", "C: broke", "C: bound"),
         tuple(
             (step.target.name, *_limit_cells(step.limits, "N"), *_limit_cells(step.limits, "C")) for step in found.steps
         ),
@@ -139,6 +140,7 @@ _MEASURED_COLUMNS = (
     "fan-out mean / last",
     "a connection",
     "valid",
+    "SLO",
     "bound first",
 )
 
@@ -178,8 +180,17 @@ def _measured_cells(measured: Repeats) -> tuple[str, ...]:
         fanout,
         NOTHING if each is None else show_bytes(each),
         f"{len(valid)} of {len(trials)}",
+        _slo(valid),
         ", ".join(dict.fromkeys(trial.bound.name for trial in valid)) or NOTHING,
     )
+
+
+def _slo(valid: Sequence[Measurement]) -> str:
+    """Return whether the row bears the SLO of its page: a load that a server does not bear is no C of it."""
+    broke = sum(not trial.met for trial in valid)
+    if not broke:
+        return "met" if valid else NOTHING
+    return f"BROKEN in {broke} of {len(valid)}"
 
 
 def _spread(trials: Sequence[Measurement], figure: Figure) -> str:

@@ -42,7 +42,7 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert text.endswith("|\n")
     head, rule, *rows = text.splitlines()
     assert len(rows) == 3
-    assert {line.count("|") for line in (head, rule, *rows)} == {17}
+    assert {line.count("|") for line in (head, rule, *rows)} == {18}
     first, lost, bare = (dict(zip(cells(head), cells(row), strict=True)) for row in rows)
     assert (first["server"], first["N"], first["C"], first["every"]) == ("stage 3, 6 nodes", "900", "4", "250 ms")
     assert (first["served"], first["lost"], first["valid"], first["bound first"]) == ("900", "0", "yes", "nothing")
@@ -93,3 +93,10 @@ def test_a_rate_is_told_where_answering_a_wave_takes_some_steps(
     counts: tuple[int, ...], n: int, c: int, rate: float | None
 ) -> None:
     assert answered_per_s(answered(*counts, n=n, c=c)) == rate
+
+
+def test_a_row_that_breaks_the_slo_of_the_page_is_marked() -> None:
+    slow = a_result(seen=seen_by(some_fans(), slowest_s=30.0))
+    first, second = markdown([a_result(), slow]).splitlines()[2:]
+    assert "| met |" in first
+    assert "| BROKE p99<1s (" in second
