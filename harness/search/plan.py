@@ -10,7 +10,7 @@ from harness.load.workload import Load
 from harness.records.search import AskedSearch, Dimension, TrialKind
 from harness.records.trial import Placement
 from harness.search.decide import Rules, Try
-from harness.search.evidence import Jury
+from harness.search.evidence import Majority
 from harness.search.levels import Scale
 from harness.targets.target import Target
 from harness.trial.figures.slo import Slo, parse_slo
@@ -91,7 +91,7 @@ def rules_of(plan: SearchPlan, ceiling: float) -> Rules:
         scale=scale,
         begin=scale.at(plan.floor if plan.hint is None else plan.hint),
         stride=1.0 if plan.hint is None else plan.precision,
-        jury=Jury(plan.repeats),
+        majority=Majority(plan.repeats),
         soaks=plan.soak_s > 0,
     )
 

@@ -56,7 +56,7 @@ def run_search(
         left_s = None if plan.budget_s is None else began + plan.budget_s - clock()
         if left_s is not None and expected_s(plan, step, trials, publishes=target.publishes) > left_s:
             return save("out of budget")
-        watcher.trying(step, bracket(outcomes_of(trials), rules.jury), len(trials))
+        watcher.trying(step, bracket(outcomes_of(trials), rules.majority), len(trials))
         try:
             made_at = clock()
             result = measurer.measure(trial_of(plan, step, publishes=target.publishes), target, watcher)

@@ -8,7 +8,7 @@ from harness.records.machine import Machine, harness_version
 from harness.records.search import SCHEMA, AskedSearch, SearchResult, SearchTrial, State
 from harness.records.trial import TrialResult
 from harness.search.decide import Bracket, Try, bracket
-from harness.search.evidence import Jury, Outcome, Vote
+from harness.search.evidence import Majority, Outcome, Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _vote(trial: SearchTrial) -> Vote:
 
 def summarise(frame: Frame, trials: Sequence[SearchTrial], state: State) -> SearchResult:
     """Return the result of a search that made these trials."""
-    known = bracket(outcomes_of(trials), Jury(frame.asked.repeats))
+    known = bracket(outcomes_of(trials), Majority(frame.asked.repeats))
     failed = _first(trials, known.first_fail, Vote.FAILED)
     bounding = _first(trials, known.cap, Vote.INVALID) if _ends_at_generator(known) else failed
     return SearchResult(

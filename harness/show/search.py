@@ -7,7 +7,7 @@ from rich.text import Text
 from common.durations import show_duration
 from harness.records.search import Dimension, SearchResult, SearchTrial
 from harness.search.decide import bracket
-from harness.search.evidence import Jury
+from harness.search.evidence import Majority
 from harness.search.summary import outcomes_of
 from harness.units import show_percentile, show_time
 
@@ -90,7 +90,7 @@ def _found(result: SearchResult) -> str:
 
 def _contradiction(result: SearchResult) -> str:
     """Return from which level on the trials said this and that, if they did."""
-    known = bracket(outcomes_of(result.trials), Jury(result.asked.repeats))
+    known = bracket(outcomes_of(result.trials), Majority(result.asked.repeats))
     if known.cap is None or known.cap == known.first_fail:
         return ""
     return f"; from {show_level(result.asked.dimension, known.cap)} on some trials passed and some failed"
@@ -101,7 +101,7 @@ def _nothing_confirmed(result: SearchResult) -> str:
     high = show_level(dimension, result.first_fail)
     if result.state == "done" and result.first_fail is not None:
         return f"{who} does not hold {name} = {high}; {', '.join(result.broken)} broke"
-    passed = bracket(outcomes_of(result.trials), Jury(result.asked.repeats)).reached
+    passed = bracket(outcomes_of(result.trials), Majority(result.asked.repeats)).reached
     seen = "" if passed is None else f", though short trials passed up to {show_level(dimension, passed)}"
     failed = "" if result.first_fail is None else f"; {high} failed: {', '.join(result.broken)} broke"
     return f"no {name} of {who} was confirmed{seen}{failed}"

@@ -5,7 +5,7 @@ import pytest
 from harness.load.workload import InvalidLoadError
 from harness.records.search import TrialKind
 from harness.search.decide import Try
-from harness.search.evidence import Jury
+from harness.search.evidence import Majority
 from harness.search.plan import SearchPlan, asked_of, connections, default_plan, rules_of, schedule_s, trial_of
 from tests.harness.search.worlds import a_plan, a_target
 
@@ -62,7 +62,7 @@ def test_no_wave_of_nobody() -> None:
 
 def test_where_a_search_begins_and_how_it_strides() -> None:
     plain = rules_of(a_plan(soak_s=3.0, repeats=5), 2_000.0)
-    assert (plain.begin, plain.stride, plain.soaks, plain.jury) == (100, 1.0, True, Jury(5))
+    assert (plain.begin, plain.stride, plain.soaks, plain.majority) == (100, 1.0, True, Majority(5))
     assert (plain.scale.smallest, plain.scale.largest) == (1, 2_000)
     hinted = rules_of(a_plan(hint=701.3), 2_000.0)
     assert (hinted.begin, hinted.stride, hinted.soaks) == (701, 0.05, False)
