@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from common.store.process import REDIS_PROGRAMS
-from harness.interruption import raise_if_interrupted, thread_beside
+from harness.interruption import background_thread, raise_if_interrupted
 from harness.load.samples import Progress
 from harness.records.trial import MemoryMoment
 from harness.targets.process_tree import ProcessStat, all_processes, descended, read_stat
@@ -109,7 +109,7 @@ class RestWatch:
         return self._taken
 
     def __enter__(self) -> Self:
-        self._thread.enter_context(thread_beside("memory at rest", self._run, self._over))
+        self._thread.enter_context(background_thread("memory at rest", self._run, self._over))
         return self
 
     def __exit__(self, *_: object) -> None:
