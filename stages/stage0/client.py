@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from common.domain.errors import DomainError
-from common.otp.gen_fsm import GenFsm, StateTimeout
-from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
+from common.otp import NO_PROCESS, NORMAL, SHUTDOWN, CallError, GenFsm, StateTimeout, Stop
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
@@ -21,8 +20,7 @@ from stages.traffic import Drop
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from common.otp.process import Process
-    from common.otp.signals import Reason
+    from common.otp import Process, Reason
     from stages.stage import Parts
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
+from common.otp import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
 from stages.stage0.messages import Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from common.otp.process import ReplyTo
+    from common.otp import ReplyTo
     from stages.stage0.messages import Notification
 
 

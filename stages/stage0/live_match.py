@@ -28,9 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.domain import rules
 from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import Failure, Stop
+from common.otp import NO_REPLY, Failure, GenServer, Stop, reply
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.log import events, messages
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
     from common.domain.posts import Post
-    from common.otp.process import Process, ReplyTo
+    from common.otp import Process, ReplyTo
     from common.store.terms import Terms
     from stages.stage import Parts
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from common.domain.posts import Post
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.terms import Terms
 
 

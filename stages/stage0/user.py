@@ -19,10 +19,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from common.domain import rules
 from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.gen_event import AddHandler, DeleteHandler, HandlerExit
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import CallError, Exit, Failure, Stop
+from common.otp import (
+    NO_REPLY,
+    AddHandler,
+    CallError,
+    DeleteHandler,
+    Exit,
+    Failure,
+    GenServer,
+    HandlerExit,
+    Stop,
+    reply,
+)
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.db import MatchOf, Read
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
 
     from common.domain.events import Event
     from common.domain.match import Match
-    from common.otp.process import Process, ReplyTo
+    from common.otp import Process, ReplyTo
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
 

@@ -17,15 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler
-from common.otp.signals import NORMAL, SHUTDOWN, CallError, Down, Stop
+from common.otp import NORMAL, REMOVE_HANDLER, SHUTDOWN, AddHandler, CallError, DeleteHandler, Down, Stop
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription, User
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
-    from common.otp.signals import Monitor
+    from common.otp import Monitor, Process
     from common.wire.greeting import Greeting
     from stages.stage import Parts
     from stages.stage0.messages import Notification, Place

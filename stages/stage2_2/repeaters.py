@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.otp.gen_event import AddHandler
+from common.otp import AddHandler
 from stages.stage0.live_match import LiveMatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage0.messages import Notification
 
 

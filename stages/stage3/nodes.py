@@ -19,9 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from common.http.token import forget_token, server_token
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import SHUTDOWN, Node, Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
 from stages.stage0.ports import reserve
 from stages.stage0.server import Addresses, announced
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Options, Stage, System
 
 

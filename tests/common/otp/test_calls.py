@@ -6,8 +6,8 @@ import pytest
 
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from common.otp.process import NO_REPLY, ReplyTo, reply
-from common.otp.signals import NO_PROCESS, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
+from common.otp.process import ReplyTo, reply
+from common.otp.signals import NO_PROCESS, NO_REPLY, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 

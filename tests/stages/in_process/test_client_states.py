@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.otp.node import Node
+from common.otp import Node
 from common.wire.frames import WELCOME
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
 from stages.stage0.messages import Notification
@@ -16,7 +16,7 @@ from stages.traffic import Drop, Traffic
 from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Parts, Stage
 
 
