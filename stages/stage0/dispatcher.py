@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from common.otp import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
-from stages.stage0.messages import Place
+from stages.stage0.messages import NO_PLACE, Notification, Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from common.otp import ReplyTo
-    from stages.stage0.messages import Notification
+    from stages.stage0.messages import Dismissal
 
 
 class Dispatcher(GenEvent):
@@ -28,8 +28,8 @@ class Dispatcher(GenEvent):
         super().handle_call(request, reply_to)
         return self._place
 
-    def handle_cast(self, message: Notification) -> Awaitable[None]:
-        """Send a notification to every handler."""
+    def handle_cast(self, message: Notification | Dismissal) -> Awaitable[None]:
+        """Send an event, or the word that sends all fans away, to every handler."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
-        self._place = Place(message.seq, message.accepted_at)
+        self._place = Place(message.seq, message.accepted_at) if isinstance(message, Notification) else NO_PLACE
         return super().handle_cast(message)

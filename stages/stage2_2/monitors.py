@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from common.otp import Monitor, Process
     from common.wire.greeting import Greeting
     from stages.stage import Parts
-    from stages.stage0.messages import Notification, Place
+    from stages.stage0.messages import Dismissal, Notification, Standing
 
 
 @dataclass(frozen=True, slots=True)
 class UnsupervisedSubscription(Subscription):
     """A handler that goes by itself when its user has gone."""
 
-    def handle_event(self, event: Notification) -> object:
-        """Pass the notification to the user, if there still is one."""
+    def handle_event(self, event: Notification | Dismissal) -> object:
+        """Pass it to the user, if there still is one."""
         if not self.user.alive:
             return REMOVE_HANDLER
         return Subscription.handle_event(self, event)
@@ -87,7 +87,7 @@ class MonitoringUser(User):
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))
 
-    async def _add_handler(self, client: Process, manager: Process) -> Place:
+    async def _add_handler(self, client: Process, manager: Process) -> Standing:
         self._monitor(manager)
         return await super()._add_handler(client, manager)
 

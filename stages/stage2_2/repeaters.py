@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp import Process
-    from stages.stage0.messages import Notification
+    from stages.stage0.messages import Dismissal, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Repeat:
 
     repeater: Process
 
-    def handle_event(self, event: Notification) -> None:
+    def handle_event(self, event: Notification | Dismissal) -> None:
         """Have the repeater notify its own handlers."""
         self.repeater.cast(event)
 

@@ -101,6 +101,6 @@ class LaterMatch(LiveMatch):
             reply(reply_to, await self._decide(request))
         self.process.send(DECIDED)  # after the answer: the match may end over it
 
-    def _stop_if_over(self) -> None:
+    def _stop_if_over(self, answer: object = None) -> None:
         if not self._deciding.locked():
-            super()._stop_if_over()
+            super()._stop_if_over(answer)
