@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from common.otp import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
-from stages.stage0.messages import NO_PLACE, Notification, Place
+from stages.stage0.messages import NO_PLACE, Dismissal, Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from common.otp import ReplyTo
-    from stages.stage0.messages import Dismissal
+    from stages.stage0.messages import Notification
 
 
 class Dispatcher(GenEvent):
@@ -31,5 +31,5 @@ class Dispatcher(GenEvent):
     def handle_cast(self, message: Notification | Dismissal) -> Awaitable[None]:
         """Send an event, or the word that sends all fans away, to every handler."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
-        self._place = Place(message.seq, message.accepted_at) if isinstance(message, Notification) else NO_PLACE
+        self._place = NO_PLACE if isinstance(message, Dismissal) else Place(message.seq, message.accepted_at)
         return super().handle_cast(message)
