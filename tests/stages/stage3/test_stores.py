@@ -168,7 +168,7 @@ async def test_a_store_that_is_closed_lets_nobody_wait(system: System) -> None:
     late = asyncio.create_task(store.visit("bea"), name="late")
     await asyncio.sleep(0)
     await store.close()
-    with pytest.raises(StoreUnavailableError, match="given up before it was counted"):
+    with pytest.raises(StoreUnavailableError, match="given up before it was answered"):
         await sent
     with pytest.raises(StoreUnavailableError, match="closed by this program"):
         await late
