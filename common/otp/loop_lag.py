@@ -53,11 +53,6 @@ class LoopLag:
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = self._until_s = 0.0
 
-    @property
-    def runs(self) -> bool:
-        """Whether it measures now."""
-        return self._timer is not None
-
     def look(self) -> LoopLagStatistics | None:
         """Return what was seen, and go on; None while there is nothing yet, as at the first look."""
         now_s = self._clock()

@@ -225,7 +225,7 @@ async def test_without_subscriptions_nothing_is_asked(system: System, raw: Conne
 
 async def test_a_caller_who_left_before_it_was_sent_asks_for_nothing(system: System, raw: Connections) -> None:
     node = await system.node()
-    caller = asyncio.create_task(node[Requests.NAME].call(Request(pack([("INCR", "n")])), None), name="leaves")
+    caller = asyncio.create_task(node[Requests.NAME].call(Request(pack([("INCR", "n")]))), name="leaves")
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
