@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness.records.machine import Machine
-from harness.records.trial import AskedTarget, Bound, Placement, Section
+from harness.records.trial import AskedTarget, Bound, Placement, Section, Wave
 
 SCHEMA: Literal["matchstream-lab/search/2"] = "matchstream-lab/search/2"
 
@@ -53,7 +53,8 @@ class SearchTrial(Section, frozen=True, kw_only=True):
 
     `response_p99_s` is None where more than 1 % were not answered, `fanout_p99_s` where nothing was posted or more than
     1 % of the deliveries did not arrive. A trial that is not `valid` proves nothing against the server: the generator
-    was at its end.
+    was at its end. Nor does one prove a C whose `wave` was no moment; `wave` is None where it is not a C that is
+    searched.
     """
 
     level: float
@@ -68,11 +69,17 @@ class SearchTrial(Section, frozen=True, kw_only=True):
     art_mean_s: float | None
     response_p99_s: float | None
     fanout_p99_s: float | None
+    wave: Wave | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the trial is valid and its SLO was met."""
-        return self.valid and self.met
+        """Whether the trial is valid, its wave a moment where C is searched for, and its SLO met."""
+        return self.valid and self.is_moment and self.met
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether the wave was one, or need not be: for N and the rate of events fans come as they come."""
+        return self.wave is None or self.wave.moment
 
 
 class SearchResult(Section, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from harness.records.distribution import Distribution
 from harness.records.trial import AskedEvents, Delivery, TrialResult
 from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import parse_slo
-from harness.units import NOTHING, show_bytes, show_percentile, show_time
+from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ def _row(result: TrialResult) -> tuple[str, ...]:
     return (
         result.asked.target.name,
         f"{load.n:,}",
-        f"{load.c:,}",
+        show_wave(load.c, result.within_s),
         show_time(load.interval_s),
         f"{result.seen.fans.served:,}",
         NOTHING if delivery is None else f"{delivery.lost:,}",
         _mean_and_p99(response.art),
-        _mean_and_p99(response.intended),
+        _mean_and_p99(response.intended) + ("" if result.is_moment else GENERATORS),
         NOTHING if rate is None else f"{rate:,.0f}",
         _events(result.asked.events),
         _fanout(delivery),
