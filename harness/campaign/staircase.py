@@ -101,7 +101,9 @@ class Outline:
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
         searches = (
-            self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c})
+            self._guesses()
+            if self.quick
+            else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c, "burst C": LIGHT.c})
         )
         arms = [arm for server in self.servers for arm in self.arms_of(server)]
         return in_rounds([*arms, *self.placebo_arms], searches, self.rounds, self.seed)

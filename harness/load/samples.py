@@ -1,7 +1,7 @@
 """What the fans saw, raw: one array a column, indexed by fan, so that a million fit and nothing is averaged early.
 
 All times are seconds of CLOCK_MONOTONIC since t0, the first intended start; NaN says that it did not happen. The two
-clocks of a response are made from the columns afterwards: the honest one runs from the *intended* start, the talk's
+clocks of a response are made from the columns afterwards: the response time runs from the *intended* start, the talk's
 from the connect.
 """
 
@@ -111,7 +111,7 @@ class Samples:
         """Return how many fans had each outcome; outcomes that nobody had are not in it."""
         return Counter({Outcome(value): count for value, count in Counter(self.outcome).items()})
 
-    def honest_s(self) -> array[float]:
+    def response_s(self) -> array[float]:
         """Return the response time of every answered fan from its intended start, in the order of the fans."""
         times = zip(self.answered_s, self.intended_s, strict=True)
         return array("d", (answered - intended for answered, intended in times if not math.isnan(answered)))
@@ -148,8 +148,8 @@ class GeneratorUsage:
 
     `cpu_share` has for each process the busy fraction of one core from t0 to the last thing that happened to it, or of
     one second, for a shorter burst is always busy; `lag_*_s` is how late fans were started (0 if none was);
-    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: it is the
-    most that a time stamp can be late;
+    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: so late a
+    fan may have said what it had to say;
     `bytes_per_connection` how much memory the processes gained until every fan was settled, or None if they never were;
     `peak_rss` (bytes) that of the largest process.
     """

@@ -18,7 +18,7 @@ import numpy as np
 from harness.records.distribution import distribution
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
-from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult
+from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
 
 STAIRCASE: Literal["matchstream-lab/staircase/2"] = "matchstream-lab/staircase/2"
 ABLATION: Literal["matchstream-lab/ablation/2"] = "matchstream-lab/ablation/2"
@@ -27,6 +27,7 @@ COMPARISON: Literal["matchstream-lab/comparison/2"] = "matchstream-lab/compariso
 Figure = Literal[
     "N",
     "C",
+    "burst C",
     "rate",
     "served",
     "art",
@@ -42,8 +43,8 @@ Figure = Literal[
     "cut",
     "recovery",
 ]
-"""What is compared. `N`, `C` and `rate` are the last pass of a search, `served` a count of fans; `art` (mean),
-`response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
+"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of
+fans; `art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
@@ -77,6 +78,7 @@ class Measurement(Section, frozen=True, kw_only=True):
     api_mean_s: float | None = None
     cut: int = 0
     recovery_s: float | None = None
+    wave: Wave | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -236,7 +238,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, honest, api = response.art, response.honest, result.seen.api
+    art, intended, api = response.art, response.intended, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -247,8 +249,8 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         lost=None if delivery is None else delivery.lost,
         art_mean_s=None if art is None else art.mean_s,
         art_p99_s=None if art is None else art.p99_s,
-        response_mean_s=None if honest is None else honest.mean_s,
-        response_p99_s=None if honest is None else honest.p99_s,
+        response_mean_s=None if intended is None else intended.mean_s,
+        response_p99_s=None if intended is None else intended.p99_s,
         fanout_mean_s=None if fanout is None else fanout.mean_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
         fanout_last_s=None if delivery is None else delivery.last_mean_s,
@@ -260,6 +262,7 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
         cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
         recovery_s=result.seen.recovery_s,
+        wave=result.wave,
     )
 
 

@@ -4,6 +4,8 @@ What it must guarantee: an interruption loses nothing that was seen. So how far 
 goes (`_Course`), and whatever ends it, the generator is asked for what its fans saw.
 """
 
+import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ from harness.targets.target import Target
 from harness.trial.figures.assemble import Raw
 from harness.trial.figures.delivery import Phases
 from harness.trial.figures.loop_lag import LagLog
+from harness.trial.figures.memory import memory_seen
 from harness.trial.loop_watch import watched_loop
+from harness.trial.memory import AtRest, RestWatch, read_memory
 from harness.trial.observer import Observer
 from harness.trial.placement.place import Place
 from harness.trial.plan import TrialPlan, trial_id
@@ -35,6 +39,9 @@ _DELIVERY_LIMIT_S = 600.0
 """… unless it never ends."""
 
 _SETTLE_MARGIN_S = 10.0
+
+_BEFORE_THE_LAST_S = 0.05
+"""How long before the last event the memory is read at the latest."""
 
 LAST_REPORT_S = 5.0
 """How long a generator may take to report after an interruption: a user waits for their prompt."""
@@ -72,6 +79,7 @@ class _Course:
     t0: float
     settled: Progress | None = None
     settled_s: float = 0.0
+    memory: AtRest | None = None
     overflows: tuple[int, int] = (0, 0)
     posts: list[Posted] | None = None
 
@@ -99,6 +107,7 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         watcher.looking_at(generator.progress) if isinstance(watcher, Onlooker) else nullcontext(),
     ):
         on_server.sample()
+        memory = read_memory(target.pids)
         counters = place.listen_counters()
         course = _Course(generator.start())
         interrupted = False
@@ -106,20 +115,19 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
             _connect(plan, generator, course, watcher)
             course.settled_s = on_server.sample() - course.t0
             course.overflows = _growth(counters, place.listen_counters())
-            _play(plan.match, target.publisher, generator, course, watcher)
+            _play(plan.match, target, generator, course, watcher)
         except KeyboardInterrupt:
             interrupted = True
         ended = target.ended()
         # Before the samples are collected, which takes CPU. An interruption may come before the first fan is due.
         over_s = max(0.0, on_server.sample() - course.t0)
-        settled = course.settled or generator.progress()
         samples, usage = _last_report(generator) if interrupted else generator.finish(0.0)
     return Raw(
         samples=samples,
         usage=usage,
         posts=None if course.posts is None else tuple(course.posts),
         phases=Phases(course.settled_s or over_s, over_s),
-        held=settled.answered - settled.closed,
+        memory=None if course.memory is None else memory_seen(memory, course.memory, course.t0),
         server=on_server.observation(course.t0),
         generator=on_generator.observation(course.t0),
         overflows=course.overflows,
@@ -142,23 +150,38 @@ def _connect(plan: TrialPlan, generator: Generator, course: _Course, watcher: Wa
     course.settled = generator.wait_all_settled(patience_s, watcher.fans)
 
 
-def _play(
-    match: MatchPlan | None, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
-) -> None:
-    if match is not None and publisher is not None:
-        watcher.phase("posting", len(match.posts))
-        run_interruptibly(_post_all(match, publisher, course, watcher))
+def _play(match: MatchPlan | None, target: Target, generator: Generator, course: _Course, watcher: Watcher) -> None:
+    publisher = target.publisher
+    events = 0 if match is None or publisher is None else len(match.posts) - 1
+    with RestWatch(target.pids, generator.progress, events) as memory:
+        try:
+            if events == 0:
+                memory.wait()
+            if match is not None and publisher is not None:
+                watcher.phase("posting", len(match.posts))
+                run_interruptibly(_post_all(match, publisher, course, watcher, memory))
+        finally:
+            course.memory = memory.taken
     watcher.phase("closing", 0)
     if any(post.accepted for post in course.posts or ()):
         generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher))
 
 
-async def _post_all(match: MatchPlan, publisher: Publisher, course: _Course, watcher: Watcher) -> None:
+async def _post_all(
+    match: MatchPlan, publisher: Publisher, course: _Course, watcher: Watcher, memory: RestWatch
+) -> None:
     done = course.posts = []
 
     def note(post: Posted) -> None:
         done.append(post)
         watcher.posted(post)
+        if len(done) == len(match.posts) - 1:  # the last event has the fans closed
+            last_s = course.t0 + post.intended_s + match.posts[-1].due_s - match.posts[-2].due_s
+            left_s = last_s - time.monotonic() - _BEFORE_THE_LAST_S
+            if left_s > 0:
+                asyncio.get_running_loop().call_later(left_s, memory.take, "before the last event")
+            else:
+                memory.take("before the last event")
 
     async with publisher.connected() as poster:
         await Reporter(poster, match.match.id, publisher.refusals).post_all(match.posts, course.t0, note)

@@ -258,6 +258,7 @@ def a_search(**changes: object) -> SearchResult:
             c=500,
             interval_s=0.25,
             rate_per_s=5.0,
+            waves=None,
             events=10,
             floor=500,
             ceiling=20_000,

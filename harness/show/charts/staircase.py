@@ -134,7 +134,7 @@ def _source(staircase: Staircase) -> str:
 def _limits(
     axes: Axes, stages: Sequence[Step], floor: Step | None, dimension: Dimension, of: Callable[[TalkRow], int]
 ) -> None:
-    axes.set_title({"N": "N: connections held", "C": "C: connections started at once"}.get(dimension, dimension))
+    axes.set_title({"N": "N: connections held", "C": "sustained C: a wave, then the next"}.get(dimension, dimension))
     _stage_axis(axes, stages)
     axes.set_yscale("log")
     drawn = [_bracket(axes, place, limit) for place, step in enumerate(stages) if (limit := limit_of(step, dimension))]
