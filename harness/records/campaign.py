@@ -44,7 +44,8 @@ Figure = Literal[
     "recovery",
 ]
 """What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of
-fans; `art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
+fans; `art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a
+connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans

@@ -52,8 +52,8 @@ def test_a_staircase_has_every_step_with_its_limits_and_loads() -> None:
     found = climbed(outline(servers("0", "2.1"), 3, 2012, quick=False), FakeBench())
     assert [step.target.name for step in found.steps] == ["stage 0", "stage 2.1"]
     for step, talks, trials in zip(found.steps, ("0", "2.1"), (3, 6), strict=True):
-        assert [limit.dimension for limit in step.limits] == ["N", "C"]
-        assert [len(limit.files) for limit in step.limits] == [3, 3]
+        assert [limit.dimension for limit in step.limits] == ["N", "C", "burst C"]
+        assert [len(limit.files) for limit in step.limits] == [3, 3, 3]
         loads = dict.fromkeys((LIGHT.asked, HEAVY.asked, TALKS_LOADS[talks].asked))
         assert [repeats.load for repeats in step.loads] == list(loads)
         assert {len(repeats.trials) for repeats in step.loads} == {trials}
