@@ -11,7 +11,6 @@ import msgspec
 
 from harness.campaign.bootstrap import FEWEST_RUNS, ratio_of_limits
 from harness.campaign.figures import has_too_few_runs, ratios
-from harness.campaign.machines import differences
 from harness.campaign.one_run import ratios_of_one_run
 from harness.errors import HarnessError
 from harness.records.campaign import (
@@ -27,6 +26,7 @@ from harness.records.campaign import (
     measurement,
 )
 from harness.records.machine import Machine
+from harness.records.machines import differences
 from harness.records.search import SearchResult
 from harness.records.trial import Placement, TrialResult
 from harness.units import show_load

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.campaign.findings import Findings
-from harness.campaign.machines import differences
 from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial
 from harness.records.machine import Machine
+from harness.records.machines import differences
 from harness.records.search import SearchResult, State
 from harness.records.trial import TrialResult
 from harness.targets.target import TargetError

@@ -20,6 +20,7 @@ from harness.campaign.run import Campaign, Terms
 from harness.campaign.staircase import SLO
 from harness.commands.options import SloOption, Where
 from harness.commands.printing import print_whole
+from harness.records.directory import ResultsDirectory, make_directory
 from harness.records.machine import describe_machine
 from harness.records.search import State
 from harness.show.campaign import Sheet
@@ -28,7 +29,9 @@ from harness.show.terminal import Terminal
 from harness.trial.figures.slo import parse_slo
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
-CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+CampaignOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Directory for the results; what it has is not measured again.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,7 @@ class CampaignOptions:
             "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
         ),
     ] = f"{PATIENCE_S:g}s"
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
-        False
-    )
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what --out has, and measure everything anew.")] = False
     as_markdown: MarkdownOption = False
 
     def budget_s(self) -> float | None:
@@ -83,18 +84,20 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    journal = Journal(errand.out)
-    if errand.fresh:
-        journal.forget((errand.file, *(planned.file for planned in errand.plan)))
-    findings = Findings()
     around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    directory = ResultsDirectory(errand.out, around.machine, fresh=errand.fresh)
+    make_directory(errand.out)
+    if errand.fresh:
+        errand.path.unlink(missing_ok=True)
+    journal = Journal(directory)
+    findings = Findings()
     with show_of(Terminal(stderr=True)) as shown:
         bench = TrialBench(journal, errand.conditions, shown)
         campaign = Campaign(
             errand.plan,
             bench,
             findings,
-            lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
+            lambda state: journal.keep_summary(errand.file, errand.summary(findings, around, state)),
             shown,
             Terms(around.machine, errand.budget_s, errand.tolerates),
         )

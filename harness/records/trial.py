@@ -5,6 +5,9 @@ is read back through them. A change that an older reader would misread needs a n
 
 A field that is added needs none if it has a default: an older file is read with it, and an older reader refuses a file
 that has a field which it does not know, rather than leave out what changes the meaning of the rest.
+
+What a trial was from moment to moment (`Timeline`, `Trace`, `LoopLag`, `EventSeen`) is left out where it is kept as a
+line of a directory (`harness.records.directory`): those are empty then, and `has_time_lines` says so.
 """
 
 from datetime import datetime
@@ -192,7 +195,11 @@ class Timeline(Section, frozen=True, kw_only=True):
 
 
 class Seen(Section, frozen=True, kw_only=True):
-    """What the fans saw. No `delivery` where no events were posted."""
+    """What the fans saw. No `delivery` where no events were posted.
+
+    `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
+    be told, since waves were answered within a step or two of the timeline.
+    """
 
     fans: Fans
     response: Response
@@ -200,6 +207,7 @@ class Seen(Section, frozen=True, kw_only=True):
     timeline: Timeline
     connect_phase_s: Seconds
     events_phase_s: Seconds
+    answered_per_s: float | None = None
 
 
 class GeneratorSeen(Section, frozen=True, kw_only=True):
@@ -342,6 +350,24 @@ class TrialResult(Section, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether the trial is valid and its SLO was met."""
         return self.validity.valid and self.verdict.met
+
+    @property
+    def has_time_lines(self) -> bool:
+        """Whether it still says what the trial was from moment to moment."""
+        return bool(self.seen.timeline.at_s)
+
+    def without_time_lines(self) -> "TrialResult":
+        """Return it without what the trial was from moment to moment, which is most of its size."""
+        seen, server, replace = self.seen, self.server, msgspec.structs.replace
+        delivery = None if seen.delivery is None else replace(seen.delivery, events=())
+        timeline = Timeline(at_s=(), connected=(), answered=(), slowest_s=())
+        trace = Trace(at_s=(), cpu_share=(), rss_bytes=(), open_files=())
+        return replace(
+            self,
+            seen=replace(seen, timeline=timeline, delivery=delivery),
+            server=None if server is None else replace(server, trace=trace),
+            loop_lag=None,
+        )
 
 
 def encode_result(result: TrialResult) -> bytes:

@@ -3,14 +3,26 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.records.trial import (
+    SCHEMA,
+    Asked,
+    AskedLoad,
+    GeneratorSeen,
+    LoopLag,
+    Placement,
+    Seen,
+    TrialResult,
+    Verdict,
+)
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
+from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import Slo
 from harness.trial.figures.usage import cpu_shares, host_seen, server_seen
 from harness.trial.figures.validity import Circumstances, judge
@@ -41,7 +53,7 @@ class Raw:
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
-    seen = analyse(raw.samples, raw.posts, raw.phases)
+    seen = _seen(raw, asked.load)
     server = server_seen(
         raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
     )
@@ -87,6 +99,12 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
     )
+
+
+def _seen(raw: Raw, load: AskedLoad) -> Seen:
+    seen = analyse(raw.samples, raw.posts, raw.phases)
+    rate = answered_per_s(seen.timeline, waves=-(-load.n // load.c))
+    return msgspec.structs.replace(seen, answered_per_s=rate)
 
 
 def _connecting_s(samples: Samples) -> float:
