@@ -258,7 +258,7 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
     assert "is a comparison already" in _one_line(capsys)
     (tmp_path / "empty").mkdir()
     assert main(["compare", str(path.parent / "empty"), str(path)]) == 2
-    assert "has no trial results" in _one_line(capsys)
+    assert "has no results" in _one_line(capsys)
 
 
 @pytest.mark.slow
