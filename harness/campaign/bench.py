@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import psutil
 
 from harness.campaign.journal import Journal
@@ -12,7 +13,7 @@ from harness.load.match import synthetic_match
 from harness.load.workload import Load
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import Disturbances, Placement, TrialResult
 from harness.search.capacity import likely_room
 from harness.search.plan import SearchPlan, asked_of, default_plan
 from harness.search.roles import SearchWatcher
@@ -125,7 +126,11 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         slo=conditions.slo,
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
         answer_timeout_s=ANSWER_TIMEOUT_S,
-        placement=conditions.placement,
+        placement=msgspec.structs.replace(conditions.placement, network="netns")
+        if load.in_netns
+        else conditions.placement,
+        watches_loop=load.disturbances != Disturbances(),
+        disturbances=load.disturbances,
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from harness.load.match import MatchPlan
 from harness.load.workload import Load
-from harness.records.trial import Asked, AskedLoad, AskedTarget, Placement
+from harness.records.trial import Asked, AskedLoad, AskedTarget, Disturbances, Placement
 from harness.targets.target import Target, show_address
 from harness.trial.figures.slo import Slo
 
@@ -26,6 +26,7 @@ class TrialPlan:
     answer_timeout_s: float = 60.0
     placement: Placement = field(default_factory=Placement)
     watches_loop: bool = False
+    disturbances: Disturbances = field(default_factory=Disturbances)
 
 
 def trial_id() -> str:
@@ -60,4 +61,5 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
         events=None if plan.match is None else plan.match.asked,
         slo=str(plan.slo),
         placement=plan.placement,
+        disturbances=plan.disturbances,
     )
