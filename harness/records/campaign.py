@@ -236,7 +236,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, honest, api = response.art, response.honest, result.seen.api
+    art, intended, api = response.art, response.intended, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -247,8 +247,8 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         lost=None if delivery is None else delivery.lost,
         art_mean_s=None if art is None else art.mean_s,
         art_p99_s=None if art is None else art.p99_s,
-        response_mean_s=None if honest is None else honest.mean_s,
-        response_p99_s=None if honest is None else honest.p99_s,
+        response_mean_s=None if intended is None else intended.mean_s,
+        response_p99_s=None if intended is None else intended.p99_s,
         fanout_mean_s=None if fanout is None else fanout.mean_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
         fanout_last_s=None if delivery is None else delivery.last_mean_s,

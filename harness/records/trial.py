@@ -20,7 +20,7 @@ from harness.records.distribution import Distribution
 from harness.records.files import encode, load
 from harness.records.machine import Machine
 
-SCHEMA: Literal["matchstream-lab/trial/1"] = "matchstream-lab/trial/1"
+SCHEMA: Literal["matchstream-lab/trial/2"] = "matchstream-lab/trial/2"
 
 Share = Annotated[float, msgspec.Meta(ge=0, description="1.0 is one core, busy all the time.")]
 Seconds = Annotated[float, msgspec.Meta(description="Seconds; a moment is counted from the first intended start.")]
@@ -144,21 +144,23 @@ class Fans(Section, frozen=True, kw_only=True):
 
 
 class Response(Section, frozen=True, kw_only=True):
-    """Response times of the fans that were answered, by both clocks.
+    """Response times of the fans, by both clocks; None where nobody was answered.
 
-    `honest` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
-    queue or in a SYN retry counts. `art` is the talk's: the larger of the time until the welcome line and the time
-    from the watch line to the first event, both counted after the connect.
+    `intended` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
+    queue or in a SYN retry counts. It is that of all N: a fan who was not answered waited infinitely long. `art` is the
+    talk's, of those who were answered, which its `count` tells: the larger of the time until the welcome line and the
+    time from the watch line to the first event, both counted after the connect.
     """
 
-    honest: Distribution | None
+    intended: Distribution | None
     art: Distribution | None
 
 
 class EventSeen(Section, frozen=True, kw_only=True):
     """One post, and how it reached the fans. `answered_s` is None, and `error` is set, if the server did not accept it.
 
-    `fanout_mean_s` and `last_s` run from `sent_s` to a fan's receipt; None where no fan received it.
+    `fanout_mean_s` and `last_s` run from `intended_s` to a fan's receipt, `fanout_service_mean_s` and `last_service_s`
+    from `sent_s`; None where no fan received it.
     """
 
     mark: int
@@ -169,13 +171,18 @@ class EventSeen(Section, frozen=True, kw_only=True):
     error: str | None
     received: Count
     fanout_mean_s: Seconds | None
+    fanout_service_mean_s: Seconds | None
     last_s: Seconds | None
+    last_service_s: Seconds | None
 
 
 class Delivery(Section, frozen=True, kw_only=True):
     """How the events reached the fans, counted against what every answered fan must receive.
 
-    `last_mean_s` and `last_max_s` are over the events: the time until the slowest fan had it.
+    `fanout` runs from the *intended* post to a fan's receipt. A post waits until the one before it was answered, and
+    the fans with it: from the sending, which is `fanout_service`, a slow server would not be seen to make anyone wait
+    (coordinated omission). A lost delivery took infinitely long. `last_*` are over the events: the time until the
+    slowest fan had it, from the intended post; `last_service_mean_s` from the sending.
     """
 
     posted: Count
@@ -186,8 +193,10 @@ class Delivery(Section, frozen=True, kw_only=True):
     duplicated: Count
     reordered: Count
     fanout: Distribution | None
+    fanout_service: Distribution | None
     last_mean_s: Seconds | None
     last_max_s: Seconds | None
+    last_service_mean_s: Seconds | None
     post_answer: Distribution | None
     post_lag_p99_s: Seconds
     post_lag_max_s: Seconds
@@ -210,8 +219,9 @@ class Heat(Section, frozen=True, kw_only=True):
 class Timeline(Section, frozen=True, kw_only=True):
     """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
 
-    `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
-    `responses` are the honest ones, in the step of the answer; `deliveries` the fan-out times, in the step of receipt.
+    `slowest_s` is the longest intended-start response time among the fans answered in the step; None where nobody was.
+    `responses` are those of all, in the step of the answer; `deliveries` the fan-out times (from the
+    intended post), in the step of receipt.
     Either is None where there were none, as in results from before they were kept.
     """
 
@@ -372,7 +382,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     not told.
     """
 
-    schema: Literal["matchstream-lab/trial/1"]
+    schema: Literal["matchstream-lab/trial/2"]
     harness: str
     started_at: datetime
     asked: Asked

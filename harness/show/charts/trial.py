@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
-from harness.show.charts.fanout import arrived_share
 from harness.show.charts.floor import Floor, is_floor, with_floors
 from harness.show.charts.percentiles import percentile_axes
 from harness.show.charts.series import ribbon
@@ -23,7 +22,7 @@ from harness.show.charts.timeline import (
     loop_lag_panel,
     panels_over_time,
 )
-from harness.units import show_time
+from harness.units import show_percentile, show_time
 
 _WIDTH_IN: Final = 10.0
 _CURVES_IN: Final = 4.5
@@ -75,12 +74,12 @@ def finding(result: TrialResult) -> str:
     fans, response, delivery = result.seen.fans, result.seen.response, result.seen.delivery
     if not result.validity.valid:
         return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
-    if response.honest is None:
+    if response.intended is None:
         return f"None of {fans.asked:,} fans was answered{_bound(result)}."
     served = (
         f"{fans.served:,} of {fans.asked:,} fans were served" if fans.failed else f"All {fans.asked:,} fans were served"
     )
-    waited = f"1 % of the answered waited {show_time(response.honest.p99_s)} or more"
+    waited = f"1 % of all waited {show_percentile(response.intended.p99_s)} or more"
     spread = ""
     if delivery is not None and delivery.fanout is not None:
         spread = f", and an event took {show_time(delivery.last_max_s)} at most to reach its last fan"
@@ -97,12 +96,12 @@ def _bound(result: TrialResult) -> str:
 def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
-        ("honest: from the intended start", result.seen.response.honest),
+        ("response: from the intended start", result.seen.response.intended),
         ("as in the talk: from the connect", result.seen.response.art),
     )
     curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
-    honest = tuple(times for floor in floors if (times := floor.seen.response.honest) is not None)
-    percentile_axes(axes, [*curves, ("the floor, honest", floor_look(), honest)])
+    responses = tuple(times for floor in floors if (times := floor.seen.response.intended) is not None)
+    percentile_axes(axes, [*curves, ("the floor, response", floor_look(), responses)])
     if axes.lines:
         axes.legend(loc="best")
 
@@ -116,7 +115,7 @@ def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> 
         return
     shares = np.linspace(0, 1, 400)
     value_s = ribbon((delivery.fanout,), shares).merged_s
-    arrived = 100 * arrived_share((result,)) * shares
+    arrived = 100 * shares
     axes.plot(value_s, arrived, color=BLUE, label=f"all {delivery.expected:,} deliveries")
     if delivery.last_mean_s is not None:
         label = f"last fan, mean: {show_time(delivery.last_mean_s)}"
@@ -125,10 +124,10 @@ def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> 
     times = tuple(each.fanout for floor in floors if (each := floor.seen.delivery) is not None and each.fanout)
     if times:
         floor_s = ribbon(times, shares).merged_s
-        axes.plot(floor_s, 100 * arrived_share(floors) * shares, label="the floor", **floor_look().line)
+        axes.plot(floor_s, 100 * shares, label="the floor", **floor_look().line)
         first_s, last_s = min(first_s, float(floor_s[0])), max(last_s, float(floor_s[-1]))
     time_axis(axes, "x", first_s, last_s)
     axes.set_ylim(0, 104)
-    axes.set_xlabel("time since the event was posted")
+    axes.set_xlabel("time since the event was to be posted")
     axes.set_ylabel("% of deliveries made")
     axes.legend(loc="best")

@@ -31,7 +31,7 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert text.endswith("|\n")
     head, rule, *rows = text.splitlines()
     assert len(rows) == 3
-    assert {line.count("|") for line in (head, rule, *rows)} == {15}
+    assert {line.count("|") for line in (head, rule, *rows)} == {17}
     first, lost, bare = (dict(zip(cells(head), cells(row), strict=True)) for row in rows)
     assert (first["server"], first["N"], first["C"], first["every"]) == ("stage 3, 6 nodes", "900", "4", "250 ms")
     assert (first["served"], first["lost"], first["valid"], first["bound first"]) == ("900", "0", "yes", "nothing")
