@@ -107,7 +107,7 @@ def run_errand(errand: Errand) -> State:
             findings,
             lambda state: journal.keep_summary(errand.file, errand.summary(findings, around, state)),
             shown,
-            Terms(around.machine, errand.budget_s, errand.tolerates),
+            Terms(errand.budget_s, errand.tolerates),
         )
         try:
             state = campaign.run()

@@ -333,6 +333,7 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     rss_before_bytes: Count
     rss_held_bytes: Count
     rss_peak_bytes: Count
+    rss_end_bytes: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count
@@ -378,8 +379,8 @@ class Verdict(Section, frozen=True, kw_only=True):
 class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
-    `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
-    not told.
+    `loop_lag` and its p99 are beside `server`, since a server on another machine tells it, too; None where it was not
+    asked for or not told.
     """
 
     schema: Literal["matchstream-lab/trial/2"]
@@ -396,6 +397,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     machine: Machine
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    loop_lag_p99_s: Seconds | None = None
 
     @property
     def passed(self) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
+from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
 from harness.records.trial import (
     SCHEMA,
@@ -98,6 +99,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         machine=machine,
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
+        loop_lag_p99_s=_p99_s(raw.loop_lag),
     )
 
 
@@ -105,6 +107,11 @@ def _seen(raw: Raw, load: AskedLoad) -> Seen:
     seen = analyse(raw.samples, raw.posts, raw.phases)
     rate = answered_per_s(seen.timeline, waves=-(-load.n // load.c))
     return msgspec.structs.replace(seen, answered_per_s=rate)
+
+
+def _p99_s(lag: LoopLag | None) -> float | None:
+    found = None if lag is None else distribution(np.array(lag.late_s))
+    return None if found is None else found.p99_s
 
 
 def _connecting_s(samples: Samples) -> float:
