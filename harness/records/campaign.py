@@ -1,7 +1,7 @@
 """What a campaign leaves behind: a summary that points at every trial it is made from.
 
-A campaign has a directory of results of its own (`harness.records.directory`): its trials and searches in lines, and the
-summary (`staircase.json` or `ablation.json`), which is written anew after each.
+A campaign has a directory of results of its own (`harness.records.directory`): its trials and searches in lines, and
+the summary (`staircase.json` or `ablation.json`), which is written anew after each.
 
 It is made in rounds: each measures everything once, and what the others are compared with twice, in a random order
 that `seed` tells. In each there are placebos, too: a server once more, under another name, so that one sees how far
