@@ -9,7 +9,7 @@ from IPython.display import Image, Markdown, display
 
 from harness.records.kinds import Record, load_record, load_records
 from harness.records.trial import AskedLoad, TrialResult
-from harness.show.charts.chart import Chart
+from harness.show.charts.chart import NOTEBOOK_DPI, Chart
 from harness.show.charts.floor import floors_in
 from harness.show.charts.peers import loads_measured
 
@@ -23,7 +23,7 @@ def say(text: str) -> None:
 
 def show(chart: Chart) -> None:
     """Show a chart, its finding, and where the data are from."""
-    display(Image(chart.png(captioned=False), alt=chart.finding))
+    display(Image(chart.png(captioned=False, dpi=NOTEBOOK_DPI), alt=chart.finding))
     say(f"**{chart.finding}** <small>{chart.source}</small>" if chart.source else f"**{chart.finding}**")
 
 
