@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.domain.script import load_script
+from harness.commands.disturbing import Disturbing
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where, make_directory
 from harness.commands.target_options import Whom, target_of
@@ -62,6 +63,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
+    disturbing: Disturbing,
     where: Where,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
@@ -80,6 +82,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         answer_timeout_s=timeout,
         placement=where.placement(),
         watches_loop=True,
+        disturbances=disturbing.disturbances(),
     )
     make_directory(out)
     interrupted = False

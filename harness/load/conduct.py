@@ -54,6 +54,9 @@ class Conduct:
         )
 
 
+ONLY_WATCH: Final = Conduct()
+
+
 class Agenda:
     """The departures that are still to come. Moments are seconds, on the clock of whoever asks."""
 

@@ -15,7 +15,7 @@ from common.tuning.children import command_that_dies_with_parent, python_module
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.interruption import raise_if_interrupted
-from harness.load.conduct import Conduct
+from harness.load.conduct import ONLY_WATCH, Conduct
 from harness.load.counters import SharedProgress
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
 _LOOK_EVERY_S: Final = 0.02
 _SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
-ONLY_WATCH: Final = Conduct()
 _EXIT_S: Final = 10.0  # a process that has reported needs only to let go of its memory
 
 

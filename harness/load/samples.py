@@ -123,9 +123,12 @@ class Samples:
 
     def first(self, n: int) -> Samples:
         """Return the samples of the first `n` fans. The others must have received nothing."""
-        rows = {name: getattr(self, name)[:n] for name in _TIMES}
-        receipts = (self.receipt_fan, self.receipt_mark, self.receipt_s)
-        return Samples(*rows.values(), self.outcome[:n], *receipts)
+        first = Samples.blank(self.intended_s[:n])
+        for name in _TIMES[1:]:
+            setattr(first, name, getattr(self, name)[:n])
+        first.outcome = self.outcome[:n]
+        first.receipt_fan, first.receipt_mark, first.receipt_s = self.receipt_fan, self.receipt_mark, self.receipt_s
+        return first
 
     def outcomes(self) -> Counter[Outcome]:
         """Return how many fans had each outcome; outcomes that nobody had are not in it."""

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 
+from harness.load.asking import Answers
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
+from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.records.trial import SCHEMA, ApiSeen, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.slo import Slo
@@ -23,7 +26,8 @@ class Raw:
 
     `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
-    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
+    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered; `answers` are those
+    of its API.
     """
 
     samples: Samples
@@ -37,11 +41,12 @@ class Raw:
     server_ended: str | None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    answers: Answers | None = None
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
-    seen = analyse(raw.samples, raw.posts, raw.phases)
+    seen = msgspec.structs.replace(analyse(raw.samples, raw.posts, raw.phases), api=_api_seen(raw.answers))
     server = server_seen(
         raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
     )
@@ -87,6 +92,10 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
     )
+
+
+def _api_seen(answers: Answers | None) -> ApiSeen | None:
+    return None if answers is None else ApiSeen(answers=distribution(np.array(answers.took_s)), failed=answers.failed)
 
 
 def _connecting_s(samples: Samples) -> float:
