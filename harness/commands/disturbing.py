@@ -38,7 +38,9 @@ class Disturbing:
     ] = None
     faults: Annotated[
         str | None,
-        typer.Option("--faults", metavar="FAULTS", help="What a stage breaks in itself: client=1%/s,supervisor@1s."),
+        typer.Option(
+            "--faults", metavar="FAULTS", help="What a stage breaks in itself: client=1%/s,client-supervisor@2s."
+        ),
     ] = None
 
     def disturbances(self) -> Disturbances:
