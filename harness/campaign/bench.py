@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import psutil
 
 from harness.campaign.journal import Journal
@@ -126,7 +127,9 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         slo=conditions.slo,
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
         answer_timeout_s=ANSWER_TIMEOUT_S,
-        placement=conditions.placement,
+        placement=msgspec.structs.replace(conditions.placement, network="netns")
+        if load.in_netns
+        else conditions.placement,
         watches_loop=load.disturbances != Disturbances(),
         disturbances=load.disturbances,
     )

@@ -172,14 +172,15 @@ class Campaign:
         return self._bench.search(planned, self._hint(planned))
 
     def _hint(self, planned: PlannedSearch) -> float | None:
-        if not isinstance(planned.hint, PlannedSearch):
-            return planned.hint
-        known = self._findings.limits.get(planned.hint.file)
-        if known is None or known.last_pass is None:
-            return None
-        # N is looked for where as many servers as there are nodes would have it together. C shares the machine's CPUs.
-        more = planned.server.nodes / planned.hint.server.nodes if planned.dimension == "N" else 1
-        return known.last_pass * more
+        hint = planned.hint
+        while isinstance(hint, PlannedSearch):
+            known = self._findings.searches.get(hint.file)
+            if known is not None and known.last_pass is not None:
+                # N is looked for where as many servers as there are nodes would have it. C shares the machine's CPUs.
+                more = planned.server.nodes / hint.server.nodes if planned.dimension == "N" else 1
+                return known.last_pass * more
+            hint = hint.hint
+        return hint
 
     def _fits(self, planned: Planned, elapsed_s: float) -> bool:
         """Whether it would probably be over within the budget, to judge by the longest of its kind."""
@@ -202,5 +203,5 @@ def title_of(planned: Planned) -> str:
     """Return what people call a step of a campaign."""
     name = planned.server.name
     if isinstance(planned, PlannedSearch):
-        return f"{name}, search for {planned.dimension}"
+        return f"{name}, search {planned.repeat} for {planned.dimension}"
     return f"{name}, N={planned.load.n:,}, C={planned.load.c:,}, repeat {planned.repeat}"

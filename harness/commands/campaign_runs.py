@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from common.durations import parse_duration
+from common.durations import parse_duration, show_duration
 from common.terminal import harmless_lines
 from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
-from harness.campaign.plan import Planned
+from harness.campaign.plan import Planned, PlannedSearch, estimated_s
 from harness.campaign.quiet import PATIENCE_S
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.staircase import SLO
@@ -28,7 +28,13 @@ from harness.show.terminal import Terminal
 from harness.trial.figures.slo import parse_slo
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
-CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+ROUNDS = 5
+RoundsOption = Annotated[
+    int, typer.Option("--rounds", min=1, help="How many times everything is measured, in a random order each time.")
+]
+CampaignOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The directory of the results; what it has already is kept.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,9 @@ class CampaignOptions:
     ] = f"{PATIENCE_S:g}s"
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
         False
+    )
+    seed: Annotated[int, typer.Option("--seed", min=0, help="What the random order of each round is drawn from.")] = (
+        2012
     )
     as_markdown: MarkdownOption = False
 
@@ -89,6 +98,7 @@ def run_errand(errand: Errand) -> State:
     findings = Findings()
     around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
     with show_of(Terminal(stderr=True)) as shown:
+        shown.say(_outlined(errand.plan))
         bench = TrialBench(journal, errand.conditions, shown)
         campaign = Campaign(
             errand.plan,
@@ -106,6 +116,14 @@ def run_errand(errand: Errand) -> State:
         if state == "out of budget":
             shown.say(f"the time is up: {errand.path} has what was measured; the same command goes on from there")
     return state
+
+
+def _outlined(plan: Sequence[Planned]) -> str:
+    searches = sum(isinstance(planned, PlannedSearch) for planned in plan)
+    rest = f" and {searches} searches" if searches else ""
+    return (
+        f"{len(plan) - searches} trials{rest}: some {show_duration(estimated_s(plan))}, unless some are there already"
+    )
 
 
 def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:

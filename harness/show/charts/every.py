@@ -45,7 +45,7 @@ def _of_one(name: str, record: Record, staircase: Staircase | None, floors: Sequ
             yield name, chart_staircase(record)
         case Ablation():
             for figure in measured_figures(record):
-                yield f"{name}-{figure}", chart_ablation(record, staircase, figure, floors)
+                yield f"{name}-{figure}", chart_ablation(record, staircase, figure)
         case Comparison():
             yield name, chart_comparison(record)
         case SearchResult():
