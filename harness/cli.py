@@ -22,6 +22,7 @@ from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
 from harness.commands.compare import compare_command
 from harness.commands.draw import draw
+from harness.commands.fill import fill
 from harness.commands.http import http
 from harness.commands.measure import measure
 from harness.commands.report import report
@@ -76,6 +77,7 @@ app.command()(http)
 app.command()(table)
 app.command()(draw)
 app.command()(report)
+app.command()(fill)
 app.command()(selftest)
 app.command()(schema)
 app.command()(top)

@@ -15,8 +15,8 @@
 #
 # Each lesson is left out of the stage that introduces it, and of the last one, in the scenarios that exercise it, and
 # added alone to the baseline where that bears the load. A ratio is the changed server's figure over the unchanged
-# one's, with a 95 % t interval: a lesson **helps** if the server is worse without it, or better with it. All ratios of a
-# figure are judged together (Benjamini and Hochberg), for of twenty lessons that do nothing one would seem to do
+# one's, with a 95 % t interval: a lesson **helps** if the server is worse without it, or better with it. All ratios of
+# a figure are judged together (Benjamini and Hochberg), for of twenty lessons that do nothing one would seem to do
 # something: so an interval may exclude 1, and no change be seen. A **placebo** is the same server under another name:
 # what its ratio shows is chance.
 
@@ -29,10 +29,8 @@ from harness.show.charts.ablation import chart_ablation, measured_figures
 from harness.show.report.notebook import read, say, show
 
 RESULTS = Path("results")
-ablation = read(RESULTS / "ablation" / "ablation.json", Ablation, "harness ablate --out reports/results/ablation")
-staircase = read(
-    RESULTS / "staircase" / "staircase.json", Staircase, "harness staircase --out reports/results/staircase"
-)
+ablation = read(RESULTS / "ablation" / "ablation.json", Ablation, "make lab-ablation")
+staircase = read(RESULTS / "staircase" / "staircase.json", Staircase, "make lab-staircase")
 figures = () if ablation is None else measured_figures(ablation)
 
 # %% [markdown]

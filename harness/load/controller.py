@@ -20,6 +20,7 @@ from harness.load.counters import SharedProgress
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
 from harness.load.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
+from harness.records.distribution import percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -254,20 +255,15 @@ def _starts_of(share: Share, starts: array[float]) -> array[float]:
 
 
 def _usage(samples: Samples, reports: Sequence[Report]) -> GeneratorUsage:
-    lag_s = sorted(samples.lag_s()) or [0.0]
+    lag_s = samples.lag_s() or array("d", [0.0])
     growths = [report.growth for report in reports if report.growth is not None]
     return GeneratorUsage(
         processes=len(reports),
         cpu_share=tuple(report.cpu_share for report in reports),
-        lag_p50_s=_percentile(lag_s, 0.50),
-        lag_p99_s=_percentile(lag_s, 0.99),
-        lag_max_s=lag_s[-1],
+        lag_p50_s=percentile(lag_s, 500),
+        lag_p99_s=percentile(lag_s, 990),
+        lag_max_s=max(lag_s),
         turn_max_s=max(report.turn_max_s for report in reports),
         bytes_per_connection=sum(growths) / len(samples) if len(growths) == len(reports) else None,
         peak_rss=max(report.peak_rss for report in reports),
     )
-
-
-def _percentile(ordered: Sequence[float], fraction: float) -> float:
-    """Return the smallest value that at least `fraction` of all are not above (nearest rank)."""
-    return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)]

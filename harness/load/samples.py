@@ -1,7 +1,7 @@
 """What the fans saw, raw: one array a column, indexed by fan, so that a million fit and nothing is averaged early.
 
 All times are seconds of CLOCK_MONOTONIC since t0, the first intended start; NaN says that it did not happen. The two
-clocks of a response are made from the columns afterwards: the honest one runs from the *intended* start, the talk's
+clocks of a response are made from the columns afterwards: the response time runs from the *intended* start, the talk's
 from the connect.
 """
 
@@ -134,7 +134,7 @@ class Samples:
         """Return how many fans had each outcome; outcomes that nobody had are not in it."""
         return Counter({Outcome(value): count for value, count in Counter(self.outcome).items()})
 
-    def honest_s(self) -> array[float]:
+    def response_s(self) -> array[float]:
         """Return the response time of every answered fan from its intended start, in the order of the fans."""
         times = zip(self.answered_s, self.intended_s, strict=True)
         return array("d", (answered - intended for answered, intended in times if not math.isnan(answered)))

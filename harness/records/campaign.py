@@ -1,7 +1,7 @@
 """What a campaign leaves behind: a summary that points at every trial it is made from.
 
-A campaign has a directory of its own: `<trial>.json` for each trial, as `harness measure` writes them, a search's as
-`harness search` writes it, and the summary (`staircase.json` or `ablation.json`), which is written anew after each.
+A campaign has a directory of results of its own (`harness.records.directory`): its trials and searches in lines, and
+the summary (`staircase.json` or `ablation.json`), which is written anew after each.
 
 It is made in rounds: each measures everything once, and what the others are compared with twice, in a random order
 that `seed` tells. In each there are placebos, too: a server once more, under another name, so that one sees how far
@@ -13,9 +13,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 
-from harness.records.distribution import distribution
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
 from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult
@@ -236,7 +234,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, honest, api = response.art, response.honest, result.seen.api
+    art, intended, api = response.art, response.intended, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -247,25 +245,20 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         lost=None if delivery is None else delivery.lost,
         art_mean_s=None if art is None else art.mean_s,
         art_p99_s=None if art is None else art.p99_s,
-        response_mean_s=None if honest is None else honest.mean_s,
-        response_p99_s=None if honest is None else honest.p99_s,
+        response_mean_s=None if intended is None else intended.mean_s,
+        response_p99_s=None if intended is None else intended.p99_s,
         fanout_mean_s=None if fanout is None else fanout.mean_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
         fanout_last_s=None if delivery is None else delivery.last_mean_s,
         memory_per_connection_bytes=None if server is None else server.memory_per_connection_bytes,
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
-        server_memory_bytes=None if server is None else server.trace.rss_bytes[-1],
-        loop_lag_p99_s=_loop_lag_p99_s(result),
+        server_memory_bytes=None if server is None else server.rss_end_bytes,
+        loop_lag_p99_s=result.loop_lag_p99_s,
         api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
         cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
         recovery_s=result.seen.recovery_s,
     )
-
-
-def _loop_lag_p99_s(result: TrialResult) -> float | None:
-    found = None if result.loop_lag is None else distribution(np.array(result.loop_lag.late_s))
-    return None if found is None else found.p99_s
 
 
 def found_limit(searches: Mapping[str, SearchResult]) -> FoundLimit:

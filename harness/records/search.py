@@ -8,7 +8,7 @@ import msgspec
 from harness.records.machine import Machine
 from harness.records.trial import AskedTarget, Bound, Placement, Section
 
-SCHEMA: Literal["matchstream-lab/search/1"] = "matchstream-lab/search/1"
+SCHEMA: Literal["matchstream-lab/search/2"] = "matchstream-lab/search/2"
 
 Dimension = Literal["N", "C", "rate"]
 """What is searched for: connections held, connections started at once, events a second."""
@@ -73,7 +73,7 @@ class SearchResult(Section, frozen=True, kw_only=True):
     generator or the search's own ceiling ended it, so that the server may be better than `last_pass`.
     """
 
-    schema: Literal["matchstream-lab/search/1"]
+    schema: Literal["matchstream-lab/search/2"]
     harness: str
     started_at: datetime
     asked: AskedSearch

@@ -5,6 +5,9 @@ is read back through them. A change that an older reader would misread needs a n
 
 A field that is added needs none if it has a default: an older file is read with it, and an older reader refuses a file
 that has a field which it does not know, rather than leave out what changes the meaning of the rest.
+
+What a trial was from moment to moment (`Timeline`, `Trace`, `LoopLag`, `EventSeen`) is left out where it is kept as a
+line of a directory (`harness.records.directory`): those are empty then, and `has_time_lines` says so.
 """
 
 from datetime import datetime
@@ -17,7 +20,7 @@ from harness.records.distribution import Distribution
 from harness.records.files import encode, load
 from harness.records.machine import Machine
 
-SCHEMA: Literal["matchstream-lab/trial/1"] = "matchstream-lab/trial/1"
+SCHEMA: Literal["matchstream-lab/trial/2"] = "matchstream-lab/trial/2"
 
 Share = Annotated[float, msgspec.Meta(ge=0, description="1.0 is one core, busy all the time.")]
 Seconds = Annotated[float, msgspec.Meta(description="Seconds; a moment is counted from the first intended start.")]
@@ -141,21 +144,23 @@ class Fans(Section, frozen=True, kw_only=True):
 
 
 class Response(Section, frozen=True, kw_only=True):
-    """Response times of the fans that were answered, by both clocks.
+    """Response times of the fans, by both clocks; None where nobody was answered.
 
-    `honest` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
-    queue or in a SYN retry counts. `art` is the talk's: the larger of the time until the welcome line and the time
-    from the watch line to the first event, both counted after the connect.
+    `intended` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
+    queue or in a SYN retry counts. It is that of all N: a fan who was not answered waited infinitely long. `art` is the
+    talk's, of those who were answered, which its `count` tells: the larger of the time until the welcome line and the
+    time from the watch line to the first event, both counted after the connect.
     """
 
-    honest: Distribution | None
+    intended: Distribution | None
     art: Distribution | None
 
 
 class EventSeen(Section, frozen=True, kw_only=True):
     """One post, and how it reached the fans. `answered_s` is None, and `error` is set, if the server did not accept it.
 
-    `fanout_mean_s` and `last_s` run from `sent_s` to a fan's receipt; None where no fan received it.
+    `fanout_mean_s` and `last_s` run from `intended_s` to a fan's receipt, `fanout_service_mean_s` and `last_service_s`
+    from `sent_s`; None where no fan received it.
     """
 
     mark: int
@@ -166,13 +171,18 @@ class EventSeen(Section, frozen=True, kw_only=True):
     error: str | None
     received: Count
     fanout_mean_s: Seconds | None
+    fanout_service_mean_s: Seconds | None
     last_s: Seconds | None
+    last_service_s: Seconds | None
 
 
 class Delivery(Section, frozen=True, kw_only=True):
     """How the events reached the fans, counted against what every answered fan must receive.
 
-    `last_mean_s` and `last_max_s` are over the events: the time until the slowest fan had it.
+    `fanout` runs from the *intended* post to a fan's receipt. A post waits until the one before it was answered, and
+    the fans with it: from the sending, which is `fanout_service`, a slow server would not be seen to make anyone wait
+    (coordinated omission). A lost delivery took infinitely long. `last_*` are over the events: the time until the
+    slowest fan had it, from the intended post; `last_service_mean_s` from the sending.
     """
 
     posted: Count
@@ -183,8 +193,10 @@ class Delivery(Section, frozen=True, kw_only=True):
     duplicated: Count
     reordered: Count
     fanout: Distribution | None
+    fanout_service: Distribution | None
     last_mean_s: Seconds | None
     last_max_s: Seconds | None
+    last_service_mean_s: Seconds | None
     post_answer: Distribution | None
     post_lag_p99_s: Seconds
     post_lag_max_s: Seconds
@@ -207,8 +219,9 @@ class Heat(Section, frozen=True, kw_only=True):
 class Timeline(Section, frozen=True, kw_only=True):
     """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
 
-    `slowest_s` is the longest honest response among the fans answered in the step; None where nobody was.
-    `responses` are the honest ones, in the step of the answer; `deliveries` the fan-out times, in the step of receipt.
+    `slowest_s` is the longest intended-start response time among the fans answered in the step; None where nobody was.
+    `responses` are those of all, in the step of the answer; `deliveries` the fan-out times (from the
+    intended post), in the step of receipt.
     Either is None where there were none, as in results from before they were kept.
     """
 
@@ -232,6 +245,9 @@ class Seen(Section, frozen=True, kw_only=True):
 
     `recovery_s` is how long a fan waited for its answer who came after the first connection was cut, the longest; None
     where none was cut, or nobody came after it.
+
+    `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
+    be told, since waves were answered within a step or two of the timeline.
     """
 
     fans: Fans
@@ -240,6 +256,7 @@ class Seen(Section, frozen=True, kw_only=True):
     timeline: Timeline
     connect_phase_s: Seconds
     events_phase_s: Seconds
+    answered_per_s: float | None = None
     api: ApiSeen | None = None
     recovery_s: Seconds | None = None
 
@@ -316,6 +333,7 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     rss_before_bytes: Count
     rss_held_bytes: Count
     rss_peak_bytes: Count
+    rss_end_bytes: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count
@@ -361,11 +379,11 @@ class Verdict(Section, frozen=True, kw_only=True):
 class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
-    `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
-    not told.
+    `loop_lag` and its p99 are beside `server`, since a server on another machine tells it, too; None where it was not
+    asked for or not told.
     """
 
-    schema: Literal["matchstream-lab/trial/1"]
+    schema: Literal["matchstream-lab/trial/2"]
     harness: str
     started_at: datetime
     asked: Asked
@@ -379,11 +397,30 @@ class TrialResult(Section, frozen=True, kw_only=True):
     machine: Machine
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    loop_lag_p99_s: Seconds | None = None
 
     @property
     def passed(self) -> bool:
         """Whether the trial is valid and its SLO was met."""
         return self.validity.valid and self.verdict.met
+
+    @property
+    def has_time_lines(self) -> bool:
+        """Whether it still says what the trial was from moment to moment."""
+        return bool(self.seen.timeline.at_s)
+
+    def without_time_lines(self) -> "TrialResult":
+        """Return it without what the trial was from moment to moment, which is most of its size."""
+        seen, server, replace = self.seen, self.server, msgspec.structs.replace
+        delivery = None if seen.delivery is None else replace(seen.delivery, events=())
+        timeline = Timeline(at_s=(), connected=(), answered=(), slowest_s=())
+        trace = Trace(at_s=(), cpu_share=(), rss_bytes=(), open_files=())
+        return replace(
+            self,
+            seen=replace(seen, timeline=timeline, delivery=delivery),
+            server=None if server is None else replace(server, trace=trace),
+            loop_lag=None,
+        )
 
 
 def encode_result(result: TrialResult) -> bytes:

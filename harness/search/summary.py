@@ -35,7 +35,7 @@ def search_trial(step: Try, result: TrialResult, took_s: float) -> SearchTrial:
         bound=result.bound,
         served=result.seen.fans.served,
         art_mean_s=None if response.art is None else response.art.mean_s,
-        response_p99_s=None if response.honest is None else response.honest.p99_s,
+        response_p99_s=None if response.intended is None else response.intended.p99_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
     )
 

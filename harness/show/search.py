@@ -9,7 +9,7 @@ from harness.records.search import Dimension, SearchResult, SearchTrial
 from harness.search.decide import bracket
 from harness.search.evidence import Jury
 from harness.search.summary import outcomes_of
-from harness.units import show_time
+from harness.units import show_percentile, show_time
 
 
 def show_search(result: SearchResult) -> RenderableType:
@@ -36,12 +36,12 @@ def show_level(dimension: Dimension, level: float | None) -> str:
 
 
 def _cells(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
-    times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
+    times = (show_time(trial.art_mean_s), show_percentile(trial.response_p99_s), show_time(trial.fanout_p99_s))
     return (
         show_level(result.asked.dimension, trial.level),
         trial.kind,
         _verdict(trial),
-        *map(show_time, times),
+        *times,
         show_duration(trial.took_s),
         trial.bound.name,
     )

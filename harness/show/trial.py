@@ -8,7 +8,7 @@ from rich.text import Text
 from harness.records.distribution import Distribution
 from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Placement, ServerSeen, TrialResult
 from harness.show.disturbances import show_disturbances
-from harness.units import NOTHING, show_bytes, show_time
+from harness.units import NOTHING, show_bytes, show_percentile, show_time
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -44,9 +44,11 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         ("C", f"{result.asked.load.c:,} {_together(result.generator.lag_max_s)}"),
         (
             "ART (talk)",
-            NOTHING if response.art is None else f"{show_time(response.art.mean_s)}, counted after the connect",
+            NOTHING
+            if response.art is None
+            else f"{show_time(response.art.mean_s)} of {response.art.count:,} fans, counted after the connect",
         ),
-        ("response", _percentiles(response.honest)),
+        ("response", _percentiles(response.intended)),
     ]
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
@@ -89,9 +91,11 @@ def _together(lag_max_s: float) -> str:
 def _percentiles(times: Distribution | None) -> str:
     if times is None:
         return "nobody was answered"
-    named = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s), ("max", times.max_s))
-    figures = ", ".join(f"{name} {show_time(value)}" for name, value in named)
-    return f"{figures}; counted from the intended start"
+    longest_s = None if times.missing else times.max_s
+    named = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s), ("max", longest_s))
+    figures = ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
+    failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
+    return f"{figures}{failed}; counted from the intended start"
 
 
 def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
@@ -99,8 +103,9 @@ def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
     reached = "nothing arrived"
     if fanout is not None:
         reached = (
-            f"mean {show_time(fanout.mean_s)}, p99 {show_time(fanout.p99_s)}; "
-            f"last fan: mean {show_time(delivery.last_mean_s)}, max {show_time(delivery.last_max_s)}"
+            f"mean {show_time(fanout.mean_s)}, p99 {show_percentile(fanout.p99_s)}; "
+            f"last fan: mean {show_time(delivery.last_mean_s)}, max {show_time(delivery.last_max_s)}; "
+            f"counted from the intended post{_service(delivery)}"
         )
     posted = f"{delivery.posted:,} posted"
     if delivery.unposted:
@@ -112,6 +117,15 @@ def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
         f"{delivery.duplicated:,} duplicated, {delivery.reordered:,} reordered"
     )
     return [("fan-out", reached), ("events", f"{posted}; {arrived}")]
+
+
+def _service(delivery: Delivery) -> str:
+    """Return the service time where it differs: posts had to wait, which a fan-out from their sending does not show."""
+    service = delivery.fanout_service
+    if service is None or delivery.post_lag_max_s <= _WORTH_TELLING_S:
+        return ""
+    last = show_time(delivery.last_service_mean_s)
+    return f"; service time, from the sending: mean {show_time(service.mean_s)}, last fan {last}"
 
 
 def _server(server: ServerSeen | None) -> str:

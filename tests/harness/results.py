@@ -77,11 +77,13 @@ def some_fans(served: int = 900, **failures: int) -> Fans:
 
 def seen_by(fans: Fans, *, slowest_s: float = 0.02, delivery: Delivery | None = None) -> Seen:
     rng = np.random.default_rng(7)
-    honest = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
+    intended = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
     at = tuple(np.linspace(0.1, 6, 60).tolist())
     return Seen(
         fans=fans,
-        response=Response(honest=distribution(honest), art=distribution(honest * 0.8)),
+        response=Response(
+            intended=distribution(intended, missing=fans.asked - fans.answered), art=distribution(intended * 0.8)
+        ),
         delivery=delivery,
         timeline=Timeline(
             at_s=at,
@@ -105,8 +107,10 @@ def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:
         duplicated=0,
         reordered=0,
         fanout=distribution(rng.uniform(0.002, 0.05, fans * events)),
+        fanout_service=distribution(rng.uniform(0.002, 0.05, fans * events)),
         last_mean_s=0.045,
         last_max_s=0.05,
+        last_service_mean_s=0.045,
         post_answer=distribution(np.full(events, 0.003)),
         post_lag_p99_s=0.001,
         post_lag_max_s=0.001,
@@ -120,7 +124,9 @@ def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:
                 error=None,
                 received=fans,
                 fanout_mean_s=0.02,
+                fanout_service_mean_s=0.02,
                 last_s=0.05,
+                last_service_s=0.05,
             )
             for mark in range(1, events + 1)
         ),

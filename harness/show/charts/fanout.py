@@ -1,4 +1,4 @@
-"""Fan-out curves: how many of the fans have an event, a time after it was posted."""
+"""Fan-out curves: how many of the fans have an event, a time after it was to be posted; a lost one never came."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -60,24 +60,17 @@ def _curve(axes: Axes, series: Series, style: Look) -> None:
     times = series.times(_fanout)
     shares = np.linspace(0, 1, _POINTS)
     drawn = ribbon(times, shares)
-    arrived = 100 * arrived_share(series.results) * shares
+    arrived = 100 * shares
     axes.plot(drawn.merged_s, arrived, label=series.name, **style.line)
     if len(times) > 1:
         axes.fill_betweenx(arrived, drawn.low_s, drawn.high_s, color=style.colour, alpha=0.2, linewidth=0)
-
-
-def arrived_share(results: Sequence[TrialResult]) -> float:
-    """Return what part of the deliveries that were due was made."""
-    deliveries = [result.seen.delivery for result in results if result.seen.delivery is not None]
-    expected = sum(delivery.expected for delivery in deliveries)
-    return sum(delivery.received for delivery in deliveries) / expected if expected else 0.0
 
 
 def _frame(axes: Axes, times: Sequence[Distribution]) -> None:
     fastest = min(float(ribbon([one], np.array([0.0])).low_s[0]) for one in times)
     time_axis(axes, "x", fastest, max(one.max_s for one in times))
     axes.set_ylim(0, 104)
-    axes.set_xlabel("time since the event was posted")
+    axes.set_xlabel("time since the event was to be posted")
     axes.set_ylabel("% of deliveries made")
     legend_beside(axes)
 

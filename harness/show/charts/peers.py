@@ -13,7 +13,6 @@ from harness.show.charts.fanout import last_fan_s
 from harness.show.charts.floor import Floor, with_floors
 from harness.show.charts.series import Ranking, Series, by_target, group, rank
 from harness.show.charts.style import AMBER, BLUE, count_axis, floor_line, floor_look, nothing, short_time, time_axis
-from harness.trial.figures.rate import answered_per_s
 from harness.units import show_bytes, show_time
 
 _ROW_IN: Final = 0.42
@@ -46,7 +45,9 @@ def memory_kib(result: TrialResult) -> float | None:
 
 _PANELS: Final = (
     _Panel("ART", art_s, show_time, is_time=True),
-    _Panel("Connections a second", answered_per_s, lambda value: f"{value:,.0f}", is_time=False),
+    _Panel(
+        "Connections a second", lambda result: result.seen.answered_per_s, lambda value: f"{value:,.0f}", is_time=False
+    ),
     _Panel("Fan-out, last fan", last_fan_s, show_time, is_time=True),
     _Panel("KiB a connection", memory_kib, lambda value: f"{value:.3g}", is_time=False),
 )

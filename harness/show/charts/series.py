@@ -67,7 +67,10 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Ribbon:
-    """Times at certain shares of the samples: of all repeats merged, and the smallest and largest of a repeat."""
+    """Times at certain shares of all asked: of all repeats merged, and the smallest and largest of a repeat.
+
+    They are infinite where so large a share never came.
+    """
 
     merged_s: NDArray[np.float64]
     low_s: NDArray[np.float64]
@@ -132,7 +135,7 @@ def _label(result: TrialResult) -> str:
 
 
 def _at(times: Distribution, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Nearest rank: the smallest time that so large a share of the samples does not exceed."""
+    """Nearest rank: the smallest time that so large a share of all does not exceed; infinity among the missing."""
     value_s, share = curve(times)
     place = np.searchsorted(share, shares * (1 - 1e-12))
-    return np.minimum(value_s[np.minimum(place, value_s.size - 1)], times.max_s)
+    return np.append(np.minimum(value_s, times.max_s), np.inf)[place]

@@ -11,9 +11,21 @@ from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
 from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import SCHEMA, ApiSeen, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.records.trial import (
+    SCHEMA,
+    ApiSeen,
+    Asked,
+    AskedLoad,
+    GeneratorSeen,
+    LoopLag,
+    Placement,
+    Seen,
+    TrialResult,
+    Verdict,
+)
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
+from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import Slo
 from harness.trial.figures.usage import cpu_shares, host_seen, server_seen
 from harness.trial.figures.validity import Circumstances, judge
@@ -46,7 +58,7 @@ class Raw:
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
-    seen = msgspec.structs.replace(analyse(raw.samples, raw.posts, raw.phases), api=_api_seen(raw.answers))
+    seen = _seen(raw, asked.load)
     server = server_seen(
         raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
     )
@@ -91,11 +103,23 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         machine=machine,
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
+        loop_lag_p99_s=_p99_s(raw.loop_lag),
     )
 
 
 def _api_seen(answers: Answers | None) -> ApiSeen | None:
     return None if answers is None else ApiSeen(answers=distribution(np.array(answers.took_s)), failed=answers.failed)
+
+
+def _seen(raw: Raw, load: AskedLoad) -> Seen:
+    seen = analyse(raw.samples, raw.posts, raw.phases)
+    rate = answered_per_s(seen.timeline, waves=-(-load.n // load.c))
+    return msgspec.structs.replace(seen, answered_per_s=rate, api=_api_seen(raw.answers))
+
+
+def _p99_s(lag: LoopLag | None) -> float | None:
+    found = None if lag is None else distribution(np.array(lag.late_s))
+    return None if found is None else found.p99_s
 
 
 def _connecting_s(samples: Samples) -> float:

@@ -91,6 +91,7 @@ def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, e
         rss_before_bytes=int(tree.rss[before]),
         rss_held_bytes=int(tree.rss[at_held]),
         rss_peak_bytes=int(tree.rss.max()),
+        rss_end_bytes=int(tree.rss[-1]),
         memory_per_connection_bytes=float((tree.rss[at_held] - tree.rss[before]) / held) if held else None,
         fullest_name=fullest.name,
         fullest_open_files=max(fullest.files, default=0),

@@ -31,7 +31,7 @@ def a_trial_of(name: str = "stage 0", art_s: float = 0.002, served: int = 900, *
     seen = msgspec.structs.replace(
         seen,
         delivery=plain.seen.delivery,
-        response=Response(honest=plain.seen.response.honest, art=msgspec.structs.replace(art, mean_s=art_s)),
+        response=Response(intended=plain.seen.response.intended, art=msgspec.structs.replace(art, mean_s=art_s)),
     )
     return a_result(
         asked=Asked(

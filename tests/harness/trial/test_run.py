@@ -93,13 +93,13 @@ def test_a_good_server_passes_and_everyone_is_told() -> None:
 def test_known_delays_are_reported() -> None:
     notes = Notes()
     result = run_trial(plan(), StageTarget(Variant("answer_after=0.3,event_after=0.2,accept_after=0.1"), FAKE), notes)
-    honest, art, delivery = result.seen.response.honest, result.seen.response.art, result.seen.delivery
-    assert honest is not None
+    intended, art, delivery = result.seen.response.intended, result.seen.response.art, result.seen.delivery
+    assert intended is not None
     assert art is not None
     assert delivery is not None
     assert delivery.fanout is not None
     assert delivery.post_answer is not None
-    assert honest.p50_s >= 0.3
+    assert intended.p50_s >= 0.3
     assert art.p50_s >= 0.3
     assert delivery.fanout.mean_s >= 0.3
     assert delivery.last_max_s == delivery.fanout.max_s

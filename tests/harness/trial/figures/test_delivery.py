@@ -51,13 +51,39 @@ def delivery_of(
 
 def test_both_clocks_are_kept() -> None:
     seen = analyse(samples_of([1.0, 2.0, NEVER]), None, PHASES)
-    assert seen.response.honest is not None
+    assert seen.response.intended is not None
     assert seen.response.art is not None
-    assert seen.response.honest.count == 2
-    assert seen.response.honest.mean_s == pytest.approx(1.0)
+    assert seen.response.intended.count == 2
+    assert seen.response.intended.mean_s == pytest.approx(1.0)
     assert seen.response.art.mean_s == pytest.approx(0.6)  # until the welcome, which is longer than until the answer
     assert seen.delivery is None
     assert (seen.connect_phase_s, seen.events_phase_s) == (5.0, 15.0)
+
+
+def test_a_fan_who_was_not_answered_waited_infinitely_long() -> None:
+    response = analyse(samples_of([1.0] * 98 + [NEVER] * 2), None, PHASES).response
+    assert response.intended is not None
+    assert response.art is not None
+    assert (response.intended.count, response.intended.missing) == (98, 2)
+    assert (response.intended.p90_s, response.intended.p99_s) == (pytest.approx(1.0, rel=1e-3), None)
+    assert (response.art.count, response.art.missing) == (98, 0)  # the talk's is of those who were answered
+
+
+def test_a_server_that_holds_posts_up_is_seen_from_their_intended_moments() -> None:
+    # Each post waits a second longer than the one before it, and its fan has it 0.1 s after it was sent.
+    posts = [Posted(mark, "shot", 10.0, 9.0 + mark, 9.5 + mark, 0.0, None) for mark in (1, 2, 3)]
+    got = delivery_of([1.0], [(0, mark, 9.1 + mark) for mark in (1, 2, 3)], posts)
+    assert got.fanout is not None
+    assert got.fanout_service is not None
+    assert (got.fanout.mean_s, got.fanout.max_s) == (pytest.approx(1.1), pytest.approx(2.1))
+    assert (got.fanout_service.mean_s, got.fanout_service.max_s) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_a_lost_delivery_took_infinitely_long() -> None:
+    got = delivery_of([1.0] * 10, [(fan, 1, 11.1) for fan in range(9)], [post(1)])
+    assert got.fanout is not None
+    assert (got.lost, got.fanout.missing) == (1, 1)
+    assert (got.fanout.p90_s, got.fanout.p99_s) == (pytest.approx(0.6, rel=1e-3), None)
 
 
 def test_fans_are_served_or_counted_by_what_happened() -> None:
@@ -109,6 +135,11 @@ def test_an_event_has_all_that_is_known_of_it() -> None:
         (None, "refused (HTTP 422)", 0),
     ]
     assert [(event.fanout_mean_s, event.last_s) for event in got.events] == [
+        (pytest.approx(0.7), pytest.approx(0.8)),  # posts are sent half a second late
+        (pytest.approx(0.5), pytest.approx(0.5)),
+        (None, None),
+    ]
+    assert [(event.fanout_service_mean_s, event.last_service_s) for event in got.events] == [
         (pytest.approx(0.2), pytest.approx(0.3)),
         (0.0, 0.0),
         (None, None),
@@ -118,7 +149,7 @@ def test_an_event_has_all_that_is_known_of_it() -> None:
 def test_the_lag_of_posts_is_one_that_was_seen() -> None:
     posts = [Posted(mark, "shot", 10.0, 10.0 + mark / 1000, 11.0, 0.0, None) for mark in range(1, 201)]
     got = delivery_of([1.0], [], posts)
-    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.199), pytest.approx(0.2))
+    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.198), pytest.approx(0.2))
 
 
 def test_everything_delivered() -> None:
@@ -127,12 +158,17 @@ def test_everything_delivered() -> None:
     assert (got.posted, got.unposted, got.expected, got.received) == (2, 0, 6, 6)
     assert (got.lost, got.duplicated, got.reordered) == (0, 0, 0)
     assert got.fanout is not None
-    assert got.fanout.mean_s == pytest.approx(0.02)
-    assert [got.last_mean_s, got.last_max_s] == [pytest.approx(0.03)] * 2
+    assert got.fanout_service is not None
+    assert (got.fanout.mean_s, got.fanout_service.mean_s) == (pytest.approx(0.52), pytest.approx(0.02))
+    assert [got.last_mean_s, got.last_max_s, got.last_service_mean_s] == [
+        pytest.approx(0.53),
+        pytest.approx(0.53),
+        pytest.approx(0.03),
+    ]
     assert got.post_answer is not None
     assert got.post_answer.mean_s == pytest.approx(0.25)
     assert got.post_lag_max_s == pytest.approx(0.5)
-    assert [event.last_s for event in got.events] == [pytest.approx(0.03)] * 2
+    assert [event.last_s for event in got.events] == [pytest.approx(0.53)] * 2
 
 
 def test_a_missing_mark_is_a_loss_also_where_the_connection_broke() -> None:
@@ -167,8 +203,8 @@ def test_what_was_not_accepted_is_not_expected_and_may_arrive() -> None:
 def test_a_duplicate_is_counted_once_and_is_not_reordered() -> None:
     got = delivery_of([1.0], [(0, 1, 11.1), (0, 2, 12.1), (0, 1, 12.2), (0, 2, 12.3)], [post(1), post(2)])
     assert (got.lost, got.duplicated, got.reordered) == (0, 2, 0)
-    assert got.fanout is not None
-    assert got.fanout.max_s == pytest.approx(0.1)
+    assert got.fanout_service is not None
+    assert got.fanout_service.max_s == pytest.approx(0.1)
 
 
 def test_a_lower_mark_after_a_higher_one_is_reordered_for_that_fan_only() -> None:
