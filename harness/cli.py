@@ -26,6 +26,7 @@ from harness.commands.fill import fill
 from harness.commands.http import http
 from harness.commands.measure import measure
 from harness.commands.report import report
+from harness.commands.scenarios import scenarios
 from harness.commands.schema import schema
 from harness.commands.search import search
 from harness.commands.selftest import selftest
@@ -72,6 +73,7 @@ app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)
 app.command()(ablate)
+app.command()(scenarios)
 app.command("compare")(compare_command)
 app.command()(http)
 app.command()(table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.domain.script import load_script
+from harness.commands.disturbing import Disturbing
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where
 from harness.commands.target_options import Whom, target_of
@@ -62,6 +63,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
+    disturbing: Disturbing,
     where: Where,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory for the result and its chart. Default: out.")
@@ -93,6 +95,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         answer_timeout_s=timeout,
         placement=where.placement(),
         watches_loop=True,
+        disturbances=disturbing.disturbances(),
     )
     store = trial_store(out, keep, repeat)
     earlier = store.earlier(asked(plan, measured))

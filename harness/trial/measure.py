@@ -4,16 +4,20 @@ What it must guarantee: an interruption loses nothing that was seen. So how far 
 goes (`_Course`), and whatever ends it, the generator is asked for what its fans saw.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from harness.interruption import run_interruptibly
+from harness.load.asking import Answers, ask_on
+from harness.load.conduct import ONLY_WATCH
 from harness.load.controller import Generator, GeneratorError
-from harness.load.match import MatchPlan
+from harness.load.match import MatchPlan, PlannedPost
 from harness.load.reporter import Posted, Reporter
 from harness.load.samples import GeneratorUsage, Progress, Samples
+from harness.records.trial import Disturbances
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.target import Target
@@ -23,7 +27,7 @@ from harness.trial.figures.loop_lag import LagLog
 from harness.trial.loop_watch import watched_loop
 from harness.trial.observer import Observer
 from harness.trial.placement.place import Place
-from harness.trial.plan import TrialPlan, trial_id
+from harness.trial.plan import TrialPlan, conduct_of, trial_id
 
 QUIET_S = 10.0
 """How long after the end of the match no fan may hear anything until it counts as over with fans that are not closed.
@@ -74,6 +78,7 @@ class _Course:
     settled_s: float = 0.0
     overflows: tuple[int, int] = (0, 0)
     posts: list[Posted] | None = None
+    answers: Answers | None = None
 
 
 def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> Raw:
@@ -83,6 +88,7 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
     a generator does not report after an interruption, and HarnessError where the load cannot be generated.
     """
     match_id = None if plan.match is None else plan.match.match.id
+    conduct = conduct_of(plan)
     generator = Generator(
         plan.load,
         target.dialogue(match_id),
@@ -90,6 +96,7 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         f"fan-{trial_id()}-",
         answer_timeout_s=plan.answer_timeout_s,
         sources=place.sources,
+        conduct=conduct,
     )
     with (
         generator,
@@ -103,10 +110,15 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         course = _Course(generator.start())
         interrupted = False
         try:
+            if plan.disturbances.arrivals_during_events:
+                _stir(plan, target.publisher, generator, course, watcher)
             _connect(plan, generator, course, watcher)
             course.settled_s = on_server.sample() - course.t0
             course.overflows = _growth(counters, place.listen_counters())
-            _play(plan.match, target.publisher, generator, course, watcher)
+            if conduct != ONLY_WATCH and not plan.disturbances.arrivals_during_events:
+                _stir(plan, target.publisher, generator, course, watcher)
+                generator.wait_all_settled(_patience_s(plan), watcher.fans)
+            _play(plan, target.publisher, generator, course, watcher)
         except KeyboardInterrupt:
             interrupted = True
         ended = target.ended()
@@ -126,6 +138,7 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         server_ended=ended,
         interrupted=interrupted,
         loop_lag=lag.within(course.t0, over_s),
+        answers=course.answers,
     )
 
 
@@ -138,35 +151,86 @@ def _loop_watched(plan: TrialPlan, publisher: Publisher | None) -> AbstractConte
 
 def _connect(plan: TrialPlan, generator: Generator, course: _Course, watcher: Watcher) -> None:
     watcher.phase("connecting", plan.load.n)
-    patience_s = plan.load.duration_s + plan.answer_timeout_s + _SETTLE_MARGIN_S
-    course.settled = generator.wait_all_settled(patience_s, watcher.fans)
+    course.settled = generator.wait_all_settled(_patience_s(plan), watcher.fans)
+
+
+def _patience_s(plan: TrialPlan) -> float:
+    return plan.load.duration_s + plan.answer_timeout_s + _SETTLE_MARGIN_S
+
+
+def _stir(
+    plan: TrialPlan, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
+) -> None:
+    """Post all events but the last one, while fans come, leave and do what else they are told to."""
+    assert plan.match is not None  # noqa: S101 -- see conduct_of; this tells the type checker
+    assert publisher is not None  # noqa: S101 -- nor is there a match without
+    posts = plan.match.posts[:-1]
+    watcher.phase("posting", len(posts))
+    generator.events_begin()
+    run_interruptibly(
+        _post_all(plan.match, posts, publisher, course, watcher, asks=plan.disturbances.arrivals_during_events)
+    )
 
 
 def _play(
-    match: MatchPlan | None, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
+    plan: TrialPlan, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
 ) -> None:
+    match = plan.match
     if match is not None and publisher is not None:
-        watcher.phase("posting", len(match.posts))
-        run_interruptibly(_post_all(match, publisher, course, watcher))
+        posts = match.posts
+        if course.posts is not None:  # all but the last: who came meanwhile has waited for that one
+            posts = (replace(posts[-1], due_s=0.0),)
+        watcher.phase("posting", len(posts))
+        run_interruptibly(_post_all(match, posts, publisher, course, watcher, asks=False))
     watcher.phase("closing", 0)
     if any(post.accepted for post in course.posts or ()):
-        generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher))
+        generator.wait_until_quiet(
+            QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher, is_stirred=plan.disturbances != Disturbances())
+        )
 
 
-async def _post_all(match: MatchPlan, publisher: Publisher, course: _Course, watcher: Watcher) -> None:
-    done = course.posts = []
+async def _post_all(  # noqa: PLR0913 -- what the reporter needs
+    match: MatchPlan,
+    posts: Sequence[PlannedPost],
+    publisher: Publisher,
+    course: _Course,
+    watcher: Watcher,
+    *,
+    asks: bool,
+) -> None:
+    done = course.posts = course.posts or []
 
     def note(post: Posted) -> None:
         done.append(post)
         watcher.posted(post)
 
-    async with publisher.connected() as poster:
-        await Reporter(poster, match.match.id, publisher.refusals).post_all(match.posts, course.t0, note)
+    async with publisher.connected() as poster, AsyncExitStack() as stack:
+        if asks and isinstance(publisher, ApiPublisher):
+            course.answers = await stack.enter_async_context(_asked(publisher, match.match.id))
+        await Reporter(poster, match.match.id, publisher.refusals).post_all(posts, course.t0, note)
 
 
-def _receipts_due(course: _Course, publisher: Publisher | None) -> int | None:
-    """Return with how many receipts a trial is over whose fans the server does not close; None where it closes them."""
-    if publisher is None or publisher.closes_fans or course.settled is None:
+@asynccontextmanager
+async def _asked(publisher: ApiPublisher, match_id: str) -> AsyncIterator[Answers]:
+    """Have the API asked about the match inside."""
+    answers = Answers()
+    async with publisher.client() as client:
+        asking = asyncio.create_task(
+            ask_on(lambda: client.match(match_id), publisher.refusals, answers), name="api-asker"
+        )
+        try:
+            yield answers
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+
+def _receipts_due(course: _Course, publisher: Publisher | None, *, is_stirred: bool) -> int | None:
+    """Return with how many receipts a trial is over whose fans the server does not close.
+
+    None where it closes them, or `is_stirred`: how many fans were there for each event is not known beforehand.
+    """
+    if publisher is None or publisher.closes_fans or course.settled is None or is_stirred:
         return None
     return (course.settled.answered - course.settled.closed) * sum(post.accepted for post in course.posts or ())
 

@@ -6,12 +6,14 @@ from datetime import datetime
 import msgspec
 import numpy as np
 
+from harness.load.asking import Answers
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
 from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
 from harness.records.trial import (
     SCHEMA,
+    ApiSeen,
     Asked,
     AskedLoad,
     GeneratorSeen,
@@ -36,7 +38,8 @@ class Raw:
 
     `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
-    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
+    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered; `answers` are those
+    of its API.
     """
 
     samples: Samples
@@ -50,6 +53,7 @@ class Raw:
     server_ended: str | None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    answers: Answers | None = None
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
@@ -103,10 +107,14 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
     )
 
 
+def _api_seen(answers: Answers | None) -> ApiSeen | None:
+    return None if answers is None else ApiSeen(answers=distribution(np.array(answers.took_s)), failed=answers.failed)
+
+
 def _seen(raw: Raw, load: AskedLoad) -> Seen:
     seen = analyse(raw.samples, raw.posts, raw.phases)
     rate = answered_per_s(seen.timeline, waves=-(-load.n // load.c))
-    return msgspec.structs.replace(seen, answered_per_s=rate)
+    return msgspec.structs.replace(seen, answered_per_s=rate, api=_api_seen(raw.answers))
 
 
 def _p99_s(lag: LoopLag | None) -> float | None:
