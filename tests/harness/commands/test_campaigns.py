@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -24,6 +25,7 @@ from harness.records.trial import TrialResult
 from tests.harness.campaign.doubles import FakeBench, a_trial_of
 from tests.harness.fake import started, wait_until
 from tests.harness.made_records import a_comparison, a_search, a_staircase
+from tests.harness.results import a_machine
 
 LESSONS = {"0": (), "1": ("open-files", "vm"), "2.1": ("open-files", "vm", "backlog"), "3": ("backlog", "nodes")}
 
@@ -49,17 +51,14 @@ def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fa
             return result
 
         def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
-            there = self._journal.path(planned.file).exists()
-            return (fake.trial if isinstance(planned, PlannedTrial) else _search)(planned) if there else None
+            directory = self._journal.directory
+            return directory.trial(planned.file) or directory.search(planned.file)
 
         def wait_until_quiet(self) -> tuple[str, ...]:
             return ()
 
-    def _search(planned: Planned) -> SearchResult:
-        assert isinstance(planned, PlannedSearch)
-        return fake.search(planned, None)
-
     monkeypatch.setattr(campaign_runs, "TrialBench", KeptBench)
+    monkeypatch.setattr(campaign_runs, "describe_machine", a_machine)
     for module in (staircase_command, ablate_command):
         monkeypatch.setattr(module, "lessons_of", LESSONS.__getitem__)
     return fake
@@ -99,7 +98,9 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(bench: FakeBench, tmp_pa
     mine.write_text("{}")
     stair(tmp_path, "--repeats", "1")
     first = len(bench.made)
-    (tmp_path / "stage-0-n900-c4-1.json").unlink()
+    trials = tmp_path / "trials.jsonl"
+    lines = trials.read_text().splitlines(keepends=True)
+    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1.json" not in line))
     bench.made.clear()
     stair(tmp_path, "--repeats", "1")
     assert bench.made.count("stage-0-n900-c4-1.json") == 1
@@ -128,6 +129,18 @@ def test_a_campaign_keeps_to_its_budget(bench: FakeBench, tmp_path: Path, capsys
 
 def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().err.split())
+
+
+def test_another_commit_has_another_directory(
+    bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stair(tmp_path, "--repeats", "1")
+    first = len(bench.made)
+    later = msgspec.structs.replace(a_machine(), commit="0123456789")
+    monkeypatch.setattr(campaign_runs, "describe_machine", lambda: later)
+    assert stair(tmp_path, "--repeats", "1") == 2
+    assert "holds results of no commit and this is 0123456: remove it to measure anew" in _one_line(capsys)
+    assert len(bench.made) == first
 
 
 def test_the_floor_is_the_last_step(bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +258,7 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
     assert "is a comparison already" in _one_line(capsys)
     (tmp_path / "empty").mkdir()
     assert main(["compare", str(path.parent / "empty"), str(path)]) == 2
-    assert "has no trial results" in _one_line(capsys)
+    assert "has no results" in _one_line(capsys)
 
 
 @pytest.mark.slow
@@ -253,7 +266,7 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     words = ("ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "-N", "6", "-C", "3", "--patience", "0s")
     words += ("--no-limits",)
     command = [sys.executable, "-m", "harness.cli", *words, "--out", str(tmp_path)]
-    first = tmp_path / "stage-1-n6-c3-1.json"
+    first = tmp_path / "trials.jsonl"
     with started(command, stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
         wait_until(first.exists)
@@ -266,7 +279,7 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=60)[1] == []
     stored = load(tmp_path / "ablation.json", Ablation, ABLATION)
     assert stored.state == "interrupted"
-    assert [trial.file for trial in stored.whole.trials] == [first.name]
+    assert [trial.file for trial in stored.whole.trials] == ["stage-1-n6-c3-1.json"]
     again = subprocess.run([*command, "--budget", "0s"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "1 of 4 are there already and are kept" in " ".join(again.stderr.split())
