@@ -29,10 +29,8 @@ from harness.show.charts.ablation import chart_ablation, measured_figures
 from harness.show.report.notebook import read, say, show
 
 RESULTS = Path("results")
-ablation = read(RESULTS / "ablation" / "ablation.json", Ablation, "harness ablate --out reports/results/ablation")
-staircase = read(
-    RESULTS / "staircase" / "staircase.json", Staircase, "harness staircase --out reports/results/staircase"
-)
+ablation = read(RESULTS / "ablation" / "ablation.json", Ablation, "make lab-ablation")
+staircase = read(RESULTS / "staircase" / "staircase.json", Staircase, "make lab-staircase")
 figures = () if ablation is None else measured_figures(ablation)
 
 # %% [markdown]

@@ -13,7 +13,6 @@ import msgspec
 from harness.campaign.figures import MEASURED
 from harness.campaign.figures import compare as compare_by
 from harness.campaign.intervals import FEWEST_RUNS
-from harness.campaign.machines import differences
 from harness.campaign.verdicts import has_too_few_runs, judged, ratio_of_limits
 from harness.errors import HarnessError
 from harness.records.campaign import (
@@ -29,6 +28,7 @@ from harness.records.campaign import (
     measurement,
 )
 from harness.records.machine import Machine
+from harness.records.machines import differences
 from harness.records.search import SearchResult
 from harness.records.trial import Placement, TrialResult
 from harness.units import show_load

@@ -18,7 +18,6 @@ class Findings:
     searches: dict[str, SearchResult] = field(default_factory=dict)
     targets: dict[str, AskedTarget] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
-    commits: set[str | None] = field(default_factory=set)
     began: list[datetime] = field(default_factory=list)
 
     def add_trial(self, planned: PlannedTrial, result: TrialResult) -> None:
@@ -55,5 +54,4 @@ class Findings:
 
     def _saw(self, server: Server, target: AskedTarget, result: TrialResult | SearchResult) -> None:
         self.targets.setdefault(server.key, target)
-        self.commits.add(result.machine.commit)
         self.began.append(result.started_at)

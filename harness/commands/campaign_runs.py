@@ -20,6 +20,7 @@ from harness.campaign.run import Campaign, Terms
 from harness.campaign.staircase import SLO
 from harness.commands.options import SloOption, Where
 from harness.commands.printing import print_whole
+from harness.records.directory import ResultsDirectory, make_directory
 from harness.records.machine import describe_machine
 from harness.records.search import State
 from harness.show.campaign import Sheet
@@ -33,7 +34,7 @@ RoundsOption = Annotated[
     int, typer.Option("--rounds", min=1, help="How many times everything is measured, in a random order each time.")
 ]
 CampaignOut = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="The directory of the results; what it has already is kept.")
+    Path, typer.Option("--out", metavar="DIR", help="Directory for the results; what it has is not measured again.")
 ]
 
 
@@ -51,9 +52,7 @@ class CampaignOptions:
             "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
         ),
     ] = f"{PATIENCE_S:g}s"
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
-        False
-    )
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what --out has, and measure everything anew.")] = False
     seed: Annotated[int, typer.Option("--seed", min=0, help="What the random order of each round is drawn from.")] = (
         2012
     )
@@ -92,11 +91,13 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    journal = Journal(errand.out)
-    if errand.fresh:
-        journal.forget((errand.file, *(planned.file for planned in errand.plan)))
-    findings = Findings()
     around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    directory = ResultsDirectory(errand.out, around.machine, fresh=errand.fresh)
+    make_directory(errand.out)
+    if errand.fresh:
+        errand.path.unlink(missing_ok=True)
+    journal = Journal(directory)
+    findings = Findings()
     with show_of(Terminal(stderr=True)) as shown:
         shown.say(_outlined(errand.plan))
         bench = TrialBench(journal, errand.conditions, shown)
@@ -104,9 +105,9 @@ def run_errand(errand: Errand) -> State:
             errand.plan,
             bench,
             findings,
-            lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
+            lambda state: journal.keep_summary(errand.file, errand.summary(findings, around, state)),
             shown,
-            Terms(around.machine, errand.budget_s, errand.tolerates),
+            Terms(errand.budget_s, errand.tolerates),
         )
         try:
             state = campaign.run()

@@ -11,7 +11,7 @@ from harness.commands.campaign_runs import MarkdownOption, print_sheets
 from harness.records.campaign import Comparison
 from harness.records.files import encode
 from harness.records.http import HttpResult
-from harness.records.kinds import load_record
+from harness.records.kinds import load_record, load_records
 from harness.records.trial import TrialResult
 from harness.show.campaign import comparison_sheet
 from harness.show.terminal import say
@@ -58,8 +58,7 @@ def compare_command(
 
 def _side(path: Path) -> Side:
     if path.is_dir():
-        records = [load_record(file) for file in sorted(path.glob("*.json"))]
-        trials = tuple(record for record in records if isinstance(record, TrialResult))
+        trials = tuple(record for _, record in load_records(path) if isinstance(record, TrialResult))
         if not trials:
             raise ComparisonError(f"{path}: has no trial results: give a directory that harness measure wrote to")
         return Side(str(path), trials)

@@ -1,7 +1,7 @@
 """What a campaign leaves behind: a summary that points at every trial it is made from.
 
-A campaign has a directory of its own: `<trial>.json` for each trial, as `harness measure` writes them, a search's as
-`harness search` writes it, and the summary (`staircase.json` or `ablation.json`), which is written anew after each.
+A campaign has a directory of results of its own (`harness.records.directory`): its trials and searches in lines, and
+the summary (`staircase.json` or `ablation.json`), which is written anew after each.
 
 It is made in rounds: each measures everything once, and what the others are compared with twice, in a random order
 that `seed` tells. In each there are placebos, too: a server once more, under another name, so that one sees how far
@@ -13,9 +13,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 
-from harness.records.distribution import distribution
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
 from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
@@ -43,9 +41,8 @@ Figure = Literal[
     "cut",
     "recovery",
 ]
-"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of
-fans; `art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a
-connection.
+"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
+`art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
@@ -74,12 +71,12 @@ class Measurement(Section, frozen=True, kw_only=True):
     memory_per_connection_bytes: float | None
     cpu_mean: float | None
     bound: Bound
+    wave: Wave | None = None
     server_memory_bytes: int | None = None
     loop_lag_p99_s: float | None = None
     api_mean_s: float | None = None
     cut: int = 0
     recovery_s: float | None = None
-    wave: Wave | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -258,18 +255,13 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         memory_per_connection_bytes=None if server is None else server.memory_per_connection_bytes,
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
-        server_memory_bytes=None if server is None else server.trace.rss_bytes[-1],
-        loop_lag_p99_s=_loop_lag_p99_s(result),
+        wave=result.wave,
+        server_memory_bytes=None if server is None else server.rss_end_bytes,
+        loop_lag_p99_s=result.loop_lag_p99_s,
         api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
         cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
         recovery_s=result.seen.recovery_s,
-        wave=result.wave,
     )
-
-
-def _loop_lag_p99_s(result: TrialResult) -> float | None:
-    found = None if result.loop_lag is None else distribution(np.array(result.loop_lag.late_s))
-    return None if found is None else found.p99_s
 
 
 def found_limit(searches: Mapping[str, SearchResult]) -> FoundLimit:

@@ -5,6 +5,9 @@ is read back through them. A change that an older reader would misread needs a n
 
 A field that is added needs none if it has a default: an older file is read with it, and an older reader refuses a file
 that has a field which it does not know, rather than leave out what changes the meaning of the rest.
+
+What a trial was from moment to moment (`Timeline`, `Trace`, `LoopLag`, `EventSeen`) is left out where it is kept as a
+line of a directory (`harness.records.directory`): those are empty then, and `has_time_lines` says so.
 """
 
 from datetime import datetime
@@ -242,6 +245,9 @@ class Seen(Section, frozen=True, kw_only=True):
 
     `recovery_s` is how long a fan waited for its answer who came after the first connection was cut, the longest; None
     where none was cut, or nobody came after it.
+
+    `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
+    be told, since waves were answered within a step or two of the timeline.
     """
 
     fans: Fans
@@ -250,6 +256,7 @@ class Seen(Section, frozen=True, kw_only=True):
     timeline: Timeline
     connect_phase_s: Seconds
     events_phase_s: Seconds
+    answered_per_s: float | None = None
     api: ApiSeen | None = None
     recovery_s: Seconds | None = None
 
@@ -384,6 +391,7 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     rss_before_bytes: Count
     rss_peak_bytes: Count
     memory: Memory | None
+    rss_end_bytes: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count
@@ -429,8 +437,8 @@ class Verdict(Section, frozen=True, kw_only=True):
 class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
-    `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
-    not told. `wave` is None in a result from before it was judged.
+    `loop_lag` and its p99 are beside `server`, since a server on another machine tells it, too; None where it was not
+    asked for or not told. `wave` is None in a result from before it was judged.
     """
 
     schema: Literal["matchstream-lab/trial/2"]
@@ -448,6 +456,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     wave: Wave | None = None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    loop_lag_p99_s: Seconds | None = None
 
     @property
     def passed(self) -> bool:
@@ -463,6 +472,24 @@ class TrialResult(Section, frozen=True, kw_only=True):
     def within_s(self) -> float | None:
         """In how many seconds C was started, where that was no moment; None where it was."""
         return None if self.wave is None or self.wave.moment else self.wave.within_s
+
+    @property
+    def has_time_lines(self) -> bool:
+        """Whether it still says what the trial was from moment to moment."""
+        return bool(self.seen.timeline.at_s)
+
+    def without_time_lines(self) -> "TrialResult":
+        """Return it without what the trial was from moment to moment, which is most of its size."""
+        seen, server, replace = self.seen, self.server, msgspec.structs.replace
+        delivery = None if seen.delivery is None else replace(seen.delivery, events=())
+        timeline = Timeline(at_s=(), connected=(), answered=(), slowest_s=())
+        trace = Trace(at_s=(), cpu_share=(), rss_bytes=(), open_files=())
+        return replace(
+            self,
+            seen=replace(seen, timeline=timeline, delivery=delivery),
+            server=None if server is None else replace(server, trace=trace),
+            loop_lag=None,
+        )
 
 
 def encode_result(result: TrialResult) -> bytes:

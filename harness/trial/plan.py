@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from harness.load.conduct import ONLY_WATCH, Conduct, planned
 from harness.load.match import MatchPlan
-from harness.load.workload import Load
+from harness.load.workload import InvalidLoadError, Load
 from harness.records.trial import Asked, AskedLoad, AskedTarget, Disturbances, Placement
 from harness.targets.target import Target, show_address
 from harness.trial.figures.slo import Slo
@@ -63,3 +64,23 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
         placement=plan.placement,
         disturbances=plan.disturbances,
     )
+
+
+def conduct_of(plan: TrialPlan) -> Conduct:
+    """Return what the fans of a plan do besides watching. Raise InvalidLoadError for what they cannot do.
+
+    It is done while events flow, until the one that ends the match, which waits for all who come.
+    """
+    asked = plan.disturbances
+    if plan.match is None:
+        if asked.churn_per_s or asked.slow or asked.reset or asked.arrivals_during_events:
+            raise InvalidLoadError(
+                "fans leave, break off and stop reading while events flow, and here nobody posts any: give the API "
+                "with --http, or [publish] in a file that describes the server"
+            )
+        return ONLY_WATCH
+    if asked.churn_per_s and asked.arrivals_during_events:
+        raise InvalidLoadError(
+            "with --churn fans come while events flow, as with --arrivals-during-events: give one of the two"
+        )
+    return planned(plan.load.n, asked, plan.match.posts[-1].due_s)

@@ -37,13 +37,13 @@ def servers(*stages: str) -> list[Server]:
 
 def climbed(plan: Outline, bench: FakeBench) -> Staircase:
     findings = Findings()
-    state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(a_machine(), now=bench.now)).run()
+    state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now)).run()
     return staircase(plan, findings, AROUND, state)
 
 
 def ablated(plan: ablating.Outline, bench: FakeBench) -> Ablation:
     findings = Findings()
-    terms = Terms(a_machine(), now=bench.now, tolerates=plan.altered_keys)
+    terms = Terms(now=bench.now, tolerates=plan.altered_keys)
     state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), terms).run()
     return ablation(plan, findings, AROUND, state)
 
@@ -86,7 +86,7 @@ def test_what_was_not_measured_yet_is_left_out() -> None:
     findings = Findings()
     third = plan.plan[2].file
     bench = FakeBench(raises={third: KeyboardInterrupt()})
-    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(a_machine(), now=bench.now))
+    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now))
     with pytest.raises(KeyboardInterrupt):
         campaign.run()
     found = staircase(plan, findings, AROUND, "interrupted")

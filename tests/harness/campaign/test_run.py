@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from harness.campaign.findings import Findings
@@ -10,7 +9,6 @@ from harness.records.search import State
 from harness.targets.target import TargetError
 from tests.harness.campaign.doubles import LIGHT, FakeBench, Told, a_server, a_trial_of
 from tests.harness.made_records import a_search
-from tests.harness.results import a_machine, a_result
 
 ZERO, ONE = a_server("0"), a_server("1")
 TRIALS = tuple(PlannedTrial(server, LIGHT, repeat) for repeat in (1, 2) for server in (ZERO, ONE))
@@ -25,7 +23,7 @@ class Run:
         self.findings = Findings()
         self.told = Told()
         self.states: list[State] = []
-        asked = replace(Terms(a_machine(), now=bench.now), **terms)  # type: ignore[arg-type]
+        asked = replace(Terms(now=bench.now), **terms)  # type: ignore[arg-type]
         self.campaign = Campaign(plan, bench, self.findings, self.states.append, self.told, asked)
 
     def state(self) -> State:
@@ -72,29 +70,6 @@ def test_what_is_there_is_not_made_again() -> None:
     assert run.told.lines == ["2 of 4 are there already and are kept: --fresh measures anew"]
     assert [standing.number for standing in run.told.standings] == [3, 4]
     assert set(run.findings.trials) == {FIRST, SECOND, THIRD, FOURTH}
-
-
-def test_what_was_measured_on_another_machine_is_made_anew_and_that_is_told() -> None:
-    other = a_result(machine=msgspec.structs.replace(a_machine(), cores=64))
-    search = a_search(machine=other.machine)
-    plan = (*TRIALS, *searches_of((ZERO,), ("N",), {}))
-    bench = FakeBench(there={FIRST: other, SECOND: a_trial_of("stage 1"), plan[-1].file: search})
-    run = Run(plan, bench)
-    run.state()
-    assert bench.made == [FIRST, THIRD, FOURTH, plan[-1].file]
-    kept, anew = run.told.lines
-    assert kept == "1 of 5 are there already and are kept: --fresh measures anew"
-    assert anew.startswith(
-        "2 of 5 were measured on another machine (A; this is B: the number of cores differs: 64 in A"
-    )
-    assert anew.endswith("2 in B) and are measured anew: choose another --out to keep them")
-
-
-def test_results_of_several_versions_are_told() -> None:
-    other = a_result(machine=msgspec.structs.replace(a_machine(), commit="abc"))
-    run = Run(TRIALS, FakeBench(there={FIRST: a_trial_of("stage 0"), SECOND: other}))
-    run.state()
-    assert "several versions of the code" in run.told.lines[1]
 
 
 def test_ctrl_c_keeps_what_was_measured() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -25,6 +26,7 @@ from harness.trial.placement.errors import PlacementError
 from tests.harness.campaign.doubles import FakeBench, a_trial_of
 from tests.harness.fake import started, wait_until
 from tests.harness.made_records import a_comparison, a_search, a_staircase
+from tests.harness.results import a_machine
 
 LESSONS = {"0": (), "1": ("open-files", "vm"), "2.1": ("open-files", "vm", "backlog"), "3": ("backlog", "nodes")}
 
@@ -50,17 +52,14 @@ def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fa
             return result
 
         def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
-            there = self._journal.path(planned.file).exists()
-            return (fake.trial if isinstance(planned, PlannedTrial) else _search)(planned) if there else None
+            directory = self._journal.directory
+            return directory.trial(planned.file) or directory.search(planned.file)
 
         def wait_until_quiet(self) -> tuple[str, ...]:
             return ()
 
-    def _search(planned: Planned) -> SearchResult:
-        assert isinstance(planned, PlannedSearch)
-        return fake.search(planned, None)
-
     monkeypatch.setattr(campaign_runs, "TrialBench", KeptBench)
+    monkeypatch.setattr(campaign_runs, "describe_machine", a_machine)
     monkeypatch.setattr(ablate_command, "STAGES", tuple(LESSONS))
     for module in (staircase_command, ablate_command):
         monkeypatch.setattr(module, "lessons_of", LESSONS.__getitem__)
@@ -103,7 +102,9 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(bench: FakeBench, tmp_pa
     mine.write_text("{}")
     stair(tmp_path, "--rounds", "1")
     first = len(bench.made)
-    (tmp_path / "stage-0-n900-c4-1.json").unlink()
+    trials = tmp_path / "trials.jsonl"
+    lines = trials.read_text().splitlines(keepends=True)
+    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1.json" not in line))
     bench.made.clear()
     stair(tmp_path, "--rounds", "1")
     assert bench.made.count("stage-0-n900-c4-1.json") == 1
@@ -132,6 +133,18 @@ def test_a_campaign_keeps_to_its_budget(bench: FakeBench, tmp_path: Path, capsys
 
 def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().err.split())
+
+
+def test_another_commit_has_another_directory(
+    bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stair(tmp_path, "--repeats", "1")
+    first = len(bench.made)
+    later = msgspec.structs.replace(a_machine(), commit="0123456789")
+    monkeypatch.setattr(campaign_runs, "describe_machine", lambda: later)
+    assert stair(tmp_path, "--repeats", "1") == 2
+    assert "holds results of no commit and this is 0123456: remove it to measure anew" in _one_line(capsys)
+    assert len(bench.made) == first
 
 
 def test_the_floor_is_the_last_step(bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,16 +287,17 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
     assert "is a comparison already" in _one_line(capsys)
     (tmp_path / "empty").mkdir()
     assert main(["compare", str(path.parent / "empty"), str(path)]) == 2
-    assert "has no trial results" in _one_line(capsys)
+    assert "has no results" in _one_line(capsys)
 
 
 @pytest.mark.slow
 def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     words = ("ablate", "--stage", "1", "--lesson", "vm", "--scenario", "gentle", "--rounds", "1", "--patience", "0s")
     command = [sys.executable, "-m", "harness.cli", *words, "--out", str(tmp_path)]
+    first = tmp_path / "trials.jsonl"
     with started(command, stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
-        wait_until(lambda: len(list(tmp_path.glob("*-1.json"))) > 0)
+        wait_until(first.exists)
         wait_until(lambda: bool(process.children()))
         children = process.children(recursive=True)
         harness.send_signal(signal.SIGINT)
@@ -293,7 +307,8 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=60)[1] == []
     stored = load(tmp_path / "ablation.json", Ablation, ABLATION)
     assert stored.state == "interrupted"
-    made = len(list(tmp_path.glob("*-n*.json")))
+    lines = [json.loads(line) for line in first.read_text().splitlines()]
+    made = len(lines)
     assert made > 0
     again = subprocess.run([*command, "--budget", "0s"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr

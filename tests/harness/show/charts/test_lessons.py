@@ -8,6 +8,8 @@ from harness.records.campaign import Ablation, Comparison, Figure, Staircase
 from harness.show.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
 from harness.show.charts.comparison import chart_comparison, comparison_finding
 from harness.show.charts.every import charts
+from harness.show.charts.style import GREY
+from harness.units import show_load
 from tests.harness.made_records import (
     HEAVY,
     LIGHT,
