@@ -138,11 +138,11 @@ def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_another_commit_has_another_directory(
     bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stair(tmp_path, "--repeats", "1")
+    stair(tmp_path, "--rounds", "1")
     first = len(bench.made)
     later = msgspec.structs.replace(a_machine(), commit="0123456789")
     monkeypatch.setattr(campaign_runs, "describe_machine", lambda: later)
-    assert stair(tmp_path, "--repeats", "1") == 2
+    assert stair(tmp_path, "--rounds", "1") == 2
     assert "holds results of no commit and this is 0123456: remove it to measure anew" in _one_line(capsys)
     assert len(bench.made) == first
 
