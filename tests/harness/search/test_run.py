@@ -11,7 +11,7 @@ import pytest
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.load.workload import InvalidLoadError, OpenFilesError
-from harness.records.search import SearchResult
+from harness.records.search import Dimension, SearchResult
 from harness.records.trial import Bound, Placement, TrialResult
 from harness.search.decide import Bracket, Try
 from harness.search.journal import Journal, load_search
@@ -66,11 +66,14 @@ def test_a_generator_at_its_end(world: World, journal: Journal) -> None:
     assert result.bound == LATE["bound"]
 
 
-def test_a_search_for_c_ends_where_waves_are_no_moments(world: World, journal: Journal) -> None:
+@pytest.mark.parametrize(("dimension", "waves"), [("C", 4), ("burst C", 1)])
+def test_a_search_for_c_ends_where_waves_are_no_moments(
+    world: World, journal: Journal, dimension: Dimension, waves: int
+) -> None:
     world.judge = lambda n: NO_MOMENT if n > 300 else None
-    result = search(world, journal, dimension="C")
+    result = search(world, journal, dimension=dimension)
     assert result.last_pass is not None
-    assert 250 < result.last_pass <= 300
+    assert 250 < result.last_pass * waves <= 300
     assert (result.first_fail, result.broken, result.at_least) == (None, (), True)
     assert result.bound is not None
     assert result.bound.name == "generator"

@@ -16,7 +16,7 @@ def test_all_trials_stand_in_one_table_and_the_others_in_their_own() -> None:
     assert parts[0].count("| stage 0 |") == 2
     assert "stage 2.2 holds N = 1,500 … 2,000" in text
     assert "| 2,000 | short | broke p99<1s: 1.4 s | 2.00 ms | 1.40 s | 50.0 ms | CPU |" in text
-    assert "| 1,600 | full | invalid | 2.00 ms | - | - | CPU |" in text
+    assert "| 1,600 | full | invalid | 2.00 ms | ∞ | - | CPU |" in text
     assert "Left out of stage 2.5" in text
     assert "B over A" in text
     assert (
