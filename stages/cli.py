@@ -25,6 +25,7 @@ from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.faults import FaultsError, parse_faults
 from stages.lessons import LessonError
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.redis_url import read_redis_url, shows_password
@@ -47,6 +48,7 @@ _USER_ERRORS = (
     ApiUnreachableError,
     CannotListenError,
     DurationError,
+    FaultsError,
     OpenFilesError,
     RedisNotFoundError,
     RedisStartError,
@@ -128,6 +130,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
+    faults: Annotated[str, typer.Option(hidden=True, help="What to break, for a measurement: see stages.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     given = {name for name in ("redis", "join") if _is_given(context, name)}
@@ -147,7 +150,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
             grace_s=parse_duration(grace),
+            faults=faults,
         )
+        parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
         playing = None if play is None else Play(load_script(play), speed, loop, replace)

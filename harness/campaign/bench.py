@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import psutil
 
 from harness.campaign.journal import Journal
@@ -12,9 +13,8 @@ from harness.load.match import synthetic_match
 from harness.load.workload import Load
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import Disturbances, Placement, TrialResult
 from harness.search.capacity import likely_room
-from harness.search.journal import Journal as SearchJournal
 from harness.search.plan import OF_C, SearchPlan, asked_of, default_plan
 from harness.search.roles import SearchWatcher
 from harness.search.run import run_search
@@ -93,7 +93,7 @@ class TrialBench:
         self._watcher = watcher
 
     def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
-        """Return what the journal has, if it was asked the same. Raise ResultError for a file that cannot be read."""
+        """Return what the journal has, if it was asked the same. Raise ResultError for a line that cannot be read."""
         target = planned.server.make()
         if isinstance(planned, PlannedTrial):
             return self._journal.trial(planned.file, asked(trial_plan(planned.load, self._conditions), target))
@@ -110,7 +110,7 @@ class TrialBench:
     def search(self, planned: PlannedSearch, hint: float | None) -> SearchResult:
         """Make a search, which keeps itself after each of its trials. Raise HarnessError."""
         plan = search_plan(planned, hint, self._conditions)
-        journal = SearchJournal(self._journal.path(planned.file))
+        journal = self._journal.of_search(planned.file)
         return run_search(plan, TrialMeasurer(planned.server.make), self._watcher, journal)
 
     def wait_until_quiet(self) -> tuple[str, ...]:
@@ -126,7 +126,11 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         slo=conditions.slo,
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
         answer_timeout_s=ANSWER_TIMEOUT_S,
-        placement=conditions.placement,
+        placement=msgspec.structs.replace(conditions.placement, network="netns")
+        if load.in_netns
+        else conditions.placement,
+        watches_loop=load.disturbances != Disturbances(),
+        disturbances=load.disturbances,
     )
 
 

@@ -12,8 +12,9 @@ import typer
 from common.durations import parse_duration
 from harness.campaign.plan import arrivals_at
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, Where, make_directory
+from harness.commands.options import AskedError, Where
 from harness.commands.target_options import Whom, target_of
+from harness.records.directory import make_directory
 from harness.records.files import encode
 from harness.records.search import Dimension, SearchResult
 from harness.search.journal import Journal

@@ -5,6 +5,9 @@ is read back through them. A change that an older reader would misread needs a n
 
 A field that is added needs none if it has a default: an older file is read with it, and an older reader refuses a file
 that has a field which it does not know, rather than leave out what changes the meaning of the rest.
+
+What a trial was from moment to moment (`Timeline`, `Trace`, `LoopLag`, `EventSeen`) is left out where it is kept as a
+line of a directory (`harness.records.directory`): those are empty then, and `has_time_lines` says so.
 """
 
 from datetime import datetime
@@ -83,6 +86,26 @@ class AskedEvents(Section, frozen=True, kw_only=True):
     speed: float | None = None
 
 
+class Disturbances(Section, frozen=True, kw_only=True):
+    """What else happens in a trial; nothing, unless it was asked for. Moments are from the beginning of the events.
+
+    `churn_per_s` is the share of the N fans that leave in a second, while as many new ones come, and `slow` the share
+    that stops reading once it was answered; `reset` fans break their connections `reset_at_s` seconds after the first
+    event was due. With `arrivals_during_events` events are posted, and the API is asked, while the fans come.
+    `redis_latency_s` is what a round trip to the stage's Redis takes more, and `redis_latency_by` what makes it so:
+    a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself.
+    """
+
+    churn_per_s: Share = 0.0
+    slow: Share = 0.0
+    reset: Count = 0
+    reset_at_s: Seconds = 0.0
+    arrivals_during_events: bool = False
+    redis_latency_s: Seconds = 0.0
+    redis_latency_by: Literal["proxy", "netem"] | None = None
+    faults: str = ""
+
+
 class Asked(Section, frozen=True, kw_only=True):
     """What the trial was told to do. No `events`: nobody could post, and only N, C and ART were measured."""
 
@@ -91,19 +114,28 @@ class Asked(Section, frozen=True, kw_only=True):
     events: AskedEvents | None
     slo: str
     placement: Placement = Placement()
+    disturbances: Disturbances = Disturbances()
 
 
 class Fans(Section, frozen=True, kw_only=True):
     """What became of the N fans.
 
     `answered` got their first event; `served` of them were also held until the match was over, or the trial.
-    `failures` counts the others by what happened to them: served + the sum of failures is N.
+    `failures` counts the others by what happened to them.
+
+    Those who did what they were told to are set apart, and are neither: `left` closed their connections in good order,
+    `reset` broke them, and `slow` stopped reading, of whom the server closed `slow_closed` before the end. Together
+    with served and failures they are all who were asked to come: N, and those who came in the place of others.
     """
 
     asked: Count
     answered: Count
     served: Count
     failures: dict[str, Count]
+    left: Count = 0
+    reset: Count = 0
+    slow: Count = 0
+    slow_closed: Count = 0
 
     @property
     def failed(self) -> int:
@@ -201,8 +233,22 @@ class Timeline(Section, frozen=True, kw_only=True):
     deliveries: Heat | None = None
 
 
+class ApiSeen(Section, frozen=True, kw_only=True):
+    """How the API answered while fans came and events flowed; `failed` questions got no answer, or a refusal."""
+
+    answers: Distribution | None
+    failed: Count
+
+
 class Seen(Section, frozen=True, kw_only=True):
-    """What the fans saw. No `delivery` where no events were posted."""
+    """What the fans saw. No `delivery` where no events were posted, and no `api` where it was not asked.
+
+    `recovery_s` is how long a fan waited for its answer who came after the first connection was cut, the longest; None
+    where none was cut, or nobody came after it.
+
+    `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
+    be told, since waves were answered within a step or two of the timeline.
+    """
 
     fans: Fans
     response: Response
@@ -210,6 +256,9 @@ class Seen(Section, frozen=True, kw_only=True):
     timeline: Timeline
     connect_phase_s: Seconds
     events_phase_s: Seconds
+    answered_per_s: float | None = None
+    api: ApiSeen | None = None
+    recovery_s: Seconds | None = None
 
 
 class GeneratorSeen(Section, frozen=True, kw_only=True):
@@ -342,6 +391,7 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     rss_before_bytes: Count
     rss_peak_bytes: Count
     memory: Memory | None
+    rss_end_bytes: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count
@@ -387,8 +437,8 @@ class Verdict(Section, frozen=True, kw_only=True):
 class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
-    `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
-    not told. `wave` is None in a result from before it was judged.
+    `loop_lag` and its p99 are beside `server`, since a server on another machine tells it, too; None where it was not
+    asked for or not told. `wave` is None in a result from before it was judged.
     """
 
     schema: Literal["matchstream-lab/trial/2"]
@@ -406,6 +456,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     wave: Wave | None = None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    loop_lag_p99_s: Seconds | None = None
 
     @property
     def passed(self) -> bool:
@@ -421,6 +472,24 @@ class TrialResult(Section, frozen=True, kw_only=True):
     def within_s(self) -> float | None:
         """In how many seconds C was started, where that was no moment; None where it was."""
         return None if self.wave is None or self.wave.moment else self.wave.within_s
+
+    @property
+    def has_time_lines(self) -> bool:
+        """Whether it still says what the trial was from moment to moment."""
+        return bool(self.seen.timeline.at_s)
+
+    def without_time_lines(self) -> "TrialResult":
+        """Return it without what the trial was from moment to moment, which is most of its size."""
+        seen, server, replace = self.seen, self.server, msgspec.structs.replace
+        delivery = None if seen.delivery is None else replace(seen.delivery, events=())
+        timeline = Timeline(at_s=(), connected=(), answered=(), slowest_s=())
+        trace = Trace(at_s=(), cpu_share=(), rss_bytes=(), open_files=())
+        return replace(
+            self,
+            seen=replace(seen, timeline=timeline, delivery=delivery),
+            server=None if server is None else replace(server, trace=trace),
+            loop_lag=None,
+        )
 
 
 def encode_result(result: TrialResult) -> bytes:

@@ -16,9 +16,8 @@ from harness.records.machine import describe_machine
 from harness.records.search import SearchResult, SearchTrial, State
 from harness.search.capacity import check_room, likely_room
 from harness.search.decide import Try, bracket, next_trial
-from harness.search.journal import Journal
 from harness.search.plan import MANY_PER_S, SearchPlan, asked_of, connections, rules_of, schedule_s, trial_of
-from harness.search.roles import Measurer, SearchWatcher
+from harness.search.roles import Measurer, SearchJournal, SearchWatcher
 from harness.search.summary import Frame, outcomes_of, search_trial, summarise
 from harness.targets.target import Target
 
@@ -31,7 +30,7 @@ def run_search(
     plan: SearchPlan,
     measurer: Measurer,
     watcher: SearchWatcher,
-    journal: Journal,
+    journal: SearchJournal,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
     """Search, and return what was found; every trial has a target of its own.
@@ -76,7 +75,7 @@ def expected_s(plan: SearchPlan, step: Try, trials: Sequence[SearchTrial], *, pu
 
 
 def _begin(
-    plan: SearchPlan, target: Target, watcher: SearchWatcher, journal: Journal
+    plan: SearchPlan, target: Target, watcher: SearchWatcher, journal: SearchJournal
 ) -> tuple[Frame, list[SearchTrial]]:
     """Return what is searched, and the trials that were made already."""
     wanted = Frame(asked_of(plan, target, _ceiling(plan)), describe_machine(), datetime.now(UTC))

@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.distribution import Distribution
-from harness.records.trial import Delivery, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
+from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
+from harness.show.disturbances import show_disturbances
 from harness.units import NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
@@ -30,14 +31,16 @@ def show_result(result: TrialResult) -> RenderableType:
 
 def _title(result: TrialResult) -> str:
     load = result.asked.load
-    return f"{result.asked.target.name}: N={load.n:,}, C={load.c:,} every {show_time(load.interval_s)}"
+    title = f"{result.asked.target.name}: N={load.n:,}, C={load.c:,} every {show_time(load.interval_s)}"
+    besides = show_disturbances(result.asked.disturbances)
+    return f"{title}; {besides}" if besides else title
 
 
 def _rows(result: TrialResult) -> list[tuple[str, str]]:
     fans, response = result.seen.fans, result.seen.response
     failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
     rows = [
-        ("N", f"{fans.served:,} of {fans.asked:,} served; failures: {failures or 'none'}"),
+        ("N", f"{fans.served:,} of {fans.asked:,} served{_set_apart(fans)}; failures: {failures or 'none'}"),
         ("C", f"{_wave(result)}"),
         (
             "ART (talk)",
@@ -51,6 +54,12 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
     else:
         rows += _delivery_rows(result.seen.delivery)
+    if result.seen.api is not None:
+        rows.append(("API", _api(result.seen.api)))
+    if result.seen.recovery_s is not None:
+        rows.append(
+            ("recovery", f"after the first cut a fan who came waited {show_time(result.seen.recovery_s)} at most")
+        )
     rows.append(("server", _server(result.server)))
     if result.server is not None and result.server.memory is not None:
         rows.append(("a connection", _memory(result.server.memory)))
@@ -70,6 +79,20 @@ def _wave(result: TrialResult) -> str:
 
 def _whose(result: TrialResult) -> str:
     return "" if result.is_moment else ", so they are the generator's as well as the server's"
+
+
+def _set_apart(fans: Fans) -> str:
+    """Tell of those who did what they were told to: they are neither served nor failures."""
+    slow = f"{fans.slow:,} slow, {fans.slow_closed:,} of them closed by the server"
+    told = ((fans.left, f"{fans.left:,} left"), (fans.reset, f"{fans.reset:,} broke off"), (fans.slow, slow))
+    return "".join(f", {words}" for count, words in told if count)
+
+
+def _api(api: ApiSeen) -> str:
+    failed = f"; {api.failed:,} questions got no answer" if api.failed else ""
+    if api.answers is None:
+        return f"nothing was answered{failed}"
+    return f"answers: mean {show_time(api.answers.mean_s)}, p99 {show_time(api.answers.p99_s)}{failed}"
 
 
 def _percentiles(times: Distribution | None) -> str:

@@ -8,7 +8,6 @@ from rich.table import Table
 from harness.campaign.staircase import SLO
 from harness.records.distribution import Distribution
 from harness.records.trial import AskedEvents, Delivery, TrialResult
-from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import parse_slo
 from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
 
@@ -65,7 +64,7 @@ def markdown(results: Sequence[TrialResult]) -> str:
 
 def _row(result: TrialResult) -> tuple[str, ...]:
     load, response, delivery = result.asked.load, result.seen.response, result.seen.delivery
-    rate = answered_per_s(result)
+    rate = result.seen.answered_per_s
     each = None if result.server is None else result.server.memory_per_connection_bytes
     return (
         result.asked.target.name,

@@ -13,7 +13,7 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon
+from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
 from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.units import GENERATORS, show_time
 
@@ -31,7 +31,7 @@ def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = 
     Repeats are merged, with their range as a ribbon. Of `floors`, those under a load of the results are drawn, too.
     """
     series = group(with_floors(results, floors))
-    with page("How long fans waited for their first event", *_INCHES) as figure:
+    with page(with_load("How long fans waited for their first event", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(
             axes, [(_label(each), how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
@@ -24,7 +25,8 @@ from harness.show.charts.timeline import (
 from harness.units import GENERATORS, show_percentile, show_time, show_wave
 
 _WIDTH_IN: Final = 10.0
-_HEIGHT_IN: Final = 11.0
+_CURVES_IN: Final = 4.5
+_OVER_TIME_IN: Final = 6.5
 
 
 def draw_trial(result: TrialResult, path: Path) -> None:
@@ -41,23 +43,31 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
     load, name = result.asked.load, result.asked.target.name
     c = show_wave(load.c, result.within_s)
     title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
-    lag = result.loop_lag
-    more_in = 0.0 if lag is None else LAG_PANEL_IN
-    with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
-        above = grid(figure, 1, 2, Margins(below=7.2 + more_in), wspace=0.25)
+    over_time_in = 0.0
+    if result.has_time_lines:
+        over_time_in = _OVER_TIME_IN + (0.0 if result.loop_lag is None else LAG_PANEL_IN)
+    with page(title, _WIDTH_IN, _CURVES_IN + over_time_in) as figure:
+        above = grid(figure, 1, 2, Margins(below=0.7 + over_time_in), wspace=0.25)
         _percentiles(figure.add_subplot(above[0]), result, beside)
         _fan_out(figure.add_subplot(above[1]), result, beside)
-        ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
-        below = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
-        panels = panels_over_time(figure, below, len(ratios))
-        connections_panel(panels[0], result)
-        latency_panel(panels[1], result)
-        cpu_panel(panels[2], result)
-        if lag is not None:
-            loop_lag_panel(panels[3], lag)
+        if result.has_time_lines:
+            _over_time(figure, result)
         if not result.validity.valid:
             figure.text(0.5, 0.5, "INVALID", fontsize=110, color=GREY, alpha=0.3, rotation=35, ha="center", va="center")
     return Chart(figure, finding(result), f"{made_on(result.machine)}; {result.started_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _over_time(figure: Figure, result: TrialResult) -> None:
+    """Draw the lower part of the page, which a result that is kept in a line of a directory does not have."""
+    lag = result.loop_lag
+    ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
+    cells = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
+    panels = panels_over_time(figure, cells, len(ratios))
+    connections_panel(panels[0], result)
+    latency_panel(panels[1], result)
+    cpu_panel(panels[2], result)
+    if lag is not None:
+        loop_lag_panel(panels[3], lag)
 
 
 def finding(result: TrialResult) -> str:

@@ -2,7 +2,8 @@
 
 **Loss is counted for each fan.** A fan that was answered must receive every event that was sent after its answer and
 that the server accepted, up to the end, once, in order of the marks. A mark that never came is *lost*, also where the
-fan's connection broke or was closed before; a mark that came again is *duplicated*; a mark that came for the first
+fan's connection broke or was closed before, unless the fan itself left: it is due what came before the last that it
+got. One that stopped reading is due nothing. A mark that came again is *duplicated*; a mark that came for the first
 time after a higher one is *reordered*. Events from before a fan's answer may or may not reach it: they are neither
 expected nor a loss.
 
@@ -44,7 +45,6 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
 
     `posts` are numbered from 1 without gaps and the last one ends the match; None where nobody could post.
     """
-    answered_s = np.asarray(samples.answered_s)
     stop_s = posts[-1].sent_s if posts else None
     got = _receipts(samples, posts) if posts else _NO_RECEIPTS
     response_s = np.asarray(samples.response_s())
@@ -54,11 +54,28 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
             intended=distribution(response_s, missing=len(samples) - response_s.size),
             art=distribution(np.asarray(samples.talk_s())),
         ),
-        delivery=_delivery(got, answered_s, posts) if posts else None,
+        delivery=_delivery(got, samples, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
+        recovery_s=recovery_s(samples, stop_s),
     )
+
+
+def recovery_s(samples: Samples, stop_s: float | None) -> float | None:
+    """Return how long that fan waited for its answer, from its intended start, who waited longest after a first cut.
+
+    A cut is a connection that the server broke, or closed before the end of the match. None if there was none, or
+    nobody came after it and was answered.
+    """
+    outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
+    closed_s, intended_s = np.asarray(samples.closed_s), np.asarray(samples.intended_s)
+    early = False if stop_s is None else (outcome == Outcome.ENDED) & (closed_s < stop_s)
+    cut_s = closed_s[(outcome == Outcome.CUT) | early]
+    if not cut_s.size:
+        return None
+    waited_s = (np.asarray(samples.answered_s) - intended_s)[intended_s >= cut_s.min()]
+    return None if np.isnan(waited_s).all() else float(np.nanmax(waited_s))
 
 
 def count_fans(samples: Samples, stop_s: float | None) -> Fans:
@@ -68,6 +85,7 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     failures = Counter(
         {Outcome(int(value)).name.lower(): int(np.sum(outcome == value)) for value in np.unique(outcome)}
     )
+    apart = {kind: failures.pop(kind.name.lower(), 0) for kind in Outcome if kind.is_set_apart}
     for kind in (Outcome.HELD, Outcome.ENDED):
         failures.pop(kind.name.lower(), None)
     early = 0 if stop_s is None else int(np.sum((outcome == Outcome.ENDED) & (closed_s < stop_s)))
@@ -76,8 +94,12 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     return Fans(
         asked=len(samples),
         answered=int(np.sum(~np.isnan(np.asarray(samples.answered_s)))),
-        served=len(samples) - failures.total(),
+        served=len(samples) - failures.total() - sum(apart.values()),
         failures=dict(failures),
+        left=apart[Outcome.LEFT],
+        reset=apart[Outcome.BROKE_OFF],
+        slow=apart[Outcome.SLOW] + apart[Outcome.SLOW_CLOSED],
+        slow_closed=apart[Outcome.SLOW_CLOSED],
     )
 
 
@@ -153,10 +175,24 @@ def _is_due(answered_s: _Times, mark: _Marks, posts: Sequence[Posted]) -> NDArra
     return accepted[mark] & (_sent_by_mark(posts)[mark] >= answered_s)
 
 
-def _delivery(got: _Receipts, answered_s: _Times, posts: Sequence[Posted]) -> Delivery:
+def _due_upto(samples: Samples) -> _Marks:
+    """Return of each fan the last mark that it is due: any, but of one that left, its last; of a slow fan, none.
+
+    What was on its way to a fan when that left cannot be told from what was lost.
+    """
+    outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
+    last = np.zeros(outcome.size, dtype=np.int64)
+    np.maximum.at(last, np.asarray(samples.receipt_fan, dtype=np.int64), np.asarray(samples.receipt_mark))
+    return np.where(outcome >= Outcome.LEFT, last, np.iinfo(np.int64).max)
+
+
+def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Delivery:
     sent_s = _sent_by_mark(posts)
     accepted = np.array([False, *(post.accepted for post in posts)])
-    expected = _expected(answered_s, sent_s[accepted])
+    marks = np.flatnonzero(accepted)
+    expected = _expected(
+        np.asarray(samples.answered_s), sent_s[marks], np.searchsorted(marks, _due_upto(samples), "right")
+    )
     events = _events(posts, got)
     lost = expected - got.mark.size
     last = [event.last_s for event in events if event.last_s is not None]
@@ -182,11 +218,14 @@ def _delivery(got: _Receipts, answered_s: _Times, posts: Sequence[Posted]) -> De
     )
 
 
-def _expected(answered_s: _Times, accepted_sent_s: _Times) -> int:
-    """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer."""
-    answered = answered_s[~np.isnan(answered_s)]
-    before = np.searchsorted(np.sort(accepted_sent_s), answered, side="left")
-    return int(np.sum(accepted_sent_s.size - before))
+def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Marks) -> int:
+    """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer.
+
+    Of those a fan is due the first `upto`.
+    """
+    is_answered = ~np.isnan(answered_s)
+    before = np.searchsorted(accepted_sent_s, answered_s[is_answered], side="left")  # posts are sent in their order
+    return int(np.sum(np.maximum(upto[is_answered] - before, 0)))
 
 
 def _events(posts: Sequence[Posted], got: _Receipts) -> tuple[EventSeen, ...]:

@@ -100,6 +100,7 @@ def server_seen(seen: Observation, *, over_s: float, memory: Memory | None, ende
         busiest_cpu_peak=peaks[busiest.pid],
         rss_before_bytes=int(tree.rss[before]),
         rss_peak_bytes=int(tree.rss.max()),
+        rss_end_bytes=int(tree.rss[-1]),
         memory=memory,
         memory_per_connection_bytes=None if memory is None else memory.server_per_connection,
         fullest_name=fullest.name,

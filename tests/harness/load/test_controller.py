@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.load.conduct import Conduct, Departure
 from harness.load.controller import Generator, GeneratorError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.workload import Endpoint, Load, OpenFilesError
@@ -373,3 +374,73 @@ def test_a_server_on_ipv6_is_reached_without_a_source_address() -> None:
     with server:
         samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S))
     assert samples.outcomes() == {Outcome.HELD: 3}
+
+
+def test_fans_leave_break_off_and_stop_reading_as_planned_and_others_come_instead() -> None:
+    """Everyone does its part while the server sends events to all who listen; nobody is lost who was not told to go."""
+    conduct = Conduct(
+        slow=frozenset({0}),
+        departures=(Departure(0.0, 1, resets=False), Departure(0.0, 2, resets=True)),
+        newcomers_s=(0.0, SOON_S),
+    )
+    resets = []
+
+    def holds(peer: Peer) -> None:
+        peer.serve()
+        try:
+            peer.wait_until_gone()
+        except ConnectionResetError:
+            resets.append(peer)
+
+    with (
+        KnownServer(holds) as server,
+        Generator(Load(6, 6, SOON_S), DIALOGUE, [server.endpoint], "fan-", processes=2, conduct=conduct) as generator,
+    ):
+        generator.start()
+        assert generator.wait_all_settled(PATIENCE_S).answered == 6
+        generator.events_begin()
+        progress = generator.wait_all_settled(PATIENCE_S)
+        assert (progress.answered, progress.slow) == (8, 1)
+        wait_for(generator, lambda progress: progress.closed == 2)
+        samples, _ = generator.finish(0.0)
+        assert server.wait_until_gone(8)
+    assert list(map(Outcome, samples.outcome)) == [
+        Outcome.SLOW,
+        Outcome.LEFT,
+        Outcome.BROKE_OFF,
+        *[Outcome.HELD] * 5,
+    ]
+    assert happened(samples.intended_s)
+    assert samples.intended_s[7] - samples.intended_s[6] == pytest.approx(SOON_S)
+    assert len(resets) == 1
+
+
+def test_newcomers_whose_moment_never_came_were_not_asked_to_come() -> None:
+    conduct = Conduct(newcomers_s=(0.0,))
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-", conduct=conduct) as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        samples, _ = generator.finish(0.0)
+    assert len(samples) == 2
+
+
+def test_a_server_that_ends_a_slow_fan_is_seen() -> None:
+    conduct = Conduct(slow=frozenset({0, 1}))
+    scripts = iter([known_servers.ends, known_servers.cuts])
+
+    def ends_them(peer: Peer) -> None:
+        next(scripts)(peer)
+
+    with (
+        KnownServer(ends_them) as server,
+        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-", conduct=conduct) as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        assert server.wait_until_gone(2)
+        samples, _ = generator.finish(SOON_S)
+    assert samples.outcomes() == {Outcome.SLOW_CLOSED: 2}
+    assert not samples.receipt_fan

@@ -279,3 +279,41 @@ def test_the_timeline_follows_the_fans() -> None:
 
 def test_a_very_short_trial_has_a_timeline_too() -> None:
     assert len(timeline(samples_of([1.0]), 0.01).at_s) == 1
+
+
+def left_at(samples: Samples, fan: int, outcome: Outcome, at_s: float) -> None:
+    samples.outcome[fan] = outcome
+    samples.closed_s[fan] = at_s
+
+
+def test_whoever_leaves_counts_for_what_came_before_its_last_event_and_is_no_failure() -> None:
+    samples = samples_of([1.0, 1.0, 1.0], [(0, 1, 11.1), (0, 3, 13.1), (1, 1, 11.1), (2, 1, 11.1), (2, 2, 12.1)])
+    left_at(samples, 0, Outcome.LEFT, 13.5)  # without event 2, which is lost
+    left_at(samples, 1, Outcome.BROKE_OFF, 11.5)
+    seen = analyse(samples, [post(1), post(2), post(3)], PHASES)
+    assert seen.delivery is not None
+    assert (seen.delivery.expected, seen.delivery.received, seen.delivery.lost) == (3 + 1 + 3, 5, 2)
+    fans = seen.fans
+    assert (fans.asked, fans.served, fans.left, fans.reset, fans.failures) == (3, 1, 1, 1, {})
+
+
+def test_a_slow_fan_is_set_apart_and_is_due_nothing() -> None:
+    samples = samples_of([1.0, 1.0, 1.0], [(0, 1, 11.1), (0, 2, 12.1)])
+    left_at(samples, 1, Outcome.SLOW, NEVER)
+    left_at(samples, 2, Outcome.SLOW_CLOSED, 11.5)
+    seen = analyse(samples, [post(1), post(2)], PHASES)
+    assert seen.delivery is not None
+    assert (seen.delivery.expected, seen.delivery.lost) == (2, 0)
+    assert (seen.fans.served, seen.fans.slow, seen.fans.slow_closed, seen.fans.failed) == (1, 2, 1, 0)
+
+
+def test_recovery_is_the_longest_wait_of_those_who_came_after_the_first_cut() -> None:
+    samples = samples_of([1.0, 1.0, 9.0, 12.0])
+    samples.intended_s[2], samples.intended_s[3] = 8.0, 11.5
+    assert analyse(samples, [post(1)], PHASES).recovery_s is None
+    left_at(samples, 0, Outcome.CUT, 8.5)
+    assert analyse(samples, [post(1)], PHASES).recovery_s == pytest.approx(0.5)
+    left_at(samples, 1, Outcome.ENDED, 7.5)  # by the server, before the end of the match
+    assert analyse(samples, [post(1)], PHASES).recovery_s == pytest.approx(1.0)
+    samples.intended_s[2] = samples.intended_s[3] = 0.0
+    assert analyse(samples, [post(1)], PHASES).recovery_s is None
