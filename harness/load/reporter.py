@@ -37,7 +37,7 @@ class Posted:
     was both due and free to go it was sent.
     """
 
-    mark: int
+    sequence: int
     kind: str
     intended_s: float
     sent_s: float
@@ -124,7 +124,7 @@ class Reporter:
             error = " ".join(str(refusal).split()) or type(refusal).__name__
         answered_s = self._clock.now() - t0
         return Posted(
-            mark=planned.mark,
+            sequence=planned.sequence,
             kind=planned.post.kind,
             intended_s=intended_s,
             sent_s=sent_s,
@@ -136,7 +136,7 @@ class Reporter:
 
 def _not_sent(planned: PlannedPost, intended_s: float, free_s: float) -> Posted:
     return Posted(
-        mark=planned.mark,
+        sequence=planned.sequence,
         kind=planned.post.kind,
         intended_s=intended_s,
         sent_s=max(intended_s, free_s),

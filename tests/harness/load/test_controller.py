@@ -29,7 +29,7 @@ def happened(times: Sequence[float]) -> bool:
 
 def marks_by_fan(samples: Samples) -> dict[int, list[int]]:
     marks = defaultdict(list)
-    for fan, mark in zip(samples.receipt_fan, samples.receipt_mark, strict=True):
+    for fan, mark in zip(samples.receipt_fan, samples.receipt_sequence, strict=True):
         marks[fan].append(mark)
     return dict(marks)
 
@@ -287,7 +287,7 @@ def test_it_waits_for_a_server_that_is_behind_until_that_has_closed_everyone() -
         generator.wait_all_settled(PATIENCE_S)
         assert generator.wait_until_quiet(quiet_s, PATIENCE_S).closed == 3
         samples, _ = generator.finish(0.0)
-    assert len(samples.receipt_mark) == 3 * events
+    assert len(samples.receipt_sequence) == 3 * events
     assert samples.outcomes() == {Outcome.ENDED: 3}
 
 

@@ -58,7 +58,7 @@ async def test_posts_go_out_at_their_moments_counted_from_the_first_start() -> N
     assert [post.intended_s for post in posted] == [10.0, 10.5, 11.0]
     assert [post.sent_s for post in posted] == [10.0, 10.5, 11.0]
     assert [post.answered_s for post in posted] == pytest.approx([10.01, 10.51, 11.01])
-    assert [(post.mark, post.kind, post.lag_s, post.own_lag_s) for post in posted] == [
+    assert [(post.sequence, post.kind, post.lag_s, post.own_lag_s) for post in posted] == [
         (1, "shot", 0, 0),
         (2, "shot", 0, 0),
         (3, "shot", 0, 0),
@@ -124,8 +124,8 @@ def play(plan: MatchPlan) -> None:
 def test_a_synthetic_match_is_possible_and_numbered(events: int, rate: float, trial: str) -> None:
     plan = synthetic_match(trial, events, rate)
     play(plan)
-    assert [one.mark for one in plan.posts] == list(range(1, events + 2))
-    assert [one.post.comment for one in plan.posts] == [f"#{one.mark}" for one in plan.posts]
+    assert [one.sequence for one in plan.posts] == list(range(1, events + 2))
+    assert [one.post.comment for one in plan.posts] == [f"#{one.sequence}" for one in plan.posts]
     assert [one.due_s for one in plan.posts] == pytest.approx([one / rate for one in range(events + 1)])
     assert isinstance(plan.posts[-1].post, Stop)
     assert (plan.asked.count, plan.asked.rate_per_s) == (events + 1, rate)
@@ -138,7 +138,7 @@ def test_a_script_is_played_after_its_kick_off_at_its_minutes() -> None:
     assert plan.kickoff == script.steps[0].post
     assert len(plan.posts) == len(script.steps) - 1
     assert plan.posts[-1].due_s == pytest.approx((script.steps[-1].minute - script.steps[0].minute) / 2)
-    assert [one.mark for one in plan.posts] == list(range(1, len(script.steps)))
+    assert [one.sequence for one in plan.posts] == list(range(1, len(script.steps)))
     assert (plan.asked.script, plan.asked.speed) == ("sample", 120.0)
 
 

@@ -83,7 +83,7 @@ def test_a_good_server_passes_and_everyone_is_told() -> None:
     assert result.asked.events.count == POSTS
     assert notes.phases == [("starting", 0), ("connecting", 12), ("posting", POSTS), ("closing", 0)]
     assert notes.progress[-1].settled == 12
-    assert [post.mark for post in notes.posts] == list(range(1, POSTS + 1))
+    assert [post.sequence for post in notes.posts] == list(range(1, POSTS + 1))
     assert result.server is not None
     assert result.server.fullest_open_files >= 12
     assert result.server.rss_before_bytes > 0
@@ -262,7 +262,7 @@ class Interrupting(Notes):
 
     def posted(self, post: Posted) -> None:
         super().posted(post)
-        if post.mark == self._at:
+        if post.sequence == self._at:
             raise KeyboardInterrupt
 
 
@@ -294,7 +294,7 @@ def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(
     delivery = result.seen.delivery
     assert delivery is not None
     assert (delivery.posted, delivery.unposted) == (2, 0)
-    assert [event.mark for event in delivery.events] == [1, 2]
+    assert [event.sequence for event in delivery.events] == [1, 2]
     assert result.server is not None
     assert result.server.fullest_open_files >= 12
     stored = tmp_path / "result.json"
