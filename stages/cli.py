@@ -27,9 +27,9 @@ from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
+from stages.options import Options, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import Play, ServerEndedError, serve
-from stages.stage import Options, Topology
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from common.domain.events import Event
     from common.domain.script import Step
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 _USER_ERRORS = (
     AddressError,

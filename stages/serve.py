@@ -16,8 +16,8 @@ from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
     from common.domain.script import Script
-    from stages.stage import Options, Stage, System
-    from stages.stage0.server import Addresses
+    from stages.options import Addresses, Options, System
+    from stages.stage0.parts import Stage
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from common.store import keys
 
 if TYPE_CHECKING:
     from common.domain.match import Match
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 # For other scripts: what puts a match into one of the three sets, and takes it out of the others. An empty name takes
 # it out of all. The sets are the last three of KEYS.

@@ -27,7 +27,7 @@ from common.store.keys import LIVE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 ASK_S: Final = 1.0
 """How often the connection is used."""

@@ -29,8 +29,8 @@ from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, 
 from common.domain.events import Event
 from common.domain.match import Match, Team
 from common.store import codec, index, keys, scripts
+from common.store.connection import Argument
 from common.store.connections import Connections, ConnectionStatistics, Redis
-from common.store.endpoint import Argument
 from common.store.errors import (
     ConflictError,
     StoreUnavailableError,

@@ -6,7 +6,6 @@ time, 1,024 open files, a log line a message. Every later stage takes from here 
 """
 
 from common.store.redis_store import RedisStore
-from stages.stage import Parts, Stage
 from stages.stage0.client import Client
 from stages.stage0.client_sup import ClientSup
 from stages.stage0.db import Db
@@ -15,6 +14,7 @@ from stages.stage0.listener import Listener
 from stages.stage0.live_match import LiveMatch
 from stages.stage0.log import log_everything
 from stages.stage0.match_sup import MatchSup
+from stages.stage0.parts import Parts, Stage
 from stages.stage0.server import Server, one_server
 from stages.stage0.user import User
 from stages.stage0.user_sup import UserSup

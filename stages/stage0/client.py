@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from common.otp.process import Process
     from common.otp.signals import Reason
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 CLOSED: Final = "closed"

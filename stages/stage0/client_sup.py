@@ -9,7 +9,7 @@ from common.otp.supervisor import SimpleOneForOne, StartChild
 if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 class ClientSup(SimpleOneForOne):

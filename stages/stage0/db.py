@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from common.otp.signals import Reason
     from common.store.connections import ConnectionStatistics
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _T = TypeVar("_T")
 

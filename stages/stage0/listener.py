@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from common.otp.signals import Reason
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from common.domain.posts import Post
     from common.otp.process import Process, ReplyTo
     from common.store.terms import Terms
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 RELOAD = "reload"

@@ -11,7 +11,7 @@ from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _ATTEMPTS = 3
 """A match may end just when it is asked for; twice in a row is chance, thrice is a fault."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Sequence
 
-    from stages.stage import Options, Parts
+    from stages.options import Options
+    from stages.stage0.parts import Parts
 
 LOWEST: Final = 10_000
 """Of a range that is looked for: below it are the ports that people name."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from common.otp.node import Node
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +18,7 @@ from common.store.cluster import with_cluster
 from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
 from stages.farewells import Farewells
+from stages.options import Addresses
 from stages.stage0.listener import listener_name
 from stages.stage0.ports import bind_api, listen
 from stages.stage0.presence import PresenceKeeper
@@ -28,18 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp.process import Process
-    from stages.stage import Options, Parts, Stage
+    from stages.options import Options
+    from stages.stage0.parts import Parts, Stage
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running server serves: the first and the last port of each range."""
-
-    host: str
-    fans: tuple[int, int]
-    http: tuple[int, int]
 
 
 class NoNodesError(Exception):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from common.domain.match import Match
     from common.otp.process import Process, ReplyTo
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 RESUME_S = 1.0

@@ -11,7 +11,7 @@ from common.store.errors import StoreUnavailableError
 if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 class UserSup(SimpleOneForOne):

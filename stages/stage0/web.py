@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from common.store.index import Listed
     from common.store.redis_store import RedisStore
     from common.store.terms import Terms
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
     _Listing = tuple[Listed | None, int]
     """What is asked of the list of matches: the place behind which to begin, and how many."""

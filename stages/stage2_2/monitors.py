@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from common.otp.process import Process
     from common.otp.signals import Monitor
     from common.wire.greeting import Greeting
-    from stages.stage import Parts
     from stages.stage0.messages import Notification, Place
+    from stages.stage0.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages import stage2_2
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_3.batches import BatchingStore
 from stages.stage2_3.delayed_init import DelayedUser
 from stages.stage2_3.hibernate import (
@@ -47,7 +47,7 @@ from stages.stage2_3.hibernate import (
 from stages.stage2_3.reply_later import LaterDb, LaterMatch
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def _reply_later(parts: Parts) -> Parts:

@@ -17,8 +17,8 @@ from common.store.redis_store import RedisStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from common.store.connection import Argument
     from common.store.connections import Connections
-    from common.store.endpoint import Argument
 
 PAUSE_S: Final = 0.002
 """The time from one exchange to the next: what is asked after a pause goes at once, what is asked in a crowd collects.

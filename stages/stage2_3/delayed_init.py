@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from common.otp.process import Process
     from common.otp.signals import Reason
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from stages.stage0.messages import EventManager, RedisReturned
 
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
-    from stages.stage import Parts
     from stages.stage0.messages import Accept, Cancel
+    from stages.stage0.parts import Parts
 
 DECIDED: Final = "decided"
 """From the work beside to the match itself: it may be over now."""

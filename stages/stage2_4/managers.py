@@ -16,7 +16,7 @@ from stages.stage0.user_sup import UserSup
 if TYPE_CHECKING:
     from common.otp.node import Node
     from common.otp.process import Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 MANAGERS: Final = 20
 """The talk's."""

@@ -20,7 +20,8 @@ from stages.redis_url import JOIN_VARIABLE
 if TYPE_CHECKING:
     from common.otp.process import ReplyTo
     from common.otp.signals import Reason
-    from stages.stage import Options, Stage
+    from stages.options import Options
+    from stages.stage0.parts import Stage
 
 _log = logging.getLogger(__name__)
 

@@ -23,8 +23,9 @@ from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
+from stages.options import Addresses
 from stages.stage0.ports import reserve
-from stages.stage0.server import Addresses, announced
+from stages.stage0.server import announced
 from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp.process import Process
-    from stages.stage import Options, Stage, System
+    from stages.options import Options, System
+    from stages.stage0.parts import Stage
 
 
 NODES: Final = 4

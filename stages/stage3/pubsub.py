@@ -30,7 +30,8 @@ from common.otp.gen_server import GenServer
 
 if TYPE_CHECKING:
     from common.otp.process import Process
-    from common.store.endpoint import Argument, Connection, Endpoint
+    from common.store.connection import Argument, RedisConnection
+    from common.store.endpoint import Endpoint
 
 CONNECT_S = 2.0
 """How long making a connection may take, the first answer included."""
@@ -115,7 +116,7 @@ class PubSub(GenServer):
         finally:
             await connection.disconnect(nowait=True)
 
-    async def _read(self, connection: Connection) -> None:
+    async def _read(self, connection: RedisConnection) -> None:
         while True:
             heard = await connection.read_response()
             self._heard = True
@@ -138,7 +139,7 @@ class PubSub(GenServer):
         if not self._leaving[name]:
             del self._leaving[name]
 
-    async def _write(self, connection: Connection, outbox: Outbox) -> None:
+    async def _write(self, connection: RedisConnection, outbox: Outbox) -> None:
         while True:
             await _send(connection, self._as_sent(*await outbox.get()))
 
@@ -158,7 +159,7 @@ class PubSub(GenServer):
         raise TimeoutError(f"nothing was heard for {SILENT_PINGS * PING_S:g} s")
 
 
-async def _send(connection: Connection, command: tuple[Argument, ...]) -> None:
+async def _send(connection: RedisConnection, command: tuple[Argument, ...]) -> None:
     await connection.send_packed_command(connection.pack_commands([command]))
 
 

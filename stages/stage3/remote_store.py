@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from common.otp.node import Node
-    from common.store.endpoint import Argument
-    from stages.stage import Parts
+    from common.store.connection import Argument
+    from stages.stage0.parts import Parts
     from stages.stage3.request_queue import Command
 
 

@@ -40,8 +40,8 @@ from stages.stage3.errors import FencedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from common.store.connection import Argument
     from common.store.connections import Connections
-    from common.store.endpoint import Argument
 
 Command = tuple["Argument", ...]
 

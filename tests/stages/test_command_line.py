@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 
 @pytest.fixture

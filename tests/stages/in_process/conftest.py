@@ -12,7 +12,7 @@ import pytest
 from common.http.client import ReporterClient
 from common.store.embedded import EmbeddedRedis
 from stages.catalogue import STAGES
-from stages.stage import Options
+from stages.options import Options
 from tests.stages.fan import Fan
 from tests.stages.in_process.running import Running
 from tests.stages.serving import TOKEN
@@ -21,7 +21,7 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
 
 MECHANICS = ("0", pytest.param("2.2", marks=pytest.mark.slow), "2.5")

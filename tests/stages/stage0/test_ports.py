@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from common.http.server import CannotListenError, PortTakenError
 from stages.catalogue import STAGES
-from stages.stage import Options
+from stages.options import Options
 from stages.stage0.ports import LOWEST, bind_api, listen, random_range, range_from, reserve
 from tests.loopback import OWN_ADDRESS
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.store.redis_store import RedisStore
-from stages.stage import layered
 from stages.stage0 import STAGE
 from stages.stage0.db import Db
+from stages.stage0.parts import layered
 from stages.stage2_3.reply_later import LaterDb
 from stages.stage3.remote_store import OneDoorDb, WriterDb, WriterStore
 from stages.stage3.requests import Requests

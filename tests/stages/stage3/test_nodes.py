@@ -13,7 +13,7 @@ import pytest
 
 from common.domain.posts import HalftimeStart, HalftimeStop
 from common.http.client import ApiError
-from stages.stage import Topology
+from stages.options import Topology
 from stages.stage0.ports import reserve
 from stages.stage3.nodes import NODES
 from tests.redis_server import RedisServer
