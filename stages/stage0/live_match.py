@@ -35,6 +35,7 @@ from common.store.errors import ConflictError, StoreUnavailableError, Unreadable
 from common.wire.frames import encode, error_line
 from stages.stage0.log import events, messages
 from stages.stage0.messages import Accept, Cancel, EventManager, Notification, Place, RedisReturned
+from stages.stage0.operations import AcceptedUnder, AppendEvent, CancelMatch, HistoryAfter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,14 +167,11 @@ class LiveMatch(GenServer):
                 return event
 
     async def _append(self, match: Match, event: Event, terms: Terms) -> Event | None:
-        last_at = self._match.last_at
-        return await self._parts.db.query(
-            self.node, lambda store: store.append(match, event, after=last_at, terms=terms)
-        )
+        return await self._parts.db.query(self.node, AppendEvent(match, event, self._match.last_at, terms))
 
     async def _cancel(self, terms: Terms) -> None:
         try:
-            is_deleted = await self._parts.db.query(self.node, lambda store: store.cancel(self._id, terms))
+            is_deleted = await self._parts.db.query(self.node, CancelMatch(self._id, terms))
         except StoreUnavailableError:
             self._doubt()
             raise
@@ -194,7 +192,7 @@ class LiveMatch(GenServer):
         """
         if terms.is_plain:
             return None
-        return await self._parts.db.query(self.node, lambda store: store.check(self._id, terms))
+        return await self._parts.db.query(self.node, AcceptedUnder(self._id, terms))
 
     async def _caught_up_with(self, event: Event) -> Event:
         """Return `event`; but first send out what the match gained, if that is news here."""
@@ -239,7 +237,7 @@ class LiveMatch(GenServer):
             raise UnreadableRecordError(f"the match {self._id} and its events do not fit together: cancel the match")
 
     async def _history(self, after_seq: int) -> Sequence[Event]:
-        return await self._parts.db.query(self.node, lambda store: store.history(self._id, after_seq))
+        return await self._parts.db.query(self.node, HistoryAfter(self._id, after_seq))
 
     def _place(self) -> Place:
         return Place(self._match.seq, self._match.last_at)

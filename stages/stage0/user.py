@@ -25,14 +25,13 @@ from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Exit, Failure, Stop
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
-from stages.stage0.db import MatchOf, Read
 from stages.stage0.log import messages
 from stages.stage0.messages import UNREADABLE, Delivery, EventManager, Notification, Place, Watch
+from stages.stage0.operations import CountVisit, HistoryAfter, MatchOf, Read
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
-    from common.domain.events import Event
     from common.domain.match import Match
     from common.otp.process import Process, ReplyTo
     from common.store.redis_store import RedisStore
@@ -66,18 +65,6 @@ async def _current(store: RedisStore) -> Match:
     if match is None:
         raise UnknownMatchError("there is no match to watch now; try again later")
     return match
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryAfter(Read):
-    """Asks for the events of a match after that number."""
-
-    match_id: str
-    seq: int
-
-    async def __call__(self, store: RedisStore) -> list[Event]:
-        """Return them, in order."""
-        return await store.history(self.match_id, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +113,7 @@ class User(GenServer):
         return self._count_visit()
 
     async def _count_visit(self) -> None:
-        await self._parts.db.query(self.node, lambda store: store.visit(self._id))
+        await self._parts.db.query(self.node, CountVisit(self._id))
 
     async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
         """Have a client watch a match: answer None, or Failure of UnknownMatchError, UnreadableRecordError, …."""

@@ -7,7 +7,6 @@ import itertools
 import resource
 import secrets
 import socket
-from functools import partial
 from pathlib import Path
 from time import monotonic, process_time
 from typing import TYPE_CHECKING, TypeVar
@@ -24,13 +23,22 @@ from common.otp.rounds import Rounds
 from common.otp.survey import Order, Surveyor
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
-from stages.stage0.db import VersionOf
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
+from stages.stage0.operations import (
+    CancelledUnder,
+    CancelMatch,
+    CreateMatch,
+    HistoryAfter,
+    MatchesAfter,
+    PutTeam,
+    TeamOf,
+    VersionOf,
+)
 from stages.stage0.readiness import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
@@ -41,12 +49,8 @@ if TYPE_CHECKING:
     from common.otp.signals import Reason
     from common.otp.survey import KindStatistics, ProcessStatistics, Survey
     from common.store.index import Listed
-    from common.store.redis_store import RedisStore
     from common.store.terms import Terms
     from stages.stage0.parts import Parts
-
-    _Listing = tuple[Listed | None, int]
-    """What is asked of the list of matches: the place behind which to begin, and how many."""
 
 _Server = TypeVar("_Server", bound=GenServer)
 
@@ -101,10 +105,11 @@ class WebBackend:
 
     async def matches(self, after: Listed | None, limit: int) -> Sequence[Match]:
         """Return a part of the list of matches, once it is this question's turn, together with others."""
-        return (await self._listings.ask((after, limit)))[after, limit]
+        listing = MatchesAfter(after, limit)
+        return (await self._listings.ask(listing))[listing]
 
-    async def _list(self, asked: Sequence[_Listing]) -> Mapping[_Listing, Sequence[Match]]:
-        return {listing: await self._parts.db.query(self._node, partial(_matches, listing)) for listing in set(asked)}
+    async def _list(self, asked: Sequence[MatchesAfter]) -> Mapping[MatchesAfter, Sequence[Match]]:
+        return {listing: await self._parts.db.query(self._node, listing) for listing in set(asked)}
 
     async def match(self, match_id: str) -> tuple[Match, str]:
         """Return one match and its version."""
@@ -112,18 +117,18 @@ class WebBackend:
 
     async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
         """Return some events of a match."""
-        return await self._parts.db.query(self._node, lambda store: store.history(match_id, after_seq, limit))
+        return await self._parts.db.query(self._node, HistoryAfter(match_id, after_seq, limit))
 
     async def put_team(self, team: Team, terms: Terms) -> bool:
         """Store a team."""
         rules.check_team(team)
-        return await self._parts.db.query(self._node, lambda store: store.put_team(team, terms))
+        return await self._parts.db.query(self._node, PutTeam(team, terms))
 
     async def create_match(self, new: NewMatch, terms: Terms) -> Match:
         """Announce a match between two known teams."""
         home, visit = await self._team("home", new.home), await self._team("visit", new.visit)
         match = rules.announce(new, home, visit)
-        created = await self._parts.db.query(self._node, lambda store: store.create_match(match, terms))
+        created = await self._parts.db.query(self._node, CreateMatch(match, terms))
         if created is None:
             raise MatchExistsError(f"the match {match.id} exists already; cancel it before you announce it again")
         return created
@@ -138,9 +143,9 @@ class WebBackend:
         try:
             await self._parts.match_sup.call(self._node, match_id, Cancel(terms))
         except UnreadableRecordError:
-            await self._parts.db.query(self._node, lambda store: store.cancel(match_id, terms))
+            await self._parts.db.query(self._node, CancelMatch(match_id, terms))
         except UnknownMatchError:
-            if not terms.key or not await self._parts.db.query(self._node, lambda store: store.was_cancelled(terms)):
+            if not terms.key or not await self._parts.db.query(self._node, CancelledUnder(terms)):
                 raise
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
@@ -194,14 +199,10 @@ class WebBackend:
         return sum(dispatcher.handlers for dispatcher in dispatchers if isinstance(dispatcher, Dispatcher))
 
     async def _team(self, field: str, team_id: str) -> Team:
-        team = await self._parts.db.query(self._node, lambda store: store.team(team_id))
+        team = await self._parts.db.query(self._node, TeamOf(team_id))
         if team is None:
             raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
         return team
-
-
-def _matches(listing: _Listing, store: RedisStore) -> Awaitable[Sequence[Match]]:
-    return store.matches(*listing)
 
 
 def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:
