@@ -26,6 +26,7 @@ from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
+from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.options import Options, Topology
 from stages.redis_url import read_redis_url, shows_password
@@ -160,17 +161,22 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
 @app.command(name="lessons")
 def lessons_command(
     of: Annotated[str | None, typer.Option("--stage", help="List what this stage has learned, name first.")] = None,
+    parts_of: Annotated[
+        str | None, typer.Option("--parts", metavar="STAGE", help="List what each part of this stage is made of.")
+    ] = None,
 ) -> None:
     """List the lessons by the stage that adds them."""
-    if of is not None:
-        _list_lessons(of)
-        return
-    known: set[str] = set()
-    for stage in STAGES.values():
-        for lesson in stage.lessons:
-            if lesson.name not in known:
-                typer.echo(f"{stage.name:4} {lesson.name:17} {lesson.teaches}")
-                known.add(lesson.name)
+    try:
+        if parts_of is not None:
+            lines = part_lines(find_stage(parts_of), STAGES["0"])
+        elif of is not None:
+            lines = (f"{lesson.name:17} {lesson.teaches}" for lesson in find_stage(of).lessons)
+        else:
+            lines = lesson_lines(STAGES.values())
+    except UnknownStageError as error:
+        _refuse(error)
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command(name="play")
@@ -227,15 +233,6 @@ def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
         typer.echo(configuration(front), nl=False)
     except _USER_ERRORS as error:
         _refuse(error)
-
-
-def _list_lessons(stage: str) -> None:
-    try:
-        found = find_stage(stage)
-    except UnknownStageError as error:
-        _refuse(error)
-    for lesson in found.lessons:
-        typer.echo(f"{lesson.name:17} {lesson.teaches}")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

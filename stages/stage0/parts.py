@@ -6,7 +6,7 @@ The table stands here since its parts are the components of stage 0, or layers o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stages.farewells import Farewells
 from stages.traffic import Traffic
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stages.stage0.web import Web
 
 _Part = TypeVar("_Part")
+
+_LAYERS: Final = "_layers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,4 +127,10 @@ def layered(part: type[_Part], layer: type[_Part]) -> type[_Part]:
     leaves the rest to `super()`, which is the next layer. So lessons that change the same component can be combined
     and left out freely. The class is called as the part is, since it stands for the same component of the talk.
     """
-    return type(part.__name__, (layer, part), {"__doc__": layer.__doc__, "__module__": layer.__module__})
+    also = {"__doc__": layer.__doc__, "__module__": layer.__module__, _LAYERS: (layer, *layers(part))}
+    return type(part.__name__, (layer, part), also)
+
+
+def layers(part: object) -> tuple[Any, ...]:
+    """Return what `layered` has put together, the last first and the baseline's component at the end; else `part`."""
+    return vars(part).get(_LAYERS, (part,)) if isinstance(part, type) else (part,)
