@@ -30,7 +30,7 @@ from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.options import Options, Topology
 from stages.redis_url import read_redis_url, shows_password
-from stages.serve import Play, ServerEndedError, serve
+from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
@@ -102,7 +102,9 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
-Script = Annotated[str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")]
+ScriptArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")
+]
 
 
 @app.command(name="serve")
@@ -126,7 +128,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     ] = None,
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="PlayedMatch the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
 ) -> None:
@@ -151,7 +153,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
-        playing = None if play is None else Play(load_script(play), speed, loop, replace)
+        playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)
     with found.parts.log():
@@ -181,10 +183,10 @@ def lessons_command(
 
 @app.command(name="play")
 def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    script: Script,
+    script: ScriptArgument,
     url: Annotated[str, typer.Option(help="The API of the server.")] = "http://127.0.0.1:8888",
     speed: Speed = 60.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="PlayedMatch the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a match where it stands.")] = False,
     patience: Annotated[str, typer.Option(metavar="DURATION", help="How long the server may be away.")] = "5m",

@@ -74,7 +74,7 @@ async def watch_match(
     told the status connects again instead, as long as the match is not over and the server does not refuse for good.
     """
     where, greeting = parse_address(address), _greeting(user, match_id)
-    watching = Watching()
+    watching = WatchedMatch()
     attempt = refusals = 0
     while not watching.is_over:
         watching.begin()
@@ -107,7 +107,7 @@ def parse_address(address: str) -> tuple[str, int]:
     return found["ipv6"] or found["host"], int(found["port"])
 
 
-class Watching:
+class WatchedMatch:
     """What is known of the match that is watched, over one connection or several."""
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ def _greeting(user: str, match_id: str | None) -> bytes:
     return f"{line}\n".encode()
 
 
-async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: Watching) -> None:
+async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: WatchedMatch) -> None:
     """Return when the match is over. Raise NoServerError, WatchError, WatchEndedError."""
     try:
         reader, writer = await asyncio.open_connection(*where)
@@ -196,7 +196,7 @@ async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, wat
             await writer.wait_closed()
 
 
-async def _hear_all(reader: asyncio.StreamReader, watching: Watching) -> None:
+async def _hear_all(reader: asyncio.StreamReader, watching: WatchedMatch) -> None:
     frames = FrameReader()
     while data := await reader.read(65536):
         try:

@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from common.http.connection import Connection, Crowd
+from common.http.connection import ApiConnection, Crowd
 from common.http.limits import Limits, most_connections
 from common.listening import bind_socket
 from common.tuning.open_files import OpenFiles, kept_files
@@ -101,7 +101,7 @@ class ApiServer:
         files = OpenFiles.read().soft
         crowd = Crowd(self._limits or Limits(connections=most_connections(files)), files - kept_files(files))
         manager = cast("web.Server", self._runner.server)
-        protocol = partial(Connection, manager, crowd, loop=loop, access_log=self._access_log)
+        protocol = partial(ApiConnection, manager, crowd, loop=loop, access_log=self._access_log)
         while self._bound:
             # To asyncio the backlog is how many it accepts in one go, too; to the kernel the last listen(2) counts.
             self._servers.append(await loop.create_server(protocol, sock=self._bound[0], backlog=_BURST))

@@ -118,9 +118,9 @@ def index_keys(tag: str) -> tuple[str, ...]:
     return tuple(tag + key for key in keys.INDEX)
 
 
-def place(match: Match, tag: str) -> tuple[Argument, ...]:
+def entry(match: Match, tag: str) -> tuple[Argument, ...]:
     """Return what `place` in a script is to be called with for a match."""
-    key, score = keys.place_of(match)
+    key, score = keys.entry_of(match)
     return match.id, tag + key, score
 
 
@@ -134,7 +134,7 @@ def last_day_over() -> int:
 
 def listed_at(match: Match) -> Listed:
     """Return where a match stands in lists."""
-    key, score = keys.place_of(match)
+    key, score = keys.entry_of(match)
     return Listed(keys.INDEX.index(key) + 1, score, match.id)
 
 

@@ -39,7 +39,7 @@ _PREFIX: Final = "matchstream"
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ServerName:
     """What a server is called among the clients of Redis; `follows` if it follows what others write."""
 
     follows: bool
@@ -72,7 +72,7 @@ class Presence:
 
     def __init__(self, url: str, *, follows: bool) -> None:
         self._endpoint = Endpoint(url, _TIMEOUT_S)
-        self._name = Name(follows, socket.gethostname(), os.getpid(), self._endpoint.tag, secrets.token_hex(8))
+        self._name = ServerName(follows, socket.gethostname(), os.getpid(), self._endpoint.tag, secrets.token_hex(8))
         self._connection = self._endpoint.connection()
 
     @property
@@ -135,7 +135,7 @@ class Presence:
             return await self._connection.read_response()
 
 
-def _others(listed: str, name: Name) -> Iterator[Name]:
+def _others(listed: str, name: ServerName) -> Iterator[ServerName]:
     """Return who is in an answer to CLIENT LIST beside `name`, and must not be, on the same database."""
     clients = [dict(_fields(line)) for line in listed.splitlines()]
     own = next((client for client in clients if client.get("name") == str(name)), {})
@@ -155,10 +155,10 @@ def _fields(line: str) -> Iterator[tuple[str, str]]:
     return ((name, value) for name, _, value in (field.partition("=") for field in line.split(" ")))
 
 
-def _parse(client: Mapping[str, str]) -> Name | None:
+def _parse(client: Mapping[str, str]) -> ServerName | None:
     """Return the name of a server; None if it is none."""
     match client.get("name", "").split(":"):
         case [prefix, follows, host, pid, system, start] if prefix == _PREFIX and pid.isdecimal():
-            return Name(follows == "follows", host, int(pid), system, start)
+            return ServerName(follows == "follows", host, int(pid), system, start)
         case _:
             return None

@@ -126,7 +126,7 @@ class RedisStore:
         Else return the match, or the one that was stored under the key when that was first used.
         """
         script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), *self._index)
-        stored = (match.seq, codec.encode(match), *index.place(match, self._tag))
+        stored = (match.seq, codec.encode(match), *index.entry(match, self._tag))
         create = _script(scripts.CREATE, script_keys, (*await self._written_once(terms), *stored))
         outcome, *answered = _decided(await self._change(match.id, "created", create))
         return None if outcome == b"exists" else codec.decode_match(*answered)
@@ -201,7 +201,7 @@ class RedisStore:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         last_at = "" if after is None else codec.moment(after)
         stored = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
-        arguments = (*stored, *index.place(match, self._tag))
+        arguments = (*stored, *index.entry(match, self._tag))
         append = self._on_terms(scripts.APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
         outcome, *found = _decided(await self._change(match.id, codec.place(event.seq, event.at), append), match.id)
         if outcome == b"answered":

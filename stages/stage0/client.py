@@ -138,7 +138,7 @@ class Client(GenFsm):
             except GreetingError as error:
                 self._refuse(str(error), Drop.GREETING)
             if greeting is not None:
-                return self._watch(greeting)
+                return self._start_watching(greeting)
         elif isinstance(message, StateTimeout):
             self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>", Drop.SILENCE)
         else:
@@ -188,7 +188,7 @@ class Client(GenFsm):
         if self._refused or self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
-    async def _watch(self, greeting: Greeting) -> None:
+    async def _start_watching(self, greeting: Greeting) -> None:
         assert self._port is not None  # noqa: S101  # bytes come from it
         self._port.deaf = True
         self.next_state(self.running)

@@ -76,7 +76,7 @@ class Listener(GenServer):
         """Wait for the first connection."""
         files = OpenFiles.read().soft
         self._first_kept = files - kept_files(files)
-        self._watch()
+        self._await_connection()
 
     async def handle_cast(self, message: str) -> None:
         """Accept the connection that is announced, and wait for the next."""
@@ -84,13 +84,13 @@ class Listener(GenServer):
         try:
             await self._accept()
         except (BlockingIOError, ConnectionAbortedError):
-            self._watch()  # whoever it was has gone
+            self._await_connection()  # whoever it was has gone
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
             self._wait_for_files(error)
         else:
-            self._watch()
+            self._await_connection()
 
     async def terminate(self, reason: Reason) -> None:
         """Stop accepting."""
@@ -132,9 +132,9 @@ class Listener(GenServer):
         self._no_files.warning(
             "%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror
         )
-        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._await_connection)
 
-    def _watch(self) -> None:
+    def _await_connection(self) -> None:
         asyncio.get_running_loop().add_reader(self._listening, self._readable)
 
     def _readable(self) -> None:

@@ -46,7 +46,7 @@ from stages.stage0.parts import Lesson, layered
 from stages.stage3.group_store import GroupStore
 from stages.stage3.node_server import GroupServer, WriterServer
 from stages.stage3.nodes import start_nodes
-from stages.stage3.remote_store import OneDoorDb, WriterDb, WriterStore
+from stages.stage3.remote_store import DbReader, OneDoorDb, WriterStore
 
 if TYPE_CHECKING:
     from stages.stage0.parts import Parts
@@ -70,7 +70,7 @@ def _db_writer(parts: Parts) -> Parts:
 
 
 def _db_readers(parts: Parts) -> Parts:
-    return replace(parts, db=layered(parts.db, WriterDb))
+    return replace(parts, db=layered(parts.db, DbReader))
 
 
 STAGE = stage2_5.STAGE.followed_by(

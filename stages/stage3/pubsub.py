@@ -1,7 +1,7 @@
 """A connection to Redis in pub/sub mode, as a process that reads it and makes it anew whenever it breaks.
 
 It is a process of its own, linked to the one it reads for, because to read is to wait, and its owner has a mailbox to
-see to. All it knows it tells its owner, in the order in which it happened: `Connected`, what Redis says, `Lost`, and
+see to. All it knows it tells its owner, in the order in which it happened: `ConnectionMade`, what Redis says, `ConnectionLost`, and
 again.
 
 A network that is cut off does not say so: what was sent is waited for in silence. So a PING goes out every second, and
@@ -63,14 +63,14 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectionMade:
     """To the owner: there is a connection, with no subscription yet. What is to be sent over it goes into `outbox`."""
 
     outbox: Outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ConnectionLost:
     """To the owner: there is no connection, `why` in words."""
 
     why: str
@@ -106,13 +106,13 @@ class PubSub(GenServer):
                 await connection.read_response()
             outbox: Outbox = asyncio.Queue()
             self._leaving.clear()
-            self._owner.send(Connected(outbox))
+            self._owner.send(ConnectionMade(outbox))
             async with asyncio.TaskGroup() as group:
                 for each in (self._write(connection, outbox), self._ping(outbox)):
                     group.create_task(each, name=self.process.name)
                 await self._read(connection)
         except* (RedisError, OSError) as errors:  # asyncio's TimeoutError is an OSError
-            self._owner.send(Lost(self._endpoint.explain(_first(errors))))
+            self._owner.send(ConnectionLost(self._endpoint.explain(_first(errors))))
         finally:
             await connection.disconnect(nowait=True)
 

@@ -102,7 +102,7 @@ class OneDoorDb(Db):
         self._store.join(lambda: self.node, reads_directly=self.reads_directly)
 
 
-class WriterDb(OneDoorDb):
+class DbReader(OneDoorDb):
     """Lesson `db-readers`: leaves to the writer what changes something, and reads from Redis itself."""
 
     reads_directly = True

@@ -131,7 +131,7 @@ class RequestQueue:
         Raise FencedError, and do nothing, in another epoch.
         """
         tag = self._redis.tag
-        script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.answers_key(""))
+        script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.writer_answers_key(""))
         arguments = (epoch, COMMANDS_AT_ONCE, KEPT_S, keys.publish(tag))
         executed: int | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
         if executed is None:

@@ -179,7 +179,7 @@ class Requests(GenServer):
 
     @property
     def _answers_key(self) -> str:
-        return self._redis.tag + keys.answers_key(self._redis.tag + self._channel)
+        return self._redis.tag + keys.writer_answers_key(self._redis.tag + self._channel)
 
     def _still_wanted(self, number: int) -> bool:
         """Return whether the caller waits; if not (it was cancelled), forget it."""

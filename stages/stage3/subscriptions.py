@@ -25,7 +25,7 @@ from common.otp.process import NO_REPLY, reply
 from common.otp.signals import CallError, Down, Failure, NoProcessError
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
-from stages.stage3.pubsub import CONNECT_S, Connected, Lost, Outbox, Published, PubSub, Subscribed
+from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outbox, Published, PubSub, Subscribed
 
 if TYPE_CHECKING:
     from common.otp.node import Node
@@ -140,9 +140,9 @@ class Subscriptions(GenServer):
             self._hand_on(message)
         elif isinstance(message, Subscribed):
             self._confirm(message.channel)
-        elif isinstance(message, Connected):
+        elif isinstance(message, ConnectionMade):
             self._connected(message.outbox)
-        elif isinstance(message, Lost):
+        elif isinstance(message, ConnectionLost):
             self._lost(message.why)
         elif isinstance(message, Down):
             for name in tuple(self._channels):

@@ -12,7 +12,7 @@ from common.otp.gen_server import GenServer
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.store.errors import StoreUnavailableError
-from stages.stage3.pubsub import Connected, Lost, Outbox, Subscribed
+from stages.stage3.pubsub import ConnectionLost, ConnectionMade, Outbox, Subscribed
 from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions, Unsubscribe
 from tests.stages.stage3.system import Listener
 from tests.virtual_time import idle, run_virtual
@@ -41,7 +41,7 @@ class Connection:
     async def connect(self) -> None:
         """There is a connection, a new one."""
         self._outbox = Outbox()
-        await self.say(Connected(self._outbox))
+        await self.say(ConnectionMade(self._outbox))
 
     async def say(self, *messages: object) -> None:
         """Tell the subscriptions, and let them act."""
@@ -89,7 +89,7 @@ def test_a_connection_is_lost_before_subscribe_is_confirmed(monkeypatch: pytest.
         listener = await connection.listener()
         asking = await connection.ask(Subscribe("goals", listener.process))
         assert connection.sent() == [("SUBSCRIBE", "goals")]
-        await connection.say(Lost("cut off"))
+        await connection.say(ConnectionLost("cut off"))
         await connection.connect()
         assert connection.sent() == [("SUBSCRIBE", "goals")]
         assert not asking.done()
@@ -157,7 +157,7 @@ def test_every_outage_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     async def test(connection: Connection) -> None:
         for _ in range(2):
             await connection.connect()
-            await connection.say(Lost("cut off"), Lost("cut off"))
+            await connection.say(ConnectionLost("cut off"), ConnectionLost("cut off"))
 
     with caplog.at_level(logging.WARNING, "stages.stage3"):
         subscribing(monkeypatch, test)
