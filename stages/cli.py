@@ -17,8 +17,8 @@ from common.domain.script import ScriptError, load_script
 from common.durations import DurationError, parse_duration, show_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
-from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
+from common.listening import CannotListenError
 from common.process_start import open_standard_streams
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.store.presence import SharedRedisError

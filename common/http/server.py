@@ -6,33 +6,26 @@ token, then `start(app)`. Between the two, clients wait in the backlog.
 """
 
 import asyncio
-import errno
 import logging
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
 from common.http.connection import ApiConnection, Crowd
 from common.http.limits import Limits, most_connections
-from common.listening import bind_socket
+from common.listening import listen_on, open_all
 from common.tuning.open_files import OpenFiles, kept_files
+
+if TYPE_CHECKING:
+    import socket
 
 _NO_LOG: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001  # unattached: nothing turns it on
 _DRAIN_SECONDS: Final = 2.0
 _BURST: Final = 4
 """Connections that asyncio may accept before those who came are looked at: fewer than the files that are kept free."""
-
-
-class CannotListenError(Exception):
-    """The API cannot listen there; the message says in one line why and what to do."""
-
-
-class PortTakenError(CannotListenError):
-    """Another program listens on the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +76,7 @@ class ApiServer:
 
     async def bind(self) -> int:
         """Listen on all ports and return the first. Raise CannotListenError, with nothing left bound."""
-        try:
-            for port in self._wanted:
-                self._bound.append(self._listen(port))
-        except BaseException:
-            await self.stop()
-            raise
+        self._bound = open_all(self._host, self._wanted, partial(listen_on, backlog=self._backlog))
         self._address = self._bound[0].getsockname()[0]
         self._ports = tuple(sock.getsockname()[1] for sock in self._bound)
         return self._ports[0]
@@ -124,15 +112,3 @@ class ApiServer:
         if server is None:
             return ApiServerStatistics(connections=0, requests=0)
         return ApiServerStatistics(connections=len(server.connections), requests=server.requests_count)
-
-    def _listen(self, port: int) -> socket.socket:
-        try:
-            sock = bind_socket(self._host, port)
-            sock.listen(self._backlog)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = f"port {port} of {self._host} is taken: stop what listens there, or choose another port"
-                raise PortTakenError(message) from error
-            message = f"cannot listen on {self._host} port {port} ({error.strerror}): choose an address of this machine"
-            raise CannotListenError(message) from error
-        return sock

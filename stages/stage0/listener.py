@@ -13,7 +13,6 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from common.listening import bind_socket
 from common.otp.gen_server import GenServer
 from common.otp.signals import CallError, NoProcessError
 from common.tuning.open_files import OpenFiles, kept_files
@@ -23,7 +22,6 @@ from stages.traffic import Drop
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
 
     from common.otp.signals import Reason
     from stages.stage0.parts import Parts
@@ -40,13 +38,6 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 def listener_name(port: int) -> str:
     """Return the name of the process that accepts fans on a port."""
     return f"client_listener-{port}"
-
-
-def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
-    """Listen on a TCP port, with socket `options` as (level, name, value). Raise as `bind_socket` does."""
-    listening = bind_socket(host, port, options)
-    listening.listen(backlog)
-    return listening
 
 
 class Listener(GenServer):

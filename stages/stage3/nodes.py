@@ -19,12 +19,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from common.http.token import forget_token, server_token
+from common.listening import reserve
 from common.otp.node import Node
 from common.otp.signals import SHUTDOWN
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
 from stages.options import Addresses
-from stages.stage0.ports import reserve
 from stages.stage0.server import announced
 from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
 

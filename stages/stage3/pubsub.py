@@ -1,8 +1,8 @@
 """A connection to Redis in pub/sub mode, as a process that reads it and makes it anew whenever it breaks.
 
 It is a process of its own, linked to the one it reads for, because to read is to wait, and its owner has a mailbox to
-see to. All it knows it tells its owner, in the order in which it happened: `ConnectionMade`, what Redis says, `ConnectionLost`, and
-again.
+see to. All it knows it tells its owner, in the order in which it happened: `ConnectionMade`, what Redis says,
+`ConnectionLost`, and again.
 
 A network that is cut off does not say so: what was sent is waited for in silence. So a PING goes out every second, and
 two seconds in which nothing at all is heard end the connection. They are counted in turns of this process and not read
