@@ -33,7 +33,7 @@ from harness.commands.table import table
 from harness.commands.top import top
 from harness.commands.tune import app as tune
 from harness.errors import HarnessError
-from harness.terminal import say
+from harness.show.terminal import say
 
 _USER_ERRORS = (ApplyError, DurationError, HarnessError, ParentDeathSignalError, ProfileError, ScriptError, StateError)
 """What a user can mend: it is said in one line."""

@@ -20,12 +20,14 @@ import asyncio
 import signal
 import time
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from common.process_start import ending_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from threading import Event
 
 _T = TypeVar("_T")
 
@@ -115,3 +117,18 @@ def _woken_by(wake: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         _note.wake = before
+
+
+@contextmanager
+def thread_beside(name: str, work: Callable[[], object], over: Event) -> Iterator[None]:
+    """Have `work` done in a thread inside; leaving sets `over`, at which it must return, and waits until it has.
+
+    No KeyboardInterrupt may come while the thread starts.
+    """
+    thread = Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -23,10 +23,10 @@
 # %%
 from pathlib import Path
 
-from harness.campaign.record import Ablation, Staircase
-from harness.campaign.tables import ablation_sheets
-from harness.charts.ablation import chart_ablation, measured_figures
-from harness.report.notebook import read, read_floors, say, show
+from harness.records.campaign import Ablation, Staircase
+from harness.show.campaign import ablation_sheets
+from harness.show.charts.ablation import chart_ablation, measured_figures
+from harness.show.report.notebook import read, read_floors, say, show
 
 RESULTS = Path("results")
 ablation = read(

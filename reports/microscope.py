@@ -20,11 +20,11 @@
 # %%
 from pathlib import Path
 
-from harness.charts.percentiles import chart_percentiles
-from harness.charts.timeline import chart_timeline
-from harness.charts.trial import chart_trial
-from harness.report.notebook import at, heaviest, read_floors, read_trials, say, show
-from harness.table import show_time
+from harness.show.charts.percentiles import chart_percentiles
+from harness.show.charts.timeline import chart_timeline
+from harness.show.charts.trial import chart_trial
+from harness.show.report.notebook import at, heaviest, read_floors, read_trials, say, show
+from harness.units import show_time
 
 RESULTS = Path("results")
 trials = read_trials(RESULTS / "stages", "make results")

@@ -19,11 +19,11 @@
 # %%
 from pathlib import Path
 
-from harness.charts.fanout import chart_fanout
-from harness.charts.peers import chart_memory, chart_peers
-from harness.charts.percentiles import chart_percentiles
-from harness.overview import markdown
-from harness.report.notebook import at, loads, read_trials, say, show
+from harness.show.charts.fanout import chart_fanout
+from harness.show.charts.peers import chart_memory, chart_peers
+from harness.show.charts.percentiles import chart_percentiles
+from harness.show.report.notebook import at, loads, read_trials, say, show
+from harness.show.trials import markdown
 
 RESULTS = Path("results")
 trials = read_trials(RESULTS / "peers", "harness measure --peer redis -N 8000 -C 1000 --out reports/results/peers")

@@ -21,13 +21,13 @@
 # %%
 from pathlib import Path
 
-from harness.campaign.record import Staircase
-from harness.campaign.tables import staircase_sheets
-from harness.charts.fanout import chart_fanout
-from harness.charts.peers import chart_memory
-from harness.charts.percentiles import chart_percentiles
-from harness.charts.staircase import chart_staircase
-from harness.report.notebook import at, loads, read, read_trials, say, show
+from harness.records.campaign import Staircase
+from harness.show.campaign import staircase_sheets
+from harness.show.charts.fanout import chart_fanout
+from harness.show.charts.peers import chart_memory
+from harness.show.charts.percentiles import chart_percentiles
+from harness.show.charts.staircase import chart_staircase
+from harness.show.report.notebook import at, loads, read, read_trials, say, show
 
 RESULTS = Path("results")
 MAKE = "harness staircase --out reports/results/staircase"

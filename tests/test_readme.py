@@ -19,8 +19,8 @@ from typer.main import get_command
 import harness.cli
 import stages.cli
 from common.domain.script import SAMPLE
-from harness.slo import parse_slo
-from harness.stored import write
+from harness.records.files import write
+from harness.trial.figures.slo import parse_slo
 from stages.catalogue import find_stage
 from stages.nginx import LISTEN_FANS
 from tests.harness.results import a_result

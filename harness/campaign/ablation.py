@@ -23,12 +23,12 @@ from harness.campaign.plan import (
     search_like,
     searches_of,
 )
-from harness.campaign.record import ABLATION, Ablation, LessonWorth, Ratio, Repeats
-from harness.machine import harness_version
-from harness.plan import asked
-from harness.search.record import State
+from harness.records.campaign import ABLATION, Ablation, LessonWorth, Ratio, Repeats
+from harness.records.machine import harness_version
+from harness.records.search import State
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
+from harness.trial.plan import asked
 
 BASELINE = "0"
 

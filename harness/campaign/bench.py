@@ -8,19 +8,19 @@ import psutil
 from harness.campaign.journal import Journal
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial
 from harness.campaign.quiet import PATIENCE_S, wait_until_quiet
-from harness.events import synthetic_match
-from harness.machine import Machine
-from harness.plan import TrialPlan, asked, trial_id
-from harness.result import Placement, TrialResult
+from harness.load.match import synthetic_match
+from harness.load.workload import Load
+from harness.records.machine import Machine
+from harness.records.search import Dimension, SearchResult
+from harness.records.trial import Placement, TrialResult
 from harness.search.capacity import likely_room
 from harness.search.journal import Journal as SearchJournal
 from harness.search.plan import SearchPlan, asked_of, default_plan
-from harness.search.record import Dimension, SearchResult
+from harness.search.roles import SearchWatcher
 from harness.search.run import run_search
-from harness.search.watching import SearchWatcher
-from harness.slo import Slo
-from harness.trial import run_trial
-from harness.workload import Load
+from harness.trial.figures.slo import Slo
+from harness.trial.plan import TrialPlan, asked, trial_id
+from harness.trial.run import TrialMeasurer, run_trial
 
 ANSWER_TIMEOUT_S = 10.0
 """Within what a fan must be answered: ten times what the SLO asks for, so that a server that fails is not waited for.
@@ -111,7 +111,7 @@ class TrialBench:
         """Make a search, which keeps itself after each of its trials. Raise HarnessError."""
         plan = search_plan(planned, hint, self._conditions)
         journal = SearchJournal(self._journal.path(planned.file))
-        return run_search(plan, planned.server.make, self._watcher, journal)
+        return run_search(plan, TrialMeasurer(planned.server.make), self._watcher, journal)
 
     def wait_until_quiet(self) -> tuple[str, ...]:
         """Wait until the machine is at rest, and return what disturbs it still."""

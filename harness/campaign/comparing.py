@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness.campaign.figures import ratios
+from harness.campaign.bootstrap import FEWEST_RUNS, ratio_of_limits
+from harness.campaign.figures import has_too_few_runs, ratios
 from harness.campaign.machines import differences
 from harness.campaign.one_run import ratios_of_one_run
-from harness.campaign.record import (
+from harness.errors import HarnessError
+from harness.records.campaign import (
     COMPARISON,
     Ablation,
     Comparison,
@@ -24,12 +26,10 @@ from harness.campaign.record import (
     found_limit,
     measurement,
 )
-from harness.campaign.tables import has_too_few_runs, show_load
-from harness.comparison import FEWEST_RUNS, ratio_of_limits
-from harness.errors import HarnessError
-from harness.machine import Machine
-from harness.result import Placement, TrialResult
-from harness.search.record import SearchResult
+from harness.records.machine import Machine
+from harness.records.search import SearchResult
+from harness.records.trial import Placement, TrialResult
+from harness.units import show_load
 
 Comparable = tuple[TrialResult, ...] | SearchResult | Staircase | Ablation
 """One or more trials of one server under one load, or a result of another kind."""

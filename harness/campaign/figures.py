@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from harness.campaign.bootstrap import not_measured, ratio, ratio_of_limits
 from harness.campaign.plan import DIMENSIONS
-from harness.campaign.record import Figure, FoundLimit, Measurement, Ratio
-from harness.comparison import not_measured, ratio, ratio_of_limits
-from harness.search.record import Dimension
+from harness.records.campaign import Figure, FoundLimit, Measurement, Ratio
+from harness.records.search import Dimension
 
 SAME_FANS = 0.99
 
@@ -73,3 +73,8 @@ def _same_fans(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
 
 def _limit(limits: Sequence[FoundLimit], dimension: Dimension) -> FoundLimit | None:
     return next((limit for limit in limits if limit.dimension == dimension), None)
+
+
+def has_too_few_runs(found: Ratio) -> bool:
+    """Whether a ratio has no interval, so that no change could be seen."""
+    return found.value is not None and found.low is None and found.high is None

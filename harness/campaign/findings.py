@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from harness.campaign.plan import FixedLoad, PlannedSearch, PlannedTrial, Server, search_file
-from harness.campaign.record import FoundLimit, Measurement, Repeats, found_limit, measurement
-from harness.result import AskedTarget, TrialResult
-from harness.search.record import Dimension, SearchResult
+from harness.records.campaign import FoundLimit, Measurement, Repeats, found_limit, measurement
+from harness.records.search import Dimension, SearchResult
+from harness.records.trial import AskedTarget, TrialResult
 
 
 @dataclass(slots=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from harness.result import Asked, TrialResult, load_result
+from harness.records.files import ResultError, write
+from harness.records.search import AskedSearch, SearchResult
+from harness.records.trial import Asked, TrialResult, load_result
 from harness.search.journal import load_search
-from harness.search.record import AskedSearch, SearchResult
-from harness.stored import ResultError, write
 
 
 class Journal:

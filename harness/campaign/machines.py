@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.machine import Machine
+from harness.records.machine import Machine
 
 _ALIKE = 0.01
 """Two amounts of memory that differ by less are the same: the kernel takes its part first."""

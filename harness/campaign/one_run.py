@@ -10,11 +10,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.campaign.bootstrap import SEED, ratio_of_resamples
 from harness.campaign.figures import TIMES, ratios
-from harness.campaign.record import Figure, Ratio, measurement
-from harness.comparison import SEED, ratio_of_resamples
-from harness.histogram import Distribution, curve
-from harness.result import TrialResult
+from harness.records.campaign import Figure, Ratio, measurement
+from harness.records.distribution import Distribution, curve
+from harness.records.trial import TrialResult
 
 RESAMPLES = 2_000
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.result import AskedLoad
-from harness.search.record import Dimension
+from harness.records.search import Dimension
+from harness.records.trial import AskedLoad
 from harness.targets.target import Target
 
 

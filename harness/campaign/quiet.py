@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.table import show_bytes
+from harness.units import show_bytes
 
 PATIENCE_S = 30.0
 """How long a campaign waits for a machine at rest."""

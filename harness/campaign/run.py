@@ -15,9 +15,9 @@ from typing import Protocol
 from harness.campaign.findings import Findings
 from harness.campaign.machines import differences
 from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial
-from harness.machine import Machine
-from harness.result import TrialResult
-from harness.search.record import SearchResult, State
+from harness.records.machine import Machine
+from harness.records.search import SearchResult, State
+from harness.records.trial import TrialResult
 from harness.targets.target import TargetError
 
 

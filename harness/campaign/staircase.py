@@ -21,9 +21,9 @@ from harness.campaign.plan import (
     interleaved,
     searches_of,
 )
-from harness.campaign.record import STAIRCASE, Staircase, Step
-from harness.machine import harness_version
-from harness.search.record import Dimension, State
+from harness.records.campaign import STAIRCASE, Staircase, Step
+from harness.records.machine import harness_version
+from harness.records.search import Dimension, State
 from harness.targets.peers.catalogue import peer_target
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant

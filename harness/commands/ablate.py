@@ -9,14 +9,14 @@ import typer
 from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, Subject, ablation, outline
 from harness.campaign.bench import FULL_EFFORT
 from harness.campaign.plan import FixedLoad
-from harness.campaign.record import ABLATION, Ablation
-from harness.campaign.tables import ablation_sheets
-from harness.commands.campaigning import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.commands.campaign_runs import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
-from harness.stored import load
+from harness.load.workload import Load
+from harness.records.campaign import ABLATION, Ablation
+from harness.records.files import load
+from harness.show.campaign import ablation_sheets
 from harness.targets.lessons import lessons_of
-from harness.workload import Load
 
 EVENTS, RATE_PER_S = 10, 5.0
 

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from harness.campaign.comparing import ComparisonError, Side, compare
-from harness.campaign.record import Comparison
-from harness.campaign.tables import comparison_sheet
-from harness.commands.campaigning import MarkdownOption, print_sheets
-from harness.http_result import HttpResult
-from harness.records import load_record
-from harness.result import TrialResult
-from harness.stored import encode
-from harness.terminal import say
+from harness.commands.campaign_runs import MarkdownOption, print_sheets
+from harness.records.campaign import Comparison
+from harness.records.files import encode
+from harness.records.http import HttpResult
+from harness.records.kinds import load_record
+from harness.records.trial import TrialResult
+from harness.show.campaign import comparison_sheet
+from harness.show.terminal import say
 
 _RESULT = "A result, or a directory of repeats of one trial."
 

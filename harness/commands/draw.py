@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from harness.charts.floor import Floor, belongs, floors_in
 from harness.commands.options import AskedError, make_directory
-from harness.records import Record, load_record
-from harness.search.record import SearchResult
-from harness.terminal import say
+from harness.records.kinds import Record, load_record
+from harness.records.search import SearchResult
+from harness.show.charts.floor import Floor, belongs, floors_in
+from harness.show.terminal import say
 
 
 def draw(
@@ -29,7 +29,7 @@ def draw(
     # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
     records = [(path.stem, load_record(path)) for path in files]
     floors = [_floor(path, [record for _, record in records]) for path in floor or ()]
-    from harness.charts.every import charts  # noqa: PLC0415 -- see above
+    from harness.show.charts.every import charts  # noqa: PLC0415 -- see above
 
     make_directory(out)
     written: set[str] = set()

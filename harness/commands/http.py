@@ -10,14 +10,14 @@ import typer
 
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, make_directory
-from harness.commands.whom import WhichStage
-from harness.http_load import HttpPlan
-from harness.http_result import HttpResult
-from harness.http_run import Api, get_path, post_events, running_api, stage_api
-from harness.http_table import show_http
+from harness.commands.target_options import WhichStage
 from harness.interruption import interruptions_deferred
-from harness.stored import encode, file_stem, write
-from harness.terminal import Terminal
+from harness.load.http import HttpPlan
+from harness.records.files import encode, file_stem, write
+from harness.records.http import HttpResult
+from harness.show.http import show_http
+from harness.show.terminal import Terminal
+from harness.trial.http import Api, get_path, post_events, running_api, stage_api
 
 DEFAULT_PATH = "/1/checkin"
 

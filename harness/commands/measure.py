@@ -4,25 +4,29 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from common.domain.script import load_script
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where, make_directory
-from harness.commands.whom import Whom, target_of
-from harness.events import MatchPlan, script_match, synthetic_match
-from harness.live.trial import LiveTrial
-from harness.progress import Bars, Silent
-from harness.result import TrialResult, encode_result
-from harness.slo import DEFAULT_SLO, parse_slo
-from harness.stored import file_stem
-from harness.table import show_result
+from harness.commands.target_options import Whom, target_of
+from harness.load.match import MatchPlan, script_match, synthetic_match
+from harness.load.workload import Load
+from harness.records.files import file_stem
+from harness.records.trial import TrialResult, encode_result
+from harness.show.live.trial import LiveTrial
+from harness.show.progress import Bars, Silent
+from harness.show.terminal import Terminal
+from harness.show.trial import show_result
 from harness.targets.target import Target
-from harness.terminal import Terminal
-from harness.trial import TrialInterrupted, TrialPlan, Watcher, run_trial, trial_id
-from harness.workload import Load
+from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
+from harness.trial.plan import TrialPlan, trial_id
+from harness.trial.run import TrialInterrupted, run_trial
+
+if TYPE_CHECKING:
+    from harness.trial.measure import Watcher
 
 DEFAULT_EVENTS = 20
 DEFAULT_RATE = 5.0
@@ -132,7 +136,7 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
 def _store(result: TrialResult, out: Path) -> tuple[Path, Path]:
     """Write the result and its chart, and return where they are."""
     # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
-    from harness.charts.trial import draw_trial  # noqa: PLC0415 -- see above
+    from harness.show.charts.trial import draw_trial  # noqa: PLC0415 -- see above
 
     load = result.asked.load
     stem = f"{file_stem(result.asked.target.name)}-n{load.n}-c{load.c}-{result.started_at:%Y%m%dT%H%M%SZ}"

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from harness.errors import HarnessError
-from harness.placement.namespaces import check_possible
-from harness.placement.pinning import Pins, allowed_cpus, parse_pins
-from harness.result import Placement
+from harness.records.trial import Placement
+from harness.trial.placement.namespaces import check_possible
+from harness.trial.placement.pinning import Pins, allowed_cpus, parse_pins
 
 IntervalOption = Annotated[float, typer.Option("--interval", help="Seconds from one wave to the next.")]
 SloOption = Annotated[

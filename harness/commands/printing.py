@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 from rich.measure import Measurement
 
-from harness.terminal import Terminal
+from harness.show.terminal import Terminal
 
 
 def print_whole(drawn: RenderableType, least: int = 0) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.report.errors import ReportError
+from harness.show.report.errors import ReportError
 
 NOTEBOOKS = ("staircase", "lessons", "microscope", "peers")
 """In the order of the page."""
@@ -23,8 +23,8 @@ def report(
     """
     try:
         # What this needs comes with an extra of the package, and takes seconds to import.
-        from harness.report.execute import execute, store  # noqa: PLC0415 -- see above
-        from harness.report.page import Part, page  # noqa: PLC0415 -- see above
+        from harness.show.report.execute import execute, store  # noqa: PLC0415 -- see above
+        from harness.show.report.page import Part, page  # noqa: PLC0415 -- see above
     except ModuleNotFoundError as error:
         raise ReportError(f"a report needs {error.name}: pip install 'matchstream-lab[report]'") from error
     parts = []

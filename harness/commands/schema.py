@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.records import json_schema, kinds
+from harness.records.kinds import json_schema, kinds
 
 
 def schema(

@@ -12,16 +12,17 @@ import typer
 from common.durations import parse_duration
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where, make_directory
-from harness.commands.whom import Whom, target_of
+from harness.commands.target_options import Whom, target_of
+from harness.records.files import encode
+from harness.records.search import Dimension, SearchResult
 from harness.search.journal import Journal
 from harness.search.plan import SearchPlan, default_plan
-from harness.search.record import Dimension, SearchResult
 from harness.search.run import run_search
-from harness.search.telling import show_search
-from harness.search.watching import SearchBars, SilentSearch
-from harness.slo import parse_slo
-from harness.stored import encode
-from harness.terminal import Terminal
+from harness.show.search import show_search
+from harness.show.search_progress import SearchBars, SilentSearch
+from harness.show.terminal import Terminal
+from harness.trial.figures.slo import parse_slo
+from harness.trial.run import TrialMeasurer
 
 
 @grouped
@@ -142,7 +143,7 @@ def _run(plan: SearchPlan, whom: Whom, journal: Journal, *, as_json: bool) -> Se
         shows = console.is_terminal and not as_json
         watcher = stack.enter_context(SearchBars(console, plan.dimension)) if shows else SilentSearch()
         try:
-            return run_search(plan, lambda: target_of(whom), watcher, journal)
+            return run_search(plan, TrialMeasurer(lambda: target_of(whom)), watcher, journal)
         except KeyboardInterrupt:
             watcher.note(f"{journal.path}: has what was found so far; the same command goes on from there")
             raise

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from harness.selftest import SelfTest, run_selftest
-from harness.table import NOTHING, show_bytes, show_time
-from harness.terminal import Terminal
+from harness.load.selftest import SelfTest, run_selftest
+from harness.show.terminal import Terminal
+from harness.units import NOTHING, show_bytes, show_time
 
 
 def selftest(

@@ -8,13 +8,13 @@ import typer
 
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Efforts
 from harness.campaign.plan import Server
-from harness.campaign.record import STAIRCASE, Staircase
 from harness.campaign.staircase import DEFAULT_NODES, STAGES, floor_server, outline, stage_server, staircase
-from harness.campaign.tables import staircase_sheets
-from harness.commands.campaigning import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.commands.campaign_runs import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
-from harness.stored import load
+from harness.records.campaign import STAIRCASE, Staircase
+from harness.records.files import load
+from harness.show.campaign import staircase_sheets
 from harness.targets.lessons import lessons_of
 
 DEFAULT_REPEATS = 3

@@ -9,9 +9,9 @@ from rich.console import Group
 from common.terminal import harmless_lines
 from harness.commands.options import AskedError
 from harness.commands.printing import print_whole
-from harness.flat import as_csv, flatten
-from harness.records import load_record
-from harness.tables import drawn, markdown
+from harness.records.kinds import load_record
+from harness.show.all_kinds import drawn, markdown
+from harness.show.csv_rows import as_csv, flatten
 
 
 def table(

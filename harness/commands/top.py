@@ -9,13 +9,12 @@ import typer
 from rich.live import Live
 
 from harness.commands.options import AskedError
-from harness.live.keys import single_keys
-from harness.live.poller import Poller, urls_of
-from harness.live.rows import Look
-from harness.live.screen import show_top
-from harness.live.top import Top, first_look, query_of
-from harness.live.view import View
-from harness.terminal import Terminal
+from harness.show.live.keys import single_keys
+from harness.show.live.screen import show_top
+from harness.show.live.top import Top, first_look, query_of
+from harness.show.live.view import View
+from harness.show.terminal import Terminal
+from harness.targets.poller import Look, Poller, urls_of
 
 DEFAULT_API = "127.0.0.1:8888"
 

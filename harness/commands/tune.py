@@ -19,8 +19,8 @@ from common.tuning.remembered import default_state
 from common.tuning.sysctl import PROC_SYS, Finding, Standing, load_profile
 from common.tuning.sysctl import check as check_profile
 from harness.errors import HarnessError
-from harness.table import NOTHING
-from harness.terminal import Terminal
+from harness.show.terminal import Terminal
+from harness.units import NOTHING
 
 DEFAULT_PROFILE: Final = "server"
 

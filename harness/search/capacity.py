@@ -1,7 +1,7 @@
 """How many connections this machine has room for, so that a search does not ask for what cannot be made. Pure."""
 
 from harness.errors import HarnessError
-from harness.workload import deal
+from harness.load.workload import deal
 
 CONNECTION_BYTES = 40_000
 """What a connection may take on a machine that plays both ends: the kernel's part of each, and what servers are known

@@ -13,10 +13,10 @@ there.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.records.search import TrialKind
 from harness.search.evidence import Fate, Jury, Outcome, Vote, fates
 from harness.search.first_fail import next_level, upper_end
 from harness.search.levels import Scale
-from harness.search.record import TrialKind
 
 _LONGEST_STRIDE_DOWN = 0.5
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from harness.search.record import TrialKind
+from harness.records.search import TrialKind
 
 
 class Vote(Enum):

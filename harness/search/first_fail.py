@@ -17,9 +17,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.records.search import TrialKind
 from harness.search.evidence import Fate, Jury, Outcome, Vote
 from harness.search.levels import Scale
-from harness.search.record import TrialKind
 
 
 @dataclass(frozen=True, slots=True)

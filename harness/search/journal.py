@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from harness.search.record import SCHEMA, Dimension, SearchResult
-from harness.stored import file_stem, load, write
+from harness.records.files import file_stem, load, write
+from harness.records.search import SCHEMA, Dimension, SearchResult
 
 
 def load_search(path: Path) -> SearchResult:

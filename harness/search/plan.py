@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from harness.events import synthetic_match
-from harness.plan import TrialPlan, asked, trial_id
-from harness.result import Placement
+from harness.load.match import synthetic_match
+from harness.load.workload import Load
+from harness.records.search import AskedSearch, Dimension, TrialKind
+from harness.records.trial import Placement
 from harness.search.decide import Rules, Try
 from harness.search.evidence import Jury
 from harness.search.levels import Scale
-from harness.search.record import AskedSearch, Dimension, TrialKind
-from harness.slo import Slo, parse_slo
 from harness.targets.target import Target
-from harness.workload import Load
+from harness.trial.figures.slo import Slo, parse_slo
+from harness.trial.plan import TrialPlan, asked, trial_id
 
 MANY_PER_S = 10_000.0
 """Where a search for a rate of events ends unless it is told otherwise: the reporter does not come near it."""

@@ -12,16 +12,15 @@ import psutil
 
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
-from harness.machine import describe_machine
+from harness.records.machine import describe_machine
+from harness.records.search import SearchResult, SearchTrial, State
 from harness.search.capacity import check_room, likely_room
 from harness.search.decide import Try, bracket, next_trial
 from harness.search.journal import Journal
 from harness.search.plan import MANY_PER_S, SearchPlan, asked_of, connections, rules_of, schedule_s, trial_of
-from harness.search.record import SearchResult, SearchTrial, State
+from harness.search.roles import Measurer, SearchWatcher
 from harness.search.summary import Frame, outcomes_of, search_trial, summarise
-from harness.search.watching import SearchWatcher
 from harness.targets.target import Target
-from harness.trial import run_trial
 
 
 class SearchError(HarnessError):
@@ -30,19 +29,19 @@ class SearchError(HarnessError):
 
 def run_search(
     plan: SearchPlan,
-    make_target: Callable[[], Target],
+    measurer: Measurer,
     watcher: SearchWatcher,
     journal: Journal,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
-    """Search, and return what was found; every trial has a target of its own from `make_target`.
+    """Search, and return what was found; every trial has a target of its own.
 
     A search that the journal holds, for the same and on the same machine, and that did not come to its end, goes on
     from there. Ctrl-C is passed on when what is known is written. Raise HarnessError where the search or one of its
     trials cannot be made; the trials before it are kept. `clock` tells the time that the budget runs by, in seconds.
     """
     began = clock()
-    first = make_target()
+    first = measurer.target()
     _check(plan, first)
     frame, trials = _begin(plan, first, watcher, journal)
     rules = rules_of(plan, frame.asked.ceiling)
@@ -53,13 +52,15 @@ def run_search(
         return result
 
     while (step := next_trial(rules, outcomes_of(trials))) is not None:
-        target = make_target()
+        target = measurer.target()
         left_s = None if plan.budget_s is None else began + plan.budget_s - clock()
         if left_s is not None and expected_s(plan, step, trials, publishes=target.publishes) > left_s:
             return save("out of budget")
         watcher.trying(step, bracket(outcomes_of(trials), rules.jury), len(trials))
         try:
-            trials.append(_make(plan, step, target, watcher, clock))
+            made_at = clock()
+            result = measurer.measure(trial_of(plan, step, publishes=target.publishes), target, watcher)
+            trials.append(search_trial(step, result, clock() - made_at))
         except KeyboardInterrupt:
             save("interrupted")
             raise
@@ -72,14 +73,6 @@ def expected_s(plan: SearchPlan, step: Try, trials: Sequence[SearchTrial], *, pu
     made = ((Try(trial.level, trial.kind), trial.took_s) for trial in trials)
     beyond_s = (took_s - schedule_s(trial_of(plan, earlier, publishes=publishes)) for earlier, took_s in made)
     return schedule_s(trial_of(plan, step, publishes=publishes)) + max(beyond_s, default=0.0)
-
-
-def _make(
-    plan: SearchPlan, step: Try, target: Target, watcher: SearchWatcher, clock: Callable[[], float]
-) -> SearchTrial:
-    began = clock()
-    result = run_trial(trial_of(plan, step, publishes=target.publishes), target, watcher)
-    return search_trial(step, result, clock() - began)
 
 
 def _begin(

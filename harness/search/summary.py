@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from harness.machine import Machine, harness_version
-from harness.result import TrialResult
+from harness.records.machine import Machine, harness_version
+from harness.records.search import SCHEMA, AskedSearch, SearchResult, SearchTrial, State
+from harness.records.trial import TrialResult
 from harness.search.decide import Bracket, Try, bracket
 from harness.search.evidence import Jury, Outcome, Vote
-from harness.search.record import SCHEMA, AskedSearch, SearchResult, SearchTrial, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from common.domain.events import Event
 from common.domain.posts import Post
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient, fresh_key
-from harness.events import MatchPlan
 from harness.interruption import run_interruptibly
+from harness.load.match import MatchPlan
 from harness.targets.publisher import AnnounceError
 
 

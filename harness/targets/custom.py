@@ -4,12 +4,12 @@ import socket
 import time
 from collections.abc import Callable
 
-from harness.generator.parsing import Heard, Reader
+from harness.load.parsing import Heard, Reader
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.running import RunningTarget
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 ANSWER_TIMEOUT_S = 5.0
 _EXCERPT_BYTES = 120

@@ -4,8 +4,8 @@ import random
 import socket
 from pathlib import Path
 
+from harness.load.workload import Endpoint
 from harness.targets.target import TargetError
-from harness.workload import Endpoint
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from common.domain.posts import Post
-from harness.events import MatchPlan
+from harness.load.match import MatchPlan
 
 ANSWER_TIMEOUT_S = 10.0
 _GREETING_S = 1.0  # a server that says nothing to OPTIONS shall not hold a trial up

@@ -31,5 +31,5 @@ _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
 def number_of(post: Post) -> int:
-    """Return the number of an event, with which the comment of every post begins (see `harness.events.numbered`)."""
+    """Return the number of an event, with which the comment of every post begins (see `load.match.numbered`)."""
     return int((post.comment or "").partition(" ")[0].removeprefix("#"))

@@ -15,7 +15,7 @@ from typing import IO, Self
 from common.command_line import without_variables
 from common.tuning.children import command_that_dies_with_parent
 from harness.interruption import sleep_interruptibly
-from harness.targets.family import end_all, family
+from harness.targets.process_tree import end_all, family
 
 _TAIL = 4096  # bytes of a log that are looked at
 _POLL_S = 0.02

@@ -4,7 +4,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from harness.errors import HarnessError
-from harness.events import MatchPlan, Poster
+from harness.load.match import MatchPlan
+from harness.load.reporter import Poster
 
 
 class AnnounceError(HarnessError):

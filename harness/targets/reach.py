@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from harness.load.workload import Endpoint
 from harness.targets.target import TargetError
-from harness.workload import Endpoint
 
 REACH_TIMEOUT_S = 5.0
 

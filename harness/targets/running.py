@@ -1,9 +1,9 @@
 """What servers have in common that run already: the harness finds them, and leaves them as they are."""
 
 from harness.interruption import interrupted_at_once
+from harness.load.workload import Endpoint
 from harness.targets.reach import Reached, reach
 from harness.targets.variant import Variant
-from harness.workload import Endpoint
 
 
 class RunningTarget:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from common.addresses import join
 from common.domain.posts import Post
-from harness.events import MatchPlan
+from harness.load.match import MatchPlan
+from harness.load.workload import Endpoint
 from harness.targets.payload import line_of
-from harness.workload import Endpoint
 
 ANSWER_TIMEOUT_S = 10.0
 

@@ -9,12 +9,12 @@ from typing import IO
 
 from common.addresses import reachable
 from harness.interruption import sleep_interruptibly
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.lessons import MATCHSTREAM, lessons_of
 from harness.targets.program import Program, tail
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
-from harness.workload import Dialogue, Endpoint
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from common.addresses import AddressError, join, parse
 from harness.errors import HarnessError
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.publisher import Publisher
 from harness.targets.variant import Variant
-from harness.workload import Dialogue, Endpoint
 
 
 class TargetError(HarnessError):

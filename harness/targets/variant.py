@@ -1,10 +1,8 @@
 """Which server of this project to start: a stage, the lessons it has more or less than it should, and its nodes."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-Topology = Literal["connected", "independent"]
-"""How the nodes of a stage learn of each other's events: told at once, or by looking into the database now and then."""
+from harness.records.trial import Topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from harness.workload import Dialogue, Endpoint
+from harness.load.workload import Dialogue, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

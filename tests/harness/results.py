@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
-from harness.histogram import distribution
-from harness.machine import Limit, Machine
-from harness.result import (
+from harness.records.distribution import distribution
+from harness.records.machine import Limit, Machine
+from harness.records.trial import (
     SCHEMA,
     Asked,
     AskedEvents,

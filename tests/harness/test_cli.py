@@ -18,12 +18,12 @@ from common.tuning.children import python_module
 from harness import cli
 from harness.cli import app, main
 from harness.commands import selftest as selftest_command
-from harness.commands import whom
-from harness.events import Posted
-from harness.progress import Bars
-from harness.result import SCHEMA, encode_result, load_result
-from harness.samples import Progress
-from harness.selftest import SelfTest
+from harness.commands import target_options
+from harness.load.reporter import Posted
+from harness.load.samples import Progress
+from harness.load.selftest import SelfTest
+from harness.records.trial import SCHEMA, encode_result, load_result
+from harness.show.progress import Bars
 from harness.targets.stage import StageTarget
 from tests.harness.fake import FAKE, Running, fake_server, started, wait_until
 from tests.harness.results import a_result, seen_by, some_fans
@@ -128,9 +128,10 @@ def test_an_interruption_in_the_middle_leaves_a_result_that_says_so(tmp_path: Pa
 
 def test_an_interruption_before_anything_was_seen_says_that_there_is_no_result(tmp_path: Path) -> None:
     # This server never says that it is ready.
-    program = "import sys; from functools import partial; from harness import cli; from harness.commands import whom; "
+    program = "import sys; from functools import partial; from harness import cli; "
+    program += "from harness.commands import target_options; "
     program += "from harness.targets.stage import StageTarget; from tests.harness.fake import FAKE; "
-    program += "whom.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
+    program += "target_options.StageTarget = partial(StageTarget, command=FAKE); sys.exit(cli.main())"
     words = ("measure", *SMALL, "--stage", "mute=1", "--out", str(tmp_path))
     with started([sys.executable, "-c", program, *words], stderr=subprocess.PIPE) as harness:
         process = psutil.Process(harness.pid)
@@ -155,7 +156,7 @@ def words_of(process: psutil.Process) -> list[str]:
 
 
 def plays_fans(harness: psutil.Process) -> bool:
-    return any("harness.generator.worker" in words_of(child) for child in harness.children())
+    return any("harness.load.worker" in words_of(child) for child in harness.children())
 
 
 def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_namespaces_need_root(
 def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(whom, "StageTarget", functools.partial(StageTarget, command=FAKE))
+    monkeypatch.setattr(target_options, "StageTarget", functools.partial(StageTarget, command=FAKE))
     words = ("--with", "uvloop", "--with", "backlog", "--without", "log", "--nodes", "2", "--topology", "independent")
     assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
     (stored,) = tmp_path.glob("*.json")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness.threads import thread_beside
+from harness.interruption import thread_beside
 
 NAME = "beside a test"
 

@@ -13,12 +13,12 @@ import pytest
 
 from harness.cli import main
 from harness.commands.report import NOTEBOOKS
-from harness.report.errors import ReportError
-from harness.report.execute import execute, store
-from harness.report.page import Part
-from harness.result import AskedLoad, TrialResult
-from harness.stored import write
-from tests.harness.records import a_search, a_staircase, an_ablation
+from harness.records.files import write
+from harness.records.trial import AskedLoad, TrialResult
+from harness.show.report.errors import ReportError
+from harness.show.report.execute import execute, store
+from harness.show.report.page import Part
+from tests.harness.made_records import a_search, a_staircase, an_ablation
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
 
 SOURCES = Path(__file__).parents[2] / "reports"
@@ -160,7 +160,7 @@ def test_a_report_without_its_packages_says_how_to_install_them(
     for module in [name for name in sys.modules if name.split(".")[0] == "jupytext"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "jupytext", None)
-    monkeypatch.delitem(sys.modules, "harness.report.execute", raising=False)
+    monkeypatch.delitem(sys.modules, "harness.show.report.execute", raising=False)
     assert main(["report"]) == 2
     assert capsys.readouterr().err == ("harness: a report needs jupytext: pip install 'matchstream-lab[report]'\n")
 
@@ -172,7 +172,7 @@ def test_a_notebook_or_page_that_cannot_be_written_says_so(
     notebook = nbformat.read(lab / "peers.ipynb", as_version=4)
     with pytest.raises(ReportError, match="cannot be written"):
         store(notebook, tmp_path / "none" / "x.ipynb")
-    monkeypatch.setattr("harness.report.execute.execute", lambda script: notebook)
+    monkeypatch.setattr("harness.show.report.execute.execute", lambda script: notebook)
     directory = copied(tmp_path / "reports")
     assert main(["report", "--notebooks", str(directory), "--out", "/dev/null/r.html"]) == 2
     assert "choose another --out" in capsys.readouterr().err

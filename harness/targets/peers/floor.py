@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
 from harness.targets.peers.peer import Peer, Place
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 SOURCE = Path(__file__).parents[1] / "floor.c"
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror")

@@ -9,11 +9,11 @@ import re
 import subprocess
 from collections.abc import Sequence
 
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
 from harness.targets.peers.peer import Peer, Place, find_program, this_user
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
-from harness.workload import Dialogue, Endpoint
 
 TOPIC = b"match"
 

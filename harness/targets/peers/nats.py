@@ -7,11 +7,11 @@ so the server is told to ask once a day. It runs on one core (`GOMAXPROCS`), as 
 import subprocess
 from collections.abc import Sequence
 
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
 from harness.targets.peers.peer import Peer, Place, find_program, most_connections
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
-from harness.workload import Dialogue, Endpoint
 
 DIALOGUE = Dialogue(
     hello=b'CONNECT {"verbose":false}\r\nSUB match 1\r\nPING\r\n',

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.addresses import join
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import MARK, line_of
 from harness.targets.peers.peer import BACKLOG, Peer, Place, find_program, most_connections, this_user
 from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 PACKAGES = "nginx libnginx-mod-nchan"
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.tuning.open_files import OpenFiles
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 BACKLOG = 65_535
 """The accept queue asked for where it can be; the kernel makes it at most `net.core.somaxconn`."""

@@ -18,11 +18,11 @@ from common.addresses import join
 from common.domain.posts import Post
 from common.store.errors import RedisNotFoundError
 from common.store.process import RedisVersion, find_redis_server, redis_version
-from harness.events import MatchPlan
+from harness.load.match import MatchPlan
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK, line_of
 from harness.targets.peers.peer import BACKLOG, Peer, Place, most_connections
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 CHANNEL = "match"
 ANSWER_TIMEOUT_S = 10.0

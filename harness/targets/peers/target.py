@@ -10,13 +10,13 @@ from pathlib import Path
 
 from common.tuning.open_files import OpenFiles, set_soft_limit
 from harness.interruption import sleep_interruptibly
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.free_ports import free_endpoints
 from harness.targets.peers.peer import Peer, Place
 from harness.targets.program import Program
 from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError
 from harness.targets.variant import Variant
-from harness.workload import Dialogue, Endpoint
 
 READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0

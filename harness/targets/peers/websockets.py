@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from common.tuning.children import python_module
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
 from harness.targets.peers.peer import Peer, Place
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 DIALOGUE = Dialogue(
     hello=(

@@ -14,7 +14,7 @@ from common.tuning.profile import (
     parse_profile,
 )
 from common.tuning.sysctl import load_profile, profile_names
-from harness.machine import SYSCTLS
+from harness.records.machine import SYSCTLS
 from tests.common.tuning.kernel import PROFILE
 
 ONE = {

@@ -7,11 +7,11 @@ import msgspec
 
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
 from harness.campaign.run import Standing
-from harness.result import Asked, AskedEvents, AskedTarget, Fans, Response, TrialResult, Validity
-from harness.search.record import SearchResult
+from harness.records.search import SearchResult
+from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Response, TrialResult, Validity
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
-from tests.harness.records import a_search
+from tests.harness.made_records import a_search
 from tests.harness.results import a_result, seen_by
 
 LIGHT = FixedLoad(n=900, c=4, interval_s=0.025, events=20, rate_per_s=5.0)

@@ -8,16 +8,17 @@ from harness.campaign import bench as benches
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Conditions, TrialBench, search_plan, trial_plan
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Arrivals, PlannedSearch, PlannedTrial
-from harness.plan import TrialPlan, asked
-from harness.result import Placement, TrialResult
+from harness.records.search import SearchResult
+from harness.records.trial import Placement, TrialResult
 from harness.search.journal import Journal as SearchJournal
 from harness.search.plan import SearchPlan, asked_of
-from harness.search.record import SearchResult
-from harness.search.watching import SilentSearch
-from harness.slo import parse_slo
+from harness.show.search_progress import SilentSearch
 from harness.targets.target import Target
+from harness.trial.figures.slo import parse_slo
+from harness.trial.plan import TrialPlan, asked
+from harness.trial.run import TrialMeasurer
 from tests.harness.campaign.doubles import LIGHT, a_server
-from tests.harness.records import a_search
+from tests.harness.made_records import a_search
 from tests.harness.results import a_result
 
 CONDITIONS = Conditions(parse_slo("failures=0,p99<1s"), FULL_EFFORT, Placement(server_cpus=(0,)))
@@ -31,8 +32,8 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_trial(plan: TrialPlan, target: Target, _: object) -> TrialResult:
         return a_result(asked=asked(plan, target))
 
-    def run_search(plan: SearchPlan, make: object, _: object, journal: SearchJournal) -> SearchResult:
-        assert make is SERVER.make
+    def run_search(plan: SearchPlan, measurer: TrialMeasurer, _: object, journal: SearchJournal) -> SearchResult:
+        assert measurer.make_target is SERVER.make
         result = a_search(asked=asked_of(plan, SERVER.make(), plan.ceiling or 0))
         journal.save(result)
         return result

@@ -2,10 +2,10 @@ import msgspec
 import pytest
 
 from harness.campaign.comparing import Comparable, ComparisonError, Side, compare
-from harness.campaign.record import Comparison
-from harness.result import AskedEvents, Placement, TrialResult
+from harness.records.campaign import Comparison
+from harness.records.trial import AskedEvents, Placement, TrialResult
 from tests.harness.campaign.doubles import a_trial_of
-from tests.harness.records import a_limit, a_search, a_staircase, an_ablation
+from tests.harness.made_records import a_limit, a_search, a_staircase, an_ablation
 from tests.harness.results import a_machine, a_result
 
 

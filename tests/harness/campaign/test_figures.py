@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from harness.campaign.figures import mean, ratios, ratios_of_limits, values
-from harness.campaign.record import Figure
-from tests.harness.records import a_limit, a_measurement
+from harness.records.campaign import Figure
+from tests.harness.made_records import a_limit, a_measurement
 
 FAST = [a_measurement(art, served=8_000) for art in (0.050, 0.051, 0.052)]
 SLOW = [a_measurement(art, served=8_000) for art in (0.100, 0.101, 0.102)]

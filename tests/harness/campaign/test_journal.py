@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from harness.campaign.journal import Journal
-from harness.result import Placement
-from harness.stored import ResultError
-from tests.harness.records import a_search
+from harness.records.files import ResultError
+from harness.records.trial import Placement
+from tests.harness.made_records import a_search
 from tests.harness.results import a_result
 
 TRIAL = a_result()

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from harness.campaign.machines import differences
-from harness.machine import Limit
+from harness.records.machine import Limit
 from tests.harness.results import a_machine
 
 MACHINE = a_machine()

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from harness.campaign.one_run import ratios_of_one_run
-from harness.campaign.record import Ratio
-from harness.histogram import distribution
-from harness.result import Response, TrialResult
+from harness.records.campaign import Ratio
+from harness.records.distribution import distribution
+from harness.records.trial import Response, TrialResult
 from tests.harness.results import a_delivery, a_result, seen_by, some_fans
 
 

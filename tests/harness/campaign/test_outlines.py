@@ -9,12 +9,12 @@ from harness.campaign.ablation import Subject, ablation
 from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
 from harness.campaign.findings import Findings
 from harness.campaign.plan import GENTLE, GENTLEST, PlannedSearch, PlannedTrial, Server
-from harness.campaign.record import Ablation, Staircase
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.staircase import HEAVY, LIGHT, STAGES, Outline, floor_server, outline, stage_server, staircase
-from harness.result import Placement
-from harness.slo import parse_slo
+from harness.records.campaign import Ablation, Staircase
+from harness.records.trial import Placement
 from harness.targets.target import TargetError
+from harness.trial.figures.slo import parse_slo
 from tests.harness.campaign.doubles import FakeBench, Told
 from tests.harness.results import a_machine
 from tests.needs import needs

@@ -6,10 +6,10 @@ import pytest
 from harness.campaign.findings import Findings
 from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial, interleaved, searches_of
 from harness.campaign.run import Campaign, Terms, title_of
-from harness.search.record import State
+from harness.records.search import State
 from harness.targets.target import TargetError
 from tests.harness.campaign.doubles import LIGHT, FakeBench, Told, a_server, a_trial_of
-from tests.harness.records import a_search
+from tests.harness.made_records import a_search
 from tests.harness.results import a_machine, a_result
 
 ZERO, ONE = a_server("0"), a_server("1")

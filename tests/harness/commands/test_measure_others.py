@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.records import load_record
-from harness.result import load_result
-from harness.search.record import SearchResult
+from harness.records.kinds import load_record
+from harness.records.search import SearchResult
+from harness.records.trial import load_result
 from tests.harness.targets.news_server import NewsServer
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
@@ -34,7 +34,7 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("SHORTEST_LAG_S", "LONGEST_STANDSTILL_S", "BUSIEST"):
-        monkeypatch.setattr(f"harness.validity.{limit}", 60.0)  # others may have the machine for a while
+        monkeypatch.setattr(f"harness.trial.figures.validity.{limit}", 60.0)  # others may have the machine for a while
     with NewsServer() as server:
         address = f"tcp://127.0.0.1:{server.lines}"
         dialogue = ("--hello", r"SUB news {user}\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--mark", "event #")

@@ -1,7 +1,7 @@
 import pytest
 
+from harness.load.workload import OpenFilesError
 from harness.search.capacity import MOST, CapacityError, check_room, likely_room
-from harness.workload import OpenFilesError
 
 GIB = 2**30
 

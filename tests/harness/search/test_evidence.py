@@ -1,7 +1,7 @@
 import pytest
 
+from harness.records.search import TrialKind
 from harness.search.evidence import Fate, Jury, Outcome, Vote, fates
-from harness.search.record import TrialKind
 
 KINDS: dict[str, TrialKind] = {"s": "short", "f": "full", "k": "soak"}
 VOTES = {"+": Vote.PASSED, "-": Vote.FAILED, "?": Vote.INVALID}

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.records.search import TrialKind
 from harness.search.decide import Rules, Try, bracket, next_trial
 from harness.search.evidence import Jury, Outcome, Vote, fates
 from harness.search.first_fail import UpperEnd, next_level, upper_end
 from harness.search.levels import Scale
-from harness.search.record import TrialKind
 
 JURY = Jury(3)
 SCALE = Scale(unit=1.0, ceiling=1_000.0, precision=0.1)

@@ -2,18 +2,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.records.files import ResultError, encode
+from harness.records.search import SearchResult
 from harness.search.journal import Journal, load_search
-from harness.search.record import SearchResult
 from harness.search.run import run_search
-from harness.stored import ResultError, encode
 from tests.harness.results import a_result
-from tests.harness.search.worlds import Notes, World, a_plan, a_target, put
+from tests.harness.search.worlds import Notes, World, a_plan, put
 
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SearchResult:
     world = put(World(), monkeypatch)
-    return run_search(a_plan(), a_target, Notes(), Journal(tmp_path / "made.json"), world.clock)
+    return run_search(a_plan(), world, Notes(), Journal(tmp_path / "made.json"), world.clock)
 
 
 def test_a_search_is_kept_and_read_back(found: SearchResult, tmp_path: Path) -> None:

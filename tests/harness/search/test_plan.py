@@ -1,10 +1,10 @@
 import pytest
 
+from harness.load.workload import InvalidLoadError
+from harness.records.search import TrialKind
 from harness.search.decide import Try
 from harness.search.evidence import Jury
 from harness.search.plan import SearchPlan, asked_of, connections, default_plan, rules_of, schedule_s, trial_of
-from harness.search.record import TrialKind
-from harness.workload import InvalidLoadError
 from tests.harness.search.worlds import a_plan, a_target
 
 

@@ -10,16 +10,16 @@ import pytest
 
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
-from harness.result import Bound, Placement, TrialResult
+from harness.load.workload import InvalidLoadError, OpenFilesError
+from harness.records.search import SearchResult
+from harness.records.trial import Bound, Placement, TrialResult
 from harness.search.decide import Bracket, Try
 from harness.search.journal import Journal, load_search
-from harness.search.record import SearchResult
 from harness.search.run import run_search
-from harness.slo import parse_slo
 from harness.targets.address import AddressTarget
 from harness.targets.target import TargetError
-from harness.workload import InvalidLoadError, OpenFilesError
-from tests.harness.search.worlds import FAILED, LATE, Notes, World, a_plan, a_target, put
+from harness.trial.figures.slo import parse_slo
+from tests.harness.search.worlds import FAILED, LATE, Notes, World, a_plan, put
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def search(world: World, journal: Journal, watcher: Notes | None = None, **changes: Any) -> SearchResult:
-    return run_search(a_plan(**changes), a_target, watcher or Notes(), journal, world.clock)
+    return run_search(a_plan(**changes), world, watcher or Notes(), journal, world.clock)
 
 
 def test_what_was_found_and_what_broke_and_bound(world: World, journal: Journal) -> None:
@@ -212,7 +212,7 @@ def test_a_soak_posts_for_so_long(world: World, journal: Journal) -> None:
 
 
 def test_a_rate_is_searched_up_to_what_no_reporter_reaches(world: World, journal: Journal) -> None:
-    result = run_search(replace(a_plan("rate", ceiling=None), floor=8_000.0), a_target, Notes(), journal, world.clock)
+    result = run_search(replace(a_plan("rate", ceiling=None), floor=8_000.0), world, Notes(), journal, world.clock)
     assert (result.last_pass, result.first_fail) == (None, 0.5)  # 500 fans are more than this server holds
     assert result.asked.ceiling == 10_000
 
@@ -241,10 +241,11 @@ def test_a_target_without_events_can_be_searched_for_connections_only(world: Wor
     def at() -> AddressTarget:
         return AddressTarget("127.0.0.1:9", None)
 
+    world.make_target = at
     for plan in (a_plan("rate"), a_plan(soak_s=1.0)):
         with pytest.raises(HarnessError, match=r"need events, which cannot be posted to 127\.0\.0\.1:9"):
-            run_search(plan, at, Notes(), journal, world.clock)
-    result = run_search(a_plan(), at, Notes(), journal, world.clock)
+            run_search(plan, world, Notes(), journal, world.clock)
+    result = run_search(a_plan(), world, Notes(), journal, world.clock)
     assert result.last_pass == 417
     assert (result.asked.events, result.asked.rate_per_s) == (0, None)
     assert all(trial.match is None for trial in world.made)
@@ -264,12 +265,14 @@ def test_where_it_ran_is_passed_on_and_told(world: World, journal: Journal) -> N
 
 
 def test_a_trial_without_figures_is_kept_too(world: World, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = world.measure
+
     def bare(plan: Any, target: Any, watcher: Any) -> TrialResult:
-        result = world.run_trial(plan, target, watcher)
+        result = measure(plan, target, watcher)
         response = msgspec.structs.replace(result.seen.response, honest=None, art=None)
         seen = msgspec.structs.replace(result.seen, response=response)
         return msgspec.structs.replace(result, seen=seen, bound=Bound(name="SLO", evidence="…"))
 
-    monkeypatch.setattr("harness.search.run.run_trial", bare)
+    monkeypatch.setattr(world, "measure", bare)
     trial = search(world, journal).trials[0]
     assert (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s) == (None, None, None)

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from harness.plan import TrialPlan
-from harness.progress import Silent
-from harness.result import Bound, TrialResult, Validity, Verdict
+from harness.records.search import Dimension
+from harness.records.trial import Bound, TrialResult, Validity, Verdict
 from harness.search.decide import Bracket, Try
 from harness.search.plan import SearchPlan, default_plan
-from harness.search.record import Dimension
+from harness.show.progress import Silent
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target
 from harness.targets.variant import Variant
-from harness.trial import Watcher
+from harness.trial.measure import Watcher
+from harness.trial.plan import TrialPlan
 from tests.harness.results import a_machine, a_result, seen_by, some_fans
 
 FAILED = {
@@ -50,7 +50,12 @@ class World:
     made: list[TrialPlan] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
-    def run_trial(self, plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
+    make_target: Callable[[], Target] = a_target
+
+    def target(self) -> Target:
+        return self.make_target()
+
+    def measure(self, plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
         self.made.append(plan)
         self.targets.append(target)
         posting_s = plan.match.posts[-1].due_s if plan.match is not None else 0.0
@@ -86,5 +91,4 @@ class Notes(Silent):
 def put(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Have searches made in this world, on a machine that stays as it is."""
     monkeypatch.setattr("harness.search.run.describe_machine", a_machine)
-    monkeypatch.setattr("harness.search.run.run_trial", world.run_trial)
     return world

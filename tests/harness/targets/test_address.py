@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from harness.interruption import interruptions_deferred
+from harness.load.workload import Endpoint
 from harness.targets.address import AddressTarget
 from harness.targets.target import TargetError
-from harness.workload import Endpoint
 from tests.harness import known_servers
 from tests.harness.fake import fake_server
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.posts import Shot
+from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Description, Publish, check, load_description, unescape
 from harness.targets.target import TargetError
-from harness.workload import Dialogue, Endpoint
 
 PUBLISH = Publish("http://h/news", "event {mark}, again {mark}")
 

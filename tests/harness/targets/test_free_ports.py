@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.load.workload import Endpoint
 from harness.targets import free_ports
 from harness.targets.free_ports import free_endpoints
 from harness.targets.target import TargetError
-from harness.workload import Endpoint
 
 
 @pytest.fixture

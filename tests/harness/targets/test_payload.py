@@ -4,7 +4,7 @@ import pytest
 
 from common.domain.posts import Post, Shot, Start, Stop
 from common.domain.script import sample_script
-from harness.events import numbered
+from harness.load.match import numbered
 from harness.targets.payload import MARK, line_of, number_of
 
 POSTS = [step.post for step in sample_script().steps] + [

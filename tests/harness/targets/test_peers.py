@@ -15,7 +15,7 @@ import pytest
 from common.store.errors import RedisNotFoundError
 from common.tuning.open_files import OpenFiles
 from harness.interruption import interruptions_deferred
-from harness.placement.place import Placeable
+from harness.load.workload import Dialogue
 from harness.targets.payload import MARK
 from harness.targets.peers import floor, peer, redis, target, websockets
 from harness.targets.peers.catalogue import PEERS, peer_target
@@ -24,7 +24,7 @@ from harness.targets.peers.peer import Peer, Place, most_connections
 from harness.targets.peers.target import PeerTarget
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
-from harness.workload import Dialogue
+from harness.trial.placement.place import Placeable
 from tests.harness.targets.trials import assert_everyone_got_everything, small_trial
 
 DIALOGUE = Dialogue(hello=b"hi\n", welcome_end=b"", answer_end=b"\n", mark=MARK, error_start=b"")

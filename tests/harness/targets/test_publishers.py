@@ -8,14 +8,14 @@ import pytest
 from aiohttp import web
 
 from common.domain.posts import Shot
-from harness.events import synthetic_match
+from harness.load.match import synthetic_match
+from harness.load.workload import Endpoint
 from harness.targets import socket_publisher
 from harness.targets.http_publisher import HttpPublisher, HttpRefusedError
 from harness.targets.payload import line_of
 from harness.targets.peers.redis import RedisPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
-from harness.workload import Endpoint
 from tests.harness.known_servers import refusing
 
 POST = Shot(team="elp", comment="#1")

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from harness.interruption import interruptions_deferred
+from harness.load.workload import Endpoint
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError
 from harness.targets.variant import Variant
-from harness.workload import Endpoint
 from tests.harness.fake import FAKE, wait_until
 from tests.leftovers import StartedProcesses
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from harness.load.workload import Endpoint
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
 from harness.targets.variant import Variant
-from harness.workload import Endpoint
 from tests.harness.fake import FAKE
 
 

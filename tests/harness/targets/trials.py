@@ -1,12 +1,13 @@
 """Small trials of a target, and what every one that went well has in common."""
 
-from harness.events import synthetic_match
-from harness.progress import Silent
-from harness.result import TrialResult
-from harness.slo import DEFAULT_SLO, parse_slo
+from harness.load.match import synthetic_match
+from harness.load.workload import Load
+from harness.records.trial import TrialResult
+from harness.show.progress import Silent
 from harness.targets.target import Target
-from harness.trial import TrialPlan, run_trial
-from harness.workload import Load
+from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
+from harness.trial.plan import TrialPlan
+from harness.trial.run import run_trial
 
 FANS = 40
 EVENTS = 4

@@ -1,0 +1,118 @@
+"""What the commands that run a campaign have in common: their options, and how one is run from beginning to end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from common.durations import parse_duration
+from common.terminal import harmless_lines
+from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
+from harness.campaign.findings import Findings
+from harness.campaign.journal import Journal
+from harness.campaign.plan import Planned
+from harness.campaign.quiet import PATIENCE_S
+from harness.campaign.run import Campaign, Terms
+from harness.campaign.staircase import SLO
+from harness.commands.options import SloOption, Where
+from harness.commands.printing import print_whole
+from harness.records.machine import describe_machine
+from harness.records.search import State
+from harness.show.campaign import Sheet
+from harness.show.campaign_progress import show_of
+from harness.show.terminal import Terminal
+from harness.trial.figures.slo import parse_slo
+
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
+CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOptions:
+    """The options that all campaigns have, besides where they measure and where the results go."""
+
+    slo: SloOption = SLO
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
+    ] = None
+    patience: Annotated[
+        str,
+        typer.Option(
+            "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
+        ),
+    ] = f"{PATIENCE_S:g}s"
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
+        False
+    )
+    as_markdown: MarkdownOption = False
+
+    def budget_s(self) -> float | None:
+        """Return for how long to measure, in seconds. Raise DurationError."""
+        return None if self.budget is None else parse_duration(self.budget)
+
+    def conditions(self, efforts: Efforts, where: Where) -> Conditions:
+        """Return what the trials have in common. Raise SloError, DurationError, PlacementError."""
+        return Conditions(parse_slo(self.slo), efforts, where.placement(), parse_duration(self.patience))
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A campaign as a command asks for it.
+
+    `summary` makes the record that is kept in `file`, of what was found until then. `tolerates`: see Terms.
+    """
+
+    out: Path
+    file: str
+    plan: Sequence[Planned]
+    conditions: Conditions
+    summary: Callable[[Findings, Circumstances, State], msgspec.Struct]
+    budget_s: float | None
+    fresh: bool
+    tolerates: frozenset[str] = frozenset()
+
+    @property
+    def path(self) -> Path:
+        """Where the summary is."""
+        return self.out / self.file
+
+
+def run_errand(errand: Errand) -> State:
+    """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
+    journal = Journal(errand.out)
+    if errand.fresh:
+        journal.forget((errand.file, *(planned.file for planned in errand.plan)))
+    findings = Findings()
+    around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    with show_of(Terminal(stderr=True)) as shown:
+        bench = TrialBench(journal, errand.conditions, shown)
+        campaign = Campaign(
+            errand.plan,
+            bench,
+            findings,
+            lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
+            shown,
+            Terms(around.machine, errand.budget_s, errand.tolerates),
+        )
+        try:
+            state = campaign.run()
+        except KeyboardInterrupt:
+            shown.say(f"{errand.path}: has what was measured so far; the same command goes on from there")
+            raise
+        if state == "out of budget":
+            shown.say(f"the time is up: {errand.path} has what was measured; the same command goes on from there")
+    return state
+
+
+def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:
+    """Print tables on standard output, each with an empty line after it."""
+    if as_markdown:
+        typer.echo(harmless_lines("\n".join(sheet.markdown() for sheet in sheets)), nl=False)
+        return
+    for sheet in sheets:
+        print_whole(sheet.drawn(), len(sheet.title))
+        typer.echo()

@@ -1,0 +1,157 @@
+"""Whom a command measures: a stage, another server that is started, or one that runs already."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import AskedError
+from harness.records.trial import Topology
+from harness.targets.address import AddressTarget
+from harness.targets.custom import CustomTarget
+from harness.targets.description import DEFAULT_MARK, Description, check, load_description
+from harness.targets.peers.catalogue import PEERS, peer_target
+from harness.targets.stage import StageTarget
+from harness.targets.target import Target
+from harness.targets.variant import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class WhichStage:
+    """The options that name a stage, and say how it is to differ from itself; None where they were not given."""
+
+    stage: Annotated[str | None, typer.Option("--stage", help="The stage to start and measure, e.g. 0.")] = None
+    with_lessons: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="LESSON", help="A lesson the stage is to have too; repeatable."),
+    ] = None
+    without_lessons: Annotated[
+        list[str] | None, typer.Option("--without", metavar="LESSON", help="One it is not to have; repeatable.")
+    ] = None
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", min=1, help="Node processes of the stage, if it has nodes.")
+    ] = None
+    topology: Annotated[Topology | None, typer.Option("--topology", help="Whether its nodes tell each other.")] = None
+
+    @property
+    def variant(self) -> Variant | None:
+        """The stage as it was asked for, or None if none was named."""
+        if self.stage is None:
+            return None
+        with_lessons, without_lessons = tuple(self.with_lessons or ()), tuple(self.without_lessons or ())
+        return Variant(self.stage, with_lessons, without_lessons, self.nodes, self.topology)
+
+    @property
+    def differences(self) -> dict[str, object]:
+        """The options that go with the stage, and what was given."""
+        return {
+            "--with": self.with_lessons,
+            "--without": self.without_lessons,
+            "--nodes": self.nodes,
+            "--topology": self.topology,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Whom(WhichStage):
+    """The options that say whom to measure, None where they were not given."""
+
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="ADDRESS|FILE.toml",
+            help="A server that runs already: HOST:PORT[-PORT] of this project's, tcp:// or http:// of any other.",
+        ),
+    ] = None
+    http: Annotated[str | None, typer.Option("--http", metavar="URL", help="The API of --target, to post events.")] = (
+        None
+    )
+    peer: Annotated[
+        str | None, typer.Option("--peer", metavar="NAME", help=f"Another server to start: {', '.join(PEERS)}.")
+    ] = None
+    hello: Annotated[
+        str | None,
+        typer.Option("--hello", metavar="TEXT", help="What a fan of --target says, such as 'SUB {user}\\r\\n'."),
+    ] = None
+    welcome: Annotated[
+        str | None, typer.Option("--welcome", metavar="TEXT", help="How its greeting ends, if it speaks first.")
+    ] = None
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="TEXT", help="How the answer to a fan ends. Default: its line.")
+    ] = None
+    mark: Annotated[
+        str | None, typer.Option("--mark", metavar="TEXT", help="What stands before an event's number. Default: #.")
+    ] = None
+    error: Annotated[
+        str | None, typer.Option("--error", metavar="TEXT", help="How a line begins that refuses a fan.")
+    ] = None
+
+    @property
+    def kinds(self) -> dict[str, str | None]:
+        """The options of which one says whom, and what was given."""
+        return {"--stage": self.stage, "--peer": self.peer, "--target": self.address}
+
+    @property
+    def dialogue(self) -> dict[str, str | None]:
+        """The options that say how a fan of another server speaks, and what was given."""
+        return {
+            "--hello": self.hello,
+            "--welcome": self.welcome,
+            "--answer": self.answer,
+            "--mark": self.mark,
+            "--error": self.error,
+        }
+
+    @property
+    def belongings(self) -> dict[str, dict[str, object]]:
+        """The options that go with each of those, and what was given."""
+        return {"--stage": self.differences, "--target": {"--http": self.http, **self.dialogue}}
+
+
+def target_of(whom: Whom) -> Target:
+    """Return what to measure.
+
+    Raise AskedError for options that do not go together, TargetError for what is no address, no description and no
+    peer, and for a peer that is not installed.
+    """
+    given = [option for option, value in whom.kinds.items() if value is not None]
+    if not given:
+        raise AskedError(
+            "whom to measure? give --stage 0, --peer redis, or --target HOST:PORT for a server that runs already"
+        )
+    if len(given) > 1:
+        raise AskedError(f"give {' or '.join(given)}, not both")
+    (kind,) = given
+    for owner, options in whom.belongings.items():
+        strangers = [option for option, value in options.items() if value]
+        if owner != kind and strangers:
+            raise AskedError(f"{strangers[0]} goes with {owner}, not with {kind}")
+    if whom.variant is not None:
+        return StageTarget(whom.variant)
+    if whom.peer is not None:
+        return peer_target(whom.peer)
+    return _running_already(whom.address or "", whom)
+
+
+def _running_already(address: str, whom: Whom) -> Target:
+    if address.endswith(".toml"):
+        file = Path(address)
+        strangers = [option for option, value in whom.belongings["--target"].items() if value is not None]
+        if strangers:
+            raise AskedError(f"{strangers[0]}: {address} describes the server, so write it there")
+        return CustomTarget(file.stem, check(load_description(file), address))
+    if "://" not in address and not any(value is not None for value in whom.dialogue.values()):
+        return AddressTarget(address, whom.http)
+    if whom.http is not None:
+        raise AskedError("--http is the API of this project's servers: describe another in a file, with [publish]")
+    described = Description(
+        address=address,
+        hello=whom.hello,
+        welcome_end=whom.welcome or "",
+        answer_end=whom.answer,
+        mark=DEFAULT_MARK if whom.mark is None else whom.mark,
+        error_start=whom.error,
+    )
+    return CustomTarget(address, check(described, address))

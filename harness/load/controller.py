@@ -1,0 +1,252 @@
+"""The trial's side of the load generator: starts the processes, gives the moment, collects, and always ends them."""
+
+from __future__ import annotations
+
+import math
+import socket
+import subprocess
+from contextlib import ExitStack
+from multiprocessing.connection import Pipe, wait
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from common.tuning.children import command_that_dies_with_parent, python_module
+from common.tuning.open_files import OpenFiles
+from harness.errors import HarnessError
+from harness.interruption import raise_if_interrupted
+from harness.load.counters import SharedProgress
+from harness.load.messages import Begin, Finish, Job, Report
+from harness.load.samples import GeneratorUsage, Progress, Samples
+from harness.load.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Callable, Sequence
+    from multiprocessing.connection import Connection
+
+    from harness.load.workload import Share
+
+_HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
+_LOOK_EVERY_S: Final = 0.02
+_SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
+_EXIT_S: Final = 10.0  # a process that has reported needs only to let go of its memory
+
+
+class GeneratorError(HarnessError):
+    """The load could not be generated: an endpoint without an address, or a generator process that died."""
+
+
+class Generator:
+    """Plays `load` against `endpoints`, each fan holding `dialogue` as the user `<user_prefix><number of the fan>`.
+
+    Use it as a context manager, and its methods in the order start, wait_all_settled, wait_until_quiet, finish, the
+    first and the last of them once; `progress` at any time. Whatever ends the `with` block ends the processes and with
+    them all connections; Ctrl-C reaches only the caller. A fan that has no answer `answer_timeout_s` after its intended
+    start has failed.
+    `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
+    and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
+
+    The constructor raises OpenFilesError if so many fans do not fit, GeneratorError if an endpoint has no address.
+    """
+
+    def __init__(  # noqa: PLR0913 - a load is described by what it is made of
+        self,
+        load: Load,
+        dialogue: Dialogue,
+        endpoints: Sequence[Endpoint],
+        user_prefix: str,
+        *,
+        answer_timeout_s: float = 60.0,
+        processes: int | None = None,
+        sources: Sources = LOOPBACK_SOURCES,
+    ) -> None:
+        if not endpoints:
+            raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
+        shares = deal(load.n, OpenFiles.read().hard, processes, sources)
+        addresses = tuple(map(_resolve, endpoints))
+        starts = load.starts()
+        self._n = load.n
+        self._jobs = [
+            Job(share, _starts_of(share, starts), dialogue, addresses, user_prefix, answer_timeout_s)
+            for share in shares
+        ]
+        self._children: list[_Child] = []
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for job in self._jobs:
+                child = _Child()
+                stack.callback(child.end)
+                child.send(job)
+                self._children.append(child)
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cleanup.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The generator processes, for who measures the machine."""
+        return tuple(child.pid for child in self._children)
+
+    def start(self) -> float:
+        """Begin the schedule when all processes are ready.
+
+        Return t0, the moment of the first intended start, a little ahead, in seconds of time.monotonic().
+        """
+        for child in self._children:
+            child.receive()
+        t0 = monotonic() + _HEAD_START_S
+        for child in self._children:
+            child.send(Begin(t0))
+        return t0
+
+    def progress(self) -> Progress:
+        """Return how far the fans are, as last published by the processes, a turn of their loops ago."""
+        return Progress.total(child.progress.read() for child in self._children)
+
+    def wait_all_settled(self, timeout_s: float, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Wait until every fan was answered or has failed; return the progress then, or that after `timeout_s`.
+
+        `on_progress` is called about fifty times a second. Raise GeneratorError if a generator process died.
+        """
+        deadline = monotonic() + timeout_s
+        while True:
+            progress = self.progress()
+            if on_progress is not None:
+                on_progress(progress)
+            left_s = deadline - monotonic()
+            if progress.settled == self._n or left_s <= 0:
+                return progress
+            self._watch(min(_LOOK_EVERY_S, left_s))
+
+    def wait_until_quiet(self, quiet_s: float, timeout_s: float, receipts: int | None = None) -> Progress:
+        """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
+
+        Where the server does not close anybody, `receipts` says how many all must get together: once they are there,
+        half a second of quiet is enough, in which an event may come that should not.
+        Return the progress then, or that after `timeout_s`. Raise GeneratorError if a generator process died.
+        """
+        deadline = monotonic() + timeout_s
+        changed_at = monotonic()
+        progress = self.progress()
+        while progress.closed < progress.answered:
+            is_all = receipts is not None and progress.receipts >= receipts
+            patience_s = min(quiet_s, _SURPLUS_S) if is_all else quiet_s
+            if monotonic() >= min(changed_at + patience_s, deadline):
+                break
+            self._watch(_LOOK_EVERY_S)
+            before, progress = progress, self.progress()
+            if progress != before:
+                changed_at = monotonic()
+        return progress
+
+    def _watch(self, seconds: float) -> None:
+        """Sleep, or raise GeneratorError as soon as a generator process has died: none has anything to say now."""
+        raise_if_interrupted()
+        for readable in wait([child.control for child in self._children], seconds):
+            next(child for child in self._children if child.control is readable).receive()
+
+    def finish(self, close_wait_s: float, patience_s: float | None = None) -> tuple[Samples, GeneratorUsage]:
+        """End the load and return what the fans saw, and what it cost to see it.
+
+        No more fans are started; those connected get up to `close_wait_s` seconds to be closed by the server, then they
+        close. Raise GeneratorError if a generator process died, or does not report within `patience_s`, if given.
+        """
+        for child in self._children:
+            child.send(Finish(close_wait_s))
+        deadline = None if patience_s is None else monotonic() + patience_s
+        reports: list[Report] = [child.receive(deadline) for child in self._children]
+        for child in self._children:
+            child.wait()
+        parts = ((job.share.fans, report.samples) for job, report in zip(self._jobs, reports, strict=True))
+        samples = Samples.merge(parts)
+        return samples, _usage(samples, reports)
+
+
+class _Child:
+    """A generator process, as seen from here. It is a group of its own: Ctrl-C in a terminal is for the trial."""
+
+    __slots__ = ("_process", "control", "progress")
+
+    def __init__(self) -> None:
+        self.control: Connection[Any, Any]
+        self.control, theirs = Pipe()
+        self.progress = SharedProgress.create()
+        fds = (theirs.fileno(), self.progress.fd)
+        command = command_that_dies_with_parent(python_module("harness.load.worker", *map(str, fds)))
+        with theirs:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, process_group=0)  # noqa: S603 - our own program
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: Job | Begin | Finish) -> None:
+        try:
+            self.control.send(message)
+        except ConnectionError:
+            raise self._death() from None
+
+    def receive(self, deadline: float | None = None) -> Any:
+        """Return the next message, a Ready or a Report: the order of the dialogue says which.
+
+        Raise GeneratorError if the process died, or says nothing until `deadline` on time.monotonic().
+        """
+        try:
+            while not self.control.poll(_LOOK_EVERY_S):
+                raise_if_interrupted()
+                if deadline is not None and monotonic() >= deadline:
+                    raise GeneratorError(f"generator process {self.pid} does not report")
+            return self.control.recv()
+        except (EOFError, ConnectionError):
+            raise self._death() from None
+
+    def wait(self) -> None:
+        self._process.wait(_EXIT_S)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self.control.close()
+        self.progress.close()
+
+    def _death(self) -> GeneratorError:
+        status = self._process.wait(_EXIT_S)
+        return GeneratorError(f"generator process {self.pid} died (exit status {status}); see above for its last words")
+
+
+def _resolve(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with a numeric address, an IPv4 one if there is any: only there can loopback scale."""
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise GeneratorError(f"{endpoint.host} has no address: {error.strerror}; check the name") from None
+    best = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return Endpoint(str(best[4][0]), endpoint.port)
+
+
+def _starts_of(share: Share, starts: array[float]) -> array[float]:
+    return starts[share.fans.start : share.fans.stop : share.fans.step]
+
+
+def _usage(samples: Samples, reports: Sequence[Report]) -> GeneratorUsage:
+    lag_s = sorted(samples.lag_s()) or [0.0]
+    growths = [report.growth for report in reports if report.growth is not None]
+    return GeneratorUsage(
+        processes=len(reports),
+        cpu_share=tuple(report.cpu_share for report in reports),
+        lag_p50_s=_percentile(lag_s, 0.50),
+        lag_p99_s=_percentile(lag_s, 0.99),
+        lag_max_s=lag_s[-1],
+        turn_max_s=max(report.turn_max_s for report in reports),
+        bytes_per_connection=sum(growths) / len(samples) if len(growths) == len(reports) else None,
+        peak_rss=max(report.peak_rss for report in reports),
+    )
+
+
+def _percentile(ordered: Sequence[float], fraction: float) -> float:
+    """Return the smallest value that at least `fraction` of all are not above (nearest rank)."""
+    return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)]

@@ -1,0 +1,60 @@
+"""What the trial and a generator process say to each other, in this order: Job, Ready, Begin, Finish, Report.
+
+They are pickled by a multiprocessing Connection; both ends are the same program on the same machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from array import array
+
+    from harness.load.samples import Samples
+    from harness.load.workload import Dialogue, Endpoint, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the process is to play. `endpoints` hold numeric addresses; `intended_s[k]` belongs to `share.fans[k]`."""
+
+    share: Share
+    intended_s: array[float]
+    dialogue: Dialogue
+    endpoints: tuple[Endpoint, ...]
+    user_prefix: str
+    answer_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The process has understood its job and waits for the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The first intended start is at `t0`, in seconds of time.monotonic(), which all processes share."""
+
+    t0: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Start no more fans, give the server `close_wait_s` to close those that are connected, then close and report."""
+
+    close_wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the fans of the process saw and what it cost; see GeneratorUsage.
+
+    `growth` is in bytes, from before the job to when all its fans were settled; None if they never were.
+    """
+
+    samples: Samples
+    cpu_share: float
+    turn_max_s: float
+    growth: int | None
+    peak_rss: int

@@ -1,0 +1,133 @@
+"""One generator process: `python -m harness.load.worker CONTROL_FD PROGRESS_FD`, started by the Generator.
+
+One epoll loop plays all its fans and listens to the control connection. It ends when it has reported, and when the
+other end of that connection is closed.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic, process_time
+from typing import TYPE_CHECKING, Any, Final
+
+from common.tuning.open_files import OpenFiles, set_soft_limit
+from harness.load.counters import SharedProgress
+from harness.load.fans import Fans
+from harness.load.messages import Begin, Finish, Job, Ready, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STARTS_A_TURN: Final = 16  # so few that the fans already connected are read meanwhile: a start takes some 30 µs
+EVENTS_WHILE_BEHIND: Final = 64  # more than the starts of a turn cause, few enough to go on starting
+EVENTS_A_TURN: Final = 1024
+SHORTEST_ACTIVE_S: Final = 1.0  # a share of less than a second says nothing: any burst is as busy as it can be
+LONGEST_SLEEP_S: Final = 0.1  # who sleeps longer cannot tell that they were stopped, or got no CPU, when news came
+_TICK_S: Final = 0.001  # epoll_wait counts in milliseconds, rounded up
+
+
+class Loop:
+    """Turns until it is told to finish: start who is due, give up who is overdue, read who has something to read."""
+
+    __slots__ = (
+        "_before",
+        "_close_at",
+        "_control",
+        "_cpu_at_begin",
+        "_epoll",
+        "_fans",
+        "_growth",
+        "_progress",
+        "_t0",
+        "_turn_max_s",
+    )
+
+    def __init__(self, control: Connection, progress: SharedProgress, epoll: select.epoll) -> None:
+        self._before = memory("VmRSS")
+        job: Job = control.recv()
+        self._control = control
+        self._progress = progress
+        self._epoll = epoll
+        self._fans = Fans(epoll, job)
+        self._growth: int | None = None
+        self._close_at: float | None = None
+        self._turn_max_s = 0.0
+        self._t0 = self._cpu_at_begin = 0.0
+
+    def run(self) -> Report:
+        """Play the job from its Begin to its Finish. Raise EOFError when the other end of the control is gone."""
+        self._control.send(Ready())
+        begin: Begin = self._control.recv()
+        self._cpu_at_begin = process_time()
+        self._t0 = begin.t0
+        self._fans.begin(begin.t0)
+        self._epoll.register(self._control.fileno(), select.EPOLLIN)
+        self._turn_until_finished()
+        cpu_s = process_time() - self._cpu_at_begin
+        self._fans.close()
+        active_s = max(self._fans.last_s, SHORTEST_ACTIVE_S)
+        return Report(self._fans.samples, cpu_s / active_s, self._turn_max_s, self._growth, memory("VmHWM"))
+
+    def _turn_until_finished(self) -> None:
+        fans, control_fd, poll = self._fans, self._control.fileno(), self._epoll.poll
+        woke = monotonic()
+        while True:
+            behind = fans.start_due(STARTS_A_TURN)
+            fans.expire(woke)  # not as of now: what came since is not read yet
+            self._progress.publish(fans.progress)
+            if self._growth is None and fans.is_settled:
+                self._growth = memory("VmRSS") - self._before
+            now = monotonic()
+            self._turn_max_s = max(self._turn_max_s, now - woke)
+            if self._close_at is not None and (now >= self._close_at or fans.open == 0):
+                return
+            patience_s = 0.0 if behind else self._patience_s(now)
+            events = poll(patience_s, EVENTS_WHILE_BEHIND if behind else EVENTS_A_TURN)
+            woke = monotonic()
+            self._turn_max_s = max(self._turn_max_s, woke - now - patience_s - _TICK_S)  # it was kept from waking
+            for fd, mask in events:
+                if fd == control_fd:
+                    self._obey(self._control.recv())
+                else:
+                    fans.on_ready(fd, mask)
+
+    def _patience_s(self, now: float) -> float:
+        """Return how long the loop may sleep: a tick less than it could, so that it is awake when the moment comes."""
+        next_at = self._t0 + self._fans.next_moment_s
+        if self._close_at is not None:
+            next_at = min(next_at, self._close_at)
+        return min(max(0.0, next_at - now - _TICK_S), LONGEST_SLEEP_S)
+
+    def _obey(self, order: Finish) -> None:
+        self._close_at = monotonic() + order.close_wait_s
+        self._fans.stop()
+
+
+def memory(field: str) -> int:
+    """Return VmRSS, this process's memory, or VmHWM, its peak, in bytes (proc(5); ru_maxrss has the parent's in it)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    raise LookupError(field)
+
+
+def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
+    """Play one job over the control connection."""
+    control_fd, progress_fd = map(int, arguments)
+    set_soft_limit(OpenFiles.read().hard)
+    gc.disable()  # nothing here makes cycles, and a collection in the middle of a burst would be taken for the server's
+    control: Connection[Any, Any] = Connection(control_fd)
+    with control, SharedProgress(progress_fd) as progress, select.epoll() as epoll:
+        try:
+            control.send(Loop(control, progress, epoll).run())
+        except (EOFError, ConnectionError):
+            return  # who started this is gone, and the sockets go with this process
+
+
+if __name__ == "__main__":
+    main()

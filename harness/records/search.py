@@ -1,0 +1,87 @@
+"""What a search leaves behind: the interval in which the limit lies, every trial that led there, and what bound."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from harness.records.machine import Machine
+from harness.records.trial import AskedTarget, Bound, Placement, Section
+
+SCHEMA: Literal["matchstream-lab/search/1"] = "matchstream-lab/search/1"
+
+Dimension = Literal["N", "C", "rate"]
+"""What is searched for: connections held, connections started at once, events a second."""
+
+TrialKind = Literal["short", "full", "soak"]
+State = Literal["done", "out of budget", "interrupted"]
+
+
+class AskedSearch(Section, frozen=True, kw_only=True):
+    """What was searched for and how. Whatever of `n`, `c`, `rate_per_s` is the dimension itself is None.
+
+    `floor` is where the doubling begins and `ceiling` beyond which it does not go; `precision` is the relative width
+    at which the bisection ends; `repeats` how many full trials confirm a bound, a majority of which must pass.
+    """
+
+    target: AskedTarget
+    dimension: Dimension
+    slo: str
+    n: int | None
+    c: int | None
+    interval_s: float
+    rate_per_s: float | None
+    events: int
+    floor: float
+    ceiling: float
+    precision: float
+    repeats: Annotated[int, msgspec.Meta(ge=1)]
+    soak_s: float
+    budget_s: float | None
+    placement: Placement = Placement()
+
+
+class SearchTrial(Section, frozen=True, kw_only=True):
+    """One trial of the search; `level` is its N, its C, or its events a second.
+
+    A trial that is not `valid` proves nothing against the server: the generator was at its end.
+    """
+
+    level: float
+    kind: TrialKind
+    started_at: datetime
+    took_s: float
+    valid: bool
+    met: bool
+    broken: tuple[str, ...]
+    bound: Bound
+    served: int
+    art_mean_s: float | None
+    response_p99_s: float | None
+    fanout_p99_s: float | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the trial is valid and its SLO was met."""
+        return self.valid and self.met
+
+
+class SearchResult(Section, frozen=True, kw_only=True):
+    """The limit lies in `[last_pass, first_fail]`; either is None where the search did not see one.
+
+    `broken` are the SLO's terms that failed at `first_fail`, and `bound` is what bound there. `at_least` says that the
+    generator or the search's own ceiling ended it, so that the server may be better than `last_pass`.
+    """
+
+    schema: Literal["matchstream-lab/search/1"]
+    harness: str
+    started_at: datetime
+    asked: AskedSearch
+    trials: tuple[SearchTrial, ...]
+    last_pass: float | None
+    first_fail: float | None
+    broken: tuple[str, ...]
+    bound: Bound | None
+    at_least: bool
+    state: State
+    machine: Machine

@@ -1,0 +1,124 @@
+"""The chart of one trial: how long fans waited, how events spread, and what went on meanwhile, on one page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from harness.records.trial import TrialResult
+from harness.show.charts.chart import Chart, Margins, grid, made_on, page
+from harness.show.charts.fanout import arrived_share
+from harness.show.charts.floor import Floor, is_floor, with_floors
+from harness.show.charts.percentiles import percentile_axes
+from harness.show.charts.series import ribbon
+from harness.show.charts.style import BLUE, GREY, ORANGE, floor_look, look, nothing, short_time, time_axis
+from harness.show.charts.timeline import (
+    LAG_PANEL_IN,
+    connections_panel,
+    cpu_panel,
+    latency_panel,
+    loop_lag_panel,
+    panels_over_time,
+)
+from harness.units import show_time
+
+_WIDTH_IN: Final = 10.0
+_HEIGHT_IN: Final = 11.0
+
+
+def draw_trial(result: TrialResult, path: Path) -> None:
+    """Write the chart of a result as a PNG. Raise ResultError where it cannot be written."""
+    chart_trial(result).write(path)
+
+
+def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
+    """Return the chart of a result; an invalid one has that written across it.
+
+    Of `floors`, those under the load of the result are drawn in its curves.
+    """
+    beside = () if is_floor(result.asked.target) else with_floors((result,), floors)[1:]
+    load, name = result.asked.load, result.asked.target.name
+    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    lag = result.loop_lag
+    more_in = 0.0 if lag is None else LAG_PANEL_IN
+    with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
+        above = grid(figure, 1, 2, Margins(below=7.2 + more_in), wspace=0.25)
+        _percentiles(figure.add_subplot(above[0]), result, beside)
+        _fan_out(figure.add_subplot(above[1]), result, beside)
+        ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
+        below = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
+        panels = panels_over_time(figure, below, len(ratios))
+        connections_panel(panels[0], result)
+        latency_panel(panels[1], result)
+        cpu_panel(panels[2], result)
+        if lag is not None:
+            loop_lag_panel(panels[3], lag)
+        if not result.validity.valid:
+            figure.text(0.5, 0.5, "INVALID", fontsize=110, color=GREY, alpha=0.3, rotation=35, ha="center", va="center")
+    return Chart(figure, finding(result), f"{made_on(result.machine)}; {result.started_at:%Y-%m-%d %H:%M} UTC")
+
+
+def finding(result: TrialResult) -> str:
+    """Return what a reader should take from the chart, in one sentence."""
+    fans, response, delivery = result.seen.fans, result.seen.response, result.seen.delivery
+    if not result.validity.valid:
+        return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
+    if response.honest is None:
+        return f"None of {fans.asked:,} fans was answered{_bound(result)}."
+    served = (
+        f"{fans.served:,} of {fans.asked:,} fans were served" if fans.failed else f"All {fans.asked:,} fans were served"
+    )
+    waited = f"1 % of the answered waited {show_time(response.honest.p99_s)} or more"
+    spread = ""
+    if delivery is not None and delivery.fanout is not None:
+        spread = f", and an event took {show_time(delivery.last_max_s)} at most to reach its last fan"
+        if delivery.lost:
+            spread = f", and {delivery.lost:,} of {delivery.expected:,} deliveries were lost"
+    return f"{served}, {waited}{spread}{_bound(result)}."
+
+
+def _bound(result: TrialResult) -> str:
+    bound = result.bound
+    return "" if bound.name == "nothing" else f"; what bound first: {bound.name} ({bound.evidence})"
+
+
+def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
+    axes.set_title("How long fans waited for their first event")
+    lines = (
+        ("honest: from the intended start", result.seen.response.honest),
+        ("as in the talk: from the connect", result.seen.response.art),
+    )
+    curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
+    honest = tuple(times for floor in floors if (times := floor.seen.response.honest) is not None)
+    percentile_axes(axes, [*curves, ("the floor, honest", floor_look(), honest)])
+    if axes.lines:
+        axes.legend(loc="best")
+
+
+def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
+    axes.set_title("How events reached the fans")
+    delivery = result.seen.delivery
+    if delivery is None or delivery.fanout is None:
+        nothing(axes, "no events were posted" if delivery is None else "no event arrived")
+        axes.set_xticks([])
+        return
+    shares = np.linspace(0, 1, 400)
+    value_s = ribbon((delivery.fanout,), shares).merged_s
+    arrived = 100 * arrived_share((result,)) * shares
+    axes.plot(value_s, arrived, color=BLUE, label=f"all {delivery.expected:,} deliveries")
+    if delivery.last_mean_s is not None:
+        label = f"last fan, mean: {show_time(delivery.last_mean_s)}"
+        axes.axvline(delivery.last_mean_s, color=ORANGE, linestyle="--", label=label)
+    first_s, last_s = float(value_s[0]), delivery.fanout.max_s
+    times = tuple(each.fanout for floor in floors if (each := floor.seen.delivery) is not None and each.fanout)
+    if times:
+        floor_s = ribbon(times, shares).merged_s
+        axes.plot(floor_s, 100 * arrived_share(floors) * shares, label="the floor", **floor_look().line)
+        first_s, last_s = min(first_s, float(floor_s[0])), max(last_s, float(floor_s[-1]))
+    time_axis(axes, "x", first_s, last_s)
+    axes.set_ylim(0, 104)
+    axes.set_xlabel("time since the event was posted")
+    axes.set_ylabel("% of deliveries made")
+    axes.legend(loc="best")

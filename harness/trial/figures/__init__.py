@@ -1,0 +1,1 @@
+"""From what was seen to the figures of a trial: pure."""

@@ -1,0 +1,117 @@
+"""From what a trial left behind to its result: figures, validity, verdict and what bound first. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from harness.load.reporter import Posted
+from harness.load.samples import GeneratorUsage, Samples
+from harness.records.machine import Machine, harness_version
+from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.trial.figures.bound import Observations, first_bound
+from harness.trial.figures.delivery import Phases, analyse
+from harness.trial.figures.slo import Slo
+from harness.trial.figures.usage import cpu_shares, host_seen, server_seen
+from harness.trial.figures.validity import Circumstances, judge
+from harness.trial.observer import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
+
+    `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
+    accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
+    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
+    """
+
+    samples: Samples
+    usage: GeneratorUsage
+    posts: tuple[Posted, ...] | None
+    phases: Phases
+    held: int
+    server: Observation
+    generator: Observation
+    overflows: tuple[int, int]
+    server_ended: str | None
+    interrupted: bool = False
+    loop_lag: LoopLag | None = None
+
+
+def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
+    """Return the result of a trial."""
+    seen = analyse(raw.samples, raw.posts, raw.phases)
+    server = server_seen(
+        raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
+    )
+    host = host_seen(raw.server, raw.overflows)
+    connecting_s = _connecting_s(raw.samples)
+    placement = asked.placement
+    generator = _generator_seen(raw, connecting_s)
+    circumstances = Circumstances(
+        interval_s=asked.load.interval_s,
+        connecting_s=connecting_s,
+        cores=machine.cores if placement.generator_cpus is None else len(placement.generator_cpus),
+        interrupted_s=raw.phases.over_s if raw.interrupted else None,
+    )
+    validity = judge(generator, seen.fans, raw.posts or (), circumstances)
+    broken = slo.check(seen)
+    verdict = Verdict(met=not broken, broken=broken)
+    observations = Observations(
+        load=asked.load,
+        seen=seen,
+        generator=generator,
+        server=server,
+        host=host,
+        cores=machine.cores,
+        memory_bytes=machine.memory_bytes,
+        validity=validity,
+        verdict=verdict,
+        server_cores=_server_cores(placement),
+        interrupted=raw.interrupted,
+    )
+    return TrialResult(
+        schema=SCHEMA,
+        harness=harness_version(),
+        started_at=started_at,
+        asked=asked,
+        seen=seen,
+        generator=generator,
+        server=server,
+        host=host,
+        validity=validity,
+        verdict=verdict,
+        bound=first_bound(observations),
+        machine=machine,
+        interrupted=raw.interrupted,
+        loop_lag=raw.loop_lag,
+    )
+
+
+def _connecting_s(samples: Samples) -> float:
+    """Return when the last fan was started or answered, whichever came later: so long the generator was connecting."""
+    moments = np.concatenate((np.asarray(samples.started_s), np.asarray(samples.answered_s)))
+    return float(np.nanmax(moments, initial=0.0))
+
+
+def _server_cores(placement: Placement) -> int | None:
+    """Return on how many CPUs the server is kept, its Redis included; None if it is not."""
+    if placement.server_cpus is None:
+        return None
+    return len({*placement.server_cpus, *(placement.redis_cpus or ())})
+
+
+def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
+    shares = cpu_shares(raw.generator, 0.0, connecting_s)
+    return GeneratorSeen(
+        processes=raw.usage.processes,
+        cpu_share=max(shares, default=0.0),
+        cpu_total=sum(shares),
+        lag_p50_s=raw.usage.lag_p50_s,
+        lag_p99_s=raw.usage.lag_p99_s,
+        lag_max_s=raw.usage.lag_max_s,
+        turn_max_s=raw.usage.turn_max_s,
+        bytes_per_connection=raw.usage.bytes_per_connection,
+        peak_rss_bytes=raw.usage.peak_rss,
+    )

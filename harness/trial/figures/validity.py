@@ -1,0 +1,95 @@
+"""Whether a trial's figures say something about the server, or about a load generator that could not keep up.
+
+Two things make response times of an overloaded generator worthless. Fans that start late load the server less than was
+asked, and the worst moments are never seen: *coordinated omission* (Gil Tene, "How NOT to Measure Latency", 2013).
+And a process that is busy all the time reads answers late, and books its own queue on the server's account. So:
+
+* **late**: the 99th percentile of the lag behind the schedule must not exceed the interval between two waves, beyond
+  which waves run into each other and C is not what was asked; for shorter intervals 0.1 s is allowed, since C is then
+  a rate rather than a moment.
+* **saturated**: the busiest process must not use more than 90 % of a core while fans are being connected: from the
+  first start to the last start or answer, whichever came later; nor all of them together more than 90 % of the cores
+  that they may run on, where each gets less than one because there are more processes than cores. Above that, queueing
+  in the generator grows without bound (M/D/1: at 90 % the mean wait is 4.5 service times). The kernel counts CPU time
+  in ticks of 10 ms, so a phase of less than half a second is not judged by this rule: there the lag says the same, with
+  better resolution.
+* **at a standstill**: no process may stand still for more than half a second, whether it was stopped, got no CPU, or
+  had too much to do in a turn of its loop. What came meanwhile was read so much later, which nothing else shows once
+  all fans are started.
+* **out of room**: a connection that the generator itself could not make says nothing about the server.
+* **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
+* **interrupted**: what was asked was not done.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.load.reporter import Posted
+from harness.load.samples import Outcome
+from harness.records.trial import Fans, GeneratorSeen, Validity
+
+SHORTEST_LAG_S = 0.1
+BUSIEST = 0.9
+SHORTEST_PHASE_S = 0.5
+LONGEST_STANDSTILL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Of a trial: how its load was asked for, and how it went.
+
+    `interval_s` is the time between two waves; fans were being connected for `connecting_s` seconds; the generator had
+    `cores` to run on. The trial was interrupted after `interrupted_s` seconds; None if it was not.
+    """
+
+    interval_s: float
+    connecting_s: float
+    cores: int
+    interrupted_s: float | None = None
+
+
+def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: Circumstances) -> Validity:
+    """Return whether the trial is valid and every reason why not.
+
+    `generator.cpu_*` must be over the seconds in which fans were being connected.
+    """
+    reasons = []
+    if trial.interrupted_s is not None:
+        reasons.append(f"it was interrupted after {trial.interrupted_s:.1f} s; measure again")
+    allowed_s = max(SHORTEST_LAG_S, trial.interval_s)
+    if generator.lag_p99_s > allowed_s:
+        reasons.append(
+            f"the generator was late: 1 % of the fans started {generator.lag_p99_s:.2f} s or more after their moment "
+            f"(allowed: {allowed_s:.2f} s); use a smaller C or a machine with more cores"
+        )
+    used = _saturated(generator, trial.cores)
+    if used is not None and trial.connecting_s >= SHORTEST_PHASE_S:
+        reasons.append(
+            f"the generator was saturated: it used {used} while connecting fans (allowed: {BUSIEST:.0%}); use a "
+            "smaller C, a longer interval, or more processes on more cores"
+        )
+    if generator.turn_max_s > LONGEST_STANDSTILL_S:
+        reasons.append(
+            f"the generator stood still for {generator.turn_max_s:.2f} s (allowed: {LONGEST_STANDSTILL_S:.2f} s), so "
+            "it read late what came meanwhile; see what kept it from running, or use more processes on more cores"
+        )
+    without_socket = fans.failures.get(Outcome.NO_SOCKET.name.lower(), 0)
+    if without_socket:
+        reasons.append(
+            f"the generator could not make {without_socket:,} connections: no open file, port or memory was left on "
+            "its side; use a smaller N, or raise the limits"
+        )
+    late_s = max((post.own_lag_s for post in posts), default=-math.inf)
+    if late_s > SHORTEST_LAG_S:
+        reasons.append(f"the reporter was late: it held an event back for {late_s:.2f} s; use a lower rate of events")
+    return Validity(valid=not reasons, reasons=tuple(reasons))
+
+
+def _saturated(generator: GeneratorSeen, cores: int) -> str | None:
+    """Return what the generator used too much of, and how much; None if it did not."""
+    if generator.cpu_share > BUSIEST:
+        return f"{generator.cpu_share:.0%} of a core"
+    if generator.cpu_total is not None and generator.cpu_total > BUSIEST * cores:
+        return f"{generator.cpu_total:.1f} of the {cores:,} cores that it may run on"
+    return None

@@ -1,0 +1,104 @@
+"""A load of HTTP requests from beginning to end: a server found or started, a match to post to, the result."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from common.http.token import TokenError, client_token
+from harness.load.http import HttpPlan, HttpSamples, load_http
+from harness.load.match import synthetic_match
+from harness.records.http import HttpResult
+from harness.records.machine import describe_machine
+from harness.records.trial import AskedTarget
+from harness.targets.api_publisher import ApiPublisher
+from harness.targets.stage import StageTarget
+from harness.targets.target import TargetError
+from harness.targets.urls import parse_http_url
+from harness.targets.variant import Variant
+from harness.trial.figures.http import Frame, asked_http, http_result
+from harness.trial.plan import trial_id
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A server to load: how its result names it, its URL without a slash at the end, and the token to post there."""
+
+    target: AskedTarget
+    url: str
+    token: str | None
+
+
+@contextmanager
+def stage_api(variant: Variant) -> Iterator[Api]:
+    """Have the stage run inside, and give its API. Raise TargetError if it does not start."""
+    server = StageTarget(variant)
+    server.start()
+    try:
+        api = server.publisher
+        assert api is not None  # noqa: S101 -- every stage has one
+        target = AskedTarget(
+            name=server.name,
+            stage=variant.stage,
+            fans=(),
+            http=api.url,
+            with_lessons=variant.with_lessons,
+            without_lessons=variant.without_lessons,
+            nodes=variant.nodes,
+            topology=variant.topology,
+        )
+        yield Api(target, api.url, api.token)
+    finally:
+        server.stop()
+
+
+def running_api(url: str, *, posts: bool) -> Api:
+    """Return the API at `url`. Raise TargetError if that is no URL, nobody is there, or nothing may be posted there."""
+    parsed = parse_http_url(url, "an API")
+    if parsed.parts.path.strip("/") or parsed.parts.query:
+        raise TargetError(f"{url!r}: give what comes behind the port as --path")
+    try:
+        socket.create_connection((parsed.host, parsed.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise TargetError(f"nobody answers at {url} ({error}): check the address, and that the server runs") from error
+    token = None
+    if posts:
+        try:
+            token = client_token(os.environ, parsed.host, parsed.port)
+        except TokenError as error:
+            raise TargetError(str(error)) from error
+    return Api(AskedTarget(name=url, stage=None, fans=(), http=url), url.rstrip("/"), token)
+
+
+def get_path(api: Api, path: str, load: HttpPlan) -> HttpResult:
+    """GET a path of the API as `load` says, whose `url` is not looked at, and return what was seen."""
+    return _run(api, path, replace(load, url=api.url + path))
+
+
+def post_events(api: Api, load: HttpPlan) -> HttpResult:
+    """Post as many events as `load` has requests to a match that is there for them alone, and return what was seen.
+
+    Raise AnnounceError if the server has no room for a match.
+    """
+    match = synthetic_match(trial_id(), load.requests, rate_per_s=1.0)
+    path = f"/1/match/{match.match.id}/events"
+    bodies = tuple(msgspec.json.encode(planned.post) for planned in match.posts[:-1])  # all but the stop
+    with ApiPublisher(api.url, api.token or "").announced(match):
+        return _run(api, path, replace(load, url=api.url + path, token=api.token, bodies=bodies))
+
+
+def _run(api: Api, path: str, plan: HttpPlan) -> HttpResult:
+    samples = HttpSamples.of(plan)
+    started_at, interrupted = datetime.now(UTC), False
+    try:
+        load_http(plan, samples)
+    except KeyboardInterrupt:
+        interrupted = True
+    frame = Frame(started_at, asked_http(api.target, path, plan), describe_machine(), interrupted)
+    return http_result(frame, samples)

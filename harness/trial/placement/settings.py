@@ -1,0 +1,30 @@
+"""The kernel settings of a profile, in a network namespace of one's own: nobody else has them, and it takes them along.
+
+Only those are set that the kernel keeps for each namespace; the others belong to the whole machine, which a trial does
+not touch. That is also why nothing is remembered, as `common.tuning.applying` does for the machine.
+"""
+
+from pathlib import Path
+
+from common.tuning.profile import Profile, Scope
+from common.tuning.sysctl import PROC_SYS, Standing, check, setting_file
+from harness.trial.placement.errors import PlacementError
+
+
+def set_in_namespace(profile: Profile, root: Path = PROC_SYS) -> dict[str, str]:
+    """Set what is short of a profile in the network namespace of this thread; return what was set, by name.
+
+    Raise PlacementError if the kernel refuses.
+    """
+    values = {}
+    for found in check(profile, root):
+        if found.standing is Standing.SHORT and found.setting.belongs_to is Scope.NAMESPACE:
+            name, value = found.setting.name, found.target
+            try:
+                setting_file(name, root).write_text(f"{value}\n")
+            except OSError as error:
+                raise PlacementError(
+                    f"--netns: {name} cannot be set to {value} ({error.strerror}): leave --netns out for loopback"
+                ) from error
+            values[name] = value
+    return values

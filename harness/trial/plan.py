@@ -1,0 +1,63 @@
+"""What a trial is to do, decided before anything is started."""
+
+import secrets
+from dataclasses import dataclass, field
+
+import msgspec
+
+from harness.load.match import MatchPlan
+from harness.load.workload import Load
+from harness.records.trial import Asked, AskedLoad, AskedTarget, Placement
+from harness.targets.target import Target, show_address
+from harness.trial.figures.slo import Slo
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """What to do. `match` is announced and played; None where the current match is watched, and nobody posts.
+
+    `watches_loop`: the server is asked meanwhile how late its event loop is, if it has this project's API. Only
+    `harness measure` does, whose chart shows it: a search, a staircase or an ablation would pay for what nobody reads.
+    """
+
+    load: Load
+    slo: Slo
+    match: MatchPlan | None
+    answer_timeout_s: float = 60.0
+    placement: Placement = field(default_factory=Placement)
+    watches_loop: bool = False
+
+
+def trial_id() -> str:
+    """Return a fresh name for a trial and what belongs to it: eight characters of 0-9 and a-f."""
+    return secrets.token_hex(4)
+
+
+def asked(plan: TrialPlan, target: Target) -> Asked:
+    """Return what a trial is asked to do; before the target was started it has no addresses yet.
+
+    Nor has its placement the kernel settings that are set for the trial.
+    """
+    variant = target.variant
+    whom = AskedTarget(
+        name=target.name,
+        stage=None if variant is None else variant.stage,
+        fans=show_address(target.endpoints),
+        http=None if target.publisher is None else target.publisher.url,
+        peer=target.peer,
+    )
+    if variant is not None:
+        whom = msgspec.structs.replace(
+            whom,
+            with_lessons=variant.with_lessons,
+            without_lessons=variant.without_lessons,
+            nodes=variant.nodes,
+            topology=variant.topology,
+        )
+    return Asked(
+        target=whom,
+        load=AskedLoad(n=plan.load.n, c=plan.load.c, interval_s=plan.load.interval_s),
+        events=None if plan.match is None else plan.match.asked,
+        slo=str(plan.slo),
+        placement=plan.placement,
+    )

@@ -1,0 +1,54 @@
+"""Durations, sizes and loads as people write them."""
+
+from typing import Protocol
+
+NOTHING = "-"
+"""Stands where a figure is missing."""
+
+
+class WavesOf(Protocol):
+    """A load: N connections in waves of C, a wave every `interval_s`."""
+
+    @property
+    def n(self) -> int:
+        """Connections altogether."""
+        ...
+
+    @property
+    def c(self) -> int:
+        """Connections of a wave."""
+        ...
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds from wave to wave."""
+        ...
+
+
+def show_load(load: WavesOf) -> str:
+    """Return a load as people write it."""
+    return f"N={load.n:,}, C={load.c:,} every {show_time(load.interval_s)}"
+
+
+def show_time(seconds: float | None) -> str:
+    """Return a time with three digits and its unit: `850 µs`, `12.3 ms`, `1.04 s`; a dash for None."""
+    if seconds is None:
+        return NOTHING
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size * 0.9995:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def show_bytes(size: float) -> str:
+    """Return a size with three digits in B, KiB, MiB or GiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(size) < 1023.5:
+            return f"{_three_digits(size)} {unit}"
+        size /= 1024
+    return f"{_three_digits(size)} GiB"
+
+
+def _three_digits(value: float) -> str:
+    decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:,.{decimals}f}"

@@ -1,0 +1,68 @@
+"""Whom the options of the commands ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.commands.options import AskedError
+from harness.commands.target_options import Whom, target_of
+from harness.load.workload import Dialogue
+from harness.targets.address import AddressTarget
+from harness.targets.custom import CustomTarget
+from harness.targets.peers.target import PeerTarget
+from harness.targets.stage import StageTarget
+from harness.targets.target import TargetError
+
+
+@pytest.mark.parametrize(
+    ("whom", "kind", "name"),
+    [
+        (Whom("0"), StageTarget, "stage 0"),
+        (Whom(None, address="h:1"), AddressTarget, "h:1"),
+        (Whom(None, address="tcp://h:1", hello="x"), CustomTarget, "tcp://h:1"),
+        (Whom(None, address="h:1", hello="x"), CustomTarget, "h:1"),
+        (Whom(None, address="http://h/stream"), CustomTarget, "http://h/stream"),
+        (Whom(None, peer="redis"), PeerTarget, None),
+    ],
+)
+def test_what_is_measured(whom: Whom, kind: type, name: str | None) -> None:
+    target = target_of(whom)
+    assert type(target) is kind
+    assert name is None or target.name == name
+
+
+def test_the_dialogue_of_the_options() -> None:
+    whom = Whom(None, address="h:1", hello=r"x\n", welcome="w", answer="a", mark="m", error="e")
+    assert target_of(whom).dialogue(None) == Dialogue(b"x\n", b"w", b"a", b"m", b"e")
+
+
+def test_a_file_names_the_target(tmp_path: Path) -> None:
+    file = tmp_path / "my-server.toml"
+    file.write_text("address = 'h:1'\nhello = 'x'\n")
+    assert target_of(Whom(None, address=str(file))).name == "my-server"
+    with pytest.raises(AskedError, match=r"^--mark: .*my-server\.toml describes the server, so write it there$"):
+        target_of(Whom(None, address=str(file), mark="x"))
+
+
+@pytest.mark.parametrize(
+    ("whom", "says"),
+    [
+        (Whom(None), "whom to measure?"),
+        (Whom("0", peer="redis"), "give --stage or --peer, not both"),
+        (Whom(None, address="h:1", peer="redis"), "give --peer or --target, not both"),
+        (Whom("0", http="http://h"), "--http goes with --target, not with --stage"),
+        (Whom("0", hello="x"), "--hello goes with --target, not with --stage"),
+        (Whom(None, peer="redis", nodes=2), "--nodes goes with --stage, not with --peer"),
+        (Whom(None, peer="redis", error="x"), "--error goes with --target, not with --peer"),
+        (Whom(None, address="tcp://h:1", hello="x", http="http://h"), "--http is the API of this project's servers"),
+    ],
+)
+def test_options_that_do_not_go_together(whom: Whom, says: str) -> None:
+    with pytest.raises(AskedError) as refused:
+        target_of(whom)
+    assert str(refused.value).startswith(says)
+
+
+def test_a_fan_that_has_nothing_to_say() -> None:
+    with pytest.raises(TargetError, match=r"^tcp://h:1: what does a fan say there\? give --hello"):
+        target_of(Whom(None, address="tcp://h:1"))

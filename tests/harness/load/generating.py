@@ -1,0 +1,42 @@
+"""Playing a load against a server of known behaviour, as a trial does."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from harness.load.controller import Generator
+from tests.harness.known_servers import DIALOGUE, PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.load.samples import GeneratorUsage, Progress, Samples
+    from harness.load.workload import Dialogue, Endpoint, Load
+
+SOON_S = 0.01
+
+
+def measure(
+    endpoint: Endpoint,
+    load: Load,
+    *,
+    dialogue: Dialogue = DIALOGUE,
+    answer_timeout_s: float = PATIENCE_S,
+    processes: int = 1,
+    close_wait_s: float = 0.0,
+) -> tuple[Samples, GeneratorUsage, Progress]:
+    with Generator(
+        load, dialogue, [endpoint], "fan-", answer_timeout_s=answer_timeout_s, processes=processes
+    ) as generator:
+        generator.start()
+        progress = generator.wait_all_settled(PATIENCE_S)
+        samples, usage = generator.finish(close_wait_s)
+    return samples, usage, progress
+
+
+def wait_for(generator: Generator, condition: Callable[[Progress], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition(generator.progress()):
+        assert time.monotonic() < deadline, generator.progress()
+        time.sleep(0.005)

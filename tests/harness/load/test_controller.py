@@ -1,0 +1,375 @@
+"""The generator against servers of known behaviour: it must report exactly that."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.load.controller import Generator, GeneratorError
+from harness.load.samples import Outcome, Progress, Samples
+from harness.load.workload import Endpoint, Load, OpenFilesError
+from tests.harness import known_servers
+from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, KnownServer, Peer
+from tests.harness.load.generating import SOON_S, measure, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def happened(times: Sequence[float]) -> bool:
+    return not any(map(math.isnan, times))
+
+
+def marks_by_fan(samples: Samples) -> dict[int, list[int]]:
+    marks = defaultdict(list)
+    for fan, mark in zip(samples.receipt_fan, samples.receipt_mark, strict=True):
+        marks[fan].append(mark)
+    return dict(marks)
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_fans_that_are_answered_are_held_to_the_end(processes: int) -> None:
+    load = Load(10, 4, SOON_S)
+    with KnownServer(known_servers.holds) as server:
+        samples, usage, progress = measure(server.endpoint, load, processes=processes)
+        assert server.wait_until_gone(load.n)
+    assert progress == Progress(started=10, connected=10, answered=10)
+    assert samples.outcomes() == {Outcome.HELD: 10}
+    assert samples.intended_s == load.starts()
+    assert all(math.isnan(at) for at in samples.closed_s)
+    for before, after in [
+        (samples.intended_s, samples.started_s),
+        (samples.started_s, samples.connected_s),
+        (samples.connected_s, samples.welcomed_s),
+        (samples.welcomed_s, samples.asked_s),
+        (samples.asked_s, samples.answered_s),
+    ]:
+        assert all(one <= other for one, other in zip(before, after, strict=True))
+    assert usage.processes == processes == len(usage.cpu_share)
+    assert 0 < usage.busiest == max(usage.cpu_share)
+    assert 0 <= usage.lag_p50_s <= usage.lag_p99_s <= usage.lag_max_s == max(samples.lag_s())
+    assert usage.turn_max_s > 0
+    assert usage.bytes_per_connection is not None
+    assert usage.peak_rss > 1_000_000
+
+
+def test_every_fan_is_a_user_of_its_own() -> None:
+    users = []
+
+    def script(peer: Peer) -> None:
+        users.append(peer.serve())
+        peer.wait_until_gone()
+
+    with KnownServer(script) as server:
+        measure(server.endpoint, Load(5, 5, SOON_S), processes=2)
+    assert sorted(users) == ["fan-0", "fan-1", "fan-2", "fan-3", "fan-4"]
+
+
+def test_fans_take_the_endpoints_in_turn_and_come_from_addresses_of_their_process() -> None:
+    sources: list[list[str]] = [[], []]
+
+    def script(heard: list[str]) -> Callable[[Peer], None]:
+        def play(peer: Peer) -> None:
+            heard.append(peer.source)
+            known_servers.holds(peer)
+
+        return play
+
+    with KnownServer(script(sources[0])) as even, KnownServer(script(sources[1])) as odd:
+        endpoints = [Endpoint("localhost", even.endpoint.port), odd.endpoint]
+        with Generator(Load(6, 6, SOON_S), DIALOGUE, endpoints, "fan-", processes=2) as generator:
+            generator.start()
+            generator.wait_all_settled(PATIENCE_S)
+            generator.finish(0.0)
+    assert sources == [["127.0.1.0"] * 3, ["127.0.1.1"] * 3]
+
+
+def test_a_known_delay_is_reported_by_both_clocks() -> None:
+    with KnownServer(known_servers.Delays(0.05)) as server:
+        samples, _, _ = measure(server.endpoint, Load(6, 6, SOON_S))
+    assert len(samples.honest_s()) == len(samples.talk_s()) == 6
+    assert min(samples.honest_s()) >= 0.05
+    assert min(samples.talk_s()) >= 0.05
+
+
+def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
+    """A closed loop would never end this stall: the next fan would not come before the one ahead was answered."""
+    load = Load(60, 1, 0.005)
+    answered_at_once = 20
+    with KnownServer(known_servers.Stalls(answered_at_once, load.n)) as server:
+        samples, _, _ = measure(server.endpoint, load)
+    assert samples.outcomes() == {Outcome.HELD: load.n}
+    ended_s = samples.intended_s[-1]  # nobody of the stalled was answered before the last had asked
+    stalled = [fan for fan in range(load.n) if samples.answered_s[fan] >= ended_s]
+    assert len(stalled) >= load.n - answered_at_once
+    honest_s = sorted(samples.honest_s())
+    longest_s = ended_s - samples.intended_s[answered_at_once]
+    assert honest_s[-1] >= longest_s
+    assert honest_s[math.ceil(0.75 * load.n) - 1] >= longest_s / 2
+
+
+def test_a_slow_accept_is_in_the_time_until_the_welcome() -> None:
+    with (
+        KnownServer(known_servers.holds, is_open=False) as server,
+        Generator(Load(5, 5, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        t0 = generator.start()
+        wait_for(generator, lambda progress: progress.connected == 5)  # by the kernel, in the accept queue
+        opened_s = time.monotonic() - t0
+        server.open_for_business.set()
+        generator.wait_all_settled(PATIENCE_S)
+        samples, _ = generator.finish(0.0)
+    assert max(samples.connected_s) <= opened_s <= min(samples.welcomed_s)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "connected"),
+    [
+        (known_servers.closes_at_once, Outcome.CLOSED_BEFORE_ANSWER, True),
+        (known_servers.closes_after_hello, Outcome.CLOSED_BEFORE_ANSWER, True),
+        (known_servers.resets_after_hello, Outcome.RESET, True),
+        (known_servers.says_error, Outcome.ERROR_LINE, True),
+        (known_servers.says_error_for_welcome, Outcome.ERROR_LINE, True),
+    ],
+)
+def test_each_way_to_fail_has_its_outcome(script: Callable[[Peer], object], outcome: Outcome, connected: bool) -> None:
+    with KnownServer(script) as server:
+        samples, _, progress = measure(server.endpoint, Load(6, 3, SOON_S))
+    assert samples.outcomes() == {outcome: 6}
+    assert progress.failed == 6
+    assert progress.answered == 0
+    assert happened(samples.connected_s) is connected
+    assert happened(samples.closed_s)
+    assert not samples.honest_s()
+
+
+def test_a_port_where_nobody_listens_refuses() -> None:
+    with known_servers.refusing() as endpoint:
+        samples, usage, progress = measure(endpoint, Load(4, 4, SOON_S))
+    assert samples.outcomes() == {Outcome.REFUSED: 4}
+    assert progress == Progress(started=4, failed=4)
+    assert happened(samples.started_s)
+    assert not happened(samples.connected_s)
+    assert usage.bytes_per_connection is not None
+
+
+def test_a_broadcast_address_cannot_be_connected_to() -> None:
+    samples, _, _ = measure(Endpoint("127.255.255.255", 9), Load(2, 2, SOON_S))
+    assert samples.outcomes() == {Outcome.UNREACHABLE: 2}
+
+
+def test_fans_are_given_up_a_timeout_after_their_intended_start() -> None:
+    with KnownServer(known_servers.never_speaks) as server:
+        samples, _, _ = measure(server.endpoint, Load(4, 2, 0.05), answer_timeout_s=0.15)
+        assert server.wait_until_gone(4)
+    assert samples.outcomes() == {Outcome.NO_WELCOME: 4}
+    for intended_s, closed_s in zip(samples.intended_s, samples.closed_s, strict=True):
+        assert closed_s - intended_s >= 0.15
+
+
+def test_a_full_accept_queue_drops_syns_and_those_fans_never_connect() -> None:
+    with known_servers.full() as endpoint:
+        samples, _, _ = measure(endpoint, Load(6, 6, SOON_S), answer_timeout_s=0.2)
+    seen = samples.outcomes()
+    assert seen[Outcome.CONNECT_TIMEOUT] >= 1
+    assert seen[Outcome.CONNECT_TIMEOUT] + seen[Outcome.NO_WELCOME] == 6
+
+
+def test_a_server_that_closes_after_the_answer_served_its_fans() -> None:
+    with KnownServer(known_servers.ends) as server:
+        # An hour is not waited for: the generator is ready when its last connection is closed.
+        samples, _, progress = measure(server.endpoint, Load(5, 5, SOON_S), close_wait_s=3600.0)
+    assert progress.answered == 5
+    assert progress.failed == 0
+    assert samples.outcomes() == {Outcome.ENDED: 5}
+    assert all(answered <= closed for answered, closed in zip(samples.answered_s, samples.closed_s, strict=True))
+
+
+def test_a_connection_that_breaks_after_the_answer_was_cut() -> None:
+    with KnownServer(known_servers.cuts) as server:
+        samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S), close_wait_s=PATIENCE_S)
+    assert samples.outcomes() == {Outcome.CUT: 3}
+    assert len(samples.honest_s()) == 3
+    assert marks_by_fan(samples) == {0: [1], 1: [1], 2: [1]}
+
+
+def test_a_server_that_does_not_speak_first_is_asked_at_once() -> None:
+    def script(peer: Peer) -> None:
+        peer.hear_hello()
+        peer.say(STATUS)
+        peer.wait_until_gone()
+
+    with KnownServer(script) as server:
+        samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S), dialogue=replace(DIALOGUE, welcome_end=b""))
+    assert samples.outcomes() == {Outcome.HELD: 3}
+    assert not any(map(math.isfinite, samples.welcomed_s))
+    assert len(samples.talk_s()) == 3
+
+
+def test_a_peer_that_hung_up_before_it_was_asked_is_noticed() -> None:
+    with KnownServer(Peer.reset) as server:
+        dialogue = replace(DIALOGUE, welcome_end=b"")
+        samples, _, progress = measure(server.endpoint, Load(20, 20, SOON_S), dialogue=dialogue)
+    assert progress.failed == 20
+    assert samples.outcomes() == {Outcome.RESET: 20}
+
+
+def test_what_each_fan_received_is_reported_lost_doubled_and_out_of_order() -> None:
+    sent = {
+        "fan-0": [1, 2, 3, 4],
+        "fan-1": [1, 2, 4],
+        "fan-2": [1, 2, 2, 3, 4],
+        "fan-3": [2, 1, 4, 3],
+        "fan-4": [],
+        "fan-5": list(range(1, 400)),
+    }
+    with KnownServer(known_servers.SendsEvents(len(sent), sent.__getitem__, closes=True)) as server:
+        samples, _, progress = measure(server.endpoint, Load(6, 3, SOON_S), processes=2, close_wait_s=PATIENCE_S)
+    assert progress.answered == 6
+    assert samples.outcomes() == {Outcome.ENDED: 6}
+    marks = marks_by_fan(samples)
+    assert {f"fan-{fan}": marks.get(fan, []) for fan in range(6)} == sent
+    by_fan = defaultdict(list)
+    for fan, at in zip(samples.receipt_fan, samples.receipt_s, strict=True):
+        by_fan[fan].append(at)
+    assert all(times == sorted(times) and times[0] >= max(samples.asked_s) for times in by_fan.values())
+
+
+def test_events_in_the_same_breath_as_the_answer_count() -> None:
+    def script(peer: Peer) -> None:
+        peer.say(known_servers.WELCOME)
+        peer.hear_hello()
+        peer.say(STATUS + known_servers.event(1) + known_servers.event(2)[:-5])
+        peer.say(known_servers.event(2)[-5:])
+        peer.close()
+
+    with KnownServer(script) as server:
+        samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S), close_wait_s=PATIENCE_S)
+    assert marks_by_fan(samples) == {0: [1, 2], 1: [1, 2], 2: [1, 2]}
+
+
+def test_receipts_are_counted_while_it_goes_on() -> None:
+    with (
+        KnownServer(known_servers.SendsEvents(4, lambda _: [1, 2, 3])) as server,
+        Generator(Load(4, 4, SOON_S), DIALOGUE, [server.endpoint], "fan-", processes=2) as generator,
+    ):
+        generator.start()
+        seen: list[Progress] = []
+        assert generator.wait_all_settled(PATIENCE_S, seen.append).answered == 4
+        wait_for(generator, lambda progress: progress.receipts == 12)
+        samples, _ = generator.finish(0.0)
+    assert seen[-1].answered == 4
+    assert samples.outcomes() == {Outcome.HELD: 4}
+
+
+def test_it_waits_for_a_server_that_is_behind_until_that_has_closed_everyone() -> None:
+    events, gap_s, quiet_s = 30, 0.1, 2.0
+    assert gap_s < quiet_s / 10 < events * gap_s / 10  # it is never quiet so long, and behind for longer
+
+    def slowly(peer: Peer) -> None:
+        peer.serve()
+        for number in range(1, events + 1):
+            time.sleep(gap_s)
+            peer.say(known_servers.event(number))
+
+    with (
+        KnownServer(slowly) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        assert generator.wait_until_quiet(quiet_s, PATIENCE_S).closed == 3
+        samples, _ = generator.finish(0.0)
+    assert len(samples.receipt_mark) == 3 * events
+    assert samples.outcomes() == {Outcome.ENDED: 3}
+
+
+@pytest.mark.parametrize(("quiet_s", "timeout_s"), [(0.05, PATIENCE_S), (PATIENCE_S, 0.05)])
+def test_it_does_not_wait_for_a_server_that_closes_nobody(quiet_s: float, timeout_s: float) -> None:
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        progress = generator.wait_until_quiet(quiet_s, timeout_s)
+        assert (progress.answered, progress.closed) == (3, 0)
+        samples, _ = generator.finish(0.0)
+    assert samples.outcomes() == {Outcome.HELD: 3}
+
+
+def test_it_stops_soon_after_everything_due_is_there() -> None:
+    def plays(peer: Peer) -> None:
+        peer.serve()
+        for number in (1, 2, 2):
+            peer.say(known_servers.event(number))
+        peer.wait_until_gone()
+
+    with (
+        KnownServer(plays) as server,
+        Generator(Load(3, 3, SOON_S), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        progress = generator.wait_until_quiet(math.inf, math.inf, receipts=6)
+        assert (progress.answered, progress.closed, progress.receipts) == (3, 0, 9)
+
+
+def test_no_fan_is_started_after_finish() -> None:
+    close_wait_s = 0.3
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(10_000, 1, 0.01), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        t0 = generator.start()
+        wait_for(generator, lambda progress: progress.started > 2)
+        samples, _ = generator.finish(close_wait_s)
+        finished_s = time.monotonic() - t0
+    assert max(at for at in samples.started_s if math.isfinite(at)) <= finished_s - close_wait_s
+
+
+def test_what_is_undecided_at_the_end_is_pending() -> None:
+    with (
+        KnownServer(known_servers.never_answers) as server,
+        Generator(Load(6, 2, 3600.0), DIALOGUE, [server.endpoint], "fan-") as generator,
+    ):
+        generator.start()
+        wait_for(generator, lambda progress: progress.connected == 2)
+        assert generator.wait_all_settled(0.0).settled == 0
+        samples, usage = generator.finish(0.02)
+        assert server.wait_until_gone(2)
+    assert samples.outcomes() == {Outcome.PENDING: 6}
+    assert len(samples.lag_s()) == 2
+    assert usage.bytes_per_connection is None
+
+
+def test_a_host_without_an_address_is_refused() -> None:
+    with pytest.raises(GeneratorError, match=r"no address.*check the name"):
+        Generator(Load(1, 1), DIALOGUE, [Endpoint("host.invalid", 1)], "fan-")
+
+
+def test_no_endpoint_is_refused() -> None:
+    with pytest.raises(GeneratorError, match="no endpoint"):
+        Generator(Load(1, 1), DIALOGUE, [], "fan-")
+
+
+def test_more_fans_than_fit_are_refused() -> None:
+    with pytest.raises(OpenFilesError):
+        Generator(Load(100_000_000, 1), DIALOGUE, [Endpoint("127.0.0.1", 1)], "fan-", processes=1)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_a_server_on_ipv6_is_reached_without_a_source_address() -> None:
+    try:
+        server = KnownServer(known_servers.holds, host="::1")
+    except OSError:
+        pytest.skip("needs IPv6: no ::1 here")
+    with server:
+        samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S))
+    assert samples.outcomes() == {Outcome.HELD: 3}

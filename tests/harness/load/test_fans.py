@@ -1,0 +1,206 @@
+"""What the known servers cannot bring about at will: the fans of one process, with this test as their loop."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import select
+import socket
+import struct
+import time
+from array import array
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.load import fans as fans_module
+from harness.load.connecting import outcome_of
+from harness.load.counters import SharedProgress
+from harness.load.fans import Fans
+from harness.load.messages import Job
+from harness.load.samples import Outcome, Progress
+from harness.load.worker import memory
+from harness.load.workload import Endpoint, Share
+from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, WELCOME, event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.load.workload import Dialogue
+
+N = 3
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        listener.settimeout(PATIENCE_S)
+        yield listener
+
+
+@pytest.fixture
+def epoll() -> Iterator[select.epoll]:
+    with select.epoll() as epoll:
+        yield epoll
+
+
+@pytest.fixture
+def fans(listener: socket.socket, epoll: select.epoll) -> Iterator[Fans]:
+    fans = make_fans(epoll, listener, DIALOGUE)
+    yield fans
+    fans.close()
+
+
+def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue) -> Fans:
+    """Return three fans that are due now."""
+    endpoint = Endpoint(*listener.getsockname())
+    share = Share(range(N), ("127.0.1.0",))
+    fans = Fans(epoll, Job(share, array("d", [0.0]) * N, dialogue, (endpoint,), "fan-", 60.0))
+    fans.begin(time.monotonic())
+    return fans
+
+
+def turn(fans: Fans, epoll: select.epoll) -> None:
+    events = epoll.poll(PATIENCE_S)
+    assert events
+    for fd, mask in events:
+        fans.on_ready(fd, mask)
+
+
+def test_no_more_fans_are_started_at_once_than_allowed(fans: Fans) -> None:
+    assert fans.start_due(2) is True
+    assert fans.progress == Progress(started=2)
+    assert fans.start_due(2) is False
+    assert fans.progress == Progress(started=3)
+    assert fans.start_due(2) is False
+
+
+def test_nobody_is_started_before_the_moment_or_after_stop(fans: Fans) -> None:
+    fans.begin(time.monotonic() + 3600)
+    assert fans.start_due(N) is False
+    assert fans.progress == Progress()
+    assert fans.next_moment_s == 0
+    fans.stop()
+    fans.begin(time.monotonic())
+    assert fans.start_due(N) is False
+    assert fans.progress == Progress()
+    assert fans.next_moment_s == math.inf
+
+
+def test_the_next_moment_is_the_oldest_timeout_when_all_are_started(fans: Fans) -> None:
+    fans.start_due(N)
+    assert fans.next_moment_s == 60
+    now = time.monotonic()
+    fans.begin(now)
+    fans.expire(now + 59.9)
+    assert not fans.is_settled
+    fans.expire(now + 60)
+    assert fans.samples.outcomes() == {Outcome.CONNECT_TIMEOUT: N}
+    assert fans.next_moment_s == math.inf
+    assert fans.open == 0
+    assert fans.is_settled
+
+
+def test_a_fan_in_conversation(fans: Fans, epoll: select.epoll, listener: socket.socket) -> None:
+    fans.start_due(1)
+    server, source = listener.accept()
+    with server:
+        assert source[0] == "127.0.1.0"
+        turn(fans, epoll)
+        assert fans.connected == 1
+        server.sendall(WELCOME[:5])
+        turn(fans, epoll)
+        server.sendall(WELCOME[5:])
+        turn(fans, epoll)
+        assert server.recv(4096) == b"VERSION:1:CONNECT:fan-0:MATCH:elp-tig-2011-09-10\n"
+        server.sendall(STATUS[:9])
+        turn(fans, epoll)
+        assert fans.answered == 0
+        server.sendall(STATUS[9:] + event(7))
+        turn(fans, epoll)
+        assert fans.progress == Progress(1, 1, 1, 0, 0, 1)
+        server.sendall(event(8))
+        turn(fans, epoll)
+        fans.expire(time.monotonic() + 3600)
+        assert fans.open == 1
+    assert list(fans.samples.receipt_mark) == [7, 8]
+    turn(fans, epoll)
+    assert fans.samples.outcome[0] == Outcome.ENDED
+    assert fans.progress.closed == 1
+    assert fans.open == 0
+
+
+def test_a_fan_is_given_up_for_what_it_waits_for(fans: Fans, epoll: select.epoll, listener: socket.socket) -> None:
+    fans.start_due(2)
+    (first, _), (second, _) = listener.accept(), listener.accept()
+    with first, second:
+        while fans.connected < 2:
+            turn(fans, epoll)
+        first.sendall(WELCOME)
+        turn(fans, epoll)
+        fans.expire(time.monotonic() + 60)
+    assert sorted(fans.samples.outcomes()) == [Outcome.PENDING, Outcome.NO_WELCOME, Outcome.NO_ANSWER]
+
+
+@pytest.mark.parametrize("speaks_first", [True, False])
+def test_a_hello_into_a_broken_connection_is_a_reset(
+    speaks_first: bool, epoll: select.epoll, listener: socket.socket
+) -> None:
+    """The server breaks the connection when epoll has already said that all is well."""
+    dialogue = DIALOGUE if speaks_first else replace(DIALOGUE, welcome_end=b"")
+    fans = make_fans(epoll, listener, dialogue)
+    fans.start_due(1)
+    server, _ = listener.accept()
+    ((fd, mask),) = epoll.poll(PATIENCE_S)
+    if speaks_first:
+        fans.on_ready(fd, mask)
+        server.sendall(WELCOME)
+        ((fd, mask),) = epoll.poll(PATIENCE_S)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    fans.on_ready(fd, mask | select.EPOLLIN)
+    assert fans.samples.outcome[0] == Outcome.RESET
+    assert fans.failed == 1
+    assert fans.open == 0
+
+
+def test_a_connection_that_cannot_be_made_is_the_generators_fault(fans: Fans, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(fans_module, "connect", no_file)
+    fans.start_due(N)
+    assert fans.samples.outcomes() == {Outcome.NO_SOCKET: N}
+    assert fans.is_settled
+    assert fans.open == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (errno.ECONNREFUSED, Outcome.REFUSED),
+        (errno.ETIMEDOUT, Outcome.CONNECT_TIMEOUT),
+        (errno.EADDRNOTAVAIL, Outcome.NO_SOCKET),
+        (errno.EHOSTUNREACH, Outcome.UNREACHABLE),
+        (errno.EPERM, Outcome.UNREACHABLE),
+        (0, Outcome.UNREACHABLE),
+    ],
+)
+def test_what_an_error_makes_of_a_fan(error: int, outcome: Outcome) -> None:
+    assert outcome_of(error) is outcome
+
+
+def test_progress_is_seen_by_the_other_side() -> None:
+    with SharedProgress.create() as writer, SharedProgress(os.dup(writer.fd)) as reader:
+        assert reader.read() == Progress()
+        writer.publish(Progress(6, 5, 4, 3, 2, 1))
+        assert reader.read() == Progress(6, 5, 4, 3, 2, 1)
+    writer.close()
+
+
+def test_memory_is_read_by_name() -> None:
+    assert 0 < memory("VmRSS") <= memory("VmHWM")
+    with pytest.raises(LookupError):
+        memory("VmNone")

@@ -1,0 +1,188 @@
+"""Charts of ratios: an ablation beside the stages' way, and a comparison."""
+
+import msgspec
+import pytest
+
+from harness.records.campaign import Ablation, Comparison, Figure, Staircase
+from harness.records.trial import AskedLoad, TrialResult
+from harness.show.charts.ablation import ablation_finding, chart_ablation, floor_ratio, measured_figures, worth
+from harness.show.charts.chart import page
+from harness.show.charts.comparison import chart_comparison, comparison_finding
+from harness.show.charts.every import charts
+from harness.show.charts.forest import Row, draw_forest
+from harness.show.charts.style import floor_look
+from tests.harness.made_records import (
+    HEAVY,
+    a_comparison,
+    a_floor,
+    a_ratio,
+    a_search,
+    a_staircase,
+    a_target,
+    a_worth,
+    an_ablation,
+    some_repeats,
+)
+from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.show.charts.pictures import fits, is_drawn, texts
+
+EMPTY = an_ablation(lessons=())
+UNMEASURED = an_ablation(
+    lessons=(
+        a_worth("vm", ratios=(a_ratio("art", None),)),
+        a_worth("nodes", "added", refused="nodes stand on a lot of things that " + "are " * 20 + "missing", ratios=()),
+        a_worth("a-lesson-with-a-very-long-name", ratios=(a_ratio("art", 4_000.0),)),
+    )
+)
+SHORT = some_repeats(a_target("2.5"), HEAVY, (0.002, 0.003), served=974)
+ONE_RUN = msgspec.structs.replace(a_ratio("art", 1.3), low=None, high=None, judgement="no change seen")
+LESSONS = an_ablation(
+    lessons=(
+        a_worth("vm", art=1.5),
+        a_worth("logging", art=3.0),
+        a_worth("repeaters", art=0.8),
+        a_worth("hibernate", art=1.01),
+        a_worth("backlog", measured=SHORT, ratios=(a_ratio("served", 0.12), a_ratio("art", None))),
+        a_worth("tcp-options", ratios=(ONE_RUN,)),
+        a_worth("vm", "added", art=0.5),
+        a_worth("sysctl", "added", art=2.0),
+    )
+)
+
+
+ABLATIONS = (an_ablation(), EMPTY, UNMEASURED, LESSONS, an_ablation(state="interrupted"))
+STAIRCASES = (None, a_staircase(), a_staircase(steps=()))
+FIGURES: tuple[Figure, ...] = ("art", "N", "served", "memory")
+EVERY_PAIR = [
+    pytest.param(
+        ablation,
+        STAIRCASES[(row + column) % len(STAIRCASES)],
+        figure,
+        marks=() if column == row % len(FIGURES) else pytest.mark.slow,
+    )
+    for row, ablation in enumerate(ABLATIONS)
+    for column, figure in enumerate(FIGURES)
+]
+"""Each of an ablation, a staircase and a figure with each of the two others; all together would be thrice as many."""
+
+
+@pytest.mark.parametrize(("ablation", "staircase", "figure"), EVERY_PAIR)
+def test_every_ablation_has_a_chart(ablation: Ablation, staircase: Staircase | None, figure: Figure) -> None:
+    chart = chart_ablation(ablation, staircase, figure)
+    assert is_drawn(chart)
+    assert fits(chart)
+
+
+def test_a_lesson_helps_if_its_absence_is_worse_or_its_presence_better() -> None:
+    judged = [(one.lesson, one.change, worth(one, one.ratios[1])) for one in LESSONS.lessons if len(one.ratios) > 2]
+    assert judged == [
+        ("vm", "left out", "good"),
+        ("logging", "left out", "good"),
+        ("repeaters", "left out", "bad"),
+        ("hibernate", "left out", "none"),
+        ("vm", "added", "good"),
+        ("sysctl", "added", "bad"),
+    ]
+
+
+def test_the_finding_lists_what_pays_the_most_first() -> None:
+    assert ablation_finding(LESSONS) == (
+        "Stage 2.5: without backlog only 12% served; ART is worse without logging (3 times) and vm (1.5 times); "
+        "ART is better without repeaters (0.8 times); no change was seen without 2 of 6 lessons."
+    )
+    assert ablation_finding(LESSONS, "served") == (
+        "Stage 2.5: number of fans served is worse without backlog (0.12 times); "
+        "no change was seen without 4 of 5 lessons."
+    )
+    assert ablation_finding(EMPTY) == "No lesson's ART was measured."
+    assert ablation_finding(LESSONS, "N") == "No lesson's N was measured."
+
+
+def test_a_reader_sees_why_there_is_no_ratio() -> None:
+    seen = texts(chart_ablation(UNMEASURED, a_staircase()).figure)
+    assert "not measured" in seen
+    assert any(text.startswith("refused: nodes stand on a lot of") and text.endswith("…") for text in seen)
+    short = texts(chart_ablation(LESSONS, None).figure)
+    assert {"not compared", "12% served"} <= short
+
+
+def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() -> None:
+    seen = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)
+    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "0.889"} <= seen
+    assert {"≥ 76,000", "floor: ≥ 19,950"} <= texts(chart_ablation(an_ablation(), a_staircase(), "N").figure)
+    assert "Number of fans served, N = 8,000, C = 500" in texts(
+        chart_ablation(an_ablation(), a_staircase(), "served").figure
+    )
+    assert "6.64 KiB" in texts(chart_ablation(an_ablation(), a_staircase(), "memory").figure)
+    alone = a_staircase(steps=a_staircase().steps[:1])
+    assert "no two stages were measured" in texts(chart_ablation(an_ablation(), alone).figure)
+
+
+def the_floor(load: AskedLoad, art_s: float) -> TrialResult:
+    result = a_result(seen=seen_by(some_fans(), slowest_s=art_s))
+    return msgspec.structs.replace(result, asked=msgspec.structs.replace(result.asked, target=a_floor(), load=load))
+
+
+def test_the_floor_is_drawn_over_what_the_lessons_are_compared_with() -> None:
+    alone = texts(chart_ablation(an_ablation(), None, "art", [the_floor(HEAVY, 0.1)]).figure)
+    assert {text for text in alone if "floor" in text} == {"floor: 0.53"}  # under the load of the stage only
+    beside = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)  # of which one step is the floor
+    assert {text for text in beside if "floor" in text} == {"floor: 203 µs", "floor: 0.018", "← floor: 0.11"}
+    counted = texts(chart_ablation(an_ablation(), None, "served", [the_floor(HEAVY, 0.1)]).figure)
+    assert not any("floor" in text for text in counted)
+    assert not any("floor" in text for text in texts(chart_ablation(an_ablation(), None, "art").figure))
+
+
+def test_a_ratio_of_the_floor_is_of_two_means_of_every_fan() -> None:
+    floors = some_repeats(a_floor(), HEAVY, (0.001, 0.003)).trials
+    whole = some_repeats(a_target("2.5"), HEAVY, (0.01, 0.03))
+    assert floor_ratio(whole, floors, "art") == pytest.approx(0.1)
+    assert floor_ratio(whole, floors, "memory") == pytest.approx(1.0)
+    assert floor_ratio(whole, (), "art") is None
+    assert floor_ratio(whole, floors, "N") is None
+    assert floor_ratio(SHORT, floors, "art") is None
+    assert floor_ratio(some_repeats(a_target("2.5"), HEAVY, ()), floors, "art") is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "label", "at"), [(0.7, "floor: 0.7", 0.7), (0.001, "← floor: 0.001", None), (0.0, "← floor: 0", None)]
+)
+def test_a_floor_far_beyond_the_rows_does_not_squeeze_them(floor: float, label: str, at: float | None) -> None:
+    with page("", 6, 3) as figure:
+        axes = figure.add_subplot()
+        draw_forest(axes, [Row("vm", a_ratio("art", 1.5), "good")], "", floor)
+    low, _ = axes.get_xlim()
+    assert low > 0.5
+    assert label in texts(figure)
+    (line,) = [line for line in axes.get_lines() if line.get_color() == floor_look().colour and line.is_dashed()]
+    assert line.get_xdata() == [at or low] * 2
+
+
+def test_only_figures_that_were_compared_are_drawn() -> None:
+    assert measured_figures(an_ablation()) == ("served", "art", "fanout", "fanout_last", "memory")
+    assert measured_figures(EMPTY) == ()
+    names = [name for name, _ in charts([("worth", an_ablation()), ("stairs", a_staircase())])]
+    assert names == [*(f"worth-{figure}" for figure in measured_figures(an_ablation())), "stairs"]
+
+
+MANY = tuple(msgspec.structs.replace(a_ratio("art", 1.2), of=f"stage {stage}, N=8,000, C=500") for stage in range(9))
+
+
+@pytest.mark.parametrize("comparison", [a_comparison(), a_comparison(ratios=()), a_comparison(ratios=MANY)])
+def test_every_comparison_has_a_chart(comparison: Comparison) -> None:
+    chart = chart_comparison(comparison)
+    assert is_drawn(chart)
+    assert fits(chart)
+
+
+def test_a_comparison_says_what_became_better_and_worse() -> None:
+    assert comparison_finding(a_comparison()) == "B is better by mean fan-out (0.7 times) and worse by ART (1.4 times)."
+    assert comparison_finding(a_comparison(ratios=MANY[:1])) == (
+        "B is worse by ART, stage 0, N=8,000, C=500 (1.2 times)."
+    )
+    assert comparison_finding(a_comparison(ratios=(a_ratio("art", 1.0), a_ratio("N", None)))) == "No change was seen."
+    assert chart_comparison(a_comparison()).source == "the kernels differ: Linux 6.1, Linux 6.6"
+
+
+def test_searches_and_comparisons_are_drawn_too() -> None:
+    assert [name for name, _ in charts([("s", a_search()), ("c", a_comparison())])] == ["s", "c"]

@@ -1,0 +1,113 @@
+import msgspec
+import pytest
+from rich.console import Console
+
+from harness.records.campaign import Ablation, FoundLimit, Ratio
+from harness.show.campaign import (
+    Sheet,
+    ablation_sheets,
+    comparison_sheet,
+    show_limit,
+    show_ratio,
+    staircase_sheets,
+)
+from tests.harness.made_records import a_comparison, a_limit, a_measurement, a_ratio, a_staircase, an_ablation
+
+
+def a_ratio_of(value: float | None, low: float | None, high: float | None, judgement: str) -> Ratio:
+    plain = a_ratio("art", 1.0)
+    return msgspec.structs.replace(plain, value=value, low=low, high=high, judgement=judgement)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (a_ratio_of(1.76, 1.7, 1.82, "worse"), "\u00d71.76 [1.70, 1.82] worse"),
+        (a_ratio_of(0.12, None, None, "no change seen"), "\u00d70.12 too few runs"),
+        (a_ratio_of(None, None, None, "better"), "\u00d7∞ [∞, ∞] better"),
+        (a_ratio_of(2.0, 0.0, None, "no change seen"), "\u00d72.00 [0.00, ∞] no change seen"),
+        (a_ratio_of(1234.0, 1000.0, 2000.0, "better"), "\u00d71,234 [1,000, 2,000] better"),
+        (a_ratio_of(None, None, None, "not measured"), "-"),
+    ],
+)
+def test_a_ratio_is_shown_with_its_interval_and_judgement(ratio: Ratio, text: str) -> None:
+    assert show_ratio(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (a_limit("N", 7_900, 8_200), "7,900 … 8,200"),
+        (a_limit("N", 20_000, None), "≥ 20,000"),
+        (a_limit("N", None, 4), "< 4"),
+        (a_limit("N", None, None), "-"),
+        (None, "-"),
+    ],
+)
+def test_a_limit_is_shown_as_people_read_it(limit: FoundLimit | None, text: str) -> None:
+    assert show_limit(limit) == text
+
+
+def test_a_staircase_has_its_limits_and_a_table_for_each_load() -> None:
+    limits, light, heavy = staircase_sheets(a_staircase())
+    assert limits.rows[0][:4] == ("stage 0", "1,000 … 1,050", "failures=0: 12", "CPU")
+    assert limits.rows[2][0] == "stage 2.1"
+    assert light.title == "N=900, C=4 every 25.0 ms: means over the valid trials"
+    assert heavy.title.startswith("N=8,000, C=500 every 250 ms")
+    assert light.rows[0][:4] == ("stage 0", "900", "0", "1.93 ms (1.80 ms to 2.09 ms)")
+    assert light.rows[0][-2:] == ("3 of 3", "CPU")
+    assert len(light.rows) == len(limits.rows) == 9
+
+
+def test_a_step_without_limits_or_figures_has_dashes() -> None:
+    some = a_staircase()
+    blind = a_measurement(
+        None, 0, valid=False, lost=None, memory_per_connection_bytes=None, fanout_mean_s=None, fanout_last_s=None
+    )
+    load = msgspec.structs.replace(some.steps[0].loads[0], trials=(blind,))
+    bare = msgspec.structs.replace(some.steps[0], limits=(), loads=(load,))
+    limits, light = staircase_sheets(msgspec.structs.replace(some, steps=(bare,)))
+    assert limits.rows == (("stage 0", *["-"] * 6),)
+    assert light.rows == (("stage 0", "-", "-", "-", "-", "- / -", "-", "0 of 1", "-"),)
+
+
+def test_an_ablation_has_its_references_and_both_changes() -> None:
+    references, left_out, added = ablation_sheets(an_ablation())
+    assert [row[0] for row in references.rows] == ["stage 2.5", "stage 0"]
+    assert left_out.columns == ("lesson", "served", "ART", "fan-out", "fan-out, last fan", "a connection", "runs")
+    backlog = {row[0]: row for row in left_out.rows}["backlog"]
+    assert backlog[1] == "\u00d70.12 [0.11, 0.13] worse"
+    assert backlog[3] == "-"
+    assert backlog[-1] == "3"
+    assert added.rows[-1][:2] == (
+        "repeaters",
+        "refused: repeaters stand on dispatchers, which stage 0 has none of: add dispatchers as well",
+    )
+
+
+def test_an_ablation_that_measured_nothing_yet_is_shown() -> None:
+    plain = an_ablation()
+    early: Ablation = msgspec.structs.replace(
+        plain, lessons=(msgspec.structs.replace(plain.lessons[0], measured=None, ratios=()),)
+    )
+    assert ablation_sheets(early)[1].rows == (("open-files", "0"),)
+
+
+def test_a_comparison_has_a_row_for_each_ratio() -> None:
+    single = a_ratio_of(2.0, None, None, "no change seen")
+    part = msgspec.structs.replace(a_ratio("art", 1.4), of="stage 0")
+    sheet = comparison_sheet(a_comparison(ratios=(part, a_ratio("N", None), single)))
+    assert sheet.rows == (
+        ("stage 0", "ART", "5 / 5", "\u00d71.40", "[1.33, 1.47]", "worse"),
+        ("all", "N", "5 / 0", "-", "-", "not measured"),
+        ("all", "ART", "5 / 5", "\u00d72.00", "-", "too few runs"),
+    )
+
+
+def test_a_sheet_is_drawn_and_written_as_markdown() -> None:
+    sheet = Sheet("Title", ("name", "number"), (("a|b", "1"),))
+    assert sheet.markdown() == "Title\n\n| name | number |\n| --- | ---: |\n| a\\|b | 1 |\n"
+    console = Console(width=40, record=True, file=None)
+    with console.capture() as captured:
+        console.print(sheet.drawn())
+    assert captured.get().split() == ["Title", "name", "number", "a|b", "1"]

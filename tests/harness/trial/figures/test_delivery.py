@@ -1,0 +1,245 @@
+import math
+from array import array
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.load.reporter import Posted
+from harness.load.samples import Outcome, Samples
+from harness.records.trial import Delivery
+from harness.trial.figures.delivery import STEPS, Phases, analyse, count_fans, timeline
+from harness.trial.figures.heat import grid_of
+
+NEVER = math.nan
+PHASES = Phases(settled_s=5.0, over_s=20.0)
+
+
+def post(mark: int, sent_s: float | None = None, *, kind: str = "shot", error: str | None = None) -> Posted:
+    at = 10.0 + mark if sent_s is None else sent_s
+    return Posted(mark, kind, at - 0.5, at, NEVER if error else at + 0.25, 0.0, error)
+
+
+def samples_of(answered_s: Sequence[float], receipts: Sequence[tuple[int, int, float]] = ()) -> Samples:
+    """Fans that were answered at these moments (NaN: never), each a second after its intended start."""
+    samples = Samples.blank(array("d", [0.0 if math.isnan(at) else at - 1 for at in answered_s]))
+    for fan, at in enumerate(answered_s):
+        if math.isnan(at):
+            samples.outcome[fan] = Outcome.NO_ANSWER
+            continue
+        samples.outcome[fan] = Outcome.ENDED
+        samples.started_s[fan] = at - 0.9
+        samples.connected_s[fan] = at - 0.8
+        samples.welcomed_s[fan] = samples.asked_s[fan] = at - 0.2
+        samples.answered_s[fan] = at
+        samples.closed_s[fan] = 19.0
+    for fan, mark, at in receipts:
+        samples.receipt_fan.append(fan)
+        samples.receipt_mark.append(mark)
+        samples.receipt_s.append(at)
+    return samples
+
+
+def delivery_of(
+    answered_s: Sequence[float], receipts: Sequence[tuple[int, int, float]], posts: Sequence[Posted]
+) -> Delivery:
+    delivery = analyse(samples_of(answered_s, receipts), posts, PHASES).delivery
+    assert delivery is not None
+    return delivery
+
+
+def test_both_clocks_are_kept() -> None:
+    seen = analyse(samples_of([1.0, 2.0, NEVER]), None, PHASES)
+    assert seen.response.honest is not None
+    assert seen.response.art is not None
+    assert seen.response.honest.count == 2
+    assert seen.response.honest.mean_s == pytest.approx(1.0)
+    assert seen.response.art.mean_s == pytest.approx(0.6)  # until the welcome, which is longer than until the answer
+    assert seen.delivery is None
+    assert (seen.connect_phase_s, seen.events_phase_s) == (5.0, 15.0)
+
+
+def test_fans_are_served_or_counted_by_what_happened() -> None:
+    fans = analyse(samples_of([1.0, NEVER, NEVER, 2.0]), [post(1, kind="stop")], PHASES).fans
+    assert (fans.asked, fans.answered, fans.served, fans.failures) == (4, 2, 2, {"no_answer": 2})
+    assert fans.failed == 2
+
+
+def test_a_fan_closed_before_the_end_was_not_held() -> None:
+    samples = samples_of([1.0, 1.0, 1.0])
+    samples.closed_s[1] = 9.0
+    assert count_fans(samples, 11.0).failures == {"closed_early": 1}
+    assert count_fans(samples, 11.0).served == 2
+    assert count_fans(samples, None).served == 3
+
+
+def test_a_whole_trial_has_its_fans_and_its_timeline() -> None:
+    samples = samples_of([1.0, 1.0, 2.0, NEVER], [(0, 1, 11.1), (1, 1, 11.2), (2, 1, 11.3)])
+    samples.closed_s[0], samples.closed_s[1] = 9.0, 11.0
+    seen = analyse(samples, [post(1, kind="stop")], PHASES)
+    # The end was posted at 11.0: who was closed then was closed by it.
+    assert seen.fans.failures == {"closed_early": 1, "no_answer": 1}
+    assert (seen.fans.asked, seen.fans.answered, seen.fans.served) == (4, 3, 2)
+    line = seen.timeline
+    assert line == timeline(samples, PHASES.over_s, line.deliveries)
+    assert line.responses is not None
+    assert line.deliveries is not None
+    assert grid_of(line.responses).sum() == grid_of(line.deliveries).sum() == 3
+    assert line.responses.edges_s == (1.0, 2.0)  # each took a second
+
+
+def test_failures_are_counted_by_kind() -> None:
+    samples = samples_of([NEVER, NEVER, NEVER, 1.0])
+    samples.outcome[0] = Outcome.CUT
+    assert count_fans(samples, None).failures == {"cut": 1, "no_answer": 2}
+
+
+def test_an_event_has_all_that_is_known_of_it() -> None:
+    receipts = [(0, 1, 11.1), (1, 1, 11.3), (0, 2, 12.0)]
+    got = delivery_of([1.0, 1.0], receipts, [post(1), post(2, kind="goal"), post(3, error="refused (HTTP 422)")])
+    assert [(event.mark, event.kind, event.intended_s, event.sent_s) for event in got.events] == [
+        (1, "shot", 10.5, 11.0),
+        (2, "goal", 11.5, 12.0),
+        (3, "shot", 12.5, 13.0),
+    ]
+    assert [(event.answered_s, event.error, event.received) for event in got.events] == [
+        (11.25, None, 2),
+        (12.25, None, 1),
+        (None, "refused (HTTP 422)", 0),
+    ]
+    assert [(event.fanout_mean_s, event.last_s) for event in got.events] == [
+        (pytest.approx(0.2), pytest.approx(0.3)),
+        (0.0, 0.0),
+        (None, None),
+    ]
+
+
+def test_the_lag_of_posts_is_one_that_was_seen() -> None:
+    posts = [Posted(mark, "shot", 10.0, 10.0 + mark / 1000, 11.0, 0.0, None) for mark in range(1, 201)]
+    got = delivery_of([1.0], [], posts)
+    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.199), pytest.approx(0.2))
+
+
+def test_everything_delivered() -> None:
+    receipts = [(fan, mark, 10.0 + mark + 0.01 * (fan + 1)) for mark in (1, 2) for fan in (0, 1, 2)]
+    got = delivery_of([1.0, 2.0, 3.0], receipts, [post(1), post(2, kind="stop")])
+    assert (got.posted, got.unposted, got.expected, got.received) == (2, 0, 6, 6)
+    assert (got.lost, got.duplicated, got.reordered) == (0, 0, 0)
+    assert got.fanout is not None
+    assert got.fanout.mean_s == pytest.approx(0.02)
+    assert [got.last_mean_s, got.last_max_s] == [pytest.approx(0.03)] * 2
+    assert got.post_answer is not None
+    assert got.post_answer.mean_s == pytest.approx(0.25)
+    assert got.post_lag_max_s == pytest.approx(0.5)
+    assert [event.last_s for event in got.events] == [pytest.approx(0.03)] * 2
+
+
+def test_a_missing_mark_is_a_loss_also_where_the_connection_broke() -> None:
+    samples = samples_of([1.0, 1.0], [(0, 1, 11.1), (0, 2, 12.1), (1, 1, 11.1)])
+    samples.outcome[1] = Outcome.CUT
+    seen = analyse(samples, [post(1), post(2, kind="stop")], PHASES)
+    assert seen.delivery is not None
+    assert (seen.delivery.lost, seen.fans.failures) == (1, {"cut": 1})
+    assert [event.received for event in seen.delivery.events] == [2, 1]
+
+
+def test_a_mark_from_before_the_answer_is_neither_expected_nor_a_loss() -> None:
+    posts = [post(1, 1.0), post(2, 3.0), post(3, 5.0)]
+    without = delivery_of([3.0, 0.5], [(1, mark, 9.0) for mark in (1, 2, 3)] + [(0, 2, 9.0), (0, 3, 9.0)], posts)
+    assert (without.expected, without.lost) == (5, 0)
+    withal = delivery_of([3.0, 0.5], [(0, 1, 9.0)] + [(fan, mark, 9.0) for mark in (2, 3) for fan in (0, 1)], posts)
+    assert (withal.expected, withal.received, withal.lost) == (5, 4, 1)
+
+
+def test_a_post_sent_at_the_moment_of_the_answer_is_expected() -> None:
+    assert delivery_of([3.0], [], [post(1, 3.0)]).lost == 1
+
+
+def test_what_was_not_accepted_is_not_expected_and_may_arrive() -> None:
+    got = delivery_of([1.0], [(0, 2, 12.5)], [post(1, error="no store (HTTP 503)"), post(2)])
+    assert (got.unposted, got.expected, got.lost) == (1, 1, 0)
+    assert (got.events[0].answered_s, got.events[0].error) == (None, "no store (HTTP 503)")
+    assert (got.events[0].last_s, got.events[0].fanout_mean_s) == (None, None)
+    assert delivery_of([1.0], [(0, 1, 11.5), (0, 2, 12.5)], [post(1, error="x"), post(2)]).duplicated == 0
+
+
+def test_a_duplicate_is_counted_once_and_is_not_reordered() -> None:
+    got = delivery_of([1.0], [(0, 1, 11.1), (0, 2, 12.1), (0, 1, 12.2), (0, 2, 12.3)], [post(1), post(2)])
+    assert (got.lost, got.duplicated, got.reordered) == (0, 2, 0)
+    assert got.fanout is not None
+    assert got.fanout.max_s == pytest.approx(0.1)
+
+
+def test_a_lower_mark_after_a_higher_one_is_reordered_for_that_fan_only() -> None:
+    receipts = [(0, 2, 13.0), (1, 1, 13.0), (0, 1, 13.0), (1, 2, 13.0), (0, 3, 13.5), (1, 3, 13.5)]
+    got = delivery_of([1.0, 1.0], receipts, [post(1), post(2), post(3)])
+    assert (got.lost, got.duplicated, got.reordered) == (0, 0, 1)
+
+
+def test_the_order_of_many_receipts_is_kept() -> None:
+    posts = [post(mark, 10.0) for mark in range(1, 51)]
+    receipts = [(fan, mark, 12.0) for mark in range(1, 51) for fan in range(20)]
+    assert delivery_of([1.0] * 20, receipts, posts).reordered == 0
+    assert delivery_of([1.0] * 20, receipts[::-1], posts).reordered == 20 * 49
+
+
+def test_marks_of_others_are_ignored() -> None:
+    receipts = [(0, 1, 11.1), (0, 0, 11.2), (0, 7, 11.3), (0, 2, 3.0), (0, 2, 12.1), (1, 1, 11.1)]
+    got = delivery_of([1.0, NEVER], receipts, [post(1), post(2)])
+    assert (got.expected, got.received, got.duplicated, got.reordered) == (2, 2, 0, 0)
+
+
+def test_nothing_arrived() -> None:
+    got = delivery_of([1.0], [], [post(1)])
+    assert (got.lost, got.fanout, got.last_mean_s, got.last_max_s) == (1, None, None, None)
+
+
+@given(st.data())
+def test_counts_agree_with_counting_one_by_one(data: st.DataObject) -> None:
+    marks = data.draw(st.integers(1, 5))
+    answered = data.draw(st.lists(st.sampled_from([1.0, 11.5, 13.0, NEVER]), min_size=1, max_size=4))
+    posts = [post(mark, error=data.draw(st.sampled_from([None, None, "x"]))) for mark in range(1, marks + 1)]
+    pairs = st.tuples(st.integers(0, len(answered) - 1), st.integers(0, marks + 1))
+    receipts = [(fan, mark, 16.0) for fan, mark in data.draw(st.lists(pairs, max_size=20))]
+    got = delivery_of(answered, receipts, posts)
+    lost = duplicated = reordered = expected = 0
+    for fan, at in enumerate(answered):
+        if math.isnan(at):
+            continue
+        heard = [mark for number, mark, _ in receipts if number == fan and 1 <= mark <= marks]
+        firsts = list(dict.fromkeys(heard))
+        due = [one.mark for one in posts if one.accepted and one.sent_s >= at]
+        expected += len(due)
+        lost += len(set(due) - set(heard))
+        duplicated += len(heard) - len(firsts)
+        reordered += sum(any(earlier > mark for earlier in firsts[:place]) for place, mark in enumerate(firsts))
+    assert (got.expected, got.lost, got.duplicated, got.reordered) == (expected, lost, duplicated, reordered)
+
+
+def test_the_timeline_follows_the_fans() -> None:
+    samples = samples_of([1.0, 4.0, NEVER])
+    samples.connected_s[2], samples.closed_s[2] = 2.0, 6.0
+    line = timeline(samples, 20.0)
+    assert len(line.at_s) == STEPS
+    assert line.at_s[-1] == 20.0
+
+    def at(moment_s: float) -> tuple[int, int]:
+        step = next(index for index, end in enumerate(line.at_s) if end >= moment_s)
+        return line.connected[step], line.answered[step]
+
+    assert [at(moment) for moment in (0.1, 0.5, 1.1, 2.1, 4.1, 7.0, 20.0)] == [
+        (0, 0),
+        (1, 0),
+        (1, 1),
+        (2, 1),
+        (3, 2),
+        (2, 2),
+        (0, 0),
+    ]
+    slowest = [value for value in line.slowest_s if value is not None]
+    assert slowest == [pytest.approx(1.0)] * 2
+
+
+def test_a_very_short_trial_has_a_timeline_too() -> None:
+    assert len(timeline(samples_of([1.0]), 0.01).at_s) == 1

@@ -1,0 +1,110 @@
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.trial.figures.slo import COUNTS, DEFAULT_SLO, TIMES, Slo, SloError, parse_slo
+from tests.harness.results import a_delivery, seen_by, some_fans
+
+signs = st.sampled_from(["<", "<=", ">", ">=", "="])
+numbers = st.one_of(
+    st.integers(0, 10**9).map(str),
+    st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=3).map(str),
+)
+count_terms = st.builds("{}{}{}".format, st.sampled_from(sorted(COUNTS)), signs, numbers)
+time_terms = st.builds(
+    "{}{}{}{}".format, st.sampled_from(sorted(TIMES)), signs, numbers, st.sampled_from(["us", "ms", "s"])
+)
+texts = st.lists(count_terms | time_terms, max_size=5).map(",".join)
+
+
+@given(texts)
+def test_an_objective_is_written_as_it_was_read(text: str) -> None:
+    slo = parse_slo(text)
+    assert str(slo) == text
+    assert parse_slo(str(slo)) == slo
+
+
+@given(texts)
+def test_blanks_around_terms_mean_nothing(text: str) -> None:
+    spaced = text.replace(",", " , ").replace("=", " = ") if "<=" not in text and ">=" not in text else f" {text} "
+    assert parse_slo(spaced) == parse_slo(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(SloError):
+        assert isinstance(parse_slo(text), Slo)
+
+
+@given(st.floats(0, 100), signs, st.integers(0, 100_000))
+def test_a_term_is_broken_exactly_when_its_comparison_does_not_hold(seen: float, sign: str, limit_ms: int) -> None:
+    slo = parse_slo(f"p99{sign}{limit_ms}ms")
+    limit = limit_ms * 1e-3
+    holds = {"<": seen < limit, "<=": seen <= limit, ">": seen > limit, ">=": seen >= limit, "=": seen == limit}
+    assert (slo.broken({"p99": seen}) == ()) == holds[sign]
+
+
+@pytest.mark.parametrize(("sign", "met"), [("<", False), ("<=", True), (">", False), (">=", True), ("=", True)])
+def test_a_figure_at_its_limit(sign: str, met: bool) -> None:
+    assert (parse_slo(f"p99{sign}25ms").broken({"p99": 0.025}) == ()) is met
+    assert (parse_slo(f"lost{sign}3").broken({"lost": 3}) == ()) is met
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("p98<1s", "no figure is called 'p98'"),
+        ("p98<1s", "fanout_p99"),
+        ("p99<1", "needs a unit of time"),
+        ("p99<1h", "needs a unit of time"),
+        ("failures=0ms", "is a count and has no unit"),
+        ("p99", "cannot be read"),
+        ("failures=0,", "cannot be read"),
+        ("p99<-1s", "cannot be read"),
+        ("p99!=1s", "cannot be read"),
+        ("failures=1e999", "out of range"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_what_would_be_right(text: str, says: str) -> None:
+    with pytest.raises(SloError, match=says):
+        parse_slo(text)
+
+
+def test_broken_terms_say_what_was_seen() -> None:
+    seen = seen_by(some_fans(10, refused=2), slowest_s=3.0, delivery=a_delivery(lost=7))
+    slo = parse_slo("failures=0,lost=0,served>=10,max<1s,art<1ms,fanout_last<500ms,unposted=0")
+    broken = slo.check(seen)
+    assert broken[:3] == ("failures=0 (2)", "lost=0 (7)", "max<1s (3 s)")
+    assert broken[3].startswith("art<1ms (")
+    assert len(broken) == 4
+
+
+@pytest.mark.parametrize(("seen_s", "shown"), [(0.0999, "99.9 ms"), (0.9994, "999 ms"), (1.0, "1 s"), (1.5, "1.5 s")])
+def test_times_are_shown_in_the_unit_that_people_use(seen_s: float, shown: str) -> None:
+    assert parse_slo("max<1ms").check(seen_by(some_fans(1), slowest_s=seen_s)) == (f"max<1ms ({shown})",)
+
+
+def test_every_figure_is_taken_from_a_result() -> None:
+    seen = seen_by(some_fans(10), delivery=a_delivery())
+    assert parse_slo(",".join(f"{name}>=0" for name in COUNTS)).check(seen) == ()
+    assert parse_slo(",".join(f"{name}>0us" for name in TIMES)).check(seen) == ()
+
+
+def test_a_time_that_was_not_measured_breaks_its_term_but_no_events_lost_none() -> None:
+    seen = seen_by(some_fans(0, refused=3))
+    assert parse_slo("p99<1s,fanout_p99<1s,lost=0").check(seen) == (
+        "p99<1s (not measured)",
+        "fanout_p99<1s (not measured)",
+    )
+
+
+def test_the_default_wants_everyone_served_and_everything_delivered() -> None:
+    slo = parse_slo(DEFAULT_SLO)
+    assert slo.check(seen_by(some_fans(), delivery=a_delivery())) == ()
+    for name in ("lost", "duplicated", "reordered", "unposted"):
+        seen = seen_by(some_fans(), delivery=msgspec.structs.replace(a_delivery(), **{name: 1}))
+        assert slo.check(seen) == (f"{name}=0 (1)",)
+    assert parse_slo(" ").check(seen_by(some_fans(1, refused=1))) == ()

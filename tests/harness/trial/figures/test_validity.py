@@ -1,0 +1,93 @@
+import math
+
+import pytest
+
+from harness.load.reporter import Posted
+from harness.records.trial import GeneratorSeen, Validity
+from harness.trial.figures.validity import (
+    BUSIEST,
+    LONGEST_STANDSTILL_S,
+    SHORTEST_LAG_S,
+    SHORTEST_PHASE_S,
+    Circumstances,
+    judge,
+)
+from tests.harness.results import a_generator, some_fans
+
+
+def judged(
+    generator: GeneratorSeen | None = None,
+    *,
+    interval_s: float = 0.25,
+    connecting_s: float = 5.0,
+    no_socket: int = 0,
+    own_lag_s: float = 0.0,
+    cores: int = 2,
+    interrupted_s: float | None = None,
+) -> Validity:
+    fans = some_fans(10, no_socket=no_socket) if no_socket else some_fans(10, refused=1)
+    posts = [Posted(1, "shot", 1.0, 3.0, math.nan, own_lag_s)]
+    return judge(generator or a_generator(), fans, posts, Circumstances(interval_s, connecting_s, cores, interrupted_s))
+
+
+def test_a_generator_in_time_and_with_room_makes_a_valid_trial() -> None:
+    assert judged() == Validity(valid=True, reasons=())
+    assert judge(a_generator(), some_fans(), [], Circumstances(0.25, 1.0, cores=2)).valid
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "interval_s", "valid"),
+    [(0.24, 0.25, True), (0.26, 0.25, False), (0.09, 0.01, True), (0.11, 0.01, False), (0.9, 1.0, True)],
+)
+def test_lag_may_reach_the_interval_or_a_tenth_of_a_second(lag_s: float, interval_s: float, valid: bool) -> None:
+    found = judged(a_generator(lag_p99_s=lag_s), interval_s=interval_s)
+    assert found.valid is valid
+    assert valid or "late" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("share", "connecting_s", "valid"), [(0.91, 0.6, False), (0.89, 0.6, True), (1.0, 0.4, True)])
+def test_a_saturated_generator_is_told_from_half_a_second_on(share: float, connecting_s: float, valid: bool) -> None:
+    found = judged(a_generator(cpu_share=share), connecting_s=connecting_s)
+    assert found.valid is valid
+    assert valid or "saturated: it used 91% of a core" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("total", "cores", "valid"), [(1.81, 2, False), (1.79, 2, True), (0.95, 1, False), (None, 2, True)]
+)
+def test_more_processes_than_cores_are_saturated_together(total: float | None, cores: int, valid: bool) -> None:
+    found = judged(a_generator(processes=6, cpu_share=0.33, cpu_total=total), cores=cores)
+    assert found.valid is valid
+    assert valid or f"saturated: it used {total:.1f} of the {cores} cores" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("turn_s", "valid"), [(0.51, False), (0.49, True)])
+def test_a_generator_that_stood_still(turn_s: float, valid: bool) -> None:
+    found = judged(a_generator(turn_max_s=turn_s))
+    assert found.valid is valid
+    assert valid or "stood still for 0.51 s (allowed: 0.50 s)" in found.reasons[0]
+
+
+def test_an_interrupted_trial_is_invalid_and_says_when() -> None:
+    found = judged(interrupted_s=3.21)
+    assert not found.valid
+    assert found.reasons == ("it was interrupted after 3.2 s; measure again",)
+
+
+def test_a_generator_without_room() -> None:
+    assert "could not make 3 connections" in judged(no_socket=3).reasons[0]
+
+
+def test_a_late_reporter() -> None:
+    assert "held an event back for 0.20 s" in judged(own_lag_s=0.2).reasons[0]
+
+
+def test_every_reason_is_told() -> None:
+    found = judged(a_generator(lag_p99_s=3, cpu_share=1.0), no_socket=1, own_lag_s=1)
+    assert len(found.reasons) == 4
+
+
+def test_what_is_allowed_is_allowed_to_the_full() -> None:
+    assert judged(a_generator(lag_p99_s=0.25, turn_max_s=LONGEST_STANDSTILL_S, cpu_share=BUSIEST)).valid
+    assert judged(a_generator(processes=2, cpu_share=0.5, cpu_total=2 * BUSIEST), own_lag_s=SHORTEST_LAG_S).valid
+    assert not judged(a_generator(cpu_share=1.0), connecting_s=SHORTEST_PHASE_S).valid
