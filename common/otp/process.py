@@ -28,6 +28,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
@@ -37,13 +38,11 @@ from common.otp.signals import (
     KILL,
     KILLED,
     NO_PROCESS,
+    NO_REPLY,
     NORMAL,
     CallError,
     CallTimeoutError,
-    Down,
-    Exit,
     Failure,
-    Monitor,
     Reason,
     Stop,
 )
@@ -57,9 +56,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-NO_REPLY: Final = object()
-"""Returned by `handle_call` when the answer comes later, by `reply`."""
-
 _CALL, _CAST, _INFO, _EXIT = range(4)
 
 _ENDED: Final = GenServer()
@@ -71,9 +67,33 @@ ReplyTo = asyncio.Future[Any]
 _Message = tuple[int, Any, ReplyTo | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A linked process ended; delivered to `handle_info` of a process that traps exits."""
+
+    process: Process
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Monitor:
+    """A reference to a monitor, as `erlang:monitor/2` returns; compared by identity."""
+
+    process: Process
+    watcher: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A monitored process ended, or was not there when the monitor was set (`noproc`)."""
+
+    monitor: Monitor
+    reason: Reason
+
+
 def reply(reply_to: ReplyTo, answer: Any) -> None:  # an answer is whatever the server says
-    """Answer a call (`gen_server:reply/2`); a caller that no longer waits is left in peace."""
-    if reply_to.done():
+    """Answer a call (`gen_server:reply/2`), unless by `NO_REPLY`; a caller that no longer waits is left in peace."""
+    if answer is NO_REPLY or reply_to.done():
         return
     if isinstance(answer, Failure):
         reply_to.set_exception(answer.error)
@@ -166,14 +186,6 @@ class Process(ABC):
     def send(self, message: object) -> None:
         """Send a message for `handle_info`; one to a process that has ended is dropped."""
         self._post((_INFO, message, None))
-
-    def send_low(self, message: object) -> None:
-        """Send a message for `handle_info` at low priority: it arrives when what is more urgent leaves room for it.
-
-        Erlang gives priorities to processes (`process_flag(priority, low)`); here it is what is to be done that can
-        wait, not all that the process does.
-        """
-        self.node.run_queue.send_low(self, message)
 
     def link(self, other: Process) -> None:
         """Tie two ends together: the exit of one is signalled to the other. A link to the dead signals `noproc`."""
@@ -294,11 +306,14 @@ class Process(ABC):
                 self._mailbox = None
             self.handled += 1
             if reply_to is not None:
-                answer = server.handle_call(payload, reply_to)
+                try:
+                    answer = server.handle_call(payload, reply_to)
+                except Stop as stop:
+                    reply(reply_to, stop.reply)
+                    raise
                 if isinstance(answer, CoroutineType):
                     return answer, reply_to
-                if answer is not NO_REPLY:
-                    reply(reply_to, answer)
+                reply(reply_to, answer)
             elif kind == _EXIT:
                 raise Stop(payload)
             else:

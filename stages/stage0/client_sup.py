@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.supervisor import SimpleOneForOne, StartChild
+from common.otp import SimpleOneForOne, StartChild
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage0.parts import Parts
 
 

@@ -10,8 +10,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from common.domain.errors import DomainError
-from common.otp.gen_server import GenServer
-from common.otp.signals import CallError, Failure
+from common.otp import CallError, Failure, GenServer
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 from stages.stage0.log import Seldom, messages
 from stages.stage0.operations import MatchOf
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from common.domain.match import Match
-    from common.otp.node import Node
-    from common.otp.process import ReplyTo
-    from common.otp.signals import Reason
+    from common.otp import Node, Reason, ReplyTo
     from common.store.connections import ConnectionStatistics
     from common.store.redis_store import RedisStore
     from stages.stage0.operations import StoreOperation

@@ -13,8 +13,7 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from common.otp.gen_server import GenServer
-from common.otp.signals import CallError, NoProcessError
+from common.otp import CallError, GenServer, NoProcessError
 from common.tuning.open_files import OpenFiles, kept_files
 from stages.stage0.client import SocketPort
 from stages.stage0.log import Seldom, messages
@@ -23,7 +22,7 @@ from stages.traffic import Drop
 if TYPE_CHECKING:
     import socket
 
-    from common.otp.signals import Reason
+    from common.otp import Reason
     from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)

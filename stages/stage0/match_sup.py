@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError, NoProcessError
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import (
+    NO_PROCESS,
+    NORMAL,
+    AlreadyStartedError,
+    CallError,
+    NoProcessError,
+    Restart,
+    SimpleOneForOne,
+    StartChild,
+)
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage0.parts import Parts
 
 _ATTEMPTS = 3

@@ -19,7 +19,7 @@ from stages.stage0.operations import Ping
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.otp.node import Node
+    from common.otp import Node
     from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)

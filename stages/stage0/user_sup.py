@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.signals import AlreadyStartedError, CallError, NoProcessError
-from common.otp.supervisor import SimpleOneForOne, StartChild
+from common.otp import AlreadyStartedError, CallError, NoProcessError, SimpleOneForOne, StartChild
 from common.store.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage0.parts import Parts
 
 

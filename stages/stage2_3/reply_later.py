@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.process import NO_REPLY, reply
+from common.otp import NO_REPLY, reply
 from stages.stage0.db import Db
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
@@ -19,7 +19,7 @@ from stages.stage0.messages import EventManager, RedisReturned
 from stages.stage0.operations import Read, StoreOperation
 
 if TYPE_CHECKING:
-    from common.otp.process import ReplyTo
+    from common.otp import ReplyTo
     from stages.stage0.messages import Accept, Cancel
     from stages.stage0.parts import Parts
 
@@ -102,6 +102,6 @@ class LaterMatch(LiveMatch):
             reply(reply_to, await self._decide(request))
         self.process.send(DECIDED)  # after the answer: the match may end over it
 
-    def _stop_if_over(self) -> None:
+    def _stop_if_over(self, answer: object = None) -> None:
         if not self._deciding.locked():
-            super()._stop_if_over()
+            super()._stop_if_over(answer)

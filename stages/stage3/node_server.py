@@ -7,7 +7,7 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from common.otp.supervisor import ChildSpec
+from common.otp import ChildSpec
 from stages.options import Topology
 from stages.stage0.parts import layered
 from stages.stage0.server import Server

@@ -20,9 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from common.http.token import forget_token, server_token
 from common.listening import reserve
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import SHUTDOWN, Node, Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
 from stages.options import Addresses
 from stages.stage0.server import announced
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.options import Options, System
     from stages.stage0.parts import Stage
 

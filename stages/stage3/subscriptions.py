@@ -20,17 +20,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import CallError, Down, Failure, NoProcessError
+from common.otp import NO_REPLY, CallError, Down, Failure, GenServer, NoProcessError, reply
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outbox, Published, PubSub, Subscribed
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process, ReplyTo
-    from common.otp.signals import Monitor, Reason
+    from common.otp import Monitor, Node, Process, Reason, ReplyTo
 
 __all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "SubscriptionsStatistics", "Unsubscribe"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY
-from common.otp.signals import KILLED, NORMAL, SHUTDOWN, CallError, CallTimeoutError, Down, Failure, Stop
+from common.otp.process import Down
+from common.otp.signals import KILLED, NO_REPLY, NORMAL, SHUTDOWN, CallError, CallTimeoutError, Failure, Stop
 from tests.common.otp.servers import Boom, Probe, Trapping, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 

@@ -6,8 +6,8 @@ import pytest
 
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from common.otp.process import NO_REPLY, ReplyTo, reply
-from common.otp.signals import NO_PROCESS, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
+from common.otp.process import ReplyTo, reply
+from common.otp.signals import NO_PROCESS, NO_REPLY, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
@@ -287,3 +287,55 @@ async def test_a_server_without_the_callback_crashes_and_says_so(node: Node, way
         getattr(process, way)("x")
         await process.wait()
     assert not process.alive
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("answer", [7, None])
+async def test_a_stop_may_answer_the_call_that_it_ends_over(node: Node, waits: bool, answer: int | None) -> None:
+    async def wait() -> None:
+        await asyncio.sleep(1.0)
+        raise Stop("done", reply=answer)
+
+    def last(*_: object) -> object:
+        if waits:
+            return wait()
+        raise Stop("done", reply=answer)
+
+    process = await node.start(Probe())
+    assert await process.call(last) == answer
+    await process.wait()
+    assert probe_of(process).ended == ["done"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_the_answer_of_a_stop_may_be_a_failure_and_does_not_wait_for_the_end(node: Node, waits: bool) -> None:
+    class SlowToEnd(Probe):
+        async def terminate(self, reason: Reason) -> None:
+            await asyncio.sleep(60.0)
+            super().terminate(reason)
+
+    async def wait() -> None:
+        raise Stop(reply=Failure(Boom()))
+
+    def stop(*_: object) -> object:
+        if waits:
+            return wait()
+        raise Stop(reply=Failure(Boom()))
+
+    process = await node.start(SlowToEnd())
+    with pytest.raises(Boom):
+        await process.call(stop)
+    assert now_s() == 0.0
+    await process.wait()
+    assert probe_of(process).ended == ["normal"]
+
+
+async def test_nobody_is_answered_by_a_stop_over_a_cast(node: Node) -> None:
+    process = await node.start(Probe())
+
+    async def stop(_: Probe) -> None:
+        raise Stop(reply=7)
+
+    process.cast(stop)
+    await process.wait()
+    assert probe_of(process).ended == ["normal"]

@@ -13,8 +13,7 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.options import Addresses
     from stages.stage0.parts import Stage
     from tests.stages.fan import Connect, Fan

@@ -11,7 +11,7 @@ import pytest
 
 from common.domain.errors import UnknownMatchError
 from common.domain.match import Team
-from common.otp.node import Node
+from common.otp import Node
 from common.store import codec
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError
 from stages.stage3 import keys, visits

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.otp.gen_server import GenServer
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, GenServer, Node
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import ConnectionLost, ConnectionMade, Outbox, Subscribed
 from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions, Unsubscribe
@@ -20,7 +18,7 @@ from tests.virtual_time import idle, run_virtual
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from common.otp.process import Process
+    from common.otp import Process
 
 
 class Silent(GenServer):
@@ -76,7 +74,7 @@ def subscribing(monkeypatch: pytest.MonkeyPatch, test: Callable[[Connection], Aw
         for server in [*node.servers(Listener), *node.servers(Subscriptions)]:
             server.process.exit(SHUTDOWN)
             await server.process.wait()
-        assert node.statistics().processes == 0
+        assert not node.processes()
 
     run_virtual(main())
 
