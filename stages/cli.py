@@ -7,11 +7,10 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
-from common.addresses import AddressError
+from common.addresses import AddressError, parse_http_url
 from common.command_line import Commands, run_app, show_version
 from common.domain.script import ScriptError, load_script
 from common.durations import DurationError, parse_duration, show_duration
@@ -267,7 +266,8 @@ async def _play(  # noqa: PLR0913  # one argument an option
 ) -> None:
     script = load_script(name)
     patience_s = parse_duration(patience)
-    async with ReporterClient(url, client_token(os.environ, *_place_of(url))) as client:
+    at = parse_http_url(url)
+    async with ReporterClient(url, client_token(os.environ, at.host, at.port)) as client:
         await play_script(
             client,
             script,
@@ -289,18 +289,6 @@ def _say(_step: Step, event: Event) -> None:
 def _say_aside(words: str) -> None:
     """Say something on standard error; some of it may be what a server said."""
     typer.echo(f"matchstream: {harmless(words)}", err=True)
-
-
-def _place_of(url: str) -> tuple[str, int]:
-    """Return the host and the port of a URL. Raise ApiUnreachableError."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None:
-        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888")
-    return host, port if port is not None else {"https": 443}.get(parts.scheme, 80)
 
 
 def _run(

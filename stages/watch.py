@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
 
+from common.addresses import parse_one
 from common.domain.match import Period, Player
 from common.terminal import harmless
 from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line
@@ -36,7 +36,6 @@ server that stopped do not all come back at the same moment ("Exponential Backof
 REFUSALS: Final = 5
 """How often in a row a server may refuse before it is not asked again: it may need a moment after its own start."""
 
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s\[\]]+)):(?P<port>[0-9]{1,5})")
 _STYLES = {
     "status": "bold cyan",
     "goal": "bold green",
@@ -69,11 +68,12 @@ async def watch_match(
 ) -> None:
     """Print a match as it comes, and return when it is over; `note` is called with what is to be said beside.
 
-    `address` is HOST:PORT; `match_id` None is the current match. Raise WatchError if there is no server, it refuses, or
-    speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who has been
-    told the status connects again instead, as long as the match is not over and the server does not refuse for good.
+    `address` is HOST:PORT; `match_id` None is the current match. Raise AddressError; WatchError if there is no server,
+    it refuses, or speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who
+    has been told the status connects again instead, as long as the match is not over and the server does not refuse for
+    good.
     """
-    where, greeting = parse_address(address), _greeting(user, match_id)
+    where, greeting = parse_one(address), _greeting(user, match_id)
     watching = WatchedMatch()
     attempt = refusals = 0
     while not watching.is_over:
@@ -97,14 +97,6 @@ def pause_before(attempt: int) -> float:
     """Return for how many seconds to wait before connecting again, the first time that is attempt 0."""
     longest_s = min(FIRST_PAUSE_S * 2.0 ** min(attempt, 16), LONGEST_PAUSE_S)
     return longest_s * random.uniform(0.5, 1.0)  # noqa: S311  # nothing secret about a pause
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`; an IPv6 address may stand in brackets. Raise WatchError."""
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found["port"]) < 65536:
-        raise WatchError(f"{address!r} is no address; give HOST:PORT, such as 127.0.0.1:9999")
-    return found["ipv6"] or found["host"], int(found["port"])
 
 
 class WatchedMatch:

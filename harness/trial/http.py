@@ -17,8 +17,7 @@ from harness.records.machine import describe_machine
 from harness.records.trial import AskedTarget
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.stage import StageTarget
-from harness.targets.target import TargetError
-from harness.targets.urls import parse_http_url
+from harness.targets.target import TargetError, parse_http_url
 from harness.targets.variant import Variant
 from harness.trial.figures.http import Frame, asked_http, http_result
 from harness.trial.plan import trial_id

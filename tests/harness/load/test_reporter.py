@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.clock import Clock
 from common.domain import rules
 from common.domain.posts import Post, Shot, Stop
 from common.domain.script import Script, Step, sample_script
 from harness.load.match import MatchPlan, PlannedPost, numbered, script_match, synthetic_match
-from harness.load.reporter import Clock, Posted, Reporter
+from harness.load.reporter import Posted, Reporter
 
 
 class RefusedError(Exception):
