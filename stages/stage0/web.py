@@ -9,15 +9,22 @@ import secrets
 import socket
 from pathlib import Path
 from time import monotonic, process_time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from msgspec.structs import replace
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.http.api import make_app
-from common.http.statistics import OpenFilesSeen, Statistics
+from common.http.statistics import (
+    OpenFilesSeen,
+    RequestsStatistics,
+    Statistics,
+    SubscriptionsStatistics,
+    WriterStatistics,
+)
 from common.otp import GenServer, LoopLag, Order, Rounds, Surveyor
+from common.store.connections import ConnectionStatistics
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.dispatcher import Dispatcher
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
     from stages.stage0.parts import Parts
 
 _Server = TypeVar("_Server", bound=GenServer)
+_Told = TypeVar("_Told")
 
 
 class Web(GenServer):
@@ -66,7 +74,7 @@ class Web(GenServer):
         if not self._api.ports:
             await self._api.bind()
         node_name = f"{socket.gethostname()}:{self._api.ports[0]}"
-        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports)
+        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports, self._api)
         await self._api.start(make_app(self._backend, self._token))
 
     async def terminate(self, reason: Reason) -> None:
@@ -79,9 +87,10 @@ class Web(GenServer):
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
 
-    def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int]) -> None:
+    def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int], api: ApiServer) -> None:
         self._parts = parts
         self._node = node
+        self._api = api
         self._node_name = node_name
         self._surveyor = Surveyor(node, secrets.token_bytes(16))
         self._surveys = Rounds(self._survey, "survey")
@@ -172,11 +181,15 @@ class WebBackend:
             drops={drop.value: count for drop, count in traffic.drops.items()},
             handlers=self._handlers(survey),
             tasks=len(asyncio.all_tasks()),
-            redis=tuple(db.statistics() for db in _servers(survey, self._parts.db)),
+            redis=tuple(_told(survey, ConnectionStatistics)),
             response=traffic.response.statistics(),
             fan_out=traffic.fan_out.statistics(),
             kinds=survey.kinds,
             actors=(),
+            api=self._api.statistics(),
+            writer=next(_told(survey, WriterStatistics), None),
+            requests=next(_told(survey, RequestsStatistics), None),
+            subscriptions=next(_told(survey, SubscriptionsStatistics), None),
         )
         return seen, survey.first
 
@@ -202,6 +215,22 @@ class WebBackend:
 
 def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:
     return (process.server for process in survey.few if isinstance(process.server, kind))
+
+
+@runtime_checkable
+class _Telling(Protocol):
+    """A server that tells what it did."""
+
+    def statistics(self) -> object:
+        """Return its counts."""
+        ...
+
+
+def _told(survey: Survey, kind: type[_Told]) -> Iterator[_Told]:
+    """Give the statistics of a kind that the servers of a node tell, whatever lesson brought those servers."""
+    servers = (process.server for process in survey.few)
+    told = (server.statistics() for server in servers if isinstance(server, _Telling))
+    return (statistics for statistics in told if isinstance(statistics, kind))
 
 
 def _kind(kinds: Sequence[KindStatistics], name: str) -> KindStatistics | None:

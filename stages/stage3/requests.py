@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from common.http.statistics import RequestsStatistics
 from common.otp import NO_REPLY, Down, Failure, GenServer, reply
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
@@ -49,15 +50,6 @@ class Request:
     """
 
     packed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RequestsStatistics:
-    """Requests that wait for an answer now; and since the start those that were asked, and those that got none."""
-
-    waiting: int
-    asked: int
-    unanswered: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from common.http.statistics import SubscriptionsStatistics
 from common.otp import NO_REPLY, CallError, Down, Failure, GenServer, NoProcessError, reply
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
@@ -28,7 +29,7 @@ from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outb
 if TYPE_CHECKING:
     from common.otp import Monitor, Node, Process, Reason, ReplyTo
 
-__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "SubscriptionsStatistics", "Unsubscribe"]
+__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "Unsubscribe"]
 
 _log = logging.getLogger(__name__)
 
@@ -60,17 +61,6 @@ class Resubscribed:
     """To a subscriber: the channel is heard (again) from here on; what was published before may have been missed."""
 
     channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionsStatistics:
-    """What there is now, and since the start: connections made, and messages that came."""
-
-    connected: bool
-    channels: int
-    subscribers: int
-    connections: int
-    published: int
 
 
 @dataclass(slots=True)
