@@ -29,7 +29,7 @@ from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outb
 if TYPE_CHECKING:
     from common.otp import Monitor, Node, Process, Reason, ReplyTo
 
-__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "Unsubscribe"]
+__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,14 +43,6 @@ class Subscribe:
 
     Failure of StoreUnavailableError after SUBSCRIBE_S; the channel is subscribed to all the same once Redis is back.
     """
-
-    channel: str
-    process: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    """The call that ends a subscription, if there is one; answered with None."""
 
     channel: str
     process: Process
@@ -103,11 +95,8 @@ class Subscriptions(GenServer):
         """Start to connect; Redis need not be there."""
         self._pubsub = await self.node.start(PubSub(self._endpoint, self.process), parent=self.process)
 
-    def handle_call(self, request: Subscribe | Unsubscribe, reply_to: ReplyTo) -> object:
-        """Subscribe a process to a channel, or end that."""
-        if isinstance(request, Unsubscribe):
-            self._drop(request.channel, request.process)
-            return None
+    def handle_call(self, request: Subscribe, reply_to: ReplyTo) -> object:
+        """Subscribe a process to a channel, until the process ends."""
         channel = self._channels.get(request.channel)
         if channel is None:
             channel = self._channels[request.channel] = _Channel()

@@ -11,7 +11,7 @@ import pytest
 from common.otp import SHUTDOWN, GenServer, Node
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import ConnectionLost, ConnectionMade, Outbox, Subscribed
-from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions, Unsubscribe
+from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions
 from tests.stages.stage3.system import Listener
 from tests.virtual_time import idle, run_virtual
 
@@ -56,7 +56,7 @@ class Connection:
         await self.node.start(listener)
         return listener
 
-    async def ask(self, request: Subscribe | Unsubscribe) -> asyncio.Task[object]:
+    async def ask(self, request: Subscribe) -> asyncio.Task[object]:
         """Make a call that may be answered later."""
         asking = asyncio.create_task(self.subscriptions.call(request, None), name="asks")
         await idle()
@@ -106,12 +106,13 @@ def test_a_channel_is_heard_from_the_last_confirmation_on_and_not_from_an_earlie
 
     async def test(connection: Connection) -> None:
         await connection.connect()
-        process = (await connection.listener()).process
-        first = await connection.ask(Subscribe("goals", process))
-        await connection.ask(Unsubscribe("goals", process))
+        leaving, coming = (await connection.listener()).process, (await connection.listener()).process
+        first = await connection.ask(Subscribe("goals", leaving))
+        leaving.kill()
+        await idle()
         with pytest.raises(StoreUnavailableError, match="was ended before Redis had confirmed it"):
             await first
-        last = await connection.ask(Subscribe("goals", process))
+        last = await connection.ask(Subscribe("goals", coming))
         assert connection.sent() == [("SUBSCRIBE", "goals"), ("UNSUBSCRIBE", "goals"), ("SUBSCRIBE", "goals")]
         await connection.say(Subscribed("goals"))
         assert not last.done()
@@ -126,7 +127,8 @@ def test_who_ends_its_subscription_ends_no_other(monkeypatch: pytest.MonkeyPatch
         await connection.connect()
         leaving, staying = await connection.listener(), await connection.listener()
         left, stayed = [await connection.ask(Subscribe("goals", each.process)) for each in (leaving, staying)]
-        await connection.ask(Unsubscribe("goals", leaving.process))
+        leaving.process.kill()
+        await idle()
         with pytest.raises(StoreUnavailableError, match="was ended before Redis had confirmed it"):
             await left
         await connection.say(Subscribed("goals"))

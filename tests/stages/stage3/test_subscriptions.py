@@ -13,7 +13,7 @@ import pytest
 from common.otp import Node
 from common.store.cluster import with_cluster
 from common.store.errors import StoreUnavailableError
-from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions, Unsubscribe
+from stages.stage3.subscriptions import Published, Resubscribed, Subscriptions
 from tests.redis_cluster import RedisCluster
 from tests.stages.stage3.system import System
 from tests.stages.waiting import eventually
@@ -65,10 +65,9 @@ async def test_a_channel_without_subscribers_is_given_up(system: System, raw: Co
     for process in (first, first, second):
         await Subscriptions.subscribe(node, "goals", process)
     second.kill()
-    await node["subscriptions"].call(Unsubscribe("cards", first))
     await eventually(lambda: subscriptions.statistics().subscribers == 1, "a dead subscriber is dropped")
     assert await receivers(raw, "goals") == 1
-    await node["subscriptions"].call(Unsubscribe("goals", first))
+    first.kill()
     await nobody_on(raw, "goals")
     assert subscriptions.statistics().channels == 0
     assert one.heard == []
@@ -89,15 +88,14 @@ async def test_a_subscriber_that_is_dead_already_leaves_nothing(system: System, 
 async def test_however_often_one_comes_and_goes_what_counts_is_the_last(system: System, raw: Connections) -> None:
     node = Node()
     await system.subscriptions(node)
-    listener, process = await system.listener(node)
-    subscriptions = await Subscriptions.subscribe(node, "cards", process)
-    calls = [Subscribe("goals", process) if number % 2 == 0 else Unsubscribe("goals", process) for number in range(9)]
-    outcomes = await asyncio.gather(*(subscriptions.call(call) for call in calls), return_exceptions=True)
-    assert outcomes[-1] is None
-    _, last = await asyncio.gather(*(subscriptions.call(each("goals", process)) for each in (Unsubscribe, Subscribe)))
-    assert last is None
-    fouls = [subscriptions.call(each("fouls", process)) for each in (Subscribe, Unsubscribe)]
-    await asyncio.gather(*fouls, return_exceptions=True)
+    for channel in ("goals", "fouls", "goals", "goals"):
+        _, leaving = await system.listener(node)
+        asking = asyncio.create_task(Subscriptions.subscribe(node, channel, leaving), name="asking")
+        await asyncio.sleep(0)  # it is asked
+        leaving.kill()
+        await asyncio.gather(asking, return_exceptions=True)
+    listener, staying = await system.listener(node)
+    await Subscriptions.subscribe(node, "goals", staying)
     await nobody_on(raw, "fouls")
     assert await raw.call("PUBLISH", "goals", "one") == 1
     await eventually(lambda: Published("goals", b"one") in listener.heard, "it is heard")
@@ -161,12 +159,13 @@ async def test_in_a_cluster_subscriptions_follow_a_shard_that_is_handed_over() -
         system = System(await with_cluster(f"{cluster.masters[1].url}/7"))
         subscriptions = await system.subscriptions(node)
         listener, process = await system.listener(node)
+        _, leaving = await system.listener(node)
         await Subscriptions.subscribe(node, "goals", process)
-        await Subscriptions.subscribe(node, "cards", process)
+        await Subscriptions.subscribe(node, "cards", leaving)
         master, replica = cluster.masters[0], cluster.servers[-1]
         assert await master.call("SPUBLISH", "{7}goals", "1-0") == 1
         await heard(listener, Published("goals", b"1-0"))
-        await node["subscriptions"].call(Unsubscribe("cards", process))
+        leaving.kill()
         await eventually(lambda: answers(master, ("PUBSUB", "SHARDCHANNELS"), [b"{7}goals"]), "one is given up")
         assert subscriptions.statistics().connections == 1
 
