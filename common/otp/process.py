@@ -41,7 +41,6 @@ from common.otp.signals import (
     NO_REPLY,
     NORMAL,
     CallError,
-    CallTimeoutError,
     Failure,
     Reason,
     Stop,
@@ -158,25 +157,21 @@ class Process(ABC):
             return 0
         return len(mailbox) if isinstance(mailbox, deque) else 1
 
-    async def call(self, request: object, timeout_s: float | None = 5.0) -> Any:  # the server's answer
-        """Ask and wait for the answer (`gen_server:call/3`).
+    async def call(self, request: object) -> Any:  # the server's answer
+        """Ask, and wait for the answer as long as it takes (`gen_server:call/3` with `infinity`).
 
-        `timeout_s` in seconds, None for as long as it takes. Raise CallTimeoutError; CallError if the process has ended
-        or ends before it answers; or the error of a `Failure` that the server returned.
+        Who wants to wait for less has `asyncio.timeout`. Raise CallError if the process has ended or ends before it
+        answers; or the error of a `Failure` that the server returned.
         """
         if self.server is _ENDED:
             raise CallError(self.name, NO_PROCESS)
-        loop = asyncio.get_running_loop()
-        reply_to: ReplyTo = loop.create_future()
+        reply_to: ReplyTo = asyncio.get_running_loop().create_future()
         self._callers = tied(self._callers, reply_to)
         self._ask((_CALL, request, reply_to))
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._time_out, reply_to, timeout_s)
         try:
             return await reply_to
         finally:
             self._callers = untied(self._callers, reply_to)
-            if timer is not None:
-                timer.cancel()
             del reply_to  # it holds an error whose traceback holds this frame
 
     def cast(self, message: object) -> None:
@@ -374,9 +369,6 @@ class Process(ABC):
 
     def _start_error(self, reason: Reason) -> Exception:
         return reason if isinstance(reason, Exception) else CallError(self.name, reason)
-
-    def _time_out(self, reply_to: ReplyTo, after_s: float) -> None:
-        reply(reply_to, Failure(CallTimeoutError(f"{self.name} did not answer within {after_s} s")))
 
     def _begin_beside(self, awaitable: Awaitable[Any], reply_to: ReplyTo | None) -> None:
         task = task_of(awaitable, f"{self.name}, beside")

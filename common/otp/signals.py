@@ -48,9 +48,5 @@ class CallError(Exception):
         self.reason = reason
 
 
-class CallTimeoutError(Exception):
-    """The called process did not answer in time; its answer, if it comes, is dropped."""
-
-
 class NoProcessError(LookupError):
     """No process is registered under that name."""

@@ -215,7 +215,7 @@ class Client(GenFsm):
         while True:
             user = await self._parts.user_sup.start_user(self.node, greeting.user)
             try:
-                await user.call(watch, None)
+                await user.call(watch)
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
                     raise

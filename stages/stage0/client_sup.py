@@ -22,7 +22,7 @@ class ClientSup(SimpleOneForOne):
     @classmethod
     async def start_client(cls, node: Node) -> Process:
         """Return a new client that waits for its socket."""
-        client: Process = await cls.supervisor(node).call(StartChild(()), None)
+        client: Process = await cls.supervisor(node).call(StartChild(()))
         return client
 
     @classmethod

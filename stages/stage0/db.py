@@ -47,7 +47,7 @@ class Db(GenServer):
         Raise UnknownOutcomeError as well if the process ends before it answers.
         """
         try:
-            result: _T = await node[cls.NAME].call(operation, None)
+            result: _T = await node[cls.NAME].call(operation)
         except (CallError, LookupError) as error:
             raise UnknownOutcomeError("the database process was restarted") from error
         return result

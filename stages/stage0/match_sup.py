@@ -39,7 +39,7 @@ class MatchSup(SimpleOneForOne):
         Raise UnknownMatchError, StoreUnavailableError.
         """
         try:
-            match: Process = await node[cls.NAME].call(StartChild((match_id,), cls.name_of(match_id)), None)
+            match: Process = await node[cls.NAME].call(StartChild((match_id,), cls.name_of(match_id)))
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:
@@ -55,7 +55,7 @@ class MatchSup(SimpleOneForOne):
         for _ in range(_ATTEMPTS):
             match = await cls.start_match(node, match_id)
             try:
-                return await match.call(request, None)
+                return await match.call(request)
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS):
                     break

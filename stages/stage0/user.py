@@ -226,7 +226,7 @@ class User(GenServer):
 
     async def _add_handler(self, client: Process, manager: Process) -> Standing:
         watching = self._watching[client]
-        sent: Place = await manager.call(self._handler(client, watching.match_id), None)
+        sent: Place = await manager.call(self._handler(client, watching.match_id))
         watching.dispatcher = manager
         return Standing.CURRENT if sent == (watching.seq, watching.at) else Standing.BEHIND
 
@@ -266,7 +266,7 @@ class User(GenServer):
         self._stop_if_unused()
         if watching.dispatcher is not None and watching.dispatcher.alive:
             with suppress(CallError):  # it ended meanwhile, and the handler with it
-                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
 
     def _send_away(self, client: Process, why: str) -> None:
         self._dismiss(client, Dismissal(error_line(why)))

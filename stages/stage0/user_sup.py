@@ -24,7 +24,7 @@ class UserSup(SimpleOneForOne):
     async def start_user(cls, node: Node, user_id: str) -> Process:
         """Return the process of that user, a new one if there is none. Raise StoreUnavailableError."""
         try:
-            user: Process = await cls.supervisor(node).call(StartChild((user_id,), cls.name_of(user_id)), None)
+            user: Process = await cls.supervisor(node).call(StartChild((user_id,), cls.name_of(user_id)))
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:

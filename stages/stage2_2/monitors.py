@@ -79,7 +79,7 @@ class MonitoringUser(User):
         watching = self._watching[client]
         if watching.dispatcher is not None and watching.dispatcher.alive:
             with suppress(CallError):  # it ended meanwhile, and the handler with it
-                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
         if self._watching.get(client) is watching:
             del self._watching[client]
         self._stop_if_unused()

@@ -51,5 +51,5 @@ class RepeatedMatch(LiveMatch):
     async def _start_repeater(self) -> Process:
         repeater = await self.node.start(self._parts.dispatcher(self._place()), parent=self._dispatcher)
         self.process.link(repeater)
-        await self._dispatcher.call(AddHandler(repeater, Repeat(repeater)), None)
+        await self._dispatcher.call(AddHandler(repeater, Repeat(repeater)))
         return repeater

@@ -106,10 +106,9 @@ class Nodes:
         )
         first_ports = zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
         started = [
-            await self._top.call(StartChild(ports, name=f"node-{number}"), None)
-            for number, ports in enumerate(first_ports)
+            await self._top.call(StartChild(ports, name=f"node-{number}")) for number, ports in enumerate(first_ports)
         ]
-        await asyncio.gather(*(process.call(WaitUntilReady(), None) for process in started))  # or until one cannot
+        await asyncio.gather(*(process.call(WaitUntilReady()) for process in started))  # or until one cannot
         self._serves = True
         return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]))
 

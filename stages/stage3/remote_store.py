@@ -51,7 +51,7 @@ class WriterConnection:
             return []
         packed = pack(commands)
         try:
-            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed), None)
+            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed))
         except (CallError, NoProcessError) as error:
             raise UnknownOutcomeError("the requests to the writer are being restarted") from error
         answers = [_refusal(answer) if isinstance(answer, hiredis.ReplyError) else answer for answer in answers]

@@ -86,7 +86,7 @@ class Subscriptions(GenServer):
         """
         try:
             subscriptions = node[cls.NAME]
-            await subscriptions.call(Subscribe(channel, process), None)
+            await subscriptions.call(Subscribe(channel, process))
         except (CallError, NoProcessError) as error:
             raise StoreUnavailableError("the subscriptions are being restarted; try again") from error
         return subscriptions

@@ -7,7 +7,7 @@ import pytest
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
 from common.otp.process import ReplyTo, reply
-from common.otp.signals import NO_PROCESS, NO_REPLY, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
+from common.otp.signals import NO_PROCESS, NO_REPLY, SHUTDOWN, CallError, Failure, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
@@ -126,43 +126,17 @@ async def test_a_failure_may_come_later(node: Node) -> None:
         await call
 
 
-async def test_a_call_times_out_on_time_and_its_late_reply_is_dropped(node: Node) -> None:
+async def test_the_late_reply_to_a_caller_that_waits_no_longer_is_dropped(node: Node) -> None:
     process = await node.start(Slow())
-    with pytest.raises(CallTimeoutError, match=r"Slow did not answer within 2\.0 s"):
-        await process.call(3.0, timeout_s=2.0)
-    assert now_s() == 2.0
-    assert await process.call(0.5, timeout_s=2.0) == 0.5
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(process.call(3.0), 2.0)
+    assert await process.call(0.5) == 0.5
     assert now_s() == 3.5
 
 
-async def test_a_call_that_is_answered_leaves_no_timer(node: Node) -> None:
-    process, loop = await node.start(Probe()), asyncio.get_running_loop()
-    for _ in range(10):
-        await process.call("x", timeout_s=1e6)
-    await asyncio.sleep(0)
-    assert all(handle.cancelled() for handle in loop._scheduled)  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way to see them
-
-
-async def test_five_seconds_is_the_default(node: Node) -> None:
+async def test_a_call_waits_as_long_as_it_takes(node: Node) -> None:
     process = await node.start(Slow())
-    with pytest.raises(CallTimeoutError):
-        await process.call(6.0)
-    assert now_s() == 5.0
-
-
-async def test_a_call_without_a_timeout_waits(node: Node) -> None:
-    process = await node.start(Slow())
-    assert await process.call(86400.0, timeout_s=None) == 86400.0
-
-
-@pytest.mark.parametrize("answer", ["in time", Failure(Boom())])
-async def test_an_answer_at_the_very_moment_of_the_timeout_counts(node: Node, answer: object) -> None:
-    """Both are due in one turn of the loop; the answer came first."""
-    server = Postponing()
-    process = await node.start(server)
-    asyncio.get_running_loop().call_later(2.0, lambda: reply(server.callers[0], answer))
-    outcome = (await asyncio.gather(process.call("x", timeout_s=2.0), return_exceptions=True))[0]
-    assert isinstance(outcome, Boom) if isinstance(answer, Failure) else outcome == answer
+    assert await process.call(86400.0) == 86400.0
 
 
 async def test_a_timeout_error_of_the_server_is_its_own_word(node: Node) -> None:
@@ -268,7 +242,7 @@ async def test_a_linked_caller_ends_with_the_server_it_calls(node: Node) -> None
     callee.cast(forever)
 
     async def call(_: Probe) -> None:
-        await callee.call("x", timeout_s=None)
+        await callee.call("x")
 
     caller.cast(call)
     await idle()

@@ -69,7 +69,7 @@ def test_the_messages_of_each_sender_arrive_in_order_and_none_is_lost(
         node, server = Node(), Pausing()
         process = await node.start(server)
         await asyncio.gather(*(send(process, sender) for sender in range(4)))
-        await process.call("all before this are handled", timeout_s=None)
+        await process.call("all before this are handled")
         await end_all(node)
         return server.seen
 
@@ -165,9 +165,9 @@ def test_every_start_and_call_is_answered_whenever_the_supervisor_ends(
                 supervisor.exit(SHUTDOWN)
             process = node.whereis(name)
             if action == "start":
-                pending.append(asyncio.create_task(supervisor.call(StartChild((), name), timeout_s=None)))
+                pending.append(asyncio.create_task(supervisor.call(StartChild((), name))))
             elif process is not None:
-                pending.append(asyncio.create_task(process.call("x", timeout_s=None)))
+                pending.append(asyncio.create_task(process.call("x")))
                 ENDS[action](process)
             await asyncio.sleep(0)
         supervisor.exit(SHUTDOWN)

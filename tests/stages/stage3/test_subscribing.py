@@ -58,7 +58,7 @@ class Connection:
 
     async def ask(self, request: Subscribe) -> asyncio.Task[object]:
         """Make a call that may be answered later."""
-        asking = asyncio.create_task(self.subscriptions.call(request, None), name="asks")
+        asking = asyncio.create_task(self.subscriptions.call(request), name="asks")
         await idle()
         return asking
 
@@ -142,10 +142,10 @@ def test_a_redis_that_confirms_too_late_is_named_and_the_wish_is_kept(monkeypatc
     async def test(connection: Connection) -> None:
         listener = await connection.listener()
         with pytest.raises(StoreUnavailableError, match="it was not connected to yet"):
-            await connection.subscriptions.call(Subscribe("goals", listener.process), None)
+            await connection.subscriptions.call(Subscribe("goals", listener.process))
         await connection.connect()
         with pytest.raises(StoreUnavailableError, match=r"127\.0\.0\.1:6379 did not confirm in time"):
-            await connection.subscriptions.call(Subscribe("goals", listener.process), None)
+            await connection.subscriptions.call(Subscribe("goals", listener.process))
         await connection.say(Subscribed("goals"))
         assert listener.heard == [Resubscribed("goals")]
         assert connection.sent() == [("SUBSCRIBE", "goals")]

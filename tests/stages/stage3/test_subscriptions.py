@@ -13,7 +13,7 @@ import pytest
 from common.otp import Node
 from common.store.cluster import with_cluster
 from common.store.errors import StoreUnavailableError
-from stages.stage3.subscriptions import Published, Resubscribed, Subscriptions
+from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions
 from tests.redis_cluster import RedisCluster
 from tests.stages.stage3.system import System
 from tests.stages.waiting import eventually
@@ -88,14 +88,21 @@ async def test_a_subscriber_that_is_dead_already_leaves_nothing(system: System, 
 async def test_however_often_one_comes_and_goes_what_counts_is_the_last(system: System, raw: Connections) -> None:
     node = Node()
     await system.subscriptions(node)
-    for channel in ("goals", "fouls", "goals", "goals"):
-        _, leaving = await system.listener(node)
-        asking = asyncio.create_task(Subscriptions.subscribe(node, channel, leaving), name="asking")
-        await asyncio.sleep(0)  # it is asked
-        leaving.kill()
+    listener, process = await system.listener(node)
+    subscriptions = await Subscriptions.subscribe(node, "cards", process)
+
+    async def come_and_go(channel: str) -> None:
+        _, passing = await system.listener(node)
+        asking = asyncio.create_task(subscriptions.call(Subscribe(channel, passing)), name="passing")
+        await asyncio.sleep(0)
+        passing.kill()
         await asyncio.gather(asking, return_exceptions=True)
-    listener, staying = await system.listener(node)
-    await Subscriptions.subscribe(node, "goals", staying)
+
+    for _ in range(4):
+        await come_and_go("goals")
+    await Subscriptions.subscribe(node, "goals", process)
+    for channel in ("goals", "fouls"):
+        await come_and_go(channel)
     await nobody_on(raw, "fouls")
     assert await raw.call("PUBLISH", "goals", "one") == 1
     await eventually(lambda: Published("goals", b"one") in listener.heard, "it is heard")
@@ -159,13 +166,13 @@ async def test_in_a_cluster_subscriptions_follow_a_shard_that_is_handed_over() -
         system = System(await with_cluster(f"{cluster.masters[1].url}/7"))
         subscriptions = await system.subscriptions(node)
         listener, process = await system.listener(node)
-        _, leaving = await system.listener(node)
         await Subscriptions.subscribe(node, "goals", process)
-        await Subscriptions.subscribe(node, "cards", leaving)
+        _, passing = await system.listener(node)
+        await Subscriptions.subscribe(node, "cards", passing)
         master, replica = cluster.masters[0], cluster.servers[-1]
         assert await master.call("SPUBLISH", "{7}goals", "1-0") == 1
         await heard(listener, Published("goals", b"1-0"))
-        leaving.kill()
+        passing.kill()
         await eventually(lambda: answers(master, ("PUBSUB", "SHARDCHANNELS"), [b"{7}goals"]), "one is given up")
         assert subscriptions.statistics().connections == 1
 
