@@ -25,6 +25,8 @@ class ClientSup(SimpleOneForOne):
         client: Process = await cls.supervisor(node).call(StartChild(()))
         return client
 
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
     @classmethod
     def supervisor(cls, node: Node) -> Process:
         """Return the process that starts clients. Raise NoProcessError while it is being restarted."""

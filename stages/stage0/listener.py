@@ -89,9 +89,6 @@ class Listener(GenServer):
         if self._retry is not None:
             self._retry.cancel()
 
-    async def _accept(self) -> None:
-        await self._hand_over(self._accept_one())
-
     def _accept_one(self) -> socket.socket:
         """Return the next connection. Raise BlockingIOError if there is none, OSError if no file is left for it.
 
@@ -130,3 +127,9 @@ class Listener(GenServer):
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listening)
         self.process.cast(READABLE)
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _accept(self) -> None:
+        """Accept who waits, and hand it over to a client. Raise as `_accept_one` does."""
+        await self._hand_over(self._accept_one())

@@ -116,22 +116,11 @@ class LiveMatch(GenServer):
             return Failure(error)
         return None
 
-    def _is_behind(self) -> bool:
-        """Whether Redis may know more of the match than this process."""
-        return self._stale
-
-    def event_managers(self) -> Sequence[Process]:
-        """Return those to whom handlers may be added."""
-        return (self._dispatcher,)
-
     def _event_manager(self) -> Process:
         """Return whom the next subscriber is to add its handler to: each in its turn."""
         managers = self.event_managers()
         self._placed += 1
         return managers[self._placed % len(managers)]
-
-    async def _read(self) -> Match:
-        return await self._parts.db.match(self.node, self._id)
 
     async def _accept(self, post: Post, terms: Terms) -> Event:
         is_fresh = False
@@ -199,26 +188,6 @@ class LiveMatch(GenServer):
             await self._reload()
         return event
 
-    async def _reload(self) -> None:
-        """Read the match again and send out what it gained.
-
-        Raise Stop if it is another one than this process knows; UnknownMatchError, UnreadableRecordError, after which
-        this process ends as well; StoreUnavailableError.
-        """
-        self._stale = False  # what makes it stale from here on may not be in what is read
-        try:
-            match = await self._read()
-            missed = await self._missed(match.seq)
-        except StoreUnavailableError:
-            self._stale = True
-            raise
-        except (UnknownMatchError, UnreadableRecordError):
-            self._is_over = True
-            raise
-        self._match = match
-        for event in missed:
-            self._notify(event)
-
     async def _missed(self, seq: int) -> Sequence[Event]:
         """Read what the match has gained, up to number `seq`. Raise Stop if it is not the match that it was."""
         known = self._place()
@@ -241,6 +210,19 @@ class LiveMatch(GenServer):
     def _place(self) -> Place:
         return Place(self._match.seq, self._match.last_at)
 
+    def _reload_later(self) -> None:
+        asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
+
+    def _cancelled(self) -> None:
+        self._is_over = True
+        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    def event_managers(self) -> Sequence[Process]:
+        """Return those to whom handlers may be added."""
+        return (self._dispatcher,)
+
     def _stop_if_over(self, answer: object = None) -> None:
         """End, with this answer, when the match is not played (any more); whoever has called already is answered first.
 
@@ -249,12 +231,34 @@ class LiveMatch(GenServer):
         if (self._is_over or not self._match.is_live) and not self.process.queued:
             raise Stop(reply=answer)
 
-    def _reload_later(self) -> None:
-        asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
+    def _is_behind(self) -> bool:
+        """Whether Redis may know more of the match than this process."""
+        return self._stale
+
+    async def _read(self) -> Match:
+        """Return the match as it is stored. Raise UnknownMatchError, UnreadableRecordError, StoreUnavailableError."""
+        return await self._parts.db.match(self.node, self._id)
+
+    async def _reload(self) -> None:
+        """Read the match again and send out what it gained.
+
+        Raise Stop if it is another one than this process knows; UnknownMatchError, UnreadableRecordError, after which
+        this process ends as well; StoreUnavailableError.
+        """
+        self._stale = False  # what makes it stale from here on may not be in what is read
+        try:
+            match = await self._read()
+            missed = await self._missed(match.seq)
+        except StoreUnavailableError:
+            self._stale = True
+            raise
+        except (UnknownMatchError, UnreadableRecordError):
+            self._is_over = True
+            raise
+        self._match = match
+        for event in missed:
+            self._notify(event)
 
     def _notify(self, event: Event) -> None:
+        """Send an accepted event on its way to the fans."""
         self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, event.at, monotonic()))
-
-    def _cancelled(self) -> None:
-        self._is_over = True
-        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))

@@ -41,7 +41,7 @@ class Server:
     """A stage, from `start` to `stop`; `wait` returns when it has ended, by `stop` or because it gave up."""
 
     follows: ClassVar[bool] = False
-    """Whether fans hear of what another server writes to the same Redis."""
+    """Whether fans hear of what another server writes to the same Redis (a hook, as those at the end)."""
 
     def __init__(self, parts: Parts, options: Options) -> None:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
@@ -123,7 +123,25 @@ class Server:
         fan_ports = self._fan_ports()
         return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
 
+    def _fan_ports(self) -> list[int]:
+        return [listening.getsockname()[1] for listening in self._listening]
+
+    def _unstopped(self, api: ApiServer) -> ApiServer:
+        """Return `api`, or once `web` has stopped it another on the same ports, even if any port was wanted."""
+        return api if api.ports else ApiServer(self.options.host, self._http_ports, backlog=self.parts.http_backlog)
+
+    async def _check_redis(self) -> None:
+        store = self.parts.store(self.redis_url)
+        try:
+            await store.ping()
+            await store.take_over()
+        finally:
+            await store.close()
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
     def _children(self, api: ApiServer) -> list[ChildSpec]:
+        """Return the supervision tree, in the order in which it is started."""
         parts, presence = self.parts, self._presence
         assert presence is not None  # noqa: S101  # see `start`
         listeners = (
@@ -139,21 +157,6 @@ class Server:
             *listeners,
             ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
         ]
-
-    def _fan_ports(self) -> list[int]:
-        return [listening.getsockname()[1] for listening in self._listening]
-
-    def _unstopped(self, api: ApiServer) -> ApiServer:
-        """Return `api`, or once `web` has stopped it another on the same ports, even if any port was wanted."""
-        return api if api.ports else ApiServer(self.options.host, self._http_ports, backlog=self.parts.http_backlog)
-
-    async def _check_redis(self) -> None:
-        store = self.parts.store(self.redis_url)
-        try:
-            await store.ping()
-            await store.take_over()
-        finally:
-            await store.close()
 
 
 async def announced(redis_url: str, *, follows: bool) -> Presence:
