@@ -63,9 +63,8 @@ class RedisStore:
     What writes on `terms` may raise KeyReusedError, OutdatedError and AskerGoneError. Raise RedisUrlError if `url`
     cannot be read.
 
-    A `visit` or a `match` takes some 45-55 µs over one connection on a Unix socket, 30-35 µs under uvloop, nearly all
-    of it CPU time of this process; the first `match` after an event takes 50 µs more, for decoding. An `append` takes
-    150-190 µs, since it asks for the time first; without that it was 81 (CPython 3.11, redis-py 8.1).
+    A read takes some 50 µs, nearly all of it CPU time of this process; an `append` three times that, since it asks for
+    the time first (`reports/design-notes.md`).
     """
 
     def __init__(
