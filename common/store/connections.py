@@ -27,7 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from common.store.connection import Argument, RedisConnection
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError, WrongTypeError
 
 
@@ -64,7 +64,7 @@ class Connections:
     def __init__(self, url: str, limit: int, connect_timeout: float, command_timeout: float) -> None:
         if limit < 1:
             raise ValueError(f"{limit} connections to Redis are not enough: allow at least 1")
-        self._endpoint = Endpoint(url, connect_timeout)
+        self._endpoint = RedisEndpoint(url, connect_timeout)
         self._limit = limit
         self._command_timeout = command_timeout
         self._free = asyncio.Semaphore(limit)

@@ -24,7 +24,7 @@ _URL_FORMS = (
 )
 
 
-class Endpoint:
+class RedisEndpoint:
     """The Redis at `url`; making a connection takes at most `connect_timeout` seconds. Raise RedisUrlError.
 
     What is sent and not acknowledged by Redis's host within that time is given up with the connection. Else the kernel

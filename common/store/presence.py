@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError
 from common.store.keys import LIVE
 
@@ -71,7 +71,7 @@ class Presence:
     """
 
     def __init__(self, url: str, *, follows: bool) -> None:
-        self._endpoint = Endpoint(url, _TIMEOUT_S)
+        self._endpoint = RedisEndpoint(url, _TIMEOUT_S)
         self._name = ServerName(follows, socket.gethostname(), os.getpid(), self._endpoint.tag, secrets.token_hex(8))
         self._connection = self._endpoint.connection()
 

@@ -83,11 +83,6 @@ class RedisStore:
         self._decode_match = lru_cache(maxsize=32)(codec.decode_match)
         self._reading = Reading()
 
-    @property
-    def address(self) -> str:
-        """Where Redis is, for people: `HOST:PORT` or the path of its socket."""
-        return self._redis.address
-
     async def ping(self) -> None:
         """Return once Redis has answered. Raise StoreUnavailableError."""
         await self._redis.call("PING")

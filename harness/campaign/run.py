@@ -31,7 +31,7 @@ class Standing:
     left_s: float | None
 
 
-class Reporter(Protocol):
+class CampaignWatcher(Protocol):
     """Whoever tells a user how far a campaign is."""
 
     def begin(self, standing: Standing) -> None:
@@ -86,7 +86,7 @@ class Campaign:
         bench: Bench,
         findings: Findings,
         summarize: Callable[[State], None],
-        reporter: Reporter,
+        reporter: CampaignWatcher,
         terms: Terms,
     ) -> None:
         self._plan = plan

@@ -48,11 +48,6 @@ class Outcome(IntEnum):
     NO_SOCKET = 12
     """The generator could not make the connection: no file, port or memory left. Says nothing about the server."""
 
-    @property
-    def is_served(self) -> bool:
-        """Whether the fan got what it came for: an answer, and a connection until one side ended it in good order."""
-        return self in {Outcome.HELD, Outcome.ENDED}
-
 
 def _column() -> array[float]:
     return array("d")
@@ -162,11 +157,6 @@ class GeneratorUsage:
     turn_max_s: float
     bytes_per_connection: float | None
     peak_rss: int
-
-    @property
-    def busiest(self) -> float:
-        """The share of the process that used most."""
-        return max(self.cpu_share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Vote(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """A trial, as far as the search looks at it."""
 
     level: float
@@ -93,7 +93,7 @@ class Fate(Enum):
 _Votes = Counter[tuple[TrialKind, Vote]]
 
 
-def fates(outcomes: Iterable[Outcome], jury: Jury) -> Mapping[float, Fate]:
+def fates(outcomes: Iterable[TrialOutcome], jury: Jury) -> Mapping[float, Fate]:
     """Return what became of every level that was tried."""
     votes: dict[float, _Votes] = {}
     for outcome in outcomes:

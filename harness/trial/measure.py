@@ -22,7 +22,7 @@ from harness.trial.figures.delivery import Phases
 from harness.trial.figures.loop_lag import LagLog
 from harness.trial.loop_watch import watched_loop
 from harness.trial.observer import Observer
-from harness.trial.placement.place import Place
+from harness.trial.placement.place import TrialPlace
 from harness.trial.plan import TrialPlan, trial_id
 
 QUIET_S = 10.0
@@ -76,7 +76,7 @@ class _Course:
     posts: list[Posted] | None = None
 
 
-def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> Raw:
+def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher) -> Raw:
     """Have the fans of a plan watch a target that runs; return what was seen, also where that was interrupted.
 
     It ends generator processes and observers, whatever happens. Raise KeyboardInterrupt where nothing was seen yet, or

@@ -25,7 +25,7 @@ from harness.targets.publisher import Publisher
 from harness.targets.target import Target
 from harness.trial.figures.assemble import Raw, assemble
 from harness.trial.measure import Watcher, measure
-from harness.trial.placement.place import Place, placed
+from harness.trial.placement.place import TrialPlace, placed
 from harness.trial.plan import TrialPlan, asked
 
 
@@ -88,7 +88,7 @@ class TrialMeasurer:
 
 
 @contextlib.contextmanager
-def _running(target: Target, place: Place) -> Iterator[None]:
+def _running(target: Target, place: TrialPlace) -> Iterator[None]:
     try:
         with place.for_server():
             target.start()

@@ -31,7 +31,7 @@ from common.otp import GenServer
 if TYPE_CHECKING:
     from common.otp import Process
     from common.store.connection import Argument, RedisConnection
-    from common.store.endpoint import Endpoint
+    from common.store.endpoint import RedisEndpoint
 
 CONNECT_S = 2.0
 """How long making a connection may take, the first answer included."""
@@ -79,7 +79,7 @@ class ConnectionLost:
 class PubSub(GenServer):
     """Reads what Redis publishes, for as long as its owner lives."""
 
-    def __init__(self, endpoint: Endpoint, owner: Process) -> None:
+    def __init__(self, endpoint: RedisEndpoint, owner: Process) -> None:
         self._endpoint = endpoint
         self._owner = owner
         self._tag = endpoint.tag

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.http.statistics import SubscriptionsStatistics
 from common.otp import NO_REPLY, CallError, Down, Failure, GenServer, NoProcessError, reply
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outbox, Published, PubSub, Subscribed
 
@@ -70,7 +70,7 @@ class Subscriptions(GenServer):
     _pubsub: Process
 
     def __init__(self, redis_url: str) -> None:
-        self._endpoint = Endpoint(redis_url, CONNECT_S)
+        self._endpoint = RedisEndpoint(redis_url, CONNECT_S)
         self._channels: dict[str, _Channel] = {}
         self._asked: Counter[str] = Counter()
         self._outbox: Outbox | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
-from harness.targets.peers.peer import Peer, Place
+from harness.targets.peers.peer import Peer, PeerPlace
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
@@ -29,7 +29,7 @@ def floor_peer() -> Peer:
     if compiler is None:
         raise TargetError("there is no C compiler (cc) on this machine: apt-get install gcc libc6-dev")
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         program = place.directory / "floor"
         compile_floor(compiler, program)
         return [str(program), place.fans.host, str(place.fans.port), str(place.posts.port)]
