@@ -1,36 +1,47 @@
-"""The fans of one process: a state machine over bare file descriptors, its state in arrays, its results in columns.
+"""The fans of one process: a state machine over sockets, its state in arrays, its results in columns.
 
-What it must guarantee: a fan is never waited for; each time stamp is taken at the call it belongs to, not once a turn
-of the loop; an idle fan costs some 70 bytes of this process and no object. So there is no object for a fan: its socket
-is detached to its file descriptor, its state is a byte, its times are the columns that the trial gets.
+What it must guarantee: a wave is a moment, a fan is never waited for, and an idle fan costs a socket object and some
+70 bytes of this process. So there is no object for a fan: its state is a byte, its times are the columns that the trial
+gets. And what is done for a fan is done in this order:
 
-Sockets are watched level-triggered, with one read a turn and socket, so that no fan keeps the others waiting.
-Edge-triggered, which saves the second epoll_ctl(2) after the connect and asks that each socket be read until it is
-empty, was measured and brings nothing: 43-49 µs of CPU a connection and 5.9-7.3 a receipt, against 39-53 and 6.1-6.9.
+* **prepare**, before the load begins: its socket is made, bound and watched.
+* **start**, at its moment: connect(2), for the whole wave, and nothing else.
+* **receive**: when it was connected and what it hears, whenever this process comes to it. Reading late does no harm to
+  what is measured of the server, since the kernel says when something arrived (`harness.load.clock`) and how long the
+  handshake took (`harness.load.connecting.handshake_s`). It does delay what the fan says, and with it the answer.
+
+Sockets are watched edge-triggered, each from before its connection to its end: only so can they be watched beforehand.
+Each is read until nothing is left, which one read tells unless it is full or the other end has closed.
 """
 
 from __future__ import annotations
 
+import errno
 import math
-import os
 import select
 from array import array
-from time import monotonic
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from harness.load.connecting import Destination, connect, outcome_of, take_error
+from harness.load.clock import STAMP_SPACE, ArrivalClock
+from harness.load.connecting import Destination, handshake_s, outcome_of, prepare, take_error
 from harness.load.parsing import Heard, Reader
 from harness.load.samples import Outcome, Progress, Samples
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
     from harness.load.messages import Job
 
 CHUNK: Final = 4096  # bytes of a read: a frame has some 150, a status frame with full line-ups some 700
 
-_BECOMES_CONNECTED: Final = select.EPOLLIN | select.EPOLLOUT
-_READABLE: Final = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+_WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_READABLE: Final = select.EPOLLIN | _ENDED
 
-# The phases of a fan, in the order in which it goes through them; 0 before it is started.
+# The phases of a fan, in the order in which it goes through them.
+_PREPARED: Final = 0
 _CONNECTING: Final = 1
 _CONNECTED: Final = 2  # and waits for the greeting
 _ASKED: Final = 3
@@ -45,25 +56,26 @@ _LATE: Final = {
 
 
 class Fans:
-    """The fans of one job, numbered from 0 as in its share. Nothing happens before `begin`; `close` ends it.
+    """The fans of one job, numbered from 0 as in its share, prepared for their moments; `close` ends it.
 
-    Times are seconds of CLOCK_MONOTONIC after `begin`'s t0.
+    Nothing else happens before `begin`. Times are seconds of CLOCK_MONOTONIC after its t0.
     """
 
     __slots__ = (
+        "_addresses",
         "_answer_timeout_s",
-        "_destinations",
+        "_clock",
         "_dialogue",
         "_epoll",
         "_fan_of",
-        "_fd_of",
         "_next",
         "_oldest",
         "_phase",
         "_reader",
         "_share",
+        "_sockets",
         "_stopped",
-        "_t0",
+        "_unprepared",
         "_user_prefix",
         "answered",
         "connected",
@@ -84,38 +96,75 @@ class Fans:
         self._reader = Reader(job.dialogue)
         self._user_prefix = job.user_prefix.encode()
         self._answer_timeout_s = job.answer_timeout_s
-        self._destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
+        self._clock = ArrivalClock()
         self._phase = bytearray(n)
-        self._fd_of = array("i", [-1]) * n
+        self._sockets: list[socket.SocketType | None] = [None] * n
+        self._unprepared: dict[int, int] = {}  # those who have no socket, and the errno why
+        self._addresses: list[tuple[str, int]] = []
         self._fan_of = array("i")  # by file descriptor
         self._next = 0  # the first fan that is not started
         self._oldest = 0  # no fan before this one waits for an answer
         self._stopped = False
-        self._t0 = math.nan
+        self._prepare([Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints])
+
+    # Before the load.
+
+    def _prepare(self, destinations: Sequence[Destination]) -> None:
+        """Make all sockets; one that cannot be made fails when its moment comes."""
+        sources = self._share.sources
+        for fan, number in enumerate(self._share.fans):
+            destination = destinations[number % len(destinations)]
+            self._addresses.append(destination.address)
+            try:
+                sock = prepare(destination, sources[fan % len(sources)])
+            except OSError as error:
+                self._unprepared[fan] = error.errno or 0
+                continue
+            self._sockets[fan] = sock
+            self._watch(sock.fileno(), fan)
+
+    def _watch(self, fd: int, fan: int) -> None:
+        if fd >= len(self._fan_of):
+            self._fan_of.extend([-1] * (fd + 1 - len(self._fan_of)))
+        self._fan_of[fd] = fan
+        self._epoll.register(fd, _WATCHED)
 
     # The schedule.
 
     def begin(self, t0: float) -> None:
         """Set the moment from which all times count, in seconds of time.monotonic()."""
-        self._t0 = t0
+        self._clock.begin(t0)
 
-    def start_due(self, limit: int) -> bool:
-        """Start up to `limit` fans whose moment has come; return whether there are more of them."""
-        intended = self.samples.intended_s
-        upto = len(intended) if not self._stopped else self._next
-        for _ in range(limit):
-            if self._next >= upto or intended[self._next] > monotonic() - self._t0:
-                return False
-            self._start(self._next)
-            self._next += 1
-        return self._next < upto and intended[self._next] <= monotonic() - self._t0
+    def start_due(self) -> None:
+        """Start all fans whose moment has come: first call connect(2) for each, then see to those that it refused."""
+        first = self._next
+        if self._stopped:
+            return
+        self._next = upto = bisect_right(self.samples.intended_s, self._clock.now(), first)
+        self._phase[first:upto] = bytes([_CONNECTING]) * (upto - first)
+        for fan, error in self._connect(range(first, upto)):
+            self._fail(fan, outcome_of(error), self._clock.now())
+
+    def _connect(self, wave: range) -> list[tuple[int, int]]:
+        """Begin a connection for each of these fans; return those for whom that cannot be, and the errno why."""
+        sockets, addresses, started_s, now = self._sockets, self._addresses, self.samples.started_s, self._clock.now
+        refused = []
+        for fan in wave:
+            sock = sockets[fan]
+            started_s[fan] = now()
+            error = self._unprepared[fan] if sock is None else sock.connect_ex(addresses[fan])
+            if error != errno.EINPROGRESS:
+                refused.append((fan, error))
+        if wave:
+            self.last_s = now()
+        return refused
 
     def expire(self, now: float) -> None:
         """Give up the fans whose answer was overdue at `now`, in seconds of time.monotonic().
 
         The timeout runs from the intended start. Whatever came before `now` must have been read.
         """
-        now -= self._t0
+        now -= self._clock.t0
         intended = self.samples.intended_s
         while self._oldest < self._next:
             fan = self._oldest
@@ -140,12 +189,12 @@ class Fans:
 
     def close(self) -> None:
         """Close all connections; fans that are still connected were HELD."""
-        for fan in range(self._next):
-            if self._fd_of[fan] >= 0:
-                if self._phase[fan] == _WATCHING:
-                    self.samples.outcome[fan] = Outcome.HELD
-                os.close(self._fd_of[fan])
-                self._fd_of[fan] = -1
+        for fan, sock in enumerate(self._sockets):
+            if self._phase[fan] == _WATCHING:
+                self.samples.outcome[fan] = Outcome.HELD
+            if sock is not None:
+                sock.close()
+                self._sockets[fan] = None
 
     # What is known of all.
 
@@ -167,76 +216,78 @@ class Fans:
 
     # One fan.
 
-    def _start(self, fan: int) -> None:
-        destination = self._destinations[self._share.fans[fan] % len(self._destinations)]
-        source = self._share.sources[fan % len(self._share.sources)]
-        now = self.samples.started_s[fan] = self.last_s = monotonic() - self._t0
-        try:
-            fd = connect(destination, source)
-        except OSError as error:
-            self._fail(fan, outcome_of(error.errno or 0), now)
-            return
-        self._epoll.register(fd, _BECOMES_CONNECTED)
-        if fd >= len(self._fan_of):
-            self._fan_of.extend([-1] * (fd + 1 - len(self._fan_of)))
-        self._fan_of[fd] = fan
-        self._fd_of[fan] = fd
-        self._phase[fan] = _CONNECTING
+    def on_turn(self) -> None:
+        """Get ready to take in what epoll has just reported: call it before the first `on_ready` of a turn."""
+        self._clock.check()
 
     def on_ready(self, fd: int, events: int) -> None:
         """Take in what epoll reports of one of the sockets."""
         fan = self._fan_of[fd]
         phase = self._phase[fan]
+        if phase in {_PREPARED, _OVER}:
+            return
+        sock = self._sockets[fan]
+        assert sock is not None  # noqa: S101 - only a fan that is over has none; this tells the type checker
         if phase == _CONNECTING:
             if events & select.EPOLLERR:
-                self._on_broken(fan, take_error(fd))
+                self._on_broken(fan, take_error(sock))
                 return
-            phase = self._on_connected(fan)
-        if phase == _OVER or not events & _READABLE:
-            return
-        try:
-            data = os.read(fd, CHUNK)
-        except OSError as error:
-            self._on_broken(fan, error.errno or 0)
-            return
-        now = self.last_s = monotonic() - self._t0
-        if not data:
-            self._on_closed(fan, now)
-        elif phase == _WATCHING:
-            self._on_news(fan, data, now)
-        elif phase == _ASKED:
-            self._on_answer(fan, data, now)
-        else:
-            self._on_greeting(fan, data, now)
+            self._on_connected(fan, sock)
+        if events & _READABLE:
+            self._hear(fan, sock, events)
 
-    def _on_connected(self, fan: int) -> int:
-        self.samples.connected_s[fan] = self.last_s = monotonic() - self._t0
+    def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
+        took_s = handshake_s(sock)
+        samples, now = self.samples, self._clock.now()
+        samples.connected_s[fan] = now if took_s is None else samples.started_s[fan] + took_s
+        self.last_s = now
         self.connected += 1
-        self._epoll.modify(self._fd_of[fan], select.EPOLLIN)
-        if self._dialogue.welcome_end:
-            self._phase[fan] = _CONNECTED
-            return _CONNECTED
-        return self._ask(fan)
+        self._phase[fan] = _CONNECTED
+        if not self._dialogue.welcome_end:
+            self._ask(fan, sock)
 
-    def _ask(self, fan: int) -> int:
+    def _ask(self, fan: int, sock: socket.SocketType) -> None:
         """Say hello. It is small and first, so the kernel takes all of it (see MAX_HELLO)."""
         hello = self._dialogue.hello_of(b"%s%d" % (self._user_prefix, self._share.fans[fan]))
-        self.samples.asked_s[fan] = monotonic() - self._t0
+        self.samples.asked_s[fan] = self._clock.now()
         try:
-            os.write(self._fd_of[fan], hello)
+            sock.send(hello)
         except OSError as error:
             self._on_broken(fan, error.errno or 0)
-            return _OVER
-        self._phase[fan] = _ASKED
-        return _ASKED
+        else:
+            self._phase[fan] = _ASKED
 
-    def _on_greeting(self, fan: int, data: bytes, now: float) -> None:
+    def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
+        """Read what there is, and if the other end has closed up to that end."""
+        phases = self._phase
+        while phases[fan] != _OVER:
+            try:
+                data, ancillary, _, _ = sock.recvmsg(CHUNK, STAMP_SPACE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._on_broken(fan, error.errno or 0)
+                return
+            now = self.last_s = self._clock.arrival(ancillary)
+            phase = phases[fan]
+            if not data:
+                self._on_closed(fan, now)
+            elif phase == _WATCHING:
+                self._on_news(fan, data, now)
+            elif phase == _ASKED:
+                self._on_answer(fan, data, now)
+            else:
+                self._on_greeting(fan, sock, data, now)
+            if len(data) < CHUNK and not events & _ENDED:
+                return
+
+    def _on_greeting(self, fan: int, sock: socket.SocketType, data: bytes, now: float) -> None:
         heard = self._reader.greeting(fan, data)
         if heard is Heard.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
         elif heard is Heard.COMPLETE:
             self.samples.welcomed_s[fan] = now
-            self._ask(fan)
+            self._ask(fan, sock)
 
     def _on_answer(self, fan: int, data: bytes, now: float) -> None:
         heard, rest = self._reader.answer(fan, data)
@@ -265,7 +316,7 @@ class Fans:
             self._fail(fan, Outcome.CLOSED_BEFORE_ANSWER, now)
 
     def _on_broken(self, fan: int, error: int) -> None:
-        now = self.last_s = monotonic() - self._t0
+        now = self.last_s = self._clock.now()
         phase = self._phase[fan]
         if phase == _WATCHING:
             self._lose(fan, Outcome.CUT, now)
@@ -287,6 +338,7 @@ class Fans:
         self.samples.closed_s[fan] = now
         self._phase[fan] = _OVER
         self._reader.forget(fan)
-        if self._fd_of[fan] >= 0:
-            os.close(self._fd_of[fan])
-            self._fd_of[fan] = -1
+        sock = self._sockets[fan]
+        if sock is not None:
+            sock.close()
+            self._sockets[fan] = None

@@ -22,9 +22,7 @@ from harness.load.messages import Begin, Finish, Job, Ready, Report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STARTS_A_TURN: Final = 16  # so few that the fans already connected are read meanwhile: a start takes some 30 µs
-EVENTS_WHILE_BEHIND: Final = 64  # more than the starts of a turn cause, few enough to go on starting
-EVENTS_A_TURN: Final = 1024
+EVENTS_A_TURN: Final = 256  # some milliseconds: a wave that comes due meanwhile waits for no more
 SHORTEST_ACTIVE_S: Final = 1.0  # a share of less than a second says nothing: any burst is as busy as it can be
 LONGEST_SLEEP_S: Final = 0.1  # who sleeps longer cannot tell that they were stopped, or got no CPU, when news came
 _TICK_S: Final = 0.001  # epoll_wait counts in milliseconds, rounded up
@@ -75,9 +73,10 @@ class Loop:
     def _turn_until_finished(self) -> None:
         fans, control_fd, poll = self._fans, self._control.fileno(), self._epoll.poll
         woke = monotonic()
+        all_read_at = woke
         while True:
-            behind = fans.start_due(STARTS_A_TURN)
-            fans.expire(woke)  # not as of now: what came since is not read yet
+            fans.start_due()
+            fans.expire(all_read_at)
             self._progress.publish(fans.progress)
             if self._growth is None and fans.is_settled:
                 self._growth = memory("VmRSS") - self._before
@@ -85,15 +84,18 @@ class Loop:
             self._turn_max_s = max(self._turn_max_s, now - woke)
             if self._close_at is not None and (now >= self._close_at or fans.open == 0):
                 return
-            patience_s = 0.0 if behind else self._patience_s(now)
-            events = poll(patience_s, EVENTS_WHILE_BEHIND if behind else EVENTS_A_TURN)
+            patience_s = self._patience_s(now)
+            events = poll(patience_s, EVENTS_A_TURN)
             woke = monotonic()
             self._turn_max_s = max(self._turn_max_s, woke - now - patience_s - _TICK_S)  # it was kept from waking
+            fans.on_turn()
             for fd, mask in events:
                 if fd == control_fd:
                     self._obey(self._control.recv())
                 else:
                     fans.on_ready(fd, mask)
+            if len(events) < EVENTS_A_TURN:
+                all_read_at = woke  # what came later may not be read yet
 
     def _patience_s(self, now: float) -> float:
         """Return how long the loop may sleep: a tick less than it could, so that it is awake when the moment comes."""

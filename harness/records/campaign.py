@@ -11,7 +11,7 @@ import msgspec
 
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
-from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult
+from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
 
 STAIRCASE: Literal["matchstream-lab/staircase/1"] = "matchstream-lab/staircase/1"
 ABLATION: Literal["matchstream-lab/ablation/1"] = "matchstream-lab/ablation/1"
@@ -43,6 +43,7 @@ class Measurement(Section, frozen=True, kw_only=True):
     memory_per_connection_bytes: float | None
     cpu_mean: float | None
     bound: Bound
+    wave: Wave | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -177,6 +178,7 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         memory_per_connection_bytes=None if server is None else server.memory_per_connection_bytes,
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
+        wave=result.wave,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness.records.machine import Machine
-from harness.records.trial import AskedTarget, Bound, Placement, Section
+from harness.records.trial import AskedTarget, Bound, Placement, Section, Wave
 
 SCHEMA: Literal["matchstream-lab/search/1"] = "matchstream-lab/search/1"
 
@@ -44,7 +44,8 @@ class AskedSearch(Section, frozen=True, kw_only=True):
 class SearchTrial(Section, frozen=True, kw_only=True):
     """One trial of the search; `level` is its N, its C, or its events a second.
 
-    A trial that is not `valid` proves nothing against the server: the generator was at its end.
+    A trial that is not `valid` proves nothing against the server: the generator was at its end. Nor does one prove a C
+    whose `wave` was no moment; `wave` is None where another dimension is searched, and in results from before.
     """
 
     level: float
@@ -59,11 +60,17 @@ class SearchTrial(Section, frozen=True, kw_only=True):
     art_mean_s: float | None
     response_p99_s: float | None
     fanout_p99_s: float | None
+    wave: Wave | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the trial is valid and its SLO was met."""
-        return self.valid and self.met
+        """Whether the trial is valid, its wave a moment where C is searched for, and its SLO met."""
+        return self.valid and self.is_moment and self.met
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether the wave was one, or need not be: for N and the rate of events fans come as they come."""
+        return self.wave is None or self.wave.moment
 
 
 class SearchResult(Section, frozen=True, kw_only=True):

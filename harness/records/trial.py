@@ -205,8 +205,10 @@ class Seen(Section, frozen=True, kw_only=True):
 class GeneratorSeen(Section, frozen=True, kw_only=True):
     """How the load generator fared: a late or saturated one makes the trial invalid.
 
-    `cpu_share` is of its busiest process and `cpu_total` of all of them together, while fans were being connected; None
-    in a result from before it was looked at.
+    `cpu_share` is of its busiest process and `cpu_total` of all of them together (None in a result from before it was
+    looked at), in the wave in which it was most: from the moment of the wave until 99 % of its fans were answered.
+    Waves shorter than half a second are too short to say; where all are, it is while fans were being connected. (In
+    results without a `wave` it is always so.)
     """
 
     processes: Count
@@ -218,6 +220,17 @@ class GeneratorSeen(Section, frozen=True, kw_only=True):
     turn_max_s: Seconds
     bytes_per_connection: float | None
     peak_rss_bytes: Count
+
+
+class Wave(Section, frozen=True, kw_only=True):
+    """How the generator started the fans that were asked for at the same moment.
+
+    The last of all fans was started `within_s` after its moment. Where the generator was so late that this is a
+    `moment` no more, C was a rate, and times from the intended start are the generator's as well as the server's.
+    """
+
+    moment: bool
+    within_s: Seconds
 
 
 class Trace(Section, frozen=True, kw_only=True):
@@ -320,7 +333,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
     `loop_lag` is beside `server`, since a server on another machine tells it, too; None where it was not asked for or
-    not told.
+    not told. `wave` is None in a result from before it was judged.
     """
 
     schema: Literal["matchstream-lab/trial/1"]
@@ -335,6 +348,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     verdict: Verdict
     bound: Bound
     machine: Machine
+    wave: Wave | None = None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
 
@@ -342,6 +356,16 @@ class TrialResult(Section, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether the trial is valid and its SLO was met."""
         return self.validity.valid and self.verdict.met
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether C was started at the same moment; a result from before that was judged is taken to say so."""
+        return self.wave is None or self.wave.moment
+
+    @property
+    def within_s(self) -> float | None:
+        """In how many seconds C was started, where that was no moment; None where it was."""
+        return None if self.wave is None or self.wave.moment else self.wave.within_s
 
 
 def encode_result(result: TrialResult) -> bytes:

@@ -6,8 +6,8 @@ it, it is tried in short again, until a majority is one way or the other. Otherw
 down, would be the answer. Full trials that fail refute a level, and so does a soak. The first fail has stricter rules
 of its own (`harness.search.first_fail`).
 
-A trial that was not valid is no vote. Two of the same kind at the same level say that the generator cannot do it, which
-bounds the search, but says nothing against the server.
+A trial that was not valid is no vote, nor is one for C whose wave was no moment. Two of the same kind at the same level
+say that the generator cannot do it, which bounds the search, but says nothing against the server.
 """
 
 from collections import Counter

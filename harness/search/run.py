@@ -60,7 +60,7 @@ def run_search(
         try:
             made_at = clock()
             result = measurer.measure(trial_of(plan, step, publishes=target.publishes), target, watcher)
-            trials.append(search_trial(step, result, clock() - made_at))
+            trials.append(search_trial(plan.dimension, step, result, clock() - made_at))
         except KeyboardInterrupt:
             save("interrupted")
             raise

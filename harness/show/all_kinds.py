@@ -11,7 +11,7 @@ from harness.records.search import SearchResult, SearchTrial
 from harness.records.trial import TrialResult
 from harness.show.campaign import Sheet, ablation_sheets, comparison_sheet, staircase_sheets
 from harness.show.http import show_http
-from harness.show.search import sentence, show_search
+from harness.show.search import sentence, show_search, verdict
 from harness.show.trials import markdown as trials_markdown
 from harness.show.trials import show_results
 from harness.units import show_time
@@ -66,9 +66,8 @@ def _search_sheet(search: SearchResult) -> Sheet:
 
 
 def _search_row(trial: SearchTrial) -> tuple[str, ...]:
-    verdict = "passed" if trial.passed else f"broke {', '.join(trial.broken)}" if trial.valid else "invalid"
     times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
-    return (f"{trial.level:,.6g}", trial.kind, verdict, *map(show_time, times), trial.bound.name)
+    return (f"{trial.level:,.6g}", trial.kind, verdict(trial), *map(show_time, times), trial.bound.name)
 
 
 def _http_sheet(load: HttpResult) -> Sheet:

@@ -20,7 +20,7 @@ from harness.records.campaign import (
 )
 from harness.records.search import Dimension
 from harness.records.trial import AskedLoad
-from harness.units import NOTHING, show_bytes, show_load, show_time
+from harness.units import GENERATORS, NOTHING, show_bytes, show_load, show_time
 
 TITLES: dict[Figure, str] = {
     "N": "N",
@@ -174,12 +174,16 @@ def _measured_cells(measured: Repeats) -> tuple[str, ...]:
         NOTHING if served is None else f"{served:,.0f}",
         NOTHING if not lost else f"{sum(lost) / len(lost):,.0f}",
         _spread(trials, "art"),
-        _spread(trials, "response_p99"),
+        _spread(trials, "response_p99") + (GENERATORS if any(map(_is_no_moment, valid)) else ""),
         fanout,
         NOTHING if each is None else show_bytes(each),
         f"{len(valid)} of {len(trials)}",
         ", ".join(dict.fromkeys(trial.bound.name for trial in valid)) or NOTHING,
     )
+
+
+def _is_no_moment(trial: Measurement) -> bool:
+    return trial.wave is not None and not trial.wave.moment
 
 
 def _spread(trials: Sequence[Measurement], figure: Figure) -> str:

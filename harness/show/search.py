@@ -40,16 +40,19 @@ def _cells(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
     return (
         show_level(result.asked.dimension, trial.level),
         trial.kind,
-        _verdict(trial),
+        verdict(trial),
         *map(show_time, times),
         show_duration(trial.took_s),
         trial.bound.name,
     )
 
 
-def _verdict(trial: SearchTrial) -> str:
+def verdict(trial: SearchTrial) -> str:
+    """Return what became of a trial, in a word, and what it broke."""
     if not trial.valid:
         return "invalid"
+    if not trial.is_moment:
+        return "no moment"
     return "passed" if trial.met else f"broke {', '.join(trial.broken)}"
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.records.distribution import Distribution
 from harness.records.trial import Delivery, GeneratorSeen, Placement, ServerSeen, TrialResult
-from harness.units import NOTHING, show_bytes, show_time
+from harness.units import NOTHING, show_bytes, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -38,12 +38,12 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
     rows = [
         ("N", f"{fans.served:,} of {fans.asked:,} served; failures: {failures or 'none'}"),
-        ("C", f"{result.asked.load.c:,} {_together(result.generator.lag_max_s)}"),
+        ("C", f"{_wave(result)}"),
         (
             "ART (talk)",
             NOTHING if response.art is None else f"{show_time(response.art.mean_s)}, counted after the connect",
         ),
-        ("response", _percentiles(response.honest)),
+        ("response", f"{_percentiles(response.honest)}{_whose(result)}"),
     ]
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
@@ -57,10 +57,15 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     return rows
 
 
-def _together(lag_max_s: float) -> str:
-    if lag_max_s < _WORTH_TELLING_S:
-        return "started at the same moment"
-    return f"asked for at the same moment, the last of them started {show_time(lag_max_s)} later"
+def _wave(result: TrialResult) -> str:
+    c = show_wave(result.asked.load.c, result.within_s)
+    if result.is_moment:
+        return f"{c} at the same moment; the last of them started {show_time(result.generator.lag_max_s)} later"
+    return f"{c}: a rate, no moment, since the generator takes so long to start them"
+
+
+def _whose(result: TrialResult) -> str:
+    return "" if result.is_moment else ", so they are the generator's as well as the server's"
 
 
 def _percentiles(times: Distribution | None) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from harness.records.distribution import Distribution
 from harness.records.trial import Delivery, TrialResult
 from harness.trial.figures.rate import answered_per_s
-from harness.units import NOTHING, show_bytes, show_time
+from harness.units import GENERATORS, NOTHING, show_bytes, show_time, show_wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ def _row(result: TrialResult) -> tuple[str, ...]:
     return (
         result.asked.target.name,
         f"{load.n:,}",
-        f"{load.c:,}",
+        show_wave(load.c, result.within_s),
         show_time(load.interval_s),
         f"{result.seen.fans.served:,}",
         NOTHING if delivery is None else f"{delivery.lost:,}",
         _mean_and_p99(response.art),
-        _mean_and_p99(response.honest),
+        _mean_and_p99(response.honest) + ("" if result.is_moment else GENERATORS),
         NOTHING if rate is None else f"{rate:,.0f}",
         _fanout(delivery),
         NOTHING if each is None else show_bytes(each),

@@ -22,7 +22,7 @@ from harness.show.charts.timeline import (
     loop_lag_panel,
     panels_over_time,
 )
-from harness.units import show_time
+from harness.units import GENERATORS, show_time, show_wave
 
 _WIDTH_IN: Final = 10.0
 _HEIGHT_IN: Final = 11.0
@@ -40,7 +40,8 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
     """
     beside = () if is_floor(result.asked.target) else with_floors((result,), floors)[1:]
     load, name = result.asked.load, result.asked.target.name
-    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    c = show_wave(load.c, result.within_s)
+    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
     lag = result.loop_lag
     more_in = 0.0 if lag is None else LAG_PANEL_IN
     with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
@@ -87,7 +88,7 @@ def _bound(result: TrialResult) -> str:
 def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
-        ("honest: from the intended start", result.seen.response.honest),
+        (f"honest: from the intended start{'' if result.is_moment else GENERATORS}", result.seen.response.honest),
         ("as in the talk: from the connect", result.seen.response.art),
     )
     curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]

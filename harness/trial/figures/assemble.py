@@ -12,8 +12,8 @@ from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placeme
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.slo import Slo
-from harness.trial.figures.usage import cpu_shares, host_seen, server_seen
-from harness.trial.figures.validity import Circumstances, judge
+from harness.trial.figures.usage import busiest_wave, host_seen, server_seen
+from harness.trial.figures.validity import SHORTEST_PHASE_S, Circumstances, judge, wave_of
 from harness.trial.observer import Observation
 
 
@@ -50,11 +50,11 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
     placement = asked.placement
     generator = _generator_seen(raw, connecting_s)
     circumstances = Circumstances(
-        interval_s=asked.load.interval_s,
         connecting_s=connecting_s,
         cores=machine.cores if placement.generator_cpus is None else len(placement.generator_cpus),
         interrupted_s=raw.phases.over_s if raw.interrupted else None,
     )
+    honest = seen.response.honest
     validity = judge(generator, seen.fans, raw.posts or (), circumstances)
     broken = slo.check(seen)
     verdict = Verdict(met=not broken, broken=broken)
@@ -84,6 +84,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         verdict=verdict,
         bound=first_bound(observations),
         machine=machine,
+        wave=wave_of(generator, None if honest is None else honest.p99_s),
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
     )
@@ -95,6 +96,22 @@ def _connecting_s(samples: Samples) -> float:
     return float(np.nanmax(moments, initial=0.0))
 
 
+def wave_times(samples: Samples) -> tuple[tuple[float, float], ...]:
+    """Return of each wave its moment, and when 99 % of its fans had been answered (or started, if none was) after it.
+
+    The last hundredth is left out: it may have waited for a SYN that was lost, while the generator had nothing to do.
+    """
+    intended_s, started_s, answered_s = map(np.asarray, (samples.intended_s, samples.started_s, samples.answered_s))
+    done_s = np.fmax(started_s, answered_s)
+    moments, firsts = np.unique(intended_s, return_index=True)
+    waves = (part[~np.isnan(part)] for part in np.split(done_s, firsts[1:]))
+    return tuple(
+        (float(moment), float(np.quantile(wave, 0.99)))
+        for moment, wave in zip(moments, waves, strict=True)
+        if wave.size
+    )
+
+
 def _server_cores(placement: Placement) -> int | None:
     """Return on how many CPUs the server is kept, its Redis included; None if it is not."""
     if placement.server_cpus is None:
@@ -103,11 +120,12 @@ def _server_cores(placement: Placement) -> int | None:
 
 
 def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
-    shares = cpu_shares(raw.generator, 0.0, connecting_s)
+    waves = [wave for wave in wave_times(raw.samples) if wave[1] - wave[0] >= SHORTEST_PHASE_S]
+    busiest, together = busiest_wave(raw.generator, [(0.0, connecting_s), *waves])
     return GeneratorSeen(
         processes=raw.usage.processes,
-        cpu_share=max(shares, default=0.0),
-        cpu_total=sum(shares),
+        cpu_share=busiest,
+        cpu_total=together,
         lag_p50_s=raw.usage.lag_p50_s,
         lag_p99_s=raw.usage.lag_p99_s,
         lag_max_s=raw.usage.lag_max_s,

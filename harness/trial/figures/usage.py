@@ -1,5 +1,6 @@
 """Figures of CPU, memory and open files from what an observer saw: pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,16 @@ def cpu_shares(seen: Observation, begin_s: float, end_s: float) -> tuple[float, 
         if last > first:
             shares.append((process.cpu_s[last] - process.cpu_s[first]) / (at[last] - at[first]))
     return tuple(map(float, shares))
+
+
+def busiest_wave(seen: Observation, waves: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the largest share of a core that one process used in any of these times, and that all of them used."""
+    shares = [cpu_shares(seen, begin_s, end_s) for begin_s, end_s in waves]
+    return max(map(_largest, shares), default=0.0), max(map(sum, shares), default=0.0)
+
+
+def _largest(shares: tuple[float, ...]) -> float:
+    return max(shares, default=0.0)
 
 
 def peak_share(at_s: _Column, cpu_s: _Column) -> float:

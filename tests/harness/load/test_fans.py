@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.load import fans as fans_module
-from harness.load.connecting import outcome_of
+from harness.load.connecting import Destination, outcome_of, prepare
 from harness.load.counters import SharedProgress
 from harness.load.fans import Fans
 from harness.load.messages import Job
@@ -48,16 +48,23 @@ def epoll() -> Iterator[select.epoll]:
 
 @pytest.fixture
 def fans(listener: socket.socket, epoll: select.epoll) -> Iterator[Fans]:
-    fans = make_fans(epoll, listener, DIALOGUE)
+    fans = make_fans(epoll, listener, DIALOGUE, N)
     yield fans
     fans.close()
 
 
-def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue) -> Fans:
-    """Return three fans that are due now."""
+@pytest.fixture
+def fan(listener: socket.socket, epoll: select.epoll) -> Iterator[Fans]:
+    fan = make_fans(epoll, listener, DIALOGUE, 1)
+    yield fan
+    fan.close()
+
+
+def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue, n: int) -> Fans:
+    """Return fans that are due now."""
     endpoint = Endpoint(*listener.getsockname())
-    share = Share(range(N), ("127.0.1.0",))
-    fans = Fans(epoll, Job(share, array("d", [0.0]) * N, dialogue, (endpoint,), "fan-", 60.0))
+    share = Share(range(n), ("127.0.1.0",))
+    fans = Fans(epoll, Job(share, array("d", [0.0]) * n, dialogue, (endpoint,), "fan-", 60.0))
     fans.begin(time.monotonic())
     return fans
 
@@ -65,32 +72,35 @@ def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue) 
 def turn(fans: Fans, epoll: select.epoll) -> None:
     events = epoll.poll(PATIENCE_S)
     assert events
+    fans.on_turn()
     for fd, mask in events:
         fans.on_ready(fd, mask)
 
 
-def test_no_more_fans_are_started_at_once_than_allowed(fans: Fans) -> None:
-    assert fans.start_due(2) is True
-    assert fans.progress == Progress(started=2)
-    assert fans.start_due(2) is False
-    assert fans.progress == Progress(started=3)
-    assert fans.start_due(2) is False
+def test_a_wave_is_started_as_a_whole_and_once(fans: Fans) -> None:
+    fans.start_due()
+    assert fans.progress == Progress(started=N)
+    started_s = list(fans.samples.started_s)
+    assert started_s == sorted(started_s)
+    fans.start_due()
+    assert fans.progress == Progress(started=N)
+    assert list(fans.samples.started_s) == started_s
 
 
 def test_nobody_is_started_before_the_moment_or_after_stop(fans: Fans) -> None:
     fans.begin(time.monotonic() + 3600)
-    assert fans.start_due(N) is False
+    fans.start_due()
     assert fans.progress == Progress()
     assert fans.next_moment_s == 0
     fans.stop()
     fans.begin(time.monotonic())
-    assert fans.start_due(N) is False
+    fans.start_due()
     assert fans.progress == Progress()
     assert fans.next_moment_s == math.inf
 
 
 def test_the_next_moment_is_the_oldest_timeout_when_all_are_started(fans: Fans) -> None:
-    fans.start_due(N)
+    fans.start_due()
     assert fans.next_moment_s == 60
     now = time.monotonic()
     fans.begin(now)
@@ -103,37 +113,38 @@ def test_the_next_moment_is_the_oldest_timeout_when_all_are_started(fans: Fans) 
     assert fans.is_settled
 
 
-def test_a_fan_in_conversation(fans: Fans, epoll: select.epoll, listener: socket.socket) -> None:
-    fans.start_due(1)
+def test_a_fan_in_conversation(fan: Fans, epoll: select.epoll, listener: socket.socket) -> None:
+    fan.start_due()
     server, source = listener.accept()
     with server:
         assert source[0] == "127.0.1.0"
-        turn(fans, epoll)
-        assert fans.connected == 1
+        turn(fan, epoll)
+        assert fan.connected == 1
         server.sendall(WELCOME[:5])
-        turn(fans, epoll)
+        turn(fan, epoll)
         server.sendall(WELCOME[5:])
-        turn(fans, epoll)
+        turn(fan, epoll)
         assert server.recv(4096) == b"VERSION:1:CONNECT:fan-0:MATCH:elp-tig-2011-09-10\n"
         server.sendall(STATUS[:9])
-        turn(fans, epoll)
-        assert fans.answered == 0
+        turn(fan, epoll)
+        assert fan.answered == 0
         server.sendall(STATUS[9:] + event(7))
-        turn(fans, epoll)
-        assert fans.progress == Progress(1, 1, 1, 0, 0, 1)
+        turn(fan, epoll)
+        assert fan.progress == Progress(1, 1, 1, 0, 0, 1)
         server.sendall(event(8))
-        turn(fans, epoll)
-        fans.expire(time.monotonic() + 3600)
-        assert fans.open == 1
-    assert list(fans.samples.receipt_mark) == [7, 8]
-    turn(fans, epoll)
-    assert fans.samples.outcome[0] == Outcome.ENDED
-    assert fans.progress.closed == 1
-    assert fans.open == 0
+        turn(fan, epoll)
+        fan.expire(time.monotonic() + 3600)
+        assert fan.open == 1
+    assert list(fan.samples.receipt_mark) == [7, 8]
+    turn(fan, epoll)
+    assert fan.samples.outcome[0] == Outcome.ENDED
+    assert fan.progress.closed == 1
+    assert fan.open == 0
 
 
-def test_a_fan_is_given_up_for_what_it_waits_for(fans: Fans, epoll: select.epoll, listener: socket.socket) -> None:
-    fans.start_due(2)
+def test_a_fan_is_given_up_for_what_it_waits_for(epoll: select.epoll, listener: socket.socket) -> None:
+    fans = make_fans(epoll, listener, DIALOGUE, 2)
+    fans.start_due()
     (first, _), (second, _) = listener.accept(), listener.accept()
     with first, second:
         while fans.connected < 2:
@@ -141,7 +152,94 @@ def test_a_fan_is_given_up_for_what_it_waits_for(fans: Fans, epoll: select.epoll
         first.sendall(WELCOME)
         turn(fans, epoll)
         fans.expire(time.monotonic() + 60)
-    assert sorted(fans.samples.outcomes()) == [Outcome.PENDING, Outcome.NO_WELCOME, Outcome.NO_ANSWER]
+    assert sorted(fans.samples.outcomes()) == [Outcome.NO_WELCOME, Outcome.NO_ANSWER]
+
+
+class Recorded:
+    """A fan's socket, all whose calls are noted."""
+
+    def __init__(self, sock: socket.SocketType, calls: list[str]) -> None:
+        self._sock = sock
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> object:
+        self._calls.append(name)
+        return getattr(self._sock, name)
+
+
+def test_at_its_moment_all_of_a_wave_are_connected_and_nothing_else_is_done(
+    epoll: select.epoll, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def recorded(destination: Destination, source: str) -> Recorded:
+        calls.append("prepare")
+        return Recorded(prepare(destination, source), calls)
+
+    monkeypatch.setattr(fans_module, "prepare", recorded)
+    fans = make_fans(epoll, listener, DIALOGUE, N)
+    assert calls == ["prepare", "fileno"] * N
+    calls.clear()
+    fans.start_due()
+    assert calls == ["connect_ex"] * N
+    while fans.connected < N:
+        turn(fans, epoll)
+    fans.close()
+
+
+def test_a_connection_was_made_when_its_handshake_was_over_whenever_one_looks(
+    fan: Fans, epoll: select.epoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fans_module, "handshake_s", lambda _: 0.25)
+    fan.start_due()
+    turn(fan, epoll)
+    assert fan.samples.connected_s[0] == fan.samples.started_s[0] + 0.25
+
+
+def test_a_connection_that_had_to_be_tried_again_was_made_when_it_is_seen(
+    fan: Fans, epoll: select.epoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    fan.begin(began)
+    monkeypatch.setattr(fans_module, "handshake_s", lambda _: None)
+    fan.start_due()
+    looked_s = time.monotonic() - began
+    turn(fan, epoll)
+    assert fan.samples.connected_s[0] >= looked_s
+
+
+def test_what_arrived_counts_from_its_arrival_whenever_it_is_read(
+    fan: Fans, epoll: select.epoll, listener: socket.socket
+) -> None:
+    began = time.monotonic()
+    fan.begin(began)
+    fan.start_due()
+    server, _ = listener.accept()
+    with server:
+        turn(fan, epoll)
+        server.sendall(WELCOME)
+        ((fd, mask),) = epoll.poll(PATIENCE_S)
+        told_s = time.monotonic() - began
+        fan.on_turn()
+        fan.on_ready(fd, mask)
+    assert fan.samples.connected_s[0] < fan.samples.welcomed_s[0] < told_s
+
+
+def test_all_is_read_when_the_server_says_much_and_closes(
+    fan: Fans, epoll: select.epoll, listener: socket.socket
+) -> None:
+    fan.start_due()
+    server, _ = listener.accept()
+    with server:
+        turn(fan, epoll)
+        server.sendall(WELCOME)
+        turn(fan, epoll)
+        server.recv(4096)
+        server.sendall(STATUS + b"".join(map(event, range(1, 201))))
+    while fan.open:
+        turn(fan, epoll)
+    assert list(fan.samples.receipt_mark) == list(range(1, 201))
+    assert fan.samples.outcomes() == {Outcome.ENDED: 1}
 
 
 @pytest.mark.parametrize("speaks_first", [True, False])
@@ -150,8 +248,8 @@ def test_a_hello_into_a_broken_connection_is_a_reset(
 ) -> None:
     """The server breaks the connection when epoll has already said that all is well."""
     dialogue = DIALOGUE if speaks_first else replace(DIALOGUE, welcome_end=b"")
-    fans = make_fans(epoll, listener, dialogue)
-    fans.start_due(1)
+    fans = make_fans(epoll, listener, dialogue, 1)
+    fans.start_due()
     server, _ = listener.accept()
     ((fd, mask),) = epoll.poll(PATIENCE_S)
     if speaks_first:
@@ -166,12 +264,16 @@ def test_a_hello_into_a_broken_connection_is_a_reset(
     assert fans.open == 0
 
 
-def test_a_connection_that_cannot_be_made_is_the_generators_fault(fans: Fans, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_file(*_: object) -> int:
+def test_a_socket_that_cannot_be_made_is_the_generators_fault_at_its_moment(
+    epoll: select.epoll, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_file(*_: object) -> socket.SocketType:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(fans_module, "connect", no_file)
-    fans.start_due(N)
+    monkeypatch.setattr(fans_module, "prepare", no_file)
+    fans = make_fans(epoll, listener, DIALOGUE, N)
+    assert fans.progress == Progress()
+    fans.start_due()
     assert fans.samples.outcomes() == {Outcome.NO_SOCKET: N}
     assert fans.is_settled
     assert fans.open == 0

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.trial import Asked, Placement, ProcessEnd, Validity, Verdict
+from harness.records.trial import Asked, Placement, ProcessEnd, Validity, Verdict, Wave
 from harness.show.trial import show_result
 from harness.units import show_bytes, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
@@ -77,9 +77,10 @@ def test_what_was_not_measured_is_not_made_up() -> None:
 
 
 def test_a_wave_that_took_long_to_start_is_told() -> None:
-    assert "4 started at the same moment" in printed()
-    late = "4 asked for at the same moment, the last of them started 1.30 s later"
-    assert late in printed(generator=a_generator(lag_max_s=1.3))
+    assert "4 at the same moment; the last of them started 2.00 ms later" in printed()
+    late = printed(wave=Wave(moment=False, within_s=0.15))
+    assert "4 within 150 ms: a rate, no moment" in late
+    assert "counted from the intended start, so they are the generator's" in late
 
 
 def test_figures_of_one_process_of_many_say_so() -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.trial import Bound, Timeline, TrialResult, Validity
+from harness.records.trial import Bound, Timeline, TrialResult, Validity, Wave
 from harness.show.trials import markdown, show_results
 from harness.trial.figures.rate import answered_per_s
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
@@ -53,6 +53,12 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert lost["commit"] == "0123456+"
     for name in ("lost", "ART mean / p99", "response mean / p99", "fan-out mean / last", "a connection"):
         assert bare[name] == "-"
+
+
+def test_a_wave_that_was_no_moment_is_marked_with_the_times_that_it_spoils() -> None:
+    (row,) = markdown([a_result(wave=Wave(moment=False, within_s=0.15))]).splitlines()[2:]
+    assert "| 4 within 150 ms |" in row
+    assert row.count("(generator's)") == 1
 
 
 def test_a_name_cannot_break_a_row() -> None:

@@ -3,7 +3,7 @@ from array import array
 import numpy as np
 import pytest
 
-from harness.trial.figures.usage import TRACE_STEPS, cpu_shares, host_seen, peak_share, server_seen
+from harness.trial.figures.usage import TRACE_STEPS, busiest_wave, cpu_shares, host_seen, peak_share, server_seen
 from harness.trial.observer import Observation, ProcessColumns
 
 AT = np.arange(-2, 41, dtype=np.float64) / 10  # -0.2 s to 4.0 s
@@ -52,6 +52,13 @@ def test_the_busiest_process_between_two_moments() -> None:
     assert max(cpu_shares(seen, 0.0, 1.0)) == pytest.approx(0.8)
     assert max(cpu_shares(seen, 2.0, 4.0)) == pytest.approx(0.3)
     assert cpu_shares(observed(), 0.0, 1.0) == ()
+
+
+def test_a_generator_is_judged_in_its_busiest_wave_not_over_the_pauses() -> None:
+    seen = observed(process(1, busy_between(0.0, 0.6, 0.9)), process(2, busy_between(2.0, 2.8, 0.5)))
+    assert busiest_wave(seen, [(0.0, 0.6), (2.0, 2.8)]) == pytest.approx((0.9, 0.9))
+    assert busiest_wave(seen, [(2.0, 2.8)]) == pytest.approx((0.5, 0.5))
+    assert busiest_wave(seen, []) == (0.0, 0.0)
 
 
 def test_the_server_is_its_processes_added_up() -> None:
