@@ -102,7 +102,7 @@ _SHOWN = (
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
 ScriptArgument = Annotated[
-    str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")
+    str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
 
 
@@ -110,25 +110,30 @@ ScriptArgument = Annotated[
 def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     context: typer.Context,
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
-    added: Annotated[list[str], typer.Option("--with", metavar="LESSON", help="A later lesson to add.")] = [],  # noqa: B006  # Typer's
-    left_out: Annotated[list[str], typer.Option("--without", metavar="LESSON", help="A lesson to leave out.")] = [],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address to listen on; ::, all of them.")] = "127.0.0.1",
+    added: Annotated[
+        list[str], typer.Option("--with", metavar="LESSON", help="Add a lesson of a later stage; may be given again.")
+    ] = [],  # noqa: B006  # Typer's
+    left_out: Annotated[
+        list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be given again.")
+    ] = [],  # noqa: B006
+    host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
     redis: Annotated[
-        str | None, typer.Option(metavar=_URL, help="A Redis to use, or a file with its URL; else one is started.")
+        str | None,
+        typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, help="Node processes to start; from stage 3 on.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
     join: Annotated[
-        str | None, typer.Option(metavar=_URL, help="The Redis of a system to add a node to; from stage 3 on.")
+        str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
     ] = None,
     topology: Annotated[
-        Topology | None, typer.Option(help="Whether nodes tell each other.  [default: connected]")
+        Topology | None, typer.Option(help="How nodes learn of each other's events.  [default: connected]")
     ] = None,
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
-    loop: Annotated[bool, typer.Option("--loop", help="PlayedMatch the match again and again.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
@@ -161,7 +166,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
 
 @app.command(name="lessons")
 def lessons_command(
-    of: Annotated[str | None, typer.Option("--stage", help="List what this stage has learned, name first.")] = None,
+    of: Annotated[str | None, typer.Option("--stage", help="List the lessons of this stage.")] = None,
     parts_of: Annotated[
         str | None, typer.Option("--parts", metavar="STAGE", help="List what each part of this stage is made of.")
     ] = None,
@@ -185,10 +190,12 @@ def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
     script: ScriptArgument,
     url: Annotated[str, typer.Option(help="The API of the server.")] = "http://127.0.0.1:8888",
     speed: Speed = 60.0,
-    loop: Annotated[bool, typer.Option("--loop", help="PlayedMatch the match again and again.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a match where it stands.")] = False,
-    patience: Annotated[str, typer.Option(metavar="DURATION", help="How long the server may be away.")] = "5m",
+    loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a match where it stands.")] = False,
+    patience: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to keep trying while the server is away.")
+    ] = "5m",
 ) -> None:
     """Be the reporter: announce a match, and post its events when they are due."""
     if replace and resume:
@@ -201,23 +208,31 @@ def watch_command(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where fans connect.")],
     user: Annotated[str, typer.Option(help="Your user id.")] = "fan",
     match: Annotated[str | None, typer.Option(metavar="ID", help="The match; else the current one.")] = None,
-    reconnect: Annotated[bool, typer.Option("--reconnect", help="Connect again until the match is over.")] = False,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect", help="Connect again whenever the connection ends, until the match is over.")
+    ] = False,
 ) -> None:
-    """Be a fan: watch a match in colour until it ends; exit status 1 if it cannot be heard to its end."""
+    """Be a fan: watch a match in colour until it ends; exit status 1 if it breaks off."""
     _run(watch_match(address, user, match, reconnect=reconnect, note=_say_aside))
 
 
 @app.command(name="nginx")
 def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; again for more.")] = [FANS],  # noqa: B006  # Typer's
-    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; again for more.")] = [HTTP],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address for nginx to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; may be given again.")] = [
+        FANS
+    ],  # noqa: B006  # Typer's
+    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; may be given again.")] = [HTTP],  # noqa: B006
+    host: Annotated[
+        str, typer.Option(help="The address for nginx to listen on; 0.0.0.0 is all of them.")
+    ] = "127.0.0.1",
     listen_fans: Annotated[int, typer.Option(min=1, max=65535, help="Its port for fans.")] = LISTEN_FANS,
     listen_http: Annotated[int, typer.Option(min=1, max=65535, help="Its port for the API.")] = LISTEN_HTTP,
     directory: Annotated[Path, typer.Option(help="Where it keeps its process id and its log.")] = Path(),
     open_files: Annotated[
         int | None,
-        typer.Option(min=FEWEST_OPEN_FILES, help="Open files of each worker; else what is allowed here, up to 65,536."),
+        typer.Option(
+            min=FEWEST_OPEN_FILES, help="Open files of each worker; without, what is allowed here, up to 65,536."
+        ),
     ] = None,
 ) -> None:
     """Print a configuration for nginx: one address in front of all ports of a server."""

@@ -27,7 +27,7 @@ from common.http.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 0.01
-"""How long after each other it is looked whether the last request has ended."""
+"""The pause between two looks whether the last request has ended."""
 _HEAD_BYTES: Final = 32 * 1024
 """The size of a head; aiohttp would take 128 fields of 8 KiB. Browsers and proxies send some two kilobytes."""
 

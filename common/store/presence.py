@@ -81,7 +81,7 @@ class Presence:
         return self._endpoint.address
 
     async def announce(self) -> None:
-        """Be there, then look who else is.
+        """Give Redis the server's name, then look who else is there.
 
         Raise SharedRedisError if another server is there that must not be; PresenceUnknownError; both while this one
         is there all the same. Raise StoreUnavailableError.
@@ -118,7 +118,7 @@ class Presence:
             await self.close()
 
     async def close(self) -> None:
-        """Be there no more."""
+        """Close the connection, so that the server is there no more."""
         await self._connection.disconnect(nowait=True)
 
     async def _make(self) -> None:

@@ -37,7 +37,7 @@ STORE_AWAY: Final = "the server cannot reach its store now; connect again in a m
 """What a fan is told who cannot be served. What is wrong, and where, is for the log (`stages.stage0.db`)."""
 
 CHECK_S: Final = 10.0
-"""How long after each other it is looked whether a fan that says no more is still there."""
+"""The seconds between two checks whether a fan that has closed its side is still there."""
 
 _PROBES: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -45,8 +45,8 @@ _PROBES: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
-"""Of a fan that has gone altogether nothing more comes either: the kernel asks its, which knows no such connection once
-it has forgotten it (tcp(7), tcp_fin_timeout: 60 s), and answers an event at once so. Seconds, and how often.
+"""A fan that has gone altogether sends nothing more either. So the kernel asks the fan's, which answers with a reset once
+it has forgotten the connection (tcp(7), tcp_fin_timeout: 60 s), as it does to an event. Seconds, and how often.
 """
 
 _ATTEMPTS = 3

@@ -42,7 +42,7 @@ def listener_name(port: int) -> str:
 class Listener(GenServer):
     """Accepts on a listening socket until it ends; accepting goes on when files are free again.
 
-    Fans are left in the accept queue while there are no more free than are kept for others (`kept_files`).
+    While no more files are free than are kept for others (`kept_files`), fans stay in the accept queue.
     """
 
     def __init__(self, parts: Parts, listening: socket.socket) -> None:

@@ -49,7 +49,7 @@ class Readiness:
             raise NotReadyError("Redis does not answer; the log of this server says more")
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         if self._ping is not None:
             self._ping.cancel()
 

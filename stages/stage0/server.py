@@ -160,9 +160,10 @@ class Server:
 
 
 async def announced(redis_url: str, *, follows: bool) -> Presence:
-    """Return how a server is there that starts, unless there is another with which it must not share a Redis.
+    """Announce in Redis a server that starts, and return its presence.
 
-    Raise SharedRedisError, StoreUnavailableError; then it is not there. Where it cannot be known the log says so.
+    Raise SharedRedisError if another is there with which it must not share a Redis; StoreUnavailableError; after either
+    it is not there. Where it cannot be known, the log says so.
     """
     presence = Presence(redis_url, follows=follows)
     try:

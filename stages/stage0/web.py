@@ -194,7 +194,7 @@ class WebBackend:
         return seen, survey.first
 
     def close(self) -> None:
-        """Look no more, and measure the loop's lag no more."""
+        """Stop looking, and stop measuring the loop's lag."""
         self._surveys.stop()
         self._listings.stop()
         self._readiness.stop()
