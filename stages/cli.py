@@ -111,10 +111,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     context: typer.Context,
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
     added: Annotated[
-        list[str], typer.Option("--with", metavar="LESSON", help="Add a lesson of a later stage; may be given again.")
+        list[str], typer.Option("--with", metavar="LESSON", help="Add a lesson of a later stage; may be repeated.")
     ] = [],  # noqa: B006  # Typer's
     left_out: Annotated[
-        list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be given again.")
+        list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be repeated.")
     ] = [],  # noqa: B006
     host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
@@ -218,10 +218,8 @@ def watch_command(
 
 @app.command(name="nginx")
 def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; may be given again.")] = [
-        FANS
-    ],  # noqa: B006  # Typer's
-    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; may be given again.")] = [HTTP],  # noqa: B006
+    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; may be repeated.")] = [FANS],  # noqa: B006  # Typer's
+    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; may be repeated.")] = [HTTP],  # noqa: B006
     host: Annotated[
         str, typer.Option(help="The address for nginx to listen on; 0.0.0.0 is all of them.")
     ] = "127.0.0.1",

@@ -45,8 +45,9 @@ _PROBES: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
-"""A fan that has gone altogether sends nothing more either. So the kernel asks the fan's, which answers with a reset once
-it has forgotten the connection (tcp(7), tcp_fin_timeout: 60 s), as it does to an event. Seconds, and how often.
+"""A fan that has gone altogether sends nothing more either. So the kernel asks the fan's kernel, which answers with a
+reset once it has forgotten the connection (tcp(7), tcp_fin_timeout: 60 s), as it does to an event. Seconds, and how
+often.
 """
 
 _ATTEMPTS = 3
