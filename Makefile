@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab results peers floor report test test-all check run clean
+.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-staircase lab-ablation floor report test test-all check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -19,39 +19,58 @@ demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) 
 	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
 	  --slo 'failures=0,lost=0' --out out/demo
 
-# What is measured below is only worth keeping if nothing else runs on the machine.
+# What is measured below is only worth keeping if nothing else runs on the machine. Each target fills one directory of
+# reports/results, with one commit (no file may differ from it) on one machine, and goes on with what is missing there.
+# Whoever wants a directory measured anew removes it. The minutes are those of two cores.
 
-lab: .venv/runtime ## Measure the whole staircase and what each lesson is worth: some three hours; goes on where it was interrupted
-	@$(BIN)/harness staircase --floor --out reports/results/staircase
-	@$(BIN)/harness ablate --stage 2.5 --out reports/results/ablation
+lab: lab-stages lab-peers lab-microscope lab-staircase lab-ablation ## Measure all that reports/results has: some 85 minutes; goes on where it was interrupted
+.NOTPARALLEL: lab
 
-MEASURE = $(BIN)/harness measure --slo 'failures=0,lost=0'
-STAGES = $(MEASURE) --out reports/results/stages
+# A trial that breaks its SLO, or is invalid, exits with 1: that is a result. What cannot be measured ends it.
+define measured
+@$(BIN)/harness measure --slo 'failures=0,lost=0' $(2) $(1) || test $$? -eq 1
+
+endef
+REPEATS = 1 2 3
+kept = $(foreach repeat,$(REPEATS),$(call measured,$(1),--keep reports/results/$(2) --repeat $(repeat)))
+
+lab-stages: .venv/dev ## Every stage and the floor under the talk's loads, three times: 10 minutes
+	$(call kept,--stage 0 -N 900 -C 4 --interval 0.1,stages)
+	$(call kept,--stage 1 -N 4000 -C 4 --interval 0.025,stages)
+	$(call kept,--stage 2.1 -N 8000 -C 500,stages)
+	$(call kept,--stage 2.2 -N 8000 -C 1000,stages)
+	$(call kept,--stage 2.3 -N 17000 -C 5000 --rate 1 --events 10,stages)
+	$(call kept,--stage 2.4 -N 17000 -C 5000 --rate 1 --events 10,stages)
+	$(call kept,--stage 2.5 -N 10000 -C 1000 --rate 2,stages)
+	$(call kept,--stage 2.5 -N 17000 -C 8000 --rate 1 --events 10,stages)
+	$(call kept,--stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,stages)
+	$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages)
+	$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages)
+
 PEERS = redis nats mosquitto nchan websockets floor
 
-results: .venv/runtime ## Measure every stage under the talk's loads: some five minutes
-	-@$(STAGES) --stage 0 -N 900 -C 4 --interval 0.1
-	-@$(STAGES) --stage 1 -N 4000 -C 4 --interval 0.025
-	-@$(STAGES) --stage 2.1 -N 8000 -C 500
-	-@$(STAGES) --stage 2.2 -N 8000 -C 1000
-	-@$(STAGES) --stage 2.3 -N 17000 -C 5000 --rate 1
-	-@$(STAGES) --stage 2.4 -N 17000 -C 5000 --rate 1
-	-@$(STAGES) --stage 2.5 -N 10000 -C 1000 --rate 2
-	-@$(STAGES) --stage 2.5 -N 17000 -C 8000 --rate 1
-	-@$(STAGES) --stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2
-	-@$(MEASURE) --out reports/results/floor --peer floor -N 10000 -C 1000 --rate 2
-	-@$(MEASURE) --out reports/results/floor --peer floor -N 17000 -C 5000 --rate 1
+lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 5 minutes
+	$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers))
+	$(call kept,--stage 2.5 -N 8000 -C 1000,peers)
+	$(call kept,--stage 3 --nodes 2 -N 8000 -C 1000,peers)
 
-peers: .venv/dev ## Measure the servers one would choose instead, and the floor, under one load
-	-@for peer in $(PEERS); do $(MEASURE) --out reports/results/peers --peer $$peer -N 8000 -C 1000; done
-	-@$(MEASURE) --out reports/results/peers --stage 2.5 -N 8000 -C 1000
-	-@$(MEASURE) --out reports/results/peers --stage 3 --nodes 2 -N 8000 -C 1000
+lab-microscope: .venv/dev ## One trial of stage 2.5 with all its moments, which the others are kept without: a minute
+	@test -d reports/results/microscope || { $(BIN)/harness measure --stage 2.5 -N 17000 -C 5000 --rate 1 --events 10 \
+	  --slo 'failures=0,lost=0' --out reports/results/microscope || test $$? -eq 1; rm -f reports/results/microscope/*.png; }
+
+lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 35 minutes
+	@$(BIN)/harness staircase --floor --out reports/results/staircase
+
+lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 35 minutes
+	@$(BIN)/harness ablate --out reports/results/ablation
 
 floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
 	@$(MEASURE) --out out/floor --peer floor -N 8000 -C 1000
 
-report: .venv/dev ## Execute the notebooks, and make one page of them: out/report.html
+report: .venv/dev ## Renew all that is made of results: notebooks, pictures, README, and one page, out/report.html
 	@$(BIN)/harness report
+	@$(BIN)/harness draw reports/results/staircase/staircase.json --out reports/pictures
+	@$(BIN)/harness fill README.md
 
 # Some tests wait more than they work, so there are more workers than two cores need. The tests start these programs a
 # thousand times: to compile them each time, as this variable would have it, takes a sixth of that.

@@ -1,9 +1,9 @@
-"""Durations as people write them on a command line: `90s`, `10m`, `1.5h`."""
+"""Durations as people write them on a command line: `2ms`, `90s`, `10m`, `1.5h`."""
 
 import re
 from types import MappingProxyType
 
-_UNITS = MappingProxyType({"s": 1.0, "m": 60.0, "h": 3600.0})
+_UNITS = MappingProxyType({"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0})
 _DURATION = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([a-z]*)\s*", re.ASCII)
 
 
@@ -12,10 +12,12 @@ class DurationError(Exception):
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of a number with its unit: s, m or h. Raise DurationError."""
+    """Return the seconds of a number with its unit: ms, s, m or h. Raise DurationError."""
     matched = _DURATION.fullmatch(text)
     if matched is None or matched[2] not in _UNITS:
-        raise DurationError(f"{text.strip()!r} is no duration: write a number and s, m or h, such as 90s, 10m or 1.5h")
+        raise DurationError(
+            f"{text.strip()!r} is no duration: write a number and ms, s, m or h, such as 500ms, 90s, 10m or 1.5h"
+        )
     return float(matched[1]) * _UNITS[matched[2]]
 
 

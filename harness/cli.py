@@ -22,9 +22,11 @@ from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
 from harness.commands.compare import compare_command
 from harness.commands.draw import draw
+from harness.commands.fill import fill
 from harness.commands.http import http
 from harness.commands.measure import measure
 from harness.commands.report import report
+from harness.commands.scenarios import scenarios
 from harness.commands.schema import schema
 from harness.commands.search import search
 from harness.commands.selftest import selftest
@@ -71,11 +73,13 @@ app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)
 app.command()(ablate)
+app.command()(scenarios)
 app.command("compare")(compare_command)
 app.command()(http)
 app.command()(table)
 app.command()(draw)
 app.command()(report)
+app.command()(fill)
 app.command()(selftest)
 app.command()(schema)
 app.command()(top)

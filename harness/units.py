@@ -1,9 +1,13 @@
 """Durations, sizes and loads as people write them."""
 
+import math
 from typing import Protocol
 
 NOTHING = "-"
 """Stands where a figure is missing."""
+
+INFINITE = "∞"
+"""Stands for a time that never ended: of fans who were not answered, deliveries that were lost."""
 
 GENERATORS = " (generator's)"
 """Stands behind times from the intended start where waves were no moments: they are the generator's as well."""
@@ -37,10 +41,17 @@ def show_time(seconds: float | None) -> str:
     """Return a time with three digits and its unit: `850 µs`, `12.3 ms`, `1.04 s`; a dash for None."""
     if seconds is None:
         return NOTHING
+    if math.isinf(seconds):
+        return INFINITE
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size * 0.9995:
             return f"{_three_digits(seconds / size)} {unit}"
     return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def show_percentile(seconds: float | None) -> str:
+    """Return a percentile as `show_time` does; ∞ for None: so many failed that it falls among them."""
+    return INFINITE if seconds is None else show_time(seconds)
 
 
 def show_bytes(size: float) -> str:

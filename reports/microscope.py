@@ -13,9 +13,10 @@
 # %% [markdown]
 # # One stage under the microscope
 #
-# A single trial, the heaviest stored of the tuned stage, moment by moment. The **floor** is a bare epoll loop in C that
-# does nothing else: nobody gets below it by magic. It is beside what was measured under the same load, and missing
-# where it answers a wave faster than a generator on the same two cores can start one: such a trial is invalid.
+# A single trial of the tuned stage, moment by moment: the one that is stored whole, while of the others figures and
+# histograms are. The **floor** is a bare epoll loop in C that does nothing else: nobody gets below it by magic. It is
+# beside what was measured under the same load, and missing where it answers a wave faster than a generator on the same
+# two cores can start one: such a trial is invalid.
 
 # %%
 from pathlib import Path
@@ -27,9 +28,9 @@ from harness.show.report.notebook import at, heaviest, read_floors, read_trials,
 from harness.units import show_time
 
 RESULTS = Path("results")
-trials = read_trials(RESULTS / "stages", "make results")
-trial = heaviest([trial for trial in trials if trial.asked.target.stage == "2.5"])
-floors = read_floors(RESULTS / "floor", RESULTS / "peers")
+trial = heaviest(read_trials(RESULTS / "microscope", "make lab-microscope"))
+trials = read_trials(RESULTS / "stages", "make lab-stages")
+floors = read_floors(RESULTS / "stages", RESULTS / "peers")
 
 # %% [markdown]
 # ## On one page

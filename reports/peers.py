@@ -22,11 +22,11 @@ from pathlib import Path
 from harness.show.charts.fanout import chart_fanout
 from harness.show.charts.peers import chart_memory, chart_peers
 from harness.show.charts.percentiles import chart_percentiles
+from harness.show.page_tables import trials_table
 from harness.show.report.notebook import at, loads, read_trials, say, show
-from harness.show.trials import markdown
 
 RESULTS = Path("results")
-trials = read_trials(RESULTS / "peers", "harness measure --peer redis -N 8000 -C 1000 --out reports/results/peers")
+trials = read_trials(RESULTS / "peers", "make lab-peers")
 for load in loads(trials):
     show(chart_peers(trials, load))
 
@@ -56,4 +56,4 @@ if trials:
 
 # %%
 if trials:
-    say(markdown(trials))
+    say(trials_table(trials))

@@ -30,7 +30,7 @@ from harness.show.charts.staircase import chart_staircase
 from harness.show.report.notebook import at, loads, read, read_trials, say, show
 
 RESULTS = Path("results")
-MAKE = "harness staircase --out reports/results/staircase"
+MAKE = "make lab-staircase"
 staircase = read(RESULTS / "staircase" / "staircase.json", Staircase, MAKE)
 if staircase is not None:
     show(chart_staircase(staircase))

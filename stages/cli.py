@@ -30,6 +30,7 @@ from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP
 from stages.options import Options, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
+from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
@@ -47,6 +48,7 @@ _USER_ERRORS = (
     ApiUnreachableError,
     CannotListenError,
     DurationError,
+    FaultsError,
     OpenFilesError,
     RedisNotFoundError,
     RedisStartError,
@@ -135,6 +137,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
+    faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     given = {name for name in ("redis", "join") if _is_given(context, name)}
@@ -154,7 +157,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
             grace_s=parse_duration(grace),
+            faults=faults,
         )
+        parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)

@@ -30,6 +30,8 @@ class Options:
     topology: Topology = Topology.CONNECTED
     grace_s: float = 5.0
     """Seconds that fans have to take the server's goodbye when it stops."""
+    faults: str = ""
+    """What the server breaks in itself, for a measurement: see `stages.stage0.faults`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ class Coalescer(Generic[_Question, _Answer]):
         self._last_s = float("-inf")
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: _Question) -> _Answer:
-        """Return the answer. Raise StoreUnavailableError."""
+    def ask(self, question: _Question) -> Awaitable[_Answer]:
+        """Return what the answer is awaited by, which raises StoreUnavailableError; a coroutine less for each asker."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[_Answer] = loop.create_future()
         self._asked.append((question, answered))
@@ -51,7 +51,7 @@ class Coalescer(Generic[_Question, _Answer]):
         elif self._due is None:
             due_s = self._last_s + self._pause_s
             self._due = loop.call_soon(self._begin) if due_s <= loop.time() else loop.call_at(due_s, self._begin)
-        return await answered
+        return answered
 
     def close(self) -> None:
         """Give up what is not answered yet."""

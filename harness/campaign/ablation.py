@@ -1,42 +1,44 @@
-"""The ablation: each lesson of a stage left out of it, and each added alone to the baseline. Pure.
+"""The ablation: each lesson left out of the stages that have it, and added alone to the baseline. Pure.
 
 To leave a lesson out shows what it is worth among the others, and to add it shows what it is worth alone: a lesson may
-be worth nothing until another one is there. The stage and the baseline are measured under loads of their own, since
-none would show both: what the stage is to feel, the baseline does not survive.
+be worth nothing until another one is there, or once another one is. So each is left out of the stage that introduces
+it, and of the last one, in every scenario that exercises it; and it is added to the baseline where that bears the load.
+A lesson that no scenario exercised has no figures: what would be measured says nothing of it.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.campaign.bench import Circumstances, trial_plan
-from harness.campaign.figures import ratios, ratios_of_limits
+from harness.campaign.bench import Circumstances
+from harness.campaign.figures import compare
 from harness.campaign.findings import Findings
-from harness.campaign.plan import (
-    DIMENSIONS,
-    FixedLoad,
-    Planned,
-    PlannedSearch,
-    Server,
-    arrivals_at,
-    interleaved,
-    search_like,
-    searches_of,
-)
-from harness.records.campaign import ABLATION, Ablation, LessonWorth, Ratio, Repeats
+from harness.campaign.intervals import Estimate
+from harness.campaign.plan import Arm, FixedLoad, Planned, Server, in_rounds
+from harness.campaign.scenarios import Scenario, lessons_in
+from harness.campaign.verdicts import judged, placebo_verdicts
+from harness.records.campaign import ABLATION, Ablation, Figure, LessonWorth, Measurement, Ratio, Reference
 from harness.records.machine import harness_version
 from harness.records.search import State
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
-from harness.trial.plan import asked
 
 BASELINE = "0"
 
-WHOLE_N, WHOLE_C, WHOLE_INTERVAL_S = 8_000, 1_000, 0.25
-"""The load on the whole stage: its N needs `open-files`, its C `backlog`, and 4,000 starts a second most of a core."""
+ALONE = Scenario(
+    "few",
+    "900 fans, whom the baseline can just hold, come 160 a second, then events.",
+    FixedLoad(n=900, c=4, interval_s=0.025, events=10, rate_per_s=5.0),
+    ("served", "art", "response_p99", "fanout", "fanout_last", "memory", "server_cpu"),
+)
+"""The load on the baseline, besides scenarios that need no stage: it bears no other."""
 
-BASELINE_LOAD = FixedLoad(n=900, c=4, interval_s=0.025, events=10, rate_per_s=5.0)
-"""The load on the baseline: what it can just serve."""
+EXERCISED_ALONE = frozenset(
+    {"vm", "reply-later", "hibernate", "delayed-init", "logging", "registered-names", "match-groups"}
+)
+"""Lessons that `ALONE` exercises: they change what each fan or each event costs, however many there are."""
+
+_PLACEBO = "placebo"
 
 Change = Literal["left out", "added"]
 
@@ -47,143 +49,210 @@ class Altered:
 
     lesson: str
     change: Change
-    server: Server
+    arm: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A stage in a scenario, measured twice a round, its placebo, and what is compared with it."""
+
+    stage: str
+    scenario: Scenario
+    reference: Arm
+    placebo: Arm
+    altered: tuple[Altered, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All that is measured in it."""
+        return (self.reference, self.placebo, *(one.arm for one in self.altered))
+
+
+@dataclass(frozen=True, slots=True)
+class Unexercised:
+    """A lesson of a stage that none of the scenarios exercises there."""
+
+    lesson: str
+    change: Change
+    stage: str
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Which ablation. `whole` and `baseline` are what the altered ones are compared with, each under its load."""
+    """Which ablation, in so many rounds; `stage` is the last one."""
 
     stage: str
-    whole: Server
-    baseline: Server
-    altered: tuple[Altered, ...]
-    whole_load: FixedLoad
-    repeats: int
-    with_limits: bool
+    groups: tuple[Group, ...]
+    unexercised: tuple[Unexercised, ...]
+    rounds: int
+    seed: int
 
     @property
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
-        measured = [
-            (self.whole, self.whole_load),
-            (self.baseline, BASELINE_LOAD),
-            *((one.server, self.load_of(one.change)) for one in self.altered),
-        ]
-        return interleaved(measured, self.repeats, tuple(self._searches()) if self.with_limits else ())
+        return in_rounds([arm for group in self.groups for arm in group.arms], (), self.rounds, self.seed)
 
     @property
     def altered_keys(self) -> frozenset[str]:
         """The keys of the servers that may refuse to be what they were told to be."""
-        return frozenset(one.server.key for one in self.altered)
-
-    def load_of(self, change: Change) -> FixedLoad:
-        """Return the load under which a change is measured."""
-        return self.whole_load if change == "left out" else BASELINE_LOAD
-
-    def reference_of(self, change: Change) -> Server:
-        """Return the server without the change."""
-        return self.whole if change == "left out" else self.baseline
-
-    def _searches(self) -> Iterator[PlannedSearch]:
-        references = {
-            reference.key: searches_of((reference,), DIMENSIONS, {}) for reference in (self.whole, self.baseline)
-        }
-        for searches in references.values():
-            yield from searches
-        for one in self.altered:
-            for reference in references[self.reference_of(one.change).key]:
-                yield search_like(one.server, reference)
+        return frozenset(one.arm.server.key for group in self.groups for one in group.altered)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A stage, all its lessons in their order, and those of them that are looked at."""
+    """The lessons of each stage up to the last one, in the talk's order, and those of them that are looked at."""
 
-    stage: str
-    lessons: tuple[str, ...]
+    lessons: Mapping[str, Sequence[str]]
     chosen: tuple[str, ...]
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages in their order, the baseline first."""
+        return tuple(self.lessons)
 
-def outline(subject: Subject, load: FixedLoad, repeats: int, *, with_limits: bool) -> Outline:
-    """Return the ablation of a stage under a load."""
-    stage, lessons = subject.stage, subject.lessons
-    left_out = (
-        _server(
-            f"stage-{stage}-without-{lesson}",
-            Variant(stage, without_lessons=(lesson,)),
-            [other for other in lessons if other != lesson],
-        )
-        for lesson in subject.chosen
-    )
-    added = (
-        _server(f"baseline-with-{lesson}", Variant(BASELINE, with_lessons=(lesson,)), [lesson])
-        for lesson in subject.chosen
-    )
-    return Outline(
-        stage=stage,
-        whole=_server(f"stage-{stage}", Variant(stage), lessons),
-        baseline=_server("baseline", Variant(BASELINE), ()),
-        altered=(
-            *(Altered(lesson, "left out", server) for lesson, server in zip(subject.chosen, left_out, strict=True)),
-            *(Altered(lesson, "added", server) for lesson, server in zip(subject.chosen, added, strict=True)),
-        ),
-        whole_load=load,
-        repeats=repeats,
-        with_limits=with_limits,
-    )
+    def introduces(self, lesson: str) -> str:
+        """Return the first stage that has the lesson."""
+        return next(stage for stage in self.stages if lesson in self.lessons[stage])
+
+    def left_out_of(self, lesson: str) -> tuple[str, ...]:
+        """Return the stages that a lesson is left out of: the one that introduces it, and the last."""
+        return tuple(dict.fromkeys((self.introduces(lesson), self.stages[-1])))
+
+    def bears(self, stage: str, scenario: Scenario) -> bool:
+        """Whether a stage is one that bears the scenario."""
+        first = scenario.from_stage
+        return first is None or (first in self.stages and self.stages.index(stage) >= self.stages.index(first))
+
+
+def outline(subject: Subject, scenarios: Sequence[Scenario], rounds: int, seed: int) -> Outline:
+    """Return the ablation of the chosen lessons in these scenarios."""
+    groups = tuple(_groups(subject, scenarios))
+    exercised = {(one.lesson, one.change, group.stage) for group in groups for one in group.altered}
+    asked = [(lesson, "left out", stage) for lesson in subject.chosen for stage in subject.left_out_of(lesson)]
+    asked += [(lesson, "added", BASELINE) for lesson in subject.chosen]
+    missing = tuple(Unexercised(*one) for one in asked if one not in exercised)  # type: ignore[arg-type]
+    return Outline(subject.stages[-1], groups, missing, rounds, seed)
 
 
 def ablation(plan: Outline, findings: Findings, around: Circumstances, state: State) -> Ablation:
-    """Return the summary of what was found so far."""
+    """Return the summary of what was found so far, all that is compared by a figure judged together."""
+    ratios = _judged(plan, findings)
+    references = tuple(_reference(group, plan, findings, ratios) for group in plan.groups)
     return Ablation(
         schema=ABLATION,
         harness=harness_version(),
         started_at=min(findings.began, default=around.started_at),
         stage=plan.stage,
         slo=str(around.conditions.slo),
-        repeats=plan.repeats,
-        whole=_repeats(plan, findings, around, plan.whole),
-        whole_limits=findings.limits_of(plan.whole, DIMENSIONS),
-        baseline=_repeats(plan, findings, around, plan.baseline),
-        baseline_limits=findings.limits_of(plan.baseline, DIMENSIONS),
-        lessons=tuple(_worth(one, plan, findings) for one in plan.altered),
+        rounds=plan.rounds,
+        seed=plan.seed,
+        references=references,
+        lessons=(
+            *(_worth(one, group, plan, findings, ratios) for group in plan.groups for one in group.altered),
+            *(_not_exercised(one) for one in plan.unexercised),
+        ),
+        placebo_verdicts=placebo_verdicts(ratio for reference in references for ratio in reference.ratios),
         state=state,
         placement=around.conditions.placement,
         machine=around.machine,
     )
 
 
-def _server(key: str, variant: Variant, lessons: Sequence[str]) -> Server:
-    return Server(key, variant.name, lambda: StageTarget(variant), arrivals_at(lessons))
+def _groups(subject: Subject, scenarios: Sequence[Scenario]) -> Iterator[Group]:
+    for scenario in scenarios:
+        lessons = [lesson for lesson in subject.chosen if lesson in lessons_in(scenario.name)]
+        for stage in subject.stages:
+            if subject.bears(stage, scenario):
+                yield from _group(stage, scenario, [one for one in lessons if stage in subject.left_out_of(one)])
+        if scenario.from_stage is None:
+            yield from _group(BASELINE, scenario, lessons)
+    yield from _group(BASELINE, ALONE, [lesson for lesson in subject.chosen if lesson in EXERCISED_ALONE])
 
 
-def _repeats(plan: Outline, findings: Findings, around: Circumstances, server: Server) -> Repeats:
-    """Return the trials of a reference, without any before the first was made."""
-    load = plan.whole_load if server is plan.whole else BASELINE_LOAD
-    found = findings.repeats(server, load, plan.repeats)
-    if found is not None:
-        return found
-    target = asked(trial_plan(load, around.conditions), server.make()).target
-    return Repeats(target=target, load=load.asked, rate_per_s=load.rate_per_s, trials=())
+def _group(stage: str, scenario: Scenario, lessons: Collection[str]) -> Iterator[Group]:
+    """Return the group of these lessons; none for none."""
+    if not lessons:
+        return
+    load = replace(scenario.load, in_netns=scenario.needs_netns)
+    change: Change = "added" if stage == BASELINE else "left out"
+
+    def arm(name: str, variant: Variant, per_round: int = 1) -> Arm:
+        return Arm(Server(f"{scenario.name}-{name}", variant.name, lambda: StageTarget(variant)), load, per_round)
+
+    def changed(lesson: str) -> Variant:
+        only = (lesson,)
+        return Variant(stage, with_lessons=only) if change == "added" else Variant(stage, without_lessons=only)
+
+    word = "with" if change == "added" else "without"
+    yield Group(
+        stage=stage,
+        scenario=scenario,
+        reference=arm(f"stage-{stage}", Variant(stage), per_round=2),
+        placebo=arm(f"stage-{stage}-{_PLACEBO}", Variant(stage)),
+        altered=tuple(
+            Altered(lesson, change, arm(f"stage-{stage}-{word}-{lesson}", changed(lesson))) for lesson in lessons
+        ),
+    )
 
 
-def _worth(one: Altered, plan: Outline, findings: Findings) -> LessonWorth:
-    load, reference = plan.load_of(one.change), plan.reference_of(one.change)
-    measured = findings.repeats(one.server, load, plan.repeats)
-    without = findings.repeats(reference, load, plan.repeats)
-    limits = findings.limits_of(one.server, DIMENSIONS)
-    found: tuple[Ratio, ...] = ()
-    if measured is not None and without is not None:
-        found = (
-            *ratios_of_limits(findings.limits_of(reference, DIMENSIONS), limits),
-            *ratios(without.trials, measured.trials),
-        )
+_Ratios = Mapping[str, tuple[Ratio, ...]]
+"""The ratios of each server that was compared, by its key."""
+
+_Families = dict[Figure, dict[str, Estimate]]
+"""What is judged together: of each figure, how every server compares."""
+
+
+def _judged(plan: Outline, findings: Findings) -> _Ratios:
+    families: _Families = {}
+    for group in plan.groups:
+        reference = _trials(group.reference, plan, findings)
+        others = {arm.server.key: _trials(arm, plan, findings) for arm in group.arms[1:]}
+        others = {key: trials for key, trials in others.items() if trials}
+        for figure in group.scenario.figures:
+            families.setdefault(figure, {}).update(compare(figure, reference, others))
+    found: dict[str, tuple[Ratio, ...]] = {}
+    for figure, family in families.items():
+        for key, ratio in judged(figure, family).items():
+            found[key] = (*found.get(key, ()), ratio)
+    return found
+
+
+def _trials(arm: Arm, plan: Outline, findings: Findings) -> tuple[Measurement, ...]:
+    found = findings.repeats(arm, plan.rounds)
+    return () if found is None else found.trials
+
+
+def _reference(group: Group, plan: Outline, findings: Findings, ratios: _Ratios) -> Reference:
+    return Reference(
+        stage=group.stage,
+        scenario=group.scenario.name,
+        measured=findings.repeats(group.reference, plan.rounds),
+        placebo=findings.repeats(group.placebo, plan.rounds),
+        ratios=ratios.get(group.placebo.server.key, ()),
+    )
+
+
+def _worth(one: Altered, group: Group, plan: Outline, findings: Findings, ratios: _Ratios) -> LessonWorth:
+    measured = findings.repeats(one.arm, plan.rounds)
+    key = one.arm.server.key
     return LessonWorth(
         lesson=one.lesson,
         change=one.change,
-        refused=findings.refusals.get(one.server.key) if measured is None else None,
+        stage=group.stage,
+        scenario=group.scenario.name,
+        refused=findings.refusals.get(key) if measured is None else None,
         measured=measured,
-        limits=limits,
-        ratios=found,
+        ratios=ratios.get(key, ()),
+    )
+
+
+def _not_exercised(one: Unexercised) -> LessonWorth:
+    return LessonWorth(
+        lesson=one.lesson,
+        change=one.change,
+        stage=one.stage,
+        scenario=None,
+        refused=None,
+        measured=None,
+        ratios=(),
     )

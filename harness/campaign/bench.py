@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import psutil
 
 from harness.campaign.journal import Journal
@@ -12,10 +13,9 @@ from harness.load.match import synthetic_match
 from harness.load.workload import Load
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import Disturbances, Placement, TrialResult
 from harness.search.capacity import likely_room
-from harness.search.journal import Journal as SearchJournal
-from harness.search.plan import SearchPlan, asked_of, default_plan
+from harness.search.plan import OF_C, SearchPlan, asked_of, default_plan
 from harness.search.roles import SearchWatcher
 from harness.search.run import run_search
 from harness.trial.figures.slo import Slo
@@ -50,7 +50,7 @@ class Efforts:
 
     def of(self, dimension: Dimension) -> Effort:
         """Return that for N or C."""
-        return self.c if dimension == "C" else self.n
+        return self.c if dimension in OF_C else self.n
 
 
 FULL_EFFORT = Efforts(n=Effort(0.1, 1, 100_000), c=Effort(0.05, 3, 32_000), budget_s=420.0)
@@ -93,7 +93,7 @@ class TrialBench:
         self._watcher = watcher
 
     def stored(self, planned: Planned) -> TrialResult | SearchResult | None:
-        """Return what the journal has, if it was asked the same. Raise ResultError for a file that cannot be read."""
+        """Return what the journal has, if it was asked the same. Raise ResultError for a line that cannot be read."""
         target = planned.server.make()
         if isinstance(planned, PlannedTrial):
             return self._journal.trial(planned.file, asked(trial_plan(planned.load, self._conditions), target))
@@ -110,7 +110,7 @@ class TrialBench:
     def search(self, planned: PlannedSearch, hint: float | None) -> SearchResult:
         """Make a search, which keeps itself after each of its trials. Raise HarnessError."""
         plan = search_plan(planned, hint, self._conditions)
-        journal = SearchJournal(self._journal.path(planned.file))
+        journal = self._journal.of_search(planned.file)
         return run_search(plan, TrialMeasurer(planned.server.make), self._watcher, journal)
 
     def wait_until_quiet(self) -> tuple[str, ...]:
@@ -126,7 +126,11 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         slo=conditions.slo,
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
         answer_timeout_s=ANSWER_TIMEOUT_S,
-        placement=conditions.placement,
+        placement=msgspec.structs.replace(conditions.placement, network="netns")
+        if load.in_netns
+        else conditions.placement,
+        watches_loop=load.disturbances != Disturbances(),
+        disturbances=load.disturbances,
     )
 
 
@@ -141,7 +145,7 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
         slo=conditions.slo,
         hint=hint,
         short_events=SHORT_EVENTS,
-        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total))),
+        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total) // plan.waves)),
         precision=effort.precision,
         repeats=effort.repeats,
         budget_s=conditions.efforts.budget_s,

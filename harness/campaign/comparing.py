@@ -1,7 +1,8 @@
 """B over A, for any two results of the same kind. Pure.
 
 A result is taken apart into its parts: a trial, or the repeats of one, are a single part, a staircase has a part for
-each stage and load and one for the limits of each stage. Parts of the same name are compared.
+each stage and load and one for the limits of each stage. Parts of the same name are compared, and all their ratios of a
+figure are judged together. One run each, or two, are never called better or worse.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness.campaign.bootstrap import FEWEST_RUNS, ratio_of_limits
-from harness.campaign.figures import has_too_few_runs, ratios
-from harness.campaign.machines import differences
-from harness.campaign.one_run import ratios_of_one_run
+from harness.campaign.figures import MEASURED
+from harness.campaign.figures import compare as compare_by
+from harness.campaign.intervals import FEWEST_RUNS
+from harness.campaign.verdicts import has_too_few_runs, judged, ratio_of_limits
 from harness.errors import HarnessError
 from harness.records.campaign import (
     COMPARISON,
@@ -27,6 +28,7 @@ from harness.records.campaign import (
     measurement,
 )
 from harness.records.machine import Machine
+from harness.records.machines import differences
 from harness.records.search import SearchResult
 from harness.records.trial import Placement, TrialResult
 from harness.units import show_load
@@ -35,7 +37,7 @@ Comparable = tuple[TrialResult, ...] | SearchResult | Staircase | Ablation
 """One or more trials of one server under one load, or a result of another kind."""
 
 
-_TOO_FEW = f"too few runs for some intervals: {FEWEST_RUNS} valid ones on each side are needed"
+_TOO_FEW = f"too few runs: a judgement needs {FEWEST_RUNS} valid ones on each side"
 
 
 class ComparisonError(HarnessError):
@@ -74,7 +76,7 @@ def _compared(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
         case tuple(), tuple():
             return _trials(a, b)
         case SearchResult() as one, SearchResult() as other:
-            return _searches(one, other), []
+            return _searches(one, other), [_TOO_FEW]
         case Staircase() as one, Staircase() as other:
             return _parts(_parts_of_staircase(one), _parts_of_staircase(other))
         case Ablation() as one, Ablation() as other:
@@ -88,12 +90,9 @@ def _trials(a: Side, b: Side) -> tuple[list[Ratio], list[str]]:
     if of_a[0].asked.load != of_b[0].asked.load:
         loads = " and ".join(show_load(one.asked.load) for one in (of_a[0], of_b[0]))
         raise ComparisonError(f"the loads differ, {loads}: compare trials under the same load")
-    if len(of_a) == len(of_b) == 1:
-        return list(ratios_of_one_run(of_a[0], of_b[0])), [
-            "one run each: the intervals cover the fans and events of these two runs, not what other runs would give"
-        ]
     told = [_TOO_FEW] if min(len(of_a), len(of_b)) < FEWEST_RUNS else []
-    return list(ratios(_measurements(of_a), _measurements(of_b))), told
+    found = _judged({"": (_measurements(of_a), _measurements(of_b))})
+    return [msgspec.structs.replace(ratio, of=None) for ratio in found], told
 
 
 def _valid(side: Side) -> list[TrialResult]:
@@ -113,20 +112,22 @@ def _measurements(trials: Sequence[TrialResult]) -> list[Measurement]:
 def _searches(a: SearchResult, b: SearchResult) -> list[Ratio]:
     if a.asked.dimension != b.asked.dimension:
         raise ComparisonError(f"A is a search for {a.asked.dimension}, B for {b.asked.dimension}: compare the same")
-    return [ratio_of_limits(a.asked.dimension, found_limit(a, ""), found_limit(b, ""))]
+    return [ratio_of_limits(a.asked.dimension, found_limit({"": a}), found_limit({"": b}))]
 
 
 _Part = Repeats | FoundLimit
 
 
 def _parts(a: Mapping[str, _Part], b: Mapping[str, _Part]) -> tuple[list[Ratio], list[str]]:
+    repeats: dict[str, tuple[Sequence[Measurement], Sequence[Measurement]]] = {}
     found: list[Ratio] = []
     for name, of_a in a.items():
         of_b = b.get(name)
         if isinstance(of_a, Repeats) and isinstance(of_b, Repeats):
-            found += _named(name, ratios(of_a.trials, of_b.trials))
+            repeats[name] = of_a.trials, of_b.trials
         elif isinstance(of_a, FoundLimit) and isinstance(of_b, FoundLimit):
-            found += _named(name, (ratio_of_limits(of_a.dimension, of_a, of_b),))
+            found.append(msgspec.structs.replace(ratio_of_limits(of_a.dimension, of_a, of_b), of=name))
+    found += _judged(repeats)
     if not found:
         raise ComparisonError("the two have nothing in common that was measured in both")
     told = [f"only A has {name}" for name in a if name not in b]
@@ -136,8 +137,14 @@ def _parts(a: Mapping[str, _Part], b: Mapping[str, _Part]) -> tuple[list[Ratio],
     return found, told
 
 
-def _named(name: str, found: Sequence[Ratio]) -> list[Ratio]:
-    return [msgspec.structs.replace(ratio, of=name) for ratio in found]
+def _judged(parts: Mapping[str, tuple[Sequence[Measurement], Sequence[Measurement]]]) -> list[Ratio]:
+    """Return the ratios of B over A of every part by every figure, those of a figure judged together."""
+    by_part: dict[str, list[Ratio]] = {name: [] for name in parts}
+    for figure in MEASURED:
+        family = {name: compare_by(figure, a, {name: b})[name] for name, (a, b) in parts.items()}
+        for name, ratio in judged(figure, family).items():
+            by_part[name].append(msgspec.structs.replace(ratio, of=name))
+    return [ratio for ratios in by_part.values() for ratio in ratios]
 
 
 def _parts_of_staircase(result: Staircase) -> dict[str, _Part]:
@@ -145,9 +152,9 @@ def _parts_of_staircase(result: Staircase) -> dict[str, _Part]:
 
 
 def _parts_of_ablation(result: Ablation) -> dict[str, _Part]:
-    servers = [(result.whole, result.whole_limits), (result.baseline, result.baseline_limits)]
-    servers += [(worth.measured, worth.limits) for worth in result.lessons if worth.measured is not None]
-    return dict(pair for measured, limits in servers for pair in _pairs(measured.target.name, limits, (measured,)))
+    measured = [(one.scenario, one.measured) for one in result.references]
+    measured += [(one.scenario or "", one.measured) for one in result.lessons]
+    return {f"{repeats.target.name}, {scenario}": repeats for scenario, repeats in measured if repeats is not None}
 
 
 def _pairs(name: str, limits: Sequence[FoundLimit], loads: Sequence[Repeats]) -> Iterator[tuple[str, _Part]]:

@@ -4,15 +4,17 @@ A trial that is not valid says nothing of its server: it is kept in its record, 
 
 Times are those of fans who were answered. A server that serves only a few of them serves those fast, and would be
 praised for it; so where one side serves less than `SAME_FANS` of what the other does, its times are not compared:
-`served` has told what there is to tell.
+`served` has told what there is to tell. Nor are they where only some trials have them, such as a p99 that lies among
+the fans who were never answered: those that have would be the lucky ones.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from harness.campaign.bootstrap import not_measured, ratio, ratio_of_limits
+from harness.campaign.intervals import Estimate, estimates
 from harness.campaign.plan import DIMENSIONS
+from harness.campaign.verdicts import ratio_of_limits
 from harness.records.campaign import Figure, FoundLimit, Measurement, Ratio
 from harness.records.search import Dimension
 
@@ -24,19 +26,28 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "art": "art_mean_s",
         "response_p99": "response_p99_s",
         "fanout": "fanout_mean_s",
+        "fanout_p99": "fanout_p99_s",
         "fanout_last": "fanout_last_s",
         "memory": "memory_per_connection_bytes",
+        "server_memory": "server_memory_bytes",
+        "server_cpu": "cpu_mean",
+        "loop_lag_p99": "loop_lag_p99_s",
+        "api": "api_mean_s",
+        "cut": "cut",
+        "recovery": "recovery_s",
     }
 )
-MEASURED: tuple[Figure, ...] = tuple(_FIELDS)
-"""The figures that a trial has."""
+MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fanout_last", "memory")
+"""The figures that every trial has. Those of a scenario are named there."""
 
-TIMES: frozenset[Figure] = frozenset({"art", "response_p99", "fanout", "fanout_last"})
+TIMES: frozenset[Figure] = frozenset(
+    {"art", "response_p99", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
+)
 """The figures that are a time, in seconds."""
 
 
 def values(trials: Sequence[Measurement], figure: Figure) -> list[float]:
-    """Return the figure of each valid trial that has it; a figure is one of `MEASURED`."""
+    """Return the figure of each valid trial that has it; a figure is any but a limit."""
     found = (getattr(trial, _FIELDS[figure]) for trial in trials if trial.valid)
     return [float(value) for value in found if value is not None]
 
@@ -47,34 +58,31 @@ def mean(trials: Sequence[Measurement], figure: Figure) -> float | None:
     return math.fsum(found) / len(found) if found else None
 
 
-def ratios(a: Sequence[Measurement], b: Sequence[Measurement]) -> tuple[Ratio, ...]:
-    """Compare the trials of B with those of A by every figure that a trial has."""
-    same = _same_fans(a, b)
-    return tuple(_ratio(figure, values(a, figure), values(b, figure), same_fans=same) for figure in MEASURED)
+def compare(
+    figure: Figure, reference: Sequence[Measurement], others: Mapping[str, Sequence[Measurement]]
+) -> dict[str, Estimate]:
+    """Return how each of the others compares with the reference by a figure. What cannot be compared has no value."""
+    alike = {name: trials for name, trials in others.items() if _comparable(figure, reference, trials)}
+    found = estimates(values(reference, figure), {name: values(trials, figure) for name, trials in alike.items()})
+    none = (None, None, None, None)
+    count = len(values(reference, figure))
+    return {name: found.get(name) or Estimate(*none, count, 0) for name in others}
 
 
 def ratios_of_limits(a: Sequence[FoundLimit], b: Sequence[FoundLimit]) -> tuple[Ratio, ...]:
-    """Compare the searches of B with those of A for N and for C; `not measured` where either was not made."""
+    """Compare the limits of B with those of A for N and for C; `not measured` where either was not searched for."""
     return tuple(ratio_of_limits(figure, _limit(a, figure), _limit(b, figure)) for figure in DIMENSIONS)
 
 
-def _ratio(figure: Figure, a: list[float], b: list[float], *, same_fans: bool) -> Ratio:
-    if figure in TIMES and not same_fans:
-        return not_measured(figure, (len(a), len(b)))
-    return ratio(figure, a, b)
-
-
-def _same_fans(a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
+def _comparable(figure: Figure, a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
+    """Whether both have the figure of as good as the same fans, in each of their valid trials or in none."""
+    if figure not in TIMES:
+        return True
     served = mean(a, "served"), mean(b, "served")
-    if served[0] is None or served[1] is None:
+    if served[0] is None or served[1] is None or min(served[0], served[1]) < SAME_FANS * max(served[0], served[1]):
         return False
-    return min(served[0], served[1]) >= SAME_FANS * max(served[0], served[1])
+    return all(len(values(trials, figure)) in {0, sum(trial.valid for trial in trials)} for trials in (a, b))
 
 
 def _limit(limits: Sequence[FoundLimit], dimension: Dimension) -> FoundLimit | None:
     return next((limit for limit in limits if limit.dimension == dimension), None)
-
-
-def has_too_few_runs(found: Ratio) -> bool:
-    """Whether a ratio has no interval, so that no change could be seen."""
-    return found.value is not None and found.low is None and found.high is None

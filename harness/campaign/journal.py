@@ -1,62 +1,65 @@
-"""The directory of a campaign: what is in it was measured, and is not measured again."""
-
-from collections.abc import Iterable
-from pathlib import Path
+"""What a campaign keeps, in a results directory of its own: what is in it was measured, and is not measured again."""
 
 import msgspec
 
-from harness.records.files import ResultError, write
+from harness.records.directory import ResultsDirectory
+from harness.records.files import write
 from harness.records.search import AskedSearch, SearchResult
-from harness.records.trial import Asked, TrialResult, load_result
-from harness.search.journal import load_search
+from harness.records.trial import Asked, TrialResult
 
 
 class Journal:
-    """Reads and writes the results of a campaign in `directory`, which is made. Raise ResultError where it cannot be.
+    """Reads and writes the results of a campaign, and its summary beside them.
 
-    A result is told by its file and by what was asked: one that was asked something else is not the campaign's, and is
+    A result is told by its name and by what was asked: one that was asked something else is not the campaign's, and is
     replaced when its turn comes.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResultError(
-                f"{directory}: cannot be made a directory for results ({error.strerror}): choose another --out"
-            ) from error
+    def __init__(self, directory: ResultsDirectory) -> None:
+        self.directory = directory
 
-    def path(self, file: str) -> Path:
-        """Return where a file of the campaign is, or would be."""
-        return self._directory / file
+    def keep(self, name: str, result: TrialResult | SearchResult) -> None:
+        """Keep a result. Raise ResultError."""
+        self.directory.keep(name, result)
 
-    def forget(self, files: Iterable[str]) -> None:
-        """Remove those of the files that are there."""
-        for file in files:
-            self.path(file).unlink(missing_ok=True)
+    def keep_summary(self, file: str, record: msgspec.Struct) -> None:
+        """Write the summary. Raise ResultError."""
+        write(self.directory.path / file, record)
 
-    def keep(self, file: str, record: msgspec.Struct) -> None:
-        """Write a record."""
-        write(self.path(file), record)
-
-    def trial(self, file: str, asked: Asked) -> TrialResult | None:
+    def trial(self, name: str, asked: Asked) -> TrialResult | None:
         """Return the stored result of a trial that was asked the same, whatever its server's addresses were."""
-        if not self.path(file).exists():
-            return None
-        found = load_result(self.path(file))
-        return found if _anywhere(found.asked) == _anywhere(asked) else None
+        found = self.directory.trial(name)
+        return found if found is not None and _anywhere(found.asked) == _anywhere(asked) else None
 
-    def search(self, file: str, asked: AskedSearch) -> SearchResult | None:
+    def search(self, name: str, asked: AskedSearch) -> SearchResult | None:
         """Return the stored result of a search that was asked the same, and came to its end or to that of its budget.
 
         A search that was interrupted goes on by itself.
         """
-        if not self.path(file).exists():
+        found = self.directory.search(name)
+        if found is None or found.state == "interrupted":
             return None
-        found = load_search(self.path(file))
-        same = _searched_anywhere(found.asked) == _searched_anywhere(asked)
-        return found if same and found.state != "interrupted" else None
+        return found if _searched_anywhere(found.asked) == _searched_anywhere(asked) else None
+
+    def of_search(self, name: str) -> "LineOfSearch":
+        """Return where a search is written down, trial by trial."""
+        return LineOfSearch(self.directory, name)
+
+
+class LineOfSearch:
+    """The line of a search in a results directory: see `harness.search.roles.SearchJournal`."""
+
+    def __init__(self, directory: ResultsDirectory, name: str) -> None:
+        self.path = directory.path / name
+        self.directory = directory
+
+    def earlier(self) -> SearchResult | None:
+        """Return what was written before, or None. Raise ResultError."""
+        return self.directory.search(self.path.name)
+
+    def save(self, result: SearchResult) -> None:
+        """Write what is known now, in place of what was known before. Raise ResultError."""
+        self.directory.keep(self.path.name, result)
 
 
 def _anywhere(asked: Asked) -> Asked:

@@ -1,15 +1,21 @@
 """What a campaign makes, in which order, and under which names. Pure.
 
-A machine drifts: it warms up, it fills its caches, somebody else begins to use it. So the repeats are interleaved: the
-first trial of every server comes before the second of any, and a drift falls on all of them.
+A machine drifts: it warms up, it fills its caches, somebody else begins to use it. So a campaign is made of rounds, and
+each has everything in it, in an order of its own that is drawn by lot: a drift falls on all, and nobody is always
+first. What others are compared with is measured twice a round, since its noise is in each of their ratios. A campaign
+that was cut short after some rounds is a whole one with so many repeats.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
+from harness.records.files import file_stem
 from harness.records.search import Dimension
-from harness.records.trial import AskedLoad
+from harness.records.trial import AskedLoad, Disturbances
 from harness.targets.target import Target
 
 
@@ -24,8 +30,8 @@ class Arrivals:
 GENTLE = Arrivals(4, 0.005)
 """800 a second: 20,000 are there in 25 s."""
 
-GENTLEST = Arrivals(2, 0.005)
-"""400 a second, for a server with an accept queue of 5, which 800 a second overflow whenever it pauses for 10 ms."""
+GENTLEST = Arrivals(1, 0.02)
+"""50 a second, for a server with an accept queue of 5: it takes a pause of 100 ms to overflow that, and not luck."""
 
 KEPT_FILES = 100
 """Open files that a server keeps for anything but fans, and some more."""
@@ -50,18 +56,38 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class FixedLoad:
-    """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart."""
+    """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart.
+
+    What else happens meanwhile are the `disturbances`. With `in_netns` server and generator are in network namespaces
+    of their own, wherever the others are.
+    """
 
     n: int
     c: int
     interval_s: float
     events: int
     rate_per_s: float
+    disturbances: Disturbances = field(default_factory=Disturbances)
+    in_netns: bool = False
+
+    @property
+    def schedule_s(self) -> float:
+        """How many seconds a trial under it takes by its schedule alone."""
+        return (self.n - 1) // self.c * self.interval_s + self.events / self.rate_per_s
 
     @property
     def asked(self) -> AskedLoad:
         """The load as a result has it."""
         return AskedLoad(n=self.n, c=self.c, interval_s=self.interval_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A server under a load, measured so many times in every round."""
+
+    server: Server
+    load: FixedLoad
+    per_round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,42 +106,64 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSearch:
-    """The search of a server's limit. `hint` is about where it should be, or the search that will tell, if any does."""
+    """The search of a server's limit; `repeat` counts from 1.
+
+    `hint` is about where it should be, or a search that may tell; where that was not made yet, its own hint counts.
+    """
 
     server: Server
     dimension: Dimension
     hint: "PlannedSearch | float | None" = None
+    repeat: int = 1
 
     @property
     def file(self) -> str:
-        """The name of its result."""
-        return search_file(self.server.key, self.dimension)
+        """The name of its result: the same one whenever the campaign is planned."""
+        return f"{self.server.key}-search-{file_stem(self.dimension)}-{self.repeat}.json"
 
 
 Planned = PlannedTrial | PlannedSearch
 
-DIMENSIONS: tuple[Literal["N", "C"], ...] = ("N", "C")
+DIMENSIONS: tuple[Literal["N", "C", "burst C"], ...] = ("N", "C", "burst C")
 """What a campaign searches for."""
 
 
-def search_file(key: str, dimension: Dimension) -> str:
-    """Return the name of a search's result."""
-    return f"{key}-search-{dimension.lower()}.json"
+SEARCHES = 3
+"""How many whole searches each limit gets, one in each of the first rounds."""
 
 
-def interleaved(
-    measured: Sequence[tuple[Server, FixedLoad]], repeats: int, searches: Sequence[PlannedSearch] = ()
-) -> tuple[Planned, ...]:
-    """Return one trial of everything, then the searches, then the other repeats, a round of everything after the other.
+def in_rounds(arms: Sequence[Arm], searches: Sequence[PlannedSearch], rounds: int, seed: int) -> tuple[Planned, ...]:
+    """Return everything, a round after the other, each in a random order: the same one for the same seed."""
 
-    So whoever interrupts a campaign has a little of everything rather than all of a little.
-    """
+    def a_round(number: int) -> list[Planned]:
+        planned: list[Planned] = [
+            PlannedTrial(arm.server, arm.load, (number - 1) * arm.per_round + repeat)
+            for arm in arms
+            for repeat in range(1, arm.per_round + 1)
+        ]
+        if number <= SEARCHES:
+            planned += [again(search, number) for search in searches]
+        random.Random(f"{seed}/{number}").shuffle(planned)  # noqa: S311 -- an order, not a secret
+        return planned
 
-    def a_round(repeat: int) -> Iterator[PlannedTrial]:
-        return (PlannedTrial(server, load, repeat) for server, load in measured)
+    return tuple(planned for number in range(1, rounds + 1) for planned in a_round(number))
 
-    others = (trial for repeat in range(2, repeats + 1) for trial in a_round(repeat))
-    return (*a_round(1), *searches, *others)
+
+def again(search: PlannedSearch, repeat: int) -> PlannedSearch:
+    """Return a repeat of a search, which begins where the first one ended."""
+    return search if repeat == 1 else replace(search, hint=search, repeat=repeat)
+
+
+_STARTING_S = 2.5
+_SEARCH_S: Mapping[str, float] = MappingProxyType({"N": 120.0, "C": 90.0, "burst C": 50.0})
+
+
+def estimated_s(plan: Iterable[Planned]) -> float:
+    """Return about how many seconds a plan takes: by the schedules of its trials, and what a search usually takes."""
+    return math.fsum(
+        _SEARCH_S[planned.dimension] if isinstance(planned, PlannedSearch) else _STARTING_S + planned.load.schedule_s
+        for planned in plan
+    )
 
 
 def searches_of(
@@ -143,8 +191,3 @@ def searches_of(
 def arrivals_at(lessons: Sequence[str]) -> Arrivals:
     """Return how fans arrive at a server that has these lessons."""
     return GENTLE if "backlog" in lessons else GENTLEST
-
-
-def search_like(server: Server, reference: PlannedSearch) -> PlannedSearch:
-    """Return the same search of another server, with the reference as its hint."""
-    return PlannedSearch(server, reference.dimension, reference)

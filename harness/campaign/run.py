@@ -1,9 +1,8 @@
 """Makes what a campaign planned, one after the other, and keeps its summary up to date.
 
-What is in the journal already is not made again, unless it was made on another machine: figures of two machines do not
-belong into one comparison. Before everything else the machine is to be at rest. After everything the summary is written
-anew, with the state that it would have if the campaign ended there: `interrupted`, until it is over. What ends it
-early, Ctrl-C or its budget, costs what is being measured at that moment and nothing else.
+What is in the journal already is not made again. Before everything else the machine is to be at rest. After everything
+the summary is written anew, with the state that it would have if the campaign ended there: `interrupted`, until it is
+over. What ends it early, Ctrl-C or its budget, costs what is being measured at that moment and nothing else.
 """
 
 import statistics
@@ -13,9 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.campaign.findings import Findings
-from harness.campaign.machines import differences
 from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial
-from harness.records.machine import Machine
 from harness.records.search import SearchResult, State
 from harness.records.trial import TrialResult
 from harness.targets.target import TargetError
@@ -65,13 +62,12 @@ class Bench(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a campaign is run: on the machine `here`, so that what was measured elsewhere is none of its results.
+    """How a campaign is run.
 
     After `budget_s` seconds, if it is not None, nothing more is begun, nor what would probably not be over by then.
     `tolerates` are the keys of the servers that may refuse to start: that is a finding then, and else an error.
     """
 
-    here: Machine
     budget_s: float | None = None
     tolerates: frozenset[str] = frozenset()
     now: Callable[[], float] = time.monotonic
@@ -122,25 +118,10 @@ class Campaign:
 
     def _missing(self) -> list[Planned]:
         """Take what is there already, and return the rest."""
-        missing = []
-        elsewhere = []
-        for planned in self._plan:
-            result = self._bench.stored(planned)
-            differing = () if result is None else differences(result.machine, self._terms.here)
-            if differing:
-                elsewhere.append(differing)
-            if differing or not self._take(planned, result):
-                missing.append(planned)
+        missing = [planned for planned in self._plan if not self._take(planned, self._bench.stored(planned))]
         there = len(self._plan) - len(missing)
         if there:
             self._reporter.say(f"{there} of {len(self._plan)} are there already and are kept: --fresh measures anew")
-        if elsewhere:
-            self._reporter.say(
-                f"{len(elsewhere)} of {len(self._plan)} were measured on another machine (A; this is B: "
-                f"{'; '.join(elsewhere[0])}) and are measured anew: choose another --out to keep them"
-            )
-        if len(self._findings.commits) > 1:
-            self._reporter.say("what is there was measured by several versions of the code: --fresh measures anew")
         return missing
 
     def _take(self, planned: Planned, result: TrialResult | SearchResult | None) -> bool:
@@ -172,14 +153,15 @@ class Campaign:
         return self._bench.search(planned, self._hint(planned))
 
     def _hint(self, planned: PlannedSearch) -> float | None:
-        if not isinstance(planned.hint, PlannedSearch):
-            return planned.hint
-        known = self._findings.limits.get(planned.hint.file)
-        if known is None or known.last_pass is None:
-            return None
-        # N is looked for where as many servers as there are nodes would have it together. C shares the machine's CPUs.
-        more = planned.server.nodes / planned.hint.server.nodes if planned.dimension == "N" else 1
-        return known.last_pass * more
+        hint = planned.hint
+        while isinstance(hint, PlannedSearch):
+            known = self._findings.searches.get(hint.file)
+            if known is not None and known.last_pass is not None:
+                # N is looked for where as many servers as there are nodes would have it. C shares the machine's CPUs.
+                more = planned.server.nodes / hint.server.nodes if planned.dimension == "N" else 1
+                return known.last_pass * more
+            hint = hint.hint
+        return hint
 
     def _fits(self, planned: Planned, elapsed_s: float) -> bool:
         """Whether it would probably be over within the budget, to judge by the longest of its kind."""
@@ -202,5 +184,5 @@ def title_of(planned: Planned) -> str:
     """Return what people call a step of a campaign."""
     name = planned.server.name
     if isinstance(planned, PlannedSearch):
-        return f"{name}, search for {planned.dimension}"
+        return f"{name}, search {planned.repeat} for {planned.dimension}"
     return f"{name}, N={planned.load.n:,}, C={planned.load.c:,}, repeat {planned.repeat}"

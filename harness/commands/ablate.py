@@ -6,49 +6,57 @@ from typing import Annotated
 
 import typer
 
-from harness.campaign.ablation import WHOLE_C, WHOLE_INTERVAL_S, WHOLE_N, Subject, ablation, outline
+from harness.campaign.ablation import Subject, ablation, outline
 from harness.campaign.bench import FULL_EFFORT
-from harness.campaign.plan import FixedLoad
-from harness.commands.campaign_runs import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.campaign.scenarios import SCENARIOS, Scenario, chosen
+from harness.campaign.staircase import STAGES
+from harness.commands.campaign_runs import (
+    ROUNDS,
+    CampaignOptions,
+    CampaignOut,
+    Errand,
+    RoundsOption,
+    print_sheets,
+    run_errand,
+)
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
-from harness.load.workload import Load
 from harness.records.campaign import ABLATION, Ablation
 from harness.records.files import load
 from harness.show.campaign import ablation_sheets
+from harness.show.terminal import say
 from harness.targets.lessons import lessons_of
-
-EVENTS, RATE_PER_S = 10, 5.0
+from harness.trial.placement.errors import PlacementError
+from harness.trial.placement.namespaces import check_possible
 
 
 @grouped
 def ablate(  # noqa: PLR0913 -- each is an option of the command
     *,
-    stage: Annotated[str, typer.Option("--stage", help="The stage whose lessons are measured.")] = "2.5",
+    stage: Annotated[str, typer.Option("--stage", help="The last stage: lessons are left out of it, too.")] = "3",
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", help="One of its lessons; repeatable. Default: all of them.")
     ] = None,
-    n: Annotated[int, typer.Option("-N", min=1, help="Connections to the stage.")] = WHOLE_N,
-    c: Annotated[int, typer.Option("-C", min=1, help="Connections started at the same moment.")] = WHOLE_C,
-    interval: Annotated[float, typer.Option("--interval", help="Seconds between waves.")] = WHOLE_INTERVAL_S,
-    repeats: Annotated[int, typer.Option(min=1, help="Trials of each server.")] = 5,
-    limits: Annotated[bool, typer.Option(help="Search each server for N and C, too: that is most of the time.")] = True,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", help=f"A load to measure under; repeatable. Default: {' '.join(SCENARIOS)}."),
+    ] = None,
+    rounds: RoundsOption = ROUNDS,
     options: CampaignOptions,
     where: Where,
     out: CampaignOut = Path("out/ablation"),
 ) -> None:
-    """Measure what each lesson is worth: left out of the stage, and added alone to the baseline, repeats interleaved.
+    """Measure what each lesson is worth: left out of the stage that introduces it, and of the last; and added alone.
 
-    The ratio of each figure has a 95 % interval and a judgement: better, worse, no change seen. What --out has already
-    is kept, so the same command goes on after Ctrl-C, or with another --budget.
+    Each is measured in the scenarios that exercise it. The ratio of each figure has a 95 % interval and a judgement:
+    better, worse, no change seen. Placebos show what chance does. What --out has already is kept, so the same command
+    goes on after Ctrl-C, or with another --budget.
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: ablation.json has what there is.
     """
     conditions = options.conditions(FULL_EFFORT, where)
     budget_s = options.budget_s()
-    Load(n, c, interval)  # refuses what is none
-    load_asked = FixedLoad(n, c, interval, EVENTS, RATE_PER_S)
-    plan = outline(_subject(stage, lesson or ()), load_asked, repeats, with_limits=limits)
+    plan = outline(_subject(stage, lesson or ()), _possible(chosen(scenario or ())), rounds, options.seed)
     errand = Errand(
         out=out,
         file="ablation.json",
@@ -64,12 +72,27 @@ def ablate(  # noqa: PLR0913 -- each is an option of the command
     typer.echo(f"result: {errand.path}", err=options.as_markdown)
 
 
-def _subject(stage: str, chosen: Sequence[str]) -> Subject:
-    """Return the lessons to measure, in the stage's order. Raise AskedError for one that it does not have."""
-    known = lessons_of(stage)
+def _possible(asked: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Return the scenarios that can be run here, and tell which cannot, and why."""
+    try:
+        check_possible()
+    except PlacementError as error:
+        for scenario in asked:
+            if scenario.needs_netns:
+                say(f"the scenario {scenario.name} is not run: {error}", err=True)
+        return tuple(scenario for scenario in asked if not scenario.needs_netns)
+    return tuple(asked)
+
+
+def _subject(stage: str, named: Sequence[str]) -> Subject:
+    """Return the lessons of the stages, and which to measure. Raise AskedError for one that the stage does not have."""
+    if stage not in STAGES:
+        raise AskedError(f"there is no stage {stage!r}; there is: {', '.join(STAGES)}")
+    lessons = {name: lessons_of(name) for name in STAGES[: STAGES.index(stage) + 1]}
+    known = lessons[stage]
     if not known:
         raise AskedError(f"stage {stage} has no lessons: give a later one, such as --stage 2.5")
-    for lesson in chosen:
+    for lesson in named:
         if lesson not in known:
             raise AskedError(f"stage {stage} has no lesson {lesson!r}; it has: {', '.join(known)}")
-    return Subject(stage, known, tuple(lesson for lesson in known if lesson in chosen) if chosen else known)
+    return Subject(lessons, tuple(lesson for lesson in known if lesson in named) if named else known)

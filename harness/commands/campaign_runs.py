@@ -9,17 +9,18 @@ from typing import Annotated
 import msgspec
 import typer
 
-from common.durations import parse_duration
+from common.durations import parse_duration, show_duration
 from common.terminal import harmless_lines
 from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
-from harness.campaign.plan import Planned
+from harness.campaign.plan import Planned, PlannedSearch, estimated_s
 from harness.campaign.quiet import PATIENCE_S
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.staircase import SLO
 from harness.commands.options import SloOption, Where
 from harness.commands.printing import print_whole
+from harness.records.directory import ResultsDirectory, make_directory
 from harness.records.machine import describe_machine
 from harness.records.search import State
 from harness.show.campaign import Sheet
@@ -28,7 +29,13 @@ from harness.show.terminal import Terminal
 from harness.trial.figures.slo import parse_slo
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
-CampaignOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go, and are gone on from.")]
+ROUNDS = 5
+RoundsOption = Annotated[
+    int, typer.Option("--rounds", min=1, help="How many times everything is measured, in a random order each time.")
+]
+CampaignOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Directory for the results; what it has is not measured again.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,9 @@ class CampaignOptions:
             "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
         ),
     ] = f"{PATIENCE_S:g}s"
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything anew, also what --out has already.")] = (
-        False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what --out has, and measure everything anew.")] = False
+    seed: Annotated[int, typer.Option("--seed", min=0, help="What the random order of each round is drawn from.")] = (
+        2012
     )
     as_markdown: MarkdownOption = False
 
@@ -83,20 +91,23 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    journal = Journal(errand.out)
-    if errand.fresh:
-        journal.forget((errand.file, *(planned.file for planned in errand.plan)))
-    findings = Findings()
     around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    directory = ResultsDirectory(errand.out, around.machine, fresh=errand.fresh)
+    make_directory(errand.out)
+    if errand.fresh:
+        errand.path.unlink(missing_ok=True)
+    journal = Journal(directory)
+    findings = Findings()
     with show_of(Terminal(stderr=True)) as shown:
+        shown.say(_outlined(errand.plan))
         bench = TrialBench(journal, errand.conditions, shown)
         campaign = Campaign(
             errand.plan,
             bench,
             findings,
-            lambda state: journal.keep(errand.file, errand.summary(findings, around, state)),
+            lambda state: journal.keep_summary(errand.file, errand.summary(findings, around, state)),
             shown,
-            Terms(around.machine, errand.budget_s, errand.tolerates),
+            Terms(errand.budget_s, errand.tolerates),
         )
         try:
             state = campaign.run()
@@ -106,6 +117,12 @@ def run_errand(errand: Errand) -> State:
         if state == "out of budget":
             shown.say(f"the time is up: {errand.path} has what was measured; the same command goes on from there")
     return state
+
+
+def _outlined(plan: Sequence[Planned]) -> str:
+    searches = sum(isinstance(planned, PlannedSearch) for planned in plan)
+    rest = f" and {searches} searches" if searches else ""
+    return f"{len(plan) - searches} trials{rest}, some {show_duration(estimated_s(plan))} if none is there already"
 
 
 def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:

@@ -11,7 +11,7 @@ from harness.commands.campaign_runs import MarkdownOption, print_sheets
 from harness.records.campaign import Comparison
 from harness.records.files import encode
 from harness.records.http import HttpResult
-from harness.records.kinds import load_record
+from harness.records.kinds import load_record, load_records
 from harness.records.trial import TrialResult
 from harness.show.campaign import comparison_sheet
 from harness.show.terminal import say
@@ -23,7 +23,10 @@ def compare_command(
     a: Annotated[Path, typer.Argument(metavar="A", help=_RESULT)],
     b: Annotated[Path, typer.Argument(metavar="B", help=_RESULT)],
     fail_on: Annotated[
-        Literal["worse"] | None, typer.Option("--fail-on", help="Exit with 1 if any figure of B is worse.")
+        Literal["worse"] | None,
+        typer.Option(
+            "--fail-on", help="Exit with 1 if any figure of B is worse, with 2 if there are too few runs to judge any."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and no table.")] = False,
     as_markdown: MarkdownOption = False,
@@ -32,7 +35,10 @@ def compare_command(
 
     Both are trials, searches, staircases or ablations. What speaks against comparing them is a warning.
 
-    The exit status is 0, 1 with --fail-on worse if any figure is, and 2 if they cannot be compared.
+    A judgement needs three runs on each side: one run each is "too few runs", whatever its ratio.
+
+    The exit status is 0, 1 with --fail-on worse if any figure is, and 2 if they cannot be compared, or with --fail-on
+    if there are too few runs to judge any figure.
     """
     found = compare(_side(a), _side(b))
     if as_json:
@@ -41,18 +47,18 @@ def compare_command(
         for warning in found.warnings:
             say(f"warning: {warning}", err=True)
         print_sheets((comparison_sheet(found),), as_markdown=as_markdown)
-    if fail_on is not None and _is_worse(found):
+    if fail_on is None:
+        return
+    judgements = {ratio.judgement for ratio in found.ratios}
+    if fail_on in judgements:
         raise typer.Exit(1)
-
-
-def _is_worse(found: Comparison) -> bool:
-    return any(ratio.judgement == "worse" for ratio in found.ratios)
+    if judgements <= {"too few runs", "not measured"}:
+        raise ComparisonError("too few runs to tell whether B is worse: give directories of three repeats or more")
 
 
 def _side(path: Path) -> Side:
     if path.is_dir():
-        records = [load_record(file) for file in sorted(path.glob("*.json"))]
-        trials = tuple(record for record in records if isinstance(record, TrialResult))
+        trials = tuple(record for _, record in load_records(path) if isinstance(record, TrialResult))
         if not trials:
             raise ComparisonError(f"{path}: has no trial results: give a directory that harness measure wrote to")
         return Side(str(path), trials)

@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import AskedError, make_directory
-from harness.records.kinds import Record, load_record
+from harness.commands.options import AskedError
+from harness.records.directory import make_directory
+from harness.records.kinds import Record, load_records
 from harness.records.search import SearchResult
 from harness.show.charts.floor import Floor, belongs, floors_in
 from harness.show.terminal import say
 
 
 def draw(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Results of any kind.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Results of any kind, or directories of them.")
+    ],
     floor: Annotated[
         list[Path] | None,
         typer.Option("--floor", metavar="FILE", help="A trial or a search of the peer floor, to draw too; repeatable."),
@@ -27,7 +30,7 @@ def draw(
     else, is drawn where it was measured under the load of a result, or searched for the same; a staircase has its own.
     """
     # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
-    records = [(path.stem, load_record(path)) for path in files]
+    records = [named for path in files for named in load_records(path)]
     floors = [_floor(path, [record for _, record in records]) for path in floor or ()]
     from harness.show.charts.every import charts  # noqa: PLC0415 -- see above
 
@@ -43,7 +46,7 @@ def draw(
 
 def _floor(path: Path, records: Sequence[Record]) -> Floor:
     """Return the floor's result in a file. Raise AskedError if it is none, or can be drawn with none of the records."""
-    found = floors_in([load_record(path)])
+    found = floors_in([record for _, record in load_records(path)])
     if not found:
         raise AskedError(f"{path}: is no valid trial and no search of the floor: make one with measure --peer floor")
     if not any(belongs(found[0], record) for record in records):

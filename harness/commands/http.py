@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, make_directory
+from harness.commands.options import AskedError
 from harness.commands.target_options import WhichStage
 from harness.interruption import interruptions_deferred
 from harness.load.http import HttpPlan
+from harness.records.directory import make_directory
 from harness.records.files import encode, file_stem, write
 from harness.records.http import HttpResult
 from harness.show.http import show_http

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.domain.script import load_script
+from harness.commands.disturbing import Disturbing
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, IntervalOption, SloOption, Where, make_directory
+from harness.commands.options import AskedError, IntervalOption, SloOption, Where
 from harness.commands.target_options import Whom, target_of
+from harness.commands.trial_store import Places, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.workload import Load
-from harness.records.files import file_stem
 from harness.records.trial import TrialResult, encode_result
 from harness.show.live.trial import LiveTrial
 from harness.show.progress import Bars, Silent
@@ -22,7 +23,7 @@ from harness.show.terminal import Terminal
 from harness.show.trial import show_result
 from harness.targets.target import Target
 from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
-from harness.trial.plan import TrialPlan, trial_id
+from harness.trial.plan import TrialPlan, asked, trial_id
 from harness.trial.run import TrialInterrupted, run_trial
 
 if TYPE_CHECKING:
@@ -62,15 +63,29 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
+    disturbing: Disturbing,
     where: Where,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result and its chart go.")] = Path("out"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Directory for the result and its chart. Default: out.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory that keeps results in lines, without what was from moment to moment; what it has already "
+            "is shown, and not measured again.",
+        ),
+    ] = None,
+    repeat: Annotated[
+        int | None, typer.Option(min=1, help="Which of several trials of the same this is, with --keep. Default: 1.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
 ) -> None:
     """Measure N, C and ART of a stage, of another server, or of one that runs already.
 
     The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made, and 130
-    if it was interrupted: what was seen until then is written, too.
+    if it was interrupted: what was seen until then is written, too, but not with --keep.
     """
     measured = target_of(whom)
     plan = TrialPlan(
@@ -80,21 +95,23 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         answer_timeout_s=timeout,
         placement=where.placement(),
         watches_loop=True,
+        disturbances=disturbing.disturbances(),
     )
-    make_directory(out)
+    store = trial_store(out, keep, repeat)
+    earlier = store.earlier(asked(plan, measured))
     interrupted = False
     try:
-        result = _run(plan, measured, as_json=as_json, live=live)
+        result = _run(plan, measured, as_json=as_json, live=live) if earlier is None else earlier
     except TrialInterrupted as interruption:
         result, interrupted = interruption.result, True
     except KeyboardInterrupt:
         typer.echo("harness: no result: no fan had been started yet, or their reports were not in", err=True)
         raise
-    files = _store(result, out)
+    places: Places = (("measured before, and kept in", keep),) if earlier is not None and keep else store.put(result)
     if as_json:
         sys.stdout.write(encode_result(result).decode())
     else:
-        _print(result, files)
+        _print(result, places)
     if interrupted:
         raise KeyboardInterrupt
     if not result.passed:
@@ -133,24 +150,8 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
     return synthetic_match(trial_id(), count, asked.rate or DEFAULT_RATE)
 
 
-def _store(result: TrialResult, out: Path) -> tuple[Path, Path]:
-    """Write the result and its chart, and return where they are."""
-    # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
-    from harness.show.charts.trial import draw_trial  # noqa: PLC0415 -- see above
-
-    load = result.asked.load
-    stem = f"{file_stem(result.asked.target.name)}-n{load.n}-c{load.c}-{result.started_at:%Y%m%dT%H%M%SZ}"
-    files = out / f"{stem}.json", out / f"{stem}.png"
-    try:
-        files[0].write_bytes(encode_result(result))
-        draw_trial(result, files[1])
-    except OSError as error:
-        raise AskedError(f"{out}: the result cannot be written ({error.strerror}): choose another --out") from error
-    return files
-
-
-def _print(result: TrialResult, files: tuple[Path, Path]) -> None:
+def _print(result: TrialResult, places: Places) -> None:
     console = Terminal(highlight=False)
     console.print(show_result(result))
-    for name, path in zip(("result", "chart"), files, strict=True):
+    for name, path in places:
         console.print(f"{name}: {path}", soft_wrap=True, markup=False)

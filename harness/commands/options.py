@@ -1,7 +1,6 @@
 """The options that several commands share, besides whom they measure: under what load, against which SLO, and where."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,13 +49,3 @@ class Where:
             generator_cpus=pins.generator,
             redis_cpus=pins.redis,
         )
-
-
-def make_directory(out: Path) -> None:
-    """Make the directory for results, if it is not there. Raise AskedError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AskedError(
-            f"{out}: cannot be made a directory for results ({error.strerror}): choose another --out"
-        ) from error

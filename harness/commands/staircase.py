@@ -9,15 +9,21 @@ import typer
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Efforts
 from harness.campaign.plan import Server
 from harness.campaign.staircase import DEFAULT_NODES, STAGES, floor_server, outline, stage_server, staircase
-from harness.commands.campaign_runs import CampaignOptions, CampaignOut, Errand, print_sheets, run_errand
+from harness.commands.campaign_runs import (
+    ROUNDS,
+    CampaignOptions,
+    CampaignOut,
+    Errand,
+    RoundsOption,
+    print_sheets,
+    run_errand,
+)
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
 from harness.records.campaign import STAIRCASE, Staircase
 from harness.records.files import load
 from harness.show.campaign import staircase_sheets
 from harness.targets.lessons import lessons_of
-
-DEFAULT_REPEATS = 3
 
 
 @grouped
@@ -30,9 +36,7 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
     floor: Annotated[
         bool, typer.Option("--floor", help="Measure a server that does nothing else, too; it needs a C compiler.")
     ] = False,
-    repeats: Annotated[
-        int | None, typer.Option(min=1, help=f"Trials of each server under each load. Default: {DEFAULT_REPEATS}.")
-    ] = None,
+    rounds: RoundsOption = ROUNDS,
     precision: Annotated[
         float | None,
         typer.Option(
@@ -48,20 +52,21 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
     where: Where,
     out: CampaignOut = Path("out/staircase"),
 ) -> None:
-    """Search every stage for N and C, and measure all of them under the same loads, repeats interleaved.
+    """Search every stage for N and C, and measure all of them under the same loads, and each under the talk's.
 
+    All of it is done in rounds, in a random order each time; limits are searched for in the first three of them.
     What --out has already is kept, so the same command goes on after Ctrl-C, or with another --budget.
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: staircase.json has what there is.
     """
-    if quick and repeats is not None:
-        raise AskedError("--quick measures everything once: leave --repeats out")
+    if quick and rounds != ROUNDS:
+        raise AskedError("--quick measures everything once: leave --rounds out")
     conditions = options.conditions(_efforts(precision, quick=quick), where)
     budget_s = options.budget_s()
     servers = [_server(name, nodes) for name in stage or STAGES]
     if floor:
         servers.append(floor_server())
-    plan = outline(servers, repeats or DEFAULT_REPEATS, quick=quick)
+    plan = outline(servers, rounds, options.seed, quick=quick)
     errand = Errand(
         out=out,
         file="staircase.json",

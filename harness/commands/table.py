@@ -9,13 +9,15 @@ from rich.console import Group
 from common.terminal import harmless_lines
 from harness.commands.options import AskedError
 from harness.commands.printing import print_whole
-from harness.records.kinds import load_record
+from harness.records.kinds import load_records
 from harness.show.all_kinds import drawn, markdown
 from harness.show.csv_rows import as_csv, flatten
 
 
 def table(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stored results of any kind.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Results of any kind, or directories of them.")
+    ],
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_comma_separated: Annotated[
         bool, typer.Option("--csv", help="Print CSV: plain numbers in the unit that ends a column's name.")
@@ -32,12 +34,13 @@ def table(
         raise AskedError("give --markdown or --csv, not both")
     if out is not None and not (as_markdown or as_comma_separated):
         raise AskedError("--out goes with --markdown or --csv")
-    records = [load_record(path) for path in files]
+    named = [(path, name, record) for path in files for name, record in load_records(path)]
+    records = [record for _, _, record in named]
     if as_markdown:
         _give(markdown(records), out)
     elif as_comma_separated:
-        named = zip(files, records, strict=True)
-        _give(as_csv([{"file": str(path), **row} for path, record in named for row in flatten(record)]), out)
+        rows = [{"file": str(path), "name": name, **row} for path, name, record in named for row in flatten(record)]
+        _give(as_csv(rows), out)
     else:
         print_whole(Group(*drawn(records)))
 

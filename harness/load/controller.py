@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import socket
 import subprocess
+from array import array
 from contextlib import ExitStack
 from multiprocessing.connection import Pipe, wait
 from time import monotonic
@@ -14,13 +15,14 @@ from common.tuning.children import command_that_dies_with_parent, python_module
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.interruption import raise_if_interrupted
+from harness.load.conduct import ONLY_WATCH, Conduct
 from harness.load.counters import SharedProgress
-from harness.load.messages import Begin, Finish, Job, Report
+from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
 from harness.load.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
+from harness.records.distribution import percentile
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
@@ -40,9 +42,10 @@ class Generator:
     """Plays `load` against `endpoints`, each fan holding `dialogue` as the user `<user_prefix><number of the fan>`.
 
     Use it as a context manager, and its methods in the order start, wait_all_settled, wait_until_quiet, finish, the
-    first and the last of them once; `progress` at any time. Whatever ends the `with` block ends the processes and with
-    them all connections; Ctrl-C reaches only the caller. A fan that has no answer `answer_timeout_s` after its intended
-    start has failed.
+    first and the last of them once; `progress` at any time. `events_begin` is for fans whose `conduct` is
+    more than to watch: from there its moments count, and its newcomers are waited for, too. Whatever ends the `with`
+    block ends the processes and with them all connections; Ctrl-C reaches only the caller. A fan that has no answer
+    `answer_timeout_s` after its intended start has failed.
     `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
     and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
 
@@ -59,15 +62,26 @@ class Generator:
         answer_timeout_s: float = 60.0,
         processes: int | None = None,
         sources: Sources = LOOPBACK_SOURCES,
+        conduct: Conduct = ONLY_WATCH,
     ) -> None:
         if not endpoints:
             raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
-        shares = deal(load.n, OpenFiles.read().hard, processes, sources)
+        newcomers = len(conduct.newcomers_s)
+        shares = deal(load.n + newcomers, OpenFiles.read().hard, processes, sources)
         addresses = tuple(map(_resolve, endpoints))
-        starts = load.starts()
-        self._n = load.n
+        starts = load.starts() + array("d", [math.inf]) * newcomers
+        self._n = self._expected = load.n
+        self._newcomers = newcomers
         self._jobs = [
-            Job(share, _starts_of(share, starts), dialogue, addresses, user_prefix, answer_timeout_s)
+            Job(
+                share,
+                _starts_of(share, starts),
+                dialogue,
+                addresses,
+                user_prefix,
+                answer_timeout_s,
+                conduct.of(share.fans, load.n),
+            )
             for share in shares
         ]
         self._children: list[_Child] = []
@@ -103,13 +117,21 @@ class Generator:
             child.send(Begin(t0))
         return t0
 
+    def events_begin(self) -> None:
+        """Have the moments of the conduct count from now: fans leave and come. Raise GeneratorError."""
+        self._expected = self._n + self._newcomers
+        order = EventsBegin(monotonic())
+        for child in self._children:
+            child.send(order)
+
     def progress(self) -> Progress:
         """Return how far the fans are, as last published by the processes, a turn of their loops ago."""
         return Progress.total(child.progress.read() for child in self._children)
 
     def wait_all_settled(self, timeout_s: float, on_progress: Callable[[Progress], None] | None = None) -> Progress:
-        """Wait until every fan was answered or has failed; return the progress then, or that after `timeout_s`.
+        """Wait until every fan that was to come so far was answered or has failed.
 
+        Return the progress then, or that after `timeout_s`.
         `on_progress` is called about fifty times a second. Raise GeneratorError if a generator process died.
         """
         deadline = monotonic() + timeout_s
@@ -118,7 +140,7 @@ class Generator:
             if on_progress is not None:
                 on_progress(progress)
             left_s = deadline - monotonic()
-            if progress.settled == self._n or left_s <= 0:
+            if progress.settled >= self._expected or left_s <= 0:
                 return progress
             self._look_after_workers(min(_LOOK_EVERY_S, left_s))
 
@@ -132,7 +154,7 @@ class Generator:
         deadline = monotonic() + timeout_s
         changed_at = monotonic()
         progress = self.progress()
-        while progress.closed < progress.answered:
+        while progress.closed < progress.answered - progress.slow:
             is_all = receipts is not None and progress.receipts >= receipts
             patience_s = min(quiet_s, _SURPLUS_S) if is_all else quiet_s
             if monotonic() >= min(changed_at + patience_s, deadline):
@@ -162,7 +184,7 @@ class Generator:
         for child in self._children:
             child.wait()
         parts = ((job.share.fans, report.samples) for job, report in zip(self._jobs, reports, strict=True))
-        samples = Samples.merge(parts)
+        samples = Samples.merge(parts).first(self._expected)
         return samples, _usage(samples, reports)
 
 
@@ -184,7 +206,7 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def send(self, message: Job | Begin | Finish) -> None:
+    def send(self, message: Job | Begin | EventsBegin | Finish) -> None:
         try:
             self.control.send(message)
         except ConnectionError:
@@ -233,20 +255,15 @@ def _starts_of(share: Share, starts: array[float]) -> array[float]:
 
 
 def _usage(samples: Samples, reports: Sequence[Report]) -> GeneratorUsage:
-    lag_s = sorted(samples.lag_s()) or [0.0]
+    lag_s = samples.lag_s() or array("d", [0.0])
     growths = [report.growth for report in reports if report.growth is not None]
     return GeneratorUsage(
         processes=len(reports),
         cpu_share=tuple(report.cpu_share for report in reports),
-        lag_p50_s=_percentile(lag_s, 0.50),
-        lag_p99_s=_percentile(lag_s, 0.99),
-        lag_max_s=lag_s[-1],
+        lag_p50_s=percentile(lag_s, 500),
+        lag_p99_s=percentile(lag_s, 990),
+        lag_max_s=max(lag_s),
         turn_max_s=max(report.turn_max_s for report in reports),
         bytes_per_connection=sum(growths) / len(samples) if len(growths) == len(reports) else None,
         peak_rss=max(report.peak_rss for report in reports),
     )
-
-
-def _percentile(ordered: Sequence[float], fraction: float) -> float:
-    """Return the smallest value that at least `fraction` of all are not above (nearest rank)."""
-    return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)]

@@ -16,7 +16,7 @@ from harness.load.samples import Progress
 if TYPE_CHECKING:
     from typing import Self
 
-_FIELDS: Final = 6  # of Progress
+_FIELDS: Final = 7  # of Progress
 _WORD: Final = 8  # bytes of a signed 64-bit integer
 
 
@@ -46,6 +46,7 @@ class SharedProgress:
         words[3] = progress.failed
         words[4] = progress.closed
         words[5] = progress.receipts
+        words[6] = progress.slow
 
     def read(self) -> Progress:
         """Return what was published last."""

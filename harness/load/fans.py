@@ -19,21 +19,24 @@ from __future__ import annotations
 import errno
 import math
 import select
+import socket
+import struct
 from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from harness.load.clock import STAMP_SPACE, ArrivalClock
+from harness.load.conduct import Agenda
 from harness.load.connecting import Destination, handshake_s, outcome_of, prepare, take_error
 from harness.load.parsing import Heard, Reader
 from harness.load.samples import Outcome, Progress, Samples
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
     from harness.load.messages import Job
 
+SLOW_BUFFER: Final = 4096  # bytes that a slow fan's kernel takes for it, which the kernel doubles (socket(7))
 CHUNK: Final = 4096  # bytes of a read: a frame has some 150, a status frame with full line-ups some 700
 
 _WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -46,7 +49,8 @@ _CONNECTING: Final = 1
 _CONNECTED: Final = 2  # and waits for the greeting
 _ASKED: Final = 3
 _WATCHING: Final = 4
-_OVER: Final = 5
+_STALLED: Final = 5  # answered, and reads no more
+_OVER: Final = 6
 
 _LATE: Final = {
     _CONNECTING: Outcome.CONNECT_TIMEOUT,
@@ -63,15 +67,19 @@ class Fans:
 
     __slots__ = (
         "_addresses",
+        "_agenda",
         "_answer_timeout_s",
         "_clock",
+        "_conduct",
         "_dialogue",
         "_epoll",
         "_fan_of",
+        "_leaves_when_answered",
         "_next",
         "_oldest",
         "_phase",
         "_reader",
+        "_scheduled",
         "_share",
         "_sockets",
         "_stopped",
@@ -83,12 +91,13 @@ class Fans:
         "last_s",
         "lost",
         "samples",
+        "slow",
     )
 
     def __init__(self, epoll: select.epoll, job: Job) -> None:
         n = len(job.share.fans)
         self.samples = Samples.blank(job.intended_s)
-        self.connected = self.answered = self.failed = self.lost = 0
+        self.connected = self.answered = self.failed = self.lost = self.slow = 0
         self.last_s = 0.0  # when something happened last
         self._epoll = epoll
         self._share = job.share
@@ -105,6 +114,10 @@ class Fans:
         self._next = 0  # the first fan that is not started
         self._oldest = 0  # no fan before this one waits for an answer
         self._stopped = False
+        self._conduct = job.conduct
+        self._scheduled = n - len(job.conduct.newcomers_s)
+        self._agenda = Agenda(job.conduct)
+        self._leaves_when_answered: dict[int, bool] = {}
         self._prepare([Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints])
 
     # Before the load.
@@ -120,6 +133,8 @@ class Fans:
             except OSError as error:
                 self._unprepared[fan] = error.errno or 0
                 continue
+            if fan in self._conduct.slow:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)  # before the window is offered
             self._sockets[fan] = sock
             self._watch(sock.fileno(), fan)
 
@@ -144,6 +159,21 @@ class Fans:
         self._phase[first:upto] = bytes([_CONNECTING]) * (upto - first)
         for fan, error in self._connect(range(first, upto)):
             self._fail(fan, outcome_of(error), self._clock.now())
+
+    def events_begin(self, at: float) -> None:
+        """Set the moment of time.monotonic() from which the moments of newcomers and departures count."""
+        at_s = at - self._clock.t0
+        self._agenda.begin(at_s)
+        for newcomer, after_s in enumerate(self._conduct.newcomers_s, self._scheduled):
+            self.samples.intended_s[newcomer] = at_s + after_s
+
+    def leave_due(self) -> None:
+        """Have all fans leave whose moment has come; one that waits for its answer leaves as soon as it has that."""
+        for departure in self._agenda.take_due(self._clock.now()):
+            if self._phase[departure.fan] == _WATCHING:
+                self._leave(departure.fan, resets=departure.resets)
+            elif self._phase[departure.fan] < _WATCHING:
+                self._leaves_when_answered[departure.fan] = departure.resets
 
     def _connect(self, wave: range) -> list[tuple[int, int]]:
         """Begin a connection for each of these fans; return those for whom that cannot be, and the errno why."""
@@ -181,7 +211,7 @@ class Fans:
         intended = self.samples.intended_s
         start = intended[self._next] if self._next < len(intended) and not self._stopped else math.inf
         late = intended[self._oldest] + self._answer_timeout_s if self._oldest < self._next else math.inf
-        return min(start, late)
+        return min(start, late, self._agenda.next_s)
 
     def stop(self) -> None:
         """Start no more fans."""
@@ -192,6 +222,8 @@ class Fans:
         for fan, sock in enumerate(self._sockets):
             if self._phase[fan] == _WATCHING:
                 self.samples.outcome[fan] = Outcome.HELD
+            elif self._phase[fan] == _STALLED:
+                self.samples.outcome[fan] = Outcome.SLOW
             if sock is not None:
                 sock.close()
                 self._sockets[fan] = None
@@ -202,12 +234,12 @@ class Fans:
     def progress(self) -> Progress:
         """How far these fans are."""
         receipts = len(self.samples.receipt_fan)
-        return Progress(self._next, self.connected, self.answered, self.failed, self.lost, receipts)
+        return Progress(self._next, self.connected, self.answered, self.failed, self.lost, receipts, self.slow)
 
     @property
     def is_settled(self) -> bool:
-        """Whether every fan of the share was answered or has failed."""
-        return self.answered + self.failed == len(self._phase)
+        """Whether every fan of the share that came by the schedule was answered or has failed."""
+        return self.answered + self.failed >= self._scheduled
 
     @property
     def open(self) -> int:
@@ -225,6 +257,10 @@ class Fans:
         fan = self._fan_of[fd]
         phase = self._phase[fan]
         if phase in {_PREPARED, _OVER}:
+            return
+        if phase == _STALLED:
+            if events & _ENDED:
+                self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
             return
         sock = self._sockets[fan]
         assert sock is not None  # noqa: S101 - only a fan that is over has none; this tells the type checker
@@ -260,7 +296,7 @@ class Fans:
     def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
         """Read what there is, and if the other end has closed up to that end."""
         phases = self._phase
-        while phases[fan] != _OVER:
+        while phases[fan] < _STALLED:
             try:
                 data, ancillary, _, _ = sock.recvmsg(CHUNK, STAMP_SPACE)
             except BlockingIOError:
@@ -280,6 +316,8 @@ class Fans:
                 self._on_greeting(fan, sock, data, now)
             if len(data) < CHUNK and not events & _ENDED:
                 return
+        if events & _ENDED and phases[fan] == _STALLED:
+            self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
 
     def _on_greeting(self, fan: int, sock: socket.SocketType, data: bytes, now: float) -> None:
         heard = self._reader.greeting(fan, data)
@@ -296,9 +334,15 @@ class Fans:
         elif heard is Heard.COMPLETE:
             self.samples.answered_s[fan] = now
             self.answered += 1
+            if fan in self._conduct.slow:
+                self.slow += 1
+                self._phase[fan] = _STALLED
+                return
             self._phase[fan] = _WATCHING
             if rest:
                 self._on_news(fan, rest, now)
+            if fan in self._leaves_when_answered:
+                self._leave(fan, resets=self._leaves_when_answered.pop(fan))
 
     def _on_news(self, fan: int, data: bytes, now: float) -> None:
         samples = self.samples
@@ -308,6 +352,17 @@ class Fans:
             samples.receipt_s.append(now)
 
     # Its end.
+
+    def _leave(self, fan: int, *, resets: bool) -> None:
+        """Part from the server. What was not read yet is: else closing would be a reset (RFC 2525, 2.17)."""
+        sock = self._sockets[fan]
+        assert sock is not None  # noqa: S101 -- only a fan that is over has none; this tells the type checker
+        self._hear(fan, sock, 0)
+        if self._phase[fan] != _WATCHING:
+            return
+        if resets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._lose(fan, Outcome.BROKE_OFF if resets else Outcome.LEFT, self._clock.now())
 
     def _on_closed(self, fan: int, now: float) -> None:
         if self._phase[fan] == _WATCHING:

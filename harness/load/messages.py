@@ -1,12 +1,15 @@
-"""What the trial and a generator process say to each other, in this order: Job, Ready, Begin, Finish, Report.
+"""What the trial and a generator process say to each other: Job, Ready, Begin, EventsBegin, Finish, Report.
 
+In this order; EventsBegin is left out where fans do nothing but watch.
 They are pickled by a multiprocessing Connection; both ends are the same program on the same machine.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from harness.load.conduct import Conduct
 
 if TYPE_CHECKING:
     from array import array
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the process is to play. `endpoints` hold numeric addresses; `intended_s[k]` belongs to `share.fans[k]`."""
+    """What the process is to play. `endpoints` hold numeric addresses; `intended_s[k]` belongs to `share.fans[k]`.
+
+    It is infinite for newcomers, whose moments are those of the `conduct`.
+    """
 
     share: Share
     intended_s: array[float]
@@ -25,6 +31,7 @@ class Job:
     endpoints: tuple[Endpoint, ...]
     user_prefix: str
     answer_timeout_s: float
+    conduct: Conduct = field(default_factory=Conduct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,13 @@ class Begin:
     """The first intended start is at `t0`, in seconds of time.monotonic(), which all processes share."""
 
     t0: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventsBegin:
+    """The events begin `at` that moment of time.monotonic(): from there the moments of the conduct count."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the fans saw, raw: one array a column, indexed by fan, so that a million fit and nothing is averaged early.
 
 All times are seconds of CLOCK_MONOTONIC since t0, the first intended start; NaN says that it did not happen. The two
-clocks of a response are made from the columns afterwards: the honest one runs from the *intended* start, the talk's
+clocks of a response are made from the columns afterwards: the response time runs from the *intended* start, the talk's
 from the connect.
 """
 
@@ -47,6 +47,20 @@ class Outcome(IntEnum):
     """The connection broke before the answer."""
     NO_SOCKET = 12
     """The generator could not make the connection: no file, port or memory left. Says nothing about the server."""
+
+    LEFT = 13
+    """Answered, then closed in good order by the fan, which was told to."""
+    BROKE_OFF = 14
+    """Answered, then broken by the fan, which was told to."""
+    SLOW = 15
+    """Answered, then did not read, as it was told, and was still connected at the end."""
+    SLOW_CLOSED = 16
+    """Answered, then did not read, as it was told, until the connection was ended by the server."""
+
+    @property
+    def is_set_apart(self) -> bool:
+        """Whether the fan did what it was told to, so that it was neither served to the end nor failed."""
+        return self >= Outcome.LEFT
 
 
 def _column() -> array[float]:
@@ -102,11 +116,20 @@ class Samples:
     def __len__(self) -> int:
         return len(self.intended_s)
 
+    def first(self, n: int) -> Samples:
+        """Return the samples of the first `n` fans. The others must have received nothing."""
+        first = Samples.blank(self.intended_s[:n])
+        for name in _TIMES[1:]:
+            setattr(first, name, getattr(self, name)[:n])
+        first.outcome = self.outcome[:n]
+        first.receipt_fan, first.receipt_mark, first.receipt_s = self.receipt_fan, self.receipt_mark, self.receipt_s
+        return first
+
     def outcomes(self) -> Counter[Outcome]:
         """Return how many fans had each outcome; outcomes that nobody had are not in it."""
         return Counter({Outcome(value): count for value, count in Counter(self.outcome).items()})
 
-    def honest_s(self) -> array[float]:
+    def response_s(self) -> array[float]:
         """Return the response time of every answered fan from its intended start, in the order of the fans."""
         times = zip(self.answered_s, self.intended_s, strict=True)
         return array("d", (answered - intended for answered, intended in times if not math.isnan(answered)))
@@ -143,8 +166,8 @@ class GeneratorUsage:
 
     `cpu_share` has for each process the busy fraction of one core from t0 to the last thing that happened to it, or of
     one second, for a shorter burst is always busy; `lag_*_s` is how late fans were started (0 if none was);
-    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: it is the
-    most that a time stamp can be late;
+    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: so late a
+    fan may have said what it had to say;
     `bytes_per_connection` how much memory the processes gained until every fan was settled, or None if they never were;
     `peak_rss` (bytes) that of the largest process.
     """
@@ -164,7 +187,8 @@ class Progress:
     """How far the fans are: counts that only grow.
 
     Every started fan becomes either `answered` or `failed`. `closed` are those of the answered whom the server closed
-    or lost since; `receipts` are the marks received by all.
+    or lost since, or who left; `receipts` are the marks received by all; `slow` those of the answered who do not read,
+    of whom nothing is expected any more.
     """
 
     started: int = 0
@@ -173,6 +197,7 @@ class Progress:
     failed: int = 0
     closed: int = 0
     receipts: int = 0
+    slow: int = 0
 
     @property
     def settled(self) -> int:
@@ -182,5 +207,5 @@ class Progress:
     @classmethod
     def total(cls, parts: Iterable[Progress]) -> Progress:
         """Return the sum."""
-        rows = [(p.started, p.connected, p.answered, p.failed, p.closed, p.receipts) for p in parts]
+        rows = [(p.started, p.connected, p.answered, p.failed, p.closed, p.receipts, p.slow) for p in parts]
         return cls(*map(sum, zip(*rows, strict=True)))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from common.tuning.open_files import OpenFiles, set_soft_limit
 from harness.load.counters import SharedProgress
 from harness.load.fans import Fans
-from harness.load.messages import Begin, Finish, Job, Ready, Report
+from harness.load.messages import Begin, EventsBegin, Finish, Job, Ready, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,7 @@ class Loop:
         all_read_at = woke
         while True:
             fans.start_due()
+            fans.leave_due()
             fans.expire(all_read_at)
             self._progress.publish(fans.progress)
             if self._growth is None and fans.is_settled:
@@ -104,7 +105,10 @@ class Loop:
             next_at = min(next_at, self._close_at)
         return min(max(0.0, next_at - now - _TICK_S), LONGEST_SLEEP_S)
 
-    def _obey(self, order: Finish) -> None:
+    def _obey(self, order: EventsBegin | Finish) -> None:
+        if isinstance(order, EventsBegin):
+            self._fans.events_begin(order.at)
+            return
         self._close_at = monotonic() + order.close_wait_s
         self._fans.stop()
 

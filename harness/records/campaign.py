@@ -1,9 +1,14 @@
 """What a campaign leaves behind: a summary that points at every trial it is made from.
 
-A campaign has a directory of its own: `<trial>.json` for each trial, as `harness measure` writes them, a search's as
-`harness search` writes it, and the summary (`staircase.json` or `ablation.json`), which is written anew after each.
+A campaign has a directory of results of its own (`harness.records.directory`): its trials and searches in lines, and
+the summary (`staircase.json` or `ablation.json`), which is written anew after each.
+
+It is made in rounds: each measures everything once, and what the others are compared with twice, in a random order
+that `seed` tells. In each there are placebos, too: a server once more, under another name, so that one sees how far
+apart two lie between which there is nothing.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,15 +18,38 @@ from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
 from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
 
-STAIRCASE: Literal["matchstream-lab/staircase/1"] = "matchstream-lab/staircase/1"
-ABLATION: Literal["matchstream-lab/ablation/1"] = "matchstream-lab/ablation/1"
-COMPARISON: Literal["matchstream-lab/comparison/1"] = "matchstream-lab/comparison/1"
+STAIRCASE: Literal["matchstream-lab/staircase/2"] = "matchstream-lab/staircase/2"
+ABLATION: Literal["matchstream-lab/ablation/2"] = "matchstream-lab/ablation/2"
+COMPARISON: Literal["matchstream-lab/comparison/2"] = "matchstream-lab/comparison/2"
 
-Figure = Literal["N", "C", "rate", "served", "art", "response_p99", "fanout", "fanout_last", "memory"]
-"""What is compared. `N`, `C` and `rate` are the last pass of a search, `served` a count of fans; `art` (mean),
-`response_p99`, `fanout` (mean) and `fanout_last` seconds; `memory` bytes a connection."""
+Figure = Literal[
+    "N",
+    "C",
+    "burst C",
+    "rate",
+    "served",
+    "art",
+    "response_p99",
+    "fanout",
+    "fanout_p99",
+    "fanout_last",
+    "memory",
+    "server_memory",
+    "server_cpu",
+    "loop_lag_p99",
+    "api",
+    "cut",
+    "recovery",
+]
+"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
+`art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
-Judgement = Literal["better", "worse", "no change seen", "not measured"]
+`server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
+core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
+came and events flowed, in seconds. `cut` is how many fans lost their connection, and `recovery` how long after that a
+new fan waited for its answer, at most, in seconds."""
+
+Judgement = Literal["better", "worse", "no change seen", "too few runs", "not measured"]
 
 
 class Measurement(Section, frozen=True, kw_only=True):
@@ -44,6 +72,11 @@ class Measurement(Section, frozen=True, kw_only=True):
     cpu_mean: float | None
     bound: Bound
     wave: Wave | None = None
+    server_memory_bytes: int | None = None
+    loop_lag_p99_s: float | None = None
+    api_mean_s: float | None = None
+    cut: int = 0
+    recovery_s: float | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -56,9 +89,14 @@ class Repeats(Section, frozen=True, kw_only=True):
 
 
 class FoundLimit(Section, frozen=True, kw_only=True):
-    """The essence of a search; `file` is the name of its result. See SearchResult."""
+    """The limit of a server as all its searches have it; `files` are the names of their results. See SearchResult.
 
-    file: str
+    `last_pass` is the median of their last passes, and the fields down to `state` are those of that search. The ranges
+    are over all of them: from the lowest last pass to the highest, and the highest first fail. None of these is a
+    limit where a search saw no such level: nothing passed, or nobody knows how far up it goes.
+    """
+
+    files: tuple[str, ...]
     dimension: Dimension
     last_pass: float | None
     first_fail: float | None
@@ -66,36 +104,18 @@ class FoundLimit(Section, frozen=True, kw_only=True):
     bound: Bound | None
     at_least: bool
     state: State
-
-
-class Step(Section, frozen=True, kw_only=True):
-    """One stage of the staircase, or the floor beside it: its limits, and what it did at the fixed loads."""
-
-    target: AskedTarget
-    limits: tuple[FoundLimit, ...]
-    loads: tuple[Repeats, ...]
-
-
-class Staircase(Section, frozen=True, kw_only=True):
-    """Every stage at the same loads, repeats interleaved over the stages."""
-
-    schema: Literal["matchstream-lab/staircase/1"]
-    harness: str
-    started_at: datetime
-    slo: str
-    repeats: Annotated[int, msgspec.Meta(ge=1)]
-    quick: bool
-    steps: tuple[Step, ...]
-    state: State
-    placement: Placement
-    machine: Machine
+    lowest_pass: float | None
+    highest_pass: float | None
+    highest_fail: float | None
 
 
 class Ratio(Section, frozen=True, kw_only=True):
-    """B's figure over A's, of `figure`, with its 95 % bootstrap interval and the judgement on B.
+    """B's figure over A's, of `figure`, with its 95 % interval, and the judgement on B.
 
     `value`, `low` and `high` are None where it was not measured on both sides, or A has nothing and the ratio would be
-    infinite; `low` and `high` also where a side has too few runs. `of` is what was compared where results have several
+    infinite; `low` and `high` also where a side has too few runs, or nothing. `p` is that of the ratio alone, and
+    `adjusted_p`, by which it is judged, that among all that was compared by this figure: so an interval may exclude 1
+    where the judgement is "no change seen". Limits have neither. `of` is what was compared where results have several
     parts, such as `stage 2.1, N=900, C=4`.
     """
 
@@ -103,44 +123,101 @@ class Ratio(Section, frozen=True, kw_only=True):
     value: float | None
     low: float | None
     high: float | None
+    p: float | None
+    adjusted_p: float | None
     a_count: int
     b_count: int
     judgement: Judgement
     of: str | None = None
 
 
-class LessonWorth(Section, frozen=True, kw_only=True):
-    """What one lesson is worth: the stage without it, or the baseline with it, over the same without that change.
+class PlaceboVerdicts(Section, frozen=True, kw_only=True):
+    """How many ratios of placebos were judged, and how many of them, falsely, as better or worse."""
 
-    `change` is what was done. `refused` is why the server would not do that, if it would not; then nothing was
-    measured. `ratios` compare `measured` with the reference of that change.
+    compared: Annotated[int, msgspec.Meta(ge=0)]
+    false: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Step(Section, frozen=True, kw_only=True):
+    """One stage of the staircase, or the floor beside it: its limits, and what it did at the fixed loads.
+
+    `ratios` compare it with the step before, load by load and limit by limit; none of the first one and of the floor.
+    """
+
+    target: AskedTarget
+    limits: tuple[FoundLimit, ...]
+    loads: tuple[Repeats, ...]
+    ratios: tuple[Ratio, ...] = ()
+
+
+class Staircase(Section, frozen=True, kw_only=True):
+    """Every stage at the same loads, and each at its own of the talk's.
+
+    `rounds` is how many were asked for. The `placebo` is one of the steps once more, and its ratios are over that one;
+    None where none was measured yet.
+    """
+
+    schema: Literal["matchstream-lab/staircase/2"]
+    harness: str
+    started_at: datetime
+    slo: str
+    rounds: Annotated[int, msgspec.Meta(ge=1)]
+    seed: int
+    quick: bool
+    steps: tuple[Step, ...]
+    placebo: Step | None
+    placebo_verdicts: PlaceboVerdicts
+    state: State
+    placement: Placement
+    machine: Machine
+
+
+class Reference(Section, frozen=True, kw_only=True):
+    """What lessons are compared with: a stage in a scenario. None of what was not measured yet.
+
+    `placebo` is the same stage under another name, and `ratios` are its over the reference: what is not 1 is chance.
+    """
+
+    stage: str
+    scenario: str
+    measured: Repeats | None
+    placebo: Repeats | None
+    ratios: tuple[Ratio, ...]
+
+
+class LessonWorth(Section, frozen=True, kw_only=True):
+    """What one lesson is worth in a scenario: the stage without it, or the baseline with it, over the reference.
+
+    `stage` and `scenario` are those of its reference; `scenario` is None where no scenario was run that exercises the
+    lesson: then nothing is said of it. `change` is what was done. `refused` is why the server would not do that, if it
+    would not; then nothing was measured.
     """
 
     lesson: str
     change: Literal["left out", "added"]
+    stage: str
+    scenario: str | None
     refused: str | None
     measured: Repeats | None
-    limits: tuple[FoundLimit, ...]
     ratios: tuple[Ratio, ...]
 
 
 class Ablation(Section, frozen=True, kw_only=True):
-    """Each lesson of a stage left out of it, and each added alone to the baseline.
+    """Each lesson left out of the stage that introduces it and of `stage`, and added alone to the baseline.
 
-    `whole` and `baseline` are the references: the stage as it is, and the stage without any lesson.
+    `rounds` is how many were asked for.
     """
 
-    schema: Literal["matchstream-lab/ablation/1"]
+    schema: Literal["matchstream-lab/ablation/2"]
     harness: str
     started_at: datetime
     stage: str
     slo: str
-    repeats: Annotated[int, msgspec.Meta(ge=1)]
-    whole: Repeats
-    whole_limits: tuple[FoundLimit, ...]
-    baseline: Repeats
-    baseline_limits: tuple[FoundLimit, ...]
+    rounds: Annotated[int, msgspec.Meta(ge=1)]
+    seed: int
+    references: tuple[Reference, ...]
     lessons: tuple[LessonWorth, ...]
+    placebo_verdicts: PlaceboVerdicts
     state: State
     placement: Placement
     machine: Machine
@@ -149,7 +226,7 @@ class Ablation(Section, frozen=True, kw_only=True):
 class Comparison(Section, frozen=True, kw_only=True):
     """B over A. `warnings` say, a sentence each, why the two may not be comparable."""
 
-    schema: Literal["matchstream-lab/comparison/1"]
+    schema: Literal["matchstream-lab/comparison/2"]
     a: str
     b: str
     ratios: tuple[Ratio, ...]
@@ -159,7 +236,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, honest = response.art, response.honest
+    art, intended, api = response.art, response.intended, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -170,8 +247,8 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         lost=None if delivery is None else delivery.lost,
         art_mean_s=None if art is None else art.mean_s,
         art_p99_s=None if art is None else art.p99_s,
-        response_mean_s=None if honest is None else honest.mean_s,
-        response_p99_s=None if honest is None else honest.p99_s,
+        response_mean_s=None if intended is None else intended.mean_s,
+        response_p99_s=None if intended is None else intended.p99_s,
         fanout_mean_s=None if fanout is None else fanout.mean_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
         fanout_last_s=None if delivery is None else delivery.last_mean_s,
@@ -179,18 +256,29 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
         wave=result.wave,
+        server_memory_bytes=None if server is None else server.rss_end_bytes,
+        loop_lag_p99_s=result.loop_lag_p99_s,
+        api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
+        cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
+        recovery_s=result.seen.recovery_s,
     )
 
 
-def found_limit(search: SearchResult, file: str) -> FoundLimit:
-    """Return the essence of a search."""
+def found_limit(searches: Mapping[str, SearchResult]) -> FoundLimit:
+    """Return the limit that these searches of one server found, each by the name of its file; there is one at least."""
+    ordered = sorted(searches.values(), key=lambda search: search.last_pass or 0.0)
+    middle = ordered[(len(ordered) - 1) // 2]
+    fails = [search.first_fail for search in ordered]
     return FoundLimit(
-        file=file,
-        dimension=search.asked.dimension,
-        last_pass=search.last_pass,
-        first_fail=search.first_fail,
-        broken=search.broken,
-        bound=search.bound,
-        at_least=search.at_least,
-        state=search.state,
+        files=tuple(searches),
+        dimension=middle.asked.dimension,
+        last_pass=middle.last_pass,
+        first_fail=middle.first_fail,
+        broken=middle.broken,
+        bound=middle.bound,
+        at_least=middle.at_least,
+        state=middle.state,
+        lowest_pass=ordered[0].last_pass,
+        highest_pass=ordered[-1].last_pass,
+        highest_fail=None if None in fails else max(fail for fail in fails if fail is not None),
     )

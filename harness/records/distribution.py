@@ -2,6 +2,9 @@
 
 Values are counted in microseconds from 1 µs to one hour, with three significant digits (an error below 0.1 %): see
 Gil Tene's HdrHistogram, http://hdrhistogram.org. Mean and maximum are taken from the samples themselves.
+
+What failed has no time, and leaving it out would praise a server for those whom it did not serve: it counts as
+infinitely long.
 """
 
 from collections.abc import Sequence
@@ -18,30 +21,55 @@ _EXACT_BITS = 11
 
 
 class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A set of times, in seconds; there is at least one. `histogram` is the HdrHistogram, V2 compressed, base64."""
+    """A set of times, in seconds; at least one was measured. `histogram` is the HdrHistogram, V2 compressed, base64.
+
+    `missing` more were asked for and never came: fans who were not answered, deliveries that were lost. Each counts as
+    infinitely long, so percentiles are those of `count` + `missing`; one that falls among the missing is None.
+    `mean_s`, `max_s` and the histogram are of the `count` that were measured.
+    """
 
     count: int
     mean_s: float
-    p50_s: float
-    p90_s: float
-    p99_s: float
-    p999_s: float
+    p50_s: float | None
+    p90_s: float | None
+    p99_s: float | None
+    p999_s: float | None
     max_s: float
     histogram: str
+    missing: int = 0
+
+    @property
+    def asked(self) -> int:
+        """How many there would be had none failed."""
+        return self.count + self.missing
 
 
-def distribution(times_s: NDArray[np.float64]) -> Distribution | None:
+def distribution(times_s: NDArray[np.float64], missing: int = 0) -> Distribution | None:
     """Return the distribution of a column of times in seconds, or None where there are none.
 
-    NaN (did not happen) is left out; a negative time is a mistake of the caller's and raises ValueError.
+    NaN (did not happen) is left out, and is a failure only if the caller counts it in `missing`. A negative time is a
+    mistake of the caller's and raises ValueError.
     """
     times = times_s[~np.isnan(times_s)]
     if times.size == 0:
         return None
     if times.min() < 0:
         raise ValueError(f"a time is negative: {times.min()} s")
-    histogram = _record(times)
-    return _describe(histogram, mean_s=float(times.mean()), max_s=float(times.max()))
+    return _describe(_record(times), mean_s=float(times.mean()), max_s=float(times.max()), missing=missing)
+
+
+def percentile(times_s: NDArray[np.float64] | Sequence[float], per_mille: int) -> float:
+    """Return the smallest of the times (one at least) that so many in a thousand are not above: the nearest rank.
+
+    It is one of those that were measured, with nothing between two of them. All percentiles of the harness are these.
+    """
+    ordered = np.sort(np.asarray(times_s))
+    return float(ordered[rank(ordered.size, per_mille) - 1])
+
+
+def rank(count: int, per_mille: int) -> int:
+    """Return the nearest rank of a percentile among `count` times in order: 1 is the smallest, `count` the largest."""
+    return max(1, -(-per_mille * count // 1000))
 
 
 def merge(parts: Sequence[Distribution]) -> Distribution | None:
@@ -53,7 +81,8 @@ def merge(parts: Sequence[Distribution]) -> Distribution | None:
         total.add(decode(part))
     count = sum(part.count for part in parts)
     mean_s = sum(part.mean_s * part.count for part in parts) / count
-    return _describe(total, mean_s=mean_s, max_s=max(part.max_s for part in parts))
+    missing = sum(part.missing for part in parts)
+    return _describe(total, mean_s=mean_s, max_s=max(part.max_s for part in parts), missing=missing)
 
 
 def decode(stored: Distribution) -> HdrHistogram:
@@ -62,9 +91,12 @@ def decode(stored: Distribution) -> HdrHistogram:
 
 
 def curve(stored: Distribution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return `(value_s, share)`: each value that occurred, ascending, and the share of samples that are no larger."""
+    """Return `(value_s, share)`: each value that occurred, ascending, and the share of all asked that is no larger.
+
+    The last share is 1 unless some are missing.
+    """
     values_s, counts = _steps(decode(stored))
-    return values_s, counts / stored.count
+    return values_s, counts / stored.asked
 
 
 def _empty() -> HdrHistogram:
@@ -92,17 +124,19 @@ def _steps(histogram: HdrHistogram) -> tuple[NDArray[np.float64], NDArray[np.int
     return np.array(highest) / 1e6, np.cumsum(per_counter[used], dtype=np.int64)
 
 
-def _describe(histogram: HdrHistogram, *, mean_s: float, max_s: float) -> Distribution:
+def _describe(histogram: HdrHistogram, *, mean_s: float, max_s: float, missing: int) -> Distribution:
     values_s, counts = _steps(histogram)
-    total = int(counts[-1])
+    count = int(counts[-1])
 
-    def at(per_mille: int) -> float:
-        # Nearest rank: the smallest value that so many are not above. The library rounds the rank, also downwards.
-        value = float(values_s[np.searchsorted(counts, -(-per_mille * total // 1000))])
+    def at(per_mille: int) -> float | None:
+        place = rank(count + missing, per_mille)  # the library rounds it, also downwards
+        if place > count:
+            return None
+        value = float(values_s[np.searchsorted(counts, place)])
         return min(value, max_s)  # a counter stands for a range, whose upper end the largest sample need not reach
 
     return Distribution(
-        count=total,
+        count=count,
         mean_s=mean_s,
         p50_s=at(500),
         p90_s=at(900),
@@ -110,4 +144,5 @@ def _describe(histogram: HdrHistogram, *, mean_s: float, max_s: float) -> Distri
         p999_s=at(999),
         max_s=max_s,
         histogram=histogram.encode().decode("ascii"),
+        missing=missing,
     )

@@ -42,9 +42,14 @@ def write(path: Path, record: msgspec.Struct) -> None:
 
     Raise ResultError where nothing can be written.
     """
+    replace_file(path, encode(record))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put content at `path` as `write` puts a record there. Raise ResultError."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(encode(record))
+        fresh.write_bytes(content)
         fresh.replace(path)
     except OSError as error:
         raise ResultError(f"{path}: cannot be written ({error.strerror}): choose another --out") from error
@@ -58,18 +63,30 @@ def load(path: Path, kind: type[_Record], schema: str) -> _Record:
 
     Raise ResultError for another schema, a broken file, or none at that path.
     """
-    family = schema.rpartition("/")[0]
-    noun = f"{family.rpartition('/')[2]} result"
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ResultError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        found = msgspec.json.decode(content, type=_Labelled).schema
-        if found == schema:
-            return msgspec.json.decode(content, type=kind)
+        fields = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ResultError(f"{path}: is no {noun}: {error}") from error
+        raise ResultError(f"{path}: is no {_noun(schema)}: {error}") from error
+    return as_record(fields, kind, schema, path)
+
+
+def as_record(fields: object, kind: type[_Record], schema: str, path: Path) -> _Record:
+    """Return decoded JSON, which came from `path`, as a record; see `load`. Raise ResultError."""
+    family = schema.rpartition("/")[0]
+    try:
+        found = msgspec.convert(fields, type=_Labelled).schema
+        if found == schema:
+            return msgspec.convert(fields, type=kind)
+    except msgspec.ValidationError as error:
+        raise ResultError(f"{path}: is no {_noun(schema)}: {error}") from error
     if found.startswith(f"{family}/"):
         raise ResultError(f"{path}: has schema {found}; this harness reads {schema}: measure again, or use its version")
-    raise ResultError(f"{path}: has schema {found!r}, which is no {noun} ({schema})")
+    raise ResultError(f"{path}: has schema {found!r}, which is no {_noun(schema)} ({schema})")
+
+
+def _noun(schema: str) -> str:
+    return f"{schema.split('/')[1]} result"

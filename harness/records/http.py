@@ -9,7 +9,7 @@ from harness.records.distribution import Distribution
 from harness.records.machine import Machine
 from harness.records.trial import AskedTarget, Count, Seconds, Section, Share, Validity
 
-SCHEMA: Literal["matchstream-lab/http/1"] = "matchstream-lab/http/1"
+SCHEMA: Literal["matchstream-lab/http/2"] = "matchstream-lab/http/2"
 
 
 class AskedHttp(Section, frozen=True, kw_only=True):
@@ -31,9 +31,10 @@ class HttpSeen(Section, frozen=True, kw_only=True):
     `succeeded` were answered with 2xx. `failures` counts the others by what happened: the status of the answer, or
     `not connected`, `timed out`, `broken off`, or, after an interruption, `not ended`. Both together are the requests.
 
-    `response` are the times of those that succeeded, from the moment at which they were due; of their sending, where
-    the load was closed. `service` is from the sending, None where that is no other. Connecting and reading the body are
-    part of both. `body_bytes` is of all answers, whatever their status. `lag_*` is the generator's own delay.
+    `response` are the times of the requests, from the moment at which they were due; of their sending, where the load
+    was closed. One that failed took infinitely long. `service` is from the sending, None where that is no other.
+    Connecting and reading the body are part of both. `body_bytes` is of all answers, whatever their status. `lag_*` is
+    the generator's own delay.
     """
 
     succeeded: Count
@@ -56,7 +57,7 @@ class HttpSeen(Section, frozen=True, kw_only=True):
 class HttpResult(Section, frozen=True, kw_only=True):
     """One run of `harness http`. An interrupted one has what was seen until then, and is invalid."""
 
-    schema: Literal["matchstream-lab/http/1"]
+    schema: Literal["matchstream-lab/http/2"]
     harness: str
     started_at: datetime
     asked: AskedHttp

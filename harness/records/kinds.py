@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from harness.records.campaign import ABLATION, COMPARISON, STAIRCASE, Ablation, Comparison, Staircase
+from harness.records.directory import MACHINE_FILE, is_results, read_results
 from harness.records.files import ResultError, load
 from harness.records.http import SCHEMA as HTTP
 from harness.records.http import HttpResult
@@ -40,6 +41,23 @@ def load_record(path: Path) -> Record:
         if _family(schema) == found:
             return load(path, kind, schema)
     raise ResultError(f"{path}: is no result of this harness: it reads the kinds {', '.join(kinds())}")
+
+
+def load_records(path: Path) -> list[tuple[str, Record]]:
+    """Read what a file holds, or a directory, each record with its name.
+
+    A directory of results has its trials and searches in lines, and summaries beside them; another one has records in
+    files. Raise ResultError as `load_record` does, and for a directory without any.
+    """
+    if not path.is_dir() and not is_results(path):
+        return [(path.stem, load_record(path))]
+    found: list[tuple[str, Record]] = list(read_results(path)) if is_results(path) else []
+    if path.is_dir():
+        files = (file for file in sorted(path.glob("*.json")) if file.name != MACHINE_FILE)
+        found += [(file.stem, load_record(file)) for file in files]
+    if not found:
+        raise ResultError(f"{path}: has no results: give a directory that results were written to")
+    return found
 
 
 def kinds() -> tuple[str, ...]:

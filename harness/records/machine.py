@@ -36,6 +36,9 @@ SYSCTLS = (
 )
 """The kernel settings that decide how many connections a machine takes, and how fast: see the kernel's ip-sysctl."""
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The project's checkout, where there is one; an installed copy lies elsewhere."""
+
 _PACKAGES = ("aiohttp", "hiredis", "redis", "uvloop")
 _LIMITS = MappingProxyType({"open_files": resource.RLIMIT_NOFILE, "processes": resource.RLIMIT_NPROC})
 _TIMEOUT_S = 5.0
@@ -76,7 +79,7 @@ def describe_machine(root: Path = Path("/proc")) -> Machine:
         sysctls=read_sysctls(SYSCTLS, root / "sys"),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         versions=_versions(),
-        commit=_commit(Path(__file__).parents[1]),
+        commit=_commit(CHECKOUT),
     )
 
 
@@ -107,15 +110,17 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit(inside: Path) -> str | None:
-    found = _output("git", "-C", str(inside), "rev-parse", "--show-toplevel", "HEAD")
+def _commit(checkout: Path) -> str | None:
+    found = _output("git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD")
     if found is None:
         return None
     top, commit = found.splitlines()
     # An installed copy may lie in somebody else's checkout (a .venv in it, say): that commit is not this project's.
-    if Path(top) != inside.parent:
+    if Path(top) != checkout:
         return None
-    changed = _output("git", "-C", str(inside), "status", "--porcelain", "--untracked-files=no")
+    # What reports/ has is made from results: it changes while they are measured, and changes none of them.
+    looked_at = ("--untracked-files=no", "--", ".", ":(exclude)reports")
+    changed = _output("git", "-C", str(checkout), "status", "--porcelain", *looked_at)
     return commit + ("+" if changed else "")
 
 

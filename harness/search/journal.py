@@ -1,4 +1,4 @@
-"""Where a search is written down, trial by trial, so that it can go on after an interruption."""
+"""A search that is written down, trial by trial, in a file of its own: what `harness search` keeps."""
 
 from pathlib import Path
 
@@ -12,7 +12,10 @@ def load_search(path: Path) -> SearchResult:
 
 
 class Journal:
-    """The file of a search. What is there already is read unless the search is to begin anew (`fresh`)."""
+    """The file of a search: see `harness.search.roles.SearchJournal`.
+
+    What is there already is read unless the search is to begin anew (`fresh`).
+    """
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
@@ -21,7 +24,7 @@ class Journal:
     @classmethod
     def beside(cls, out: Path, target: str, dimension: Dimension, *, fresh: bool = False) -> "Journal":
         """Return the journal that `harness search` keeps in a directory for a target of that name."""
-        return cls(out / f"{file_stem(target)}-search-{dimension.lower()}.json", fresh=fresh)
+        return cls(out / f"{file_stem(target)}-search-{file_stem(dimension)}.json", fresh=fresh)
 
     def earlier(self) -> SearchResult | None:
         """Return what was written before; None where nothing was, or it is not to be looked at. Raise ResultError."""

@@ -1,7 +1,9 @@
-"""Whom a search needs: one who makes its trials, and one who is told how far it is."""
+"""Whom a search needs: one who makes its trials, one who writes it down, and one who is told how far it is."""
 
+from pathlib import Path
 from typing import Protocol
 
+from harness.records.search import SearchResult
 from harness.records.trial import TrialResult
 from harness.search.decide import Bracket, Try
 from harness.targets.target import Target
@@ -30,4 +32,21 @@ class SearchWatcher(Watcher, Protocol):
 
     def note(self, text: str) -> None:
         """Tell something that a user should know, in one line."""
+        ...
+
+
+class SearchJournal(Protocol):
+    """Where a search is written down after each of its trials, so that it goes on after an interruption."""
+
+    @property
+    def path(self) -> Path:
+        """Where that is, as people are told."""
+        ...
+
+    def earlier(self) -> SearchResult | None:
+        """Return what was written before, or None where nothing was. Raise ResultError."""
+        ...
+
+    def save(self, result: SearchResult) -> None:
+        """Write what is known now, in place of what was known before. Raise ResultError."""
         ...

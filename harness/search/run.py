@@ -16,9 +16,8 @@ from harness.records.machine import describe_machine
 from harness.records.search import SearchResult, SearchTrial, State
 from harness.search.capacity import check_room, likely_room
 from harness.search.decide import Try, bracket, next_trial
-from harness.search.journal import Journal
 from harness.search.plan import MANY_PER_S, SearchPlan, asked_of, connections, rules_of, schedule_s, trial_of
-from harness.search.roles import Measurer, SearchWatcher
+from harness.search.roles import Measurer, SearchJournal, SearchWatcher
 from harness.search.summary import SearchHead, outcomes_of, search_trial, summarise
 from harness.targets.target import Target
 
@@ -31,7 +30,7 @@ def run_search(
     plan: SearchPlan,
     measurer: Measurer,
     watcher: SearchWatcher,
-    journal: Journal,
+    journal: SearchJournal,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
     """Search, and return what was found; every trial has a target of its own.
@@ -56,7 +55,7 @@ def run_search(
         left_s = None if plan.budget_s is None else began + plan.budget_s - clock()
         if left_s is not None and expected_s(plan, step, trials, publishes=target.publishes) > left_s:
             return save("out of budget")
-        watcher.trying(step, bracket(outcomes_of(trials), rules.jury), len(trials))
+        watcher.trying(step, bracket(outcomes_of(trials), rules.majority), len(trials))
         try:
             made_at = clock()
             result = measurer.measure(trial_of(plan, step, publishes=target.publishes), target, watcher)
@@ -76,7 +75,7 @@ def expected_s(plan: SearchPlan, step: Try, trials: Sequence[SearchTrial], *, pu
 
 
 def _begin(
-    plan: SearchPlan, target: Target, watcher: SearchWatcher, journal: Journal
+    plan: SearchPlan, target: Target, watcher: SearchWatcher, journal: SearchJournal
 ) -> tuple[SearchHead, list[SearchTrial]]:
     """Return what is searched, and the trials that were made already."""
     wanted = SearchHead(asked_of(plan, target, _ceiling(plan)), describe_machine(), datetime.now(UTC))
@@ -97,7 +96,9 @@ def _begin(
 def _ceiling(plan: SearchPlan) -> float:
     if plan.ceiling is not None:
         return plan.ceiling
-    return MANY_PER_S if plan.dimension == "rate" else float(likely_room(psutil.virtual_memory().available))
+    if plan.dimension == "rate":
+        return MANY_PER_S
+    return float(max(1, likely_room(psutil.virtual_memory().available) // plan.waves))
 
 
 def _check(plan: SearchPlan, target: Target) -> None:

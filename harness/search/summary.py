@@ -8,7 +8,8 @@ from harness.records.machine import Machine, harness_version
 from harness.records.search import SCHEMA, AskedSearch, Dimension, SearchResult, SearchTrial, State
 from harness.records.trial import Bound, TrialResult
 from harness.search.decide import Bracket, Try, bracket
-from harness.search.evidence import Jury, TrialOutcome, Vote
+from harness.search.evidence import Majority, TrialOutcome, Vote
+from harness.search.plan import OF_C
 from harness.units import show_time
 
 
@@ -36,15 +37,15 @@ def search_trial(dimension: Dimension, step: Try, result: TrialResult, took_s: f
         bound=_bound(dimension, result),
         served=result.seen.fans.served,
         art_mean_s=None if response.art is None else response.art.mean_s,
-        response_p99_s=None if response.honest is None else response.honest.p99_s,
+        response_p99_s=None if response.intended is None else response.intended.p99_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
-        wave=result.wave if dimension == "C" else None,
+        wave=result.wave if dimension in OF_C else None,
     )
 
 
 def _bound(dimension: Dimension, result: TrialResult) -> Bound:
     """Return what bound first; where C is searched for, a generator that could not start its wave comes before all."""
-    if dimension == "C" and result.wave is not None and not result.wave.moment and result.validity.valid:
+    if dimension in OF_C and result.wave is not None and not result.wave.moment and result.validity.valid:
         took = show_time(result.wave.within_s)
         return Bound(name="generator", evidence=f"it took {took} to start {result.asked.load.c:,} fans: no moment")
     return result.bound
@@ -63,7 +64,7 @@ def _vote(trial: SearchTrial) -> Vote:
 
 def summarise(head: SearchHead, trials: Sequence[SearchTrial], state: State) -> SearchResult:
     """Return the result of a search that made these trials."""
-    known = bracket(outcomes_of(trials), Jury(head.asked.repeats))
+    known = bracket(outcomes_of(trials), Majority(head.asked.repeats))
     failed = _first(trials, known.first_fail, Vote.FAILED)
     bounding = _first(trials, known.cap, Vote.INVALID) if _ends_at_generator(known) else failed
     return SearchResult(

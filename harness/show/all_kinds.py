@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 
 from harness.records.campaign import Ablation, Comparison, Staircase
+from harness.records.distribution import Distribution
 from harness.records.http import HttpResult
 from harness.records.kinds import Record
 from harness.records.search import SearchResult, SearchTrial
@@ -14,7 +15,7 @@ from harness.show.http import show_http
 from harness.show.search import sentence, show_search, verdict
 from harness.show.trials import markdown as trials_markdown
 from harness.show.trials import show_results
-from harness.units import show_time
+from harness.units import NOTHING, show_percentile, show_time
 
 _Other = SearchResult | Staircase | Ablation | Comparison | HttpResult
 
@@ -66,8 +67,8 @@ def _search_sheet(search: SearchResult) -> Sheet:
 
 
 def _search_row(trial: SearchTrial) -> tuple[str, ...]:
-    times = (trial.art_mean_s, trial.response_p99_s, trial.fanout_p99_s)
-    return (f"{trial.level:,.6g}", trial.kind, verdict(trial), *map(show_time, times), trial.bound.name)
+    times = (show_time(trial.art_mean_s), show_percentile(trial.response_p99_s), show_time(trial.fanout_p99_s))
+    return (f"{trial.level:,.6g}", trial.kind, verdict(trial), *times, trial.bound.name)
 
 
 def _http_sheet(load: HttpResult) -> Sheet:
@@ -81,7 +82,17 @@ def _http_sheet(load: HttpResult) -> Sheet:
         "closed" if asked.rate_per_s is None else f"{asked.rate_per_s:g} a second",
         f"{seen.succeeded:,}",
         f"{seen.requests_per_s:,.0f}",
-        *map(show_time, (None,) * 3 if times is None else (times.mean_s, times.p99_s, times.max_s)),
+        *_mean_p99_max(times),
         "yes" if load.validity.valid else "INVALID",
     )
     return Sheet("HTTP requests", columns, (row,))
+
+
+def _mean_p99_max(times: Distribution | None) -> tuple[str, str, str]:
+    if times is None:
+        return NOTHING, NOTHING, NOTHING
+    return (
+        show_time(times.mean_s),
+        show_percentile(times.p99_s),
+        show_percentile(None if times.missing else times.max_s),
+    )

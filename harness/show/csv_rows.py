@@ -18,7 +18,6 @@ from harness.records.http import HttpResult
 from harness.records.kinds import Record
 from harness.records.search import SearchResult
 from harness.records.trial import AskedLoad, TrialResult
-from harness.trial.figures.rate import answered_per_s
 
 Value = str | int | float | bool | None
 Flat = Mapping[str, Value]
@@ -61,7 +60,7 @@ def _trial(result: TrialResult) -> Flat:
         "server": result.asked.target.name,
         **_load(result.asked.load),
         **_measured(measurement(result, "")),
-        "connections_per_s": answered_per_s(result),
+        "connections_per_s": result.seen.answered_per_s,
         "commit": result.machine.commit,
     }
 

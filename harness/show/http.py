@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.records.distribution import Distribution
 from harness.records.http import AskedHttp, HttpResult, HttpSeen
-from harness.units import show_bytes, show_time
+from harness.units import show_bytes, show_percentile, show_time
 
 _CLOSED = (
     "closed load: each connection waited for its answer before it sent again, so nothing was sent while the server "
@@ -65,8 +65,10 @@ def _rows(asked: AskedHttp, seen: HttpSeen) -> list[tuple[str, str]]:
 def _times(times: Distribution | None) -> str:
     if times is None:
         return "no request succeeded"
-    named = (("mean", times.mean_s), ("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s))
-    return ", ".join(f"{name} {show_time(value)}" for name, value in (*named, ("max", times.max_s)))
+    percentiles = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s))
+    named = (*percentiles, ("max", None if times.missing else times.max_s))
+    shown = (f"{name} {show_percentile(value)}" for name, value in named)
+    return ", ".join((f"mean {show_time(times.mean_s)}", *shown))
 
 
 def _verdict(result: HttpResult) -> Text:

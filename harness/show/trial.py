@@ -6,8 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.distribution import Distribution
-from harness.records.trial import Delivery, GeneratorSeen, Placement, ServerSeen, TrialResult
-from harness.units import NOTHING, show_bytes, show_time, show_wave
+from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
+from harness.show.disturbances import show_disturbances
+from harness.units import NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -30,26 +31,38 @@ def show_result(result: TrialResult) -> RenderableType:
 
 def _title(result: TrialResult) -> str:
     load = result.asked.load
-    return f"{result.asked.target.name}: N={load.n:,}, C={load.c:,} every {show_time(load.interval_s)}"
+    title = f"{result.asked.target.name}: N={load.n:,}, C={load.c:,} every {show_time(load.interval_s)}"
+    besides = show_disturbances(result.asked.disturbances)
+    return f"{title}; {besides}" if besides else title
 
 
 def _rows(result: TrialResult) -> list[tuple[str, str]]:
     fans, response = result.seen.fans, result.seen.response
     failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
     rows = [
-        ("N", f"{fans.served:,} of {fans.asked:,} served; failures: {failures or 'none'}"),
+        ("N", f"{fans.served:,} of {fans.asked:,} served{_set_apart(fans)}; failures: {failures or 'none'}"),
         ("C", f"{_wave(result)}"),
         (
             "ART (talk)",
-            NOTHING if response.art is None else f"{show_time(response.art.mean_s)}, counted after the connect",
+            NOTHING
+            if response.art is None
+            else f"{show_time(response.art.mean_s)} of {response.art.count:,} fans, counted after the connect",
         ),
-        ("response", f"{_percentiles(response.honest)}{_whose(result)}"),
+        ("response", f"{_percentiles(response.intended)}{_whose(result)}"),
     ]
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
     else:
         rows += _delivery_rows(result.seen.delivery)
+    if result.seen.api is not None:
+        rows.append(("API", _api(result.seen.api)))
+    if result.seen.recovery_s is not None:
+        rows.append(
+            ("recovery", f"after the first cut a fan who came waited {show_time(result.seen.recovery_s)} at most")
+        )
     rows.append(("server", _server(result.server)))
+    if result.server is not None and result.server.memory is not None:
+        rows.append(("a connection", _memory(result.server.memory)))
     rows.append(("generator", _generator(result.generator)))
     if result.asked.placement != Placement():
         rows.append(("place", _place(result.asked.placement)))
@@ -68,12 +81,28 @@ def _whose(result: TrialResult) -> str:
     return "" if result.is_moment else ", so they are the generator's as well as the server's"
 
 
+def _set_apart(fans: Fans) -> str:
+    """Tell of those who did what they were told to: they are neither served nor failures."""
+    slow = f"{fans.slow:,} slow, {fans.slow_closed:,} of them closed by the server"
+    told = ((fans.left, f"{fans.left:,} left"), (fans.reset, f"{fans.reset:,} broke off"), (fans.slow, slow))
+    return "".join(f", {words}" for count, words in told if count)
+
+
+def _api(api: ApiSeen) -> str:
+    failed = f"; {api.failed:,} questions got no answer" if api.failed else ""
+    if api.answers is None:
+        return f"nothing was answered{failed}"
+    return f"answers: mean {show_time(api.answers.mean_s)}, p99 {show_time(api.answers.p99_s)}{failed}"
+
+
 def _percentiles(times: Distribution | None) -> str:
     if times is None:
         return "nobody was answered"
-    named = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s), ("max", times.max_s))
-    figures = ", ".join(f"{name} {show_time(value)}" for name, value in named)
-    return f"{figures}; counted from the intended start"
+    longest_s = None if times.missing else times.max_s
+    named = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s), ("max", longest_s))
+    figures = ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
+    failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
+    return f"{figures}{failed}; counted from the intended start"
 
 
 def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
@@ -81,8 +110,9 @@ def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
     reached = "nothing arrived"
     if fanout is not None:
         reached = (
-            f"mean {show_time(fanout.mean_s)}, p99 {show_time(fanout.p99_s)}; "
-            f"last fan: mean {show_time(delivery.last_mean_s)}, max {show_time(delivery.last_max_s)}"
+            f"mean {show_time(fanout.mean_s)}, p99 {show_percentile(fanout.p99_s)}; "
+            f"last fan: mean {show_time(delivery.last_mean_s)}, max {show_time(delivery.last_max_s)}; "
+            f"counted from the intended post{_service(delivery)}"
         )
     posted = f"{delivery.posted:,} posted"
     if delivery.unposted:
@@ -96,16 +126,33 @@ def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
     return [("fan-out", reached), ("events", f"{posted}; {arrived}")]
 
 
+def _service(delivery: Delivery) -> str:
+    """Return the service time where it differs: posts had to wait, which a fan-out from their sending does not show."""
+    service = delivery.fanout_service
+    if service is None or delivery.post_lag_max_s <= _WORTH_TELLING_S:
+        return ""
+    last = show_time(delivery.last_service_mean_s)
+    return f"; service time, from the sending: mean {show_time(service.mean_s)}, last fan {last}"
+
+
 def _server(server: ServerSeen | None) -> str:
     if server is None:
         return "not observed: its processes are not on this machine, or belong to somebody else"
-    each = server.memory_per_connection_bytes
     limit = f" of {server.fullest_limit:,}" if 0 < server.fullest_limit < _NO_LIMIT else ""
     ended = f", {len(server.ended_processes):,} of which ended" if server.ended_processes else ""
     return (
         f"CPU {server.cpu_mean:.0%} of a core, peak {server.cpu_peak:.0%}; "
-        f"{NOTHING if each is None else show_bytes(each)} a connection; "
         f"open files {server.fullest_open_files:,}{limit}{_of_processes('fullest', server.processes)}{ended}"
+    )
+
+
+def _memory(memory: Memory) -> str:
+    redis = memory.redis_per_connection
+    of_redis = "" if redis is None else f", Redis {show_bytes(redis)}"
+    return (
+        f"server {show_bytes(memory.server_per_connection)}{of_redis} ({memory.measure}); "
+        f"kernel {show_bytes(memory.kernel_per_connection)} for both ends; "
+        f"{memory.moment}, of {memory.connections:,} connections"
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from harness.campaign.staircase import SLO
 from harness.records.distribution import Distribution
-from harness.records.trial import Delivery, TrialResult
-from harness.trial.figures.rate import answered_per_s
-from harness.units import GENERATORS, NOTHING, show_bytes, show_time, show_wave
+from harness.records.trial import AskedEvents, Delivery, TrialResult
+from harness.trial.figures.slo import parse_slo
+from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,9 @@ class _Column:
     name: str
     is_number: bool = True
 
+
+_PAGE_SLO = parse_slo(SLO)
+"""What all rows of a page are held to: a load that a server does not bear is no C of it, and the row says so."""
 
 _COLUMNS = (
     _Column("server", is_number=False),
@@ -27,9 +31,12 @@ _COLUMNS = (
     _Column("ART mean / p99"),
     _Column("response mean / p99"),
     _Column("connections/s"),
+    _Column("events"),
     _Column("fan-out mean / last"),
+    _Column("service time"),
     _Column("a connection"),
     _Column("valid", is_number=False),
+    _Column("SLO", is_number=False),
     _Column("bound first", is_number=False),
     _Column("commit", is_number=False),
 )
@@ -57,7 +64,7 @@ def markdown(results: Sequence[TrialResult]) -> str:
 
 def _row(result: TrialResult) -> tuple[str, ...]:
     load, response, delivery = result.asked.load, result.seen.response, result.seen.delivery
-    rate = answered_per_s(result)
+    rate = result.seen.answered_per_s
     each = None if result.server is None else result.server.memory_per_connection_bytes
     return (
         result.asked.target.name,
@@ -67,24 +74,47 @@ def _row(result: TrialResult) -> tuple[str, ...]:
         f"{result.seen.fans.served:,}",
         NOTHING if delivery is None else f"{delivery.lost:,}",
         _mean_and_p99(response.art),
-        _mean_and_p99(response.honest) + ("" if result.is_moment else GENERATORS),
+        _mean_and_p99(response.intended) + ("" if result.is_moment else GENERATORS),
         NOTHING if rate is None else f"{rate:,.0f}",
+        _events(result.asked.events),
         _fanout(delivery),
+        _service(delivery),
         NOTHING if each is None else show_bytes(each),
         "yes" if result.validity.valid else "INVALID",
+        _slo(result),
         result.bound.name,
         _commit(result.machine.commit),
     )
 
 
+def _slo(result: TrialResult) -> str:
+    """Return whether a row bears what the pages ask of a server, whatever its own trial asked."""
+    broken = _PAGE_SLO.check(result.seen)
+    return f"BROKE {', '.join(broken)}" if broken else "met"
+
+
 def _mean_and_p99(times: Distribution | None) -> str:
-    return NOTHING if times is None else f"{show_time(times.mean_s)} / {show_time(times.p99_s)}"
+    return NOTHING if times is None else f"{show_time(times.mean_s)} / {show_percentile(times.p99_s)}"
 
 
 def _fanout(delivery: Delivery | None) -> str:
     if delivery is None or delivery.fanout is None:
         return NOTHING
     return f"{show_time(delivery.fanout.mean_s)} / {show_time(delivery.last_mean_s)}"
+
+
+def _service(delivery: Delivery | None) -> str:
+    """Return the fan-out as it would be had each post been due when it was sent."""
+    if delivery is None or delivery.fanout_service is None:
+        return NOTHING
+    return f"{show_time(delivery.fanout_service.mean_s)} / {show_time(delivery.last_service_mean_s)}"
+
+
+def _events(asked: AskedEvents | None) -> str:
+    """Return the rate of events, or the speed at which a script was played."""
+    if asked is None:
+        return NOTHING
+    return f"{asked.speed:g}x" if asked.rate_per_s is None else f"{asked.rate_per_s:g}/s"
 
 
 def _commit(commit: str | None) -> str:

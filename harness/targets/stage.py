@@ -10,7 +10,9 @@ from typing import IO
 from common.addresses import reachable
 from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
+from harness.records.trial import Disturbances
 from harness.targets.api_publisher import ApiPublisher
+from harness.targets.far_redis import FarRedis
 from harness.targets.lessons import MATCHSTREAM, lessons_of
 from harness.targets.program import Program, tail
 from harness.targets.target import TargetError, match_stream_dialogue, parse_address, show_address
@@ -46,6 +48,8 @@ class StageTarget:
         self._running: Program | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
         self._api: ApiPublisher | None = None
+        self._disturbances = Disturbances()
+        self._far_redis: FarRedis | None = None
 
     @property
     def name(self) -> str:
@@ -79,8 +83,9 @@ class StageTarget:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The server's first process; nodes are its children."""
-        return () if self._running is None else (self._running.pid,)
+        """The server's first process, whose children are nodes, and a Redis that is none of its children."""
+        server = () if self._running is None else (self._running.pid,)
+        return server if self._far_redis is None else (*server, self._far_redis.pid)
 
     @property
     def tunes_kernel(self) -> bool:
@@ -98,9 +103,18 @@ class StageTarget:
         """Have the server listen on this address when it is started."""
         self._host = host
 
+    def disturb(self, disturbances: Disturbances) -> None:
+        """Have the server's Redis so far away, and the server break what it was told to, when it is started."""
+        self._disturbances = disturbances
+
     def start(self) -> None:
         """Start the server and wait until it is ready. Raise TargetError with the last line of its log if it is not."""
-        where = ("--host", self._host, "--port", "0", "--http-port", "0")
+        where = ["--host", self._host, "--port", "0", "--http-port", "0"]
+        if self._disturbances.redis_latency_s:
+            self._far_redis = FarRedis.start(self._disturbances.redis_latency_s)
+            where += ["--redis", self._far_redis.url]
+        if self._disturbances.faults:
+            where += ["--faults", self._disturbances.faults]
         command = (*self._command, "serve", *self._variant.options, *where)
         with tempfile.TemporaryFile() as output:
             self._running = Program.start(command, {"MATCHSTREAM_TOKEN": self._token}, output)
@@ -116,8 +130,13 @@ class StageTarget:
     def stop(self) -> None:
         """End the server: SIGTERM, and SIGKILL if that does not help in time; none of its processes is left."""
         running, self._running = self._running, None
-        if running is not None:
-            running.stop(STOP_TIMEOUT_S + self._nodes_s, ORPHANS_TIMEOUT_S)
+        far_redis, self._far_redis = self._far_redis, None
+        try:
+            if running is not None:
+                running.stop(STOP_TIMEOUT_S + self._nodes_s, ORPHANS_TIMEOUT_S)
+        finally:
+            if far_redis is not None:
+                far_redis.stop()
 
     def ended(self) -> str | None:
         """Return the exit status of a server that ended by itself, and the last line of its log.

@@ -87,7 +87,7 @@ def _by_harness(load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -
         generator.start()
         generator.wait_all_settled(_PATIENCE_S)
         samples, usage = generator.finish(0.0)
-    return Reading(len(samples.honest_s()), _mean(samples.talk_s()), _mean(samples.honest_s()), usage.lag_p99_s)
+    return Reading(len(samples.response_s()), _mean(samples.talk_s()), _mean(samples.response_s()), usage.lag_p99_s)
 
 
 def _mean(times: Sequence[float]) -> float:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from harness.load.conduct import ONLY_WATCH, Conduct, planned
 from harness.load.match import MatchPlan
-from harness.load.workload import Load
-from harness.records.trial import Asked, AskedLoad, AskedTarget, Placement
+from harness.load.workload import InvalidLoadError, Load
+from harness.records.trial import Asked, AskedLoad, AskedTarget, Disturbances, Placement
 from harness.targets.target import Target, show_address
 from harness.trial.figures.slo import Slo
 
@@ -26,6 +27,7 @@ class TrialPlan:
     answer_timeout_s: float = 60.0
     placement: Placement = field(default_factory=Placement)
     watches_loop: bool = False
+    disturbances: Disturbances = field(default_factory=Disturbances)
 
 
 def trial_id() -> str:
@@ -60,4 +62,25 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
         events=None if plan.match is None else plan.match.asked,
         slo=str(plan.slo),
         placement=plan.placement,
+        disturbances=plan.disturbances,
     )
+
+
+def conduct_of(plan: TrialPlan) -> Conduct:
+    """Return what the fans of a plan do besides watching. Raise InvalidLoadError for what they cannot do.
+
+    It is done while events flow, until the one that ends the match, which waits for all who come.
+    """
+    asked = plan.disturbances
+    if plan.match is None:
+        if asked.churn_per_s or asked.slow or asked.reset or asked.arrivals_during_events:
+            raise InvalidLoadError(
+                "fans leave, break off and stop reading while events flow, and here nobody posts any: give the API "
+                "with --http, or [publish] in a file that describes the server"
+            )
+        return ONLY_WATCH
+    if asked.churn_per_s and asked.arrivals_during_events:
+        raise InvalidLoadError(
+            "with --churn fans come while events flow, as with --arrivals-during-events: give one of the two"
+        )
+    return planned(plan.load.n, asked, plan.match.posts[-1].due_s)

@@ -14,19 +14,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from harness.interruption import interruptions_deferred
 from harness.load.match import MatchPlan
 from harness.records.machine import describe_machine
-from harness.records.trial import TrialResult
+from harness.records.trial import Disturbances, TrialResult
 from harness.targets.publisher import Publisher
-from harness.targets.target import Target
+from harness.targets.target import Target, TargetError
 from harness.trial.figures.assemble import Raw, assemble
 from harness.trial.measure import Watcher, measure
 from harness.trial.placement.place import TrialPlace, placed
-from harness.trial.plan import TrialPlan, asked
+from harness.trial.plan import TrialPlan, asked, conduct_of
 
 
 class TrialInterrupted(KeyboardInterrupt):
@@ -48,6 +49,8 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
     KeyboardInterrupt where there is nothing to tell: no fan had been started yet, or what they saw is not collected.
     Call it in the main thread (`harness.interruption`).
     """
+    conduct_of(plan)  # refuses what cannot be done before a server is started for it
+    _disturb(target, plan.disturbances)
     machine = describe_machine()
     started_at = datetime.now(UTC)
     watcher.phase("starting", 0)
@@ -85,6 +88,24 @@ class TrialMeasurer:
     def measure(self, plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
         """Make one trial: see `run_trial`."""
         return run_trial(plan, target, watcher)
+
+
+@runtime_checkable
+class Disturbable(Protocol):
+    """A target whose server the harness starts, so that it can be told what else is to happen to it."""
+
+    def disturb(self, disturbances: Disturbances) -> None:
+        """Have the server's Redis so far away, and the server break what it was told to, when it is started."""
+        ...
+
+
+def _disturb(target: Target, asked: Disturbances) -> None:
+    if not asked.redis_latency_s and not asked.faults:
+        return
+    option = "--redis-latency" if asked.redis_latency_s else "--faults"
+    if not isinstance(target, Disturbable):
+        raise TargetError(f"{option} is for the stages, which the harness starts: leave it out for {target.name}")
+    target.disturb(asked)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
 from stages.farewells import Farewells
 from stages.options import Addresses
+from stages.stage0.faults import Faults, parse_faults
 from stages.stage0.listener import listener_name
 from stages.stage0.ports import bind_api, listen
 from stages.stage0.presence import PresenceKeeper
@@ -148,6 +149,8 @@ class Server:
             ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
         )
+        faults = parse_faults(self.options.faults)
+        breaking = [ChildSpec(Faults.NAME, lambda: Faults(parts, faults))] if faults else []
         return [
             ChildSpec(parts.db.NAME, lambda: parts.db(parts, self.redis_url)),
             ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
@@ -156,6 +159,7 @@ class Server:
             ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(presence)),
             *listeners,
             ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
+            *breaking,
         ]
 
 

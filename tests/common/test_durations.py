@@ -3,14 +3,18 @@ import pytest
 from common.durations import DurationError, parse_duration, show_duration
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), (" 1.5 h ", 5400), ("0s", 0), ("0.5s", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), (" 1.5 h ", 5400), ("0s", 0), ("0.5s", 0.5), ("2ms", 0.002)]
+)
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "10d", "-5s", "1h30m", "10 minutes", "1e3s", "٣s", "10M"])
 def test_what_is_no_duration_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(DurationError, match=r"is no duration: write a number and s, m or h, such as 90s") as caught:
+    with pytest.raises(
+        DurationError, match=r"is no duration: write a number and ms, s, m or h, such as 500ms"
+    ) as caught:
         parse_duration(text)
     assert "\n" not in str(caught.value)
 

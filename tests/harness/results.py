@@ -20,6 +20,7 @@ from harness.records.trial import (
     GeneratorSeen,
     Host,
     LoopLag,
+    Memory,
     Response,
     Seen,
     ServerSeen,
@@ -33,6 +34,22 @@ from harness.records.trial import (
 LIMIT = 1024
 
 
+def a_memory(**changes: object) -> Memory:
+    memory = Memory(
+        measure="PSS",
+        moment="after the second event",
+        at_s=4.0,
+        connections=900,
+        server_before_bytes=50_000_000,
+        server_bytes=60_000_000,
+        redis_before_bytes=5_000_000,
+        redis_bytes=5_450_000,
+        slab_growth_bytes=9_000_000,
+        sockets_growth_bytes=0,
+    )
+    return msgspec.structs.replace(memory, **changes)
+
+
 def a_server(**changes: object) -> ServerSeen:
     server = ServerSeen(
         processes=2,
@@ -42,9 +59,9 @@ def a_server(**changes: object) -> ServerSeen:
         busiest_name="python",
         busiest_cpu_peak=0.5,
         rss_before_bytes=60_000_000,
-        rss_held_bytes=70_000_000,
         rss_peak_bytes=71_000_000,
-        memory_per_connection_bytes=11_111.1,
+        memory=a_memory(),
+        memory_per_connection_bytes=a_memory().server_per_connection,
         fullest_name="python",
         fullest_open_files=930,
         fullest_limit=LIMIT,
@@ -77,11 +94,13 @@ def some_fans(served: int = 900, **failures: int) -> Fans:
 
 def seen_by(fans: Fans, *, slowest_s: float = 0.02, delivery: Delivery | None = None) -> Seen:
     rng = np.random.default_rng(7)
-    honest = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
+    intended = np.append(rng.uniform(0.001, slowest_s, max(fans.answered - 1, 0)), slowest_s)[: fans.answered]
     at = tuple(np.linspace(0.1, 6, 60).tolist())
     return Seen(
         fans=fans,
-        response=Response(honest=distribution(honest), art=distribution(honest * 0.8)),
+        response=Response(
+            intended=distribution(intended, missing=fans.asked - fans.answered), art=distribution(intended * 0.8)
+        ),
         delivery=delivery,
         timeline=Timeline(
             at_s=at,
@@ -105,8 +124,10 @@ def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:
         duplicated=0,
         reordered=0,
         fanout=distribution(rng.uniform(0.002, 0.05, fans * events)),
+        fanout_service=distribution(rng.uniform(0.002, 0.05, fans * events)),
         last_mean_s=0.045,
         last_max_s=0.05,
+        last_service_mean_s=0.045,
         post_answer=distribution(np.full(events, 0.003)),
         post_lag_p99_s=0.001,
         post_lag_max_s=0.001,
@@ -120,7 +141,9 @@ def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:
                 error=None,
                 received=fans,
                 fanout_mean_s=0.02,
+                fanout_service_mean_s=0.02,
                 last_s=0.05,
+                last_service_s=0.05,
             )
             for mark in range(1, events + 1)
         ),

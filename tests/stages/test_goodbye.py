@@ -109,7 +109,7 @@ async def test_a_fan_who_does_not_read_is_cut_off_when_the_grace_is_over(stage_n
 def test_a_grace_that_is_no_duration_is_refused(tmp_path: Path) -> None:
     outcome = run(environment(tmp_path), "serve", "--stage", "0", "--grace", "soon")
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert outcome.stderr.startswith("matchstream: 'soon' is no duration: write a number and s, m or h")
+    assert outcome.stderr.startswith("matchstream: 'soon' is no duration: write a number and ms, s, m or h")
 
 
 def test_a_node_has_the_grace_of_its_parent() -> None:

@@ -151,7 +151,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path) -> None:
     environ = environment(tmp_path)
     for arguments, said in (
         (("--resume", "--replace"), "give --replace to begin anew or --resume to go on, not both"),
-        (("--patience", "long"), "'long' is no duration: write a number and s, m or h"),
+        (("--patience", "long"), "'long' is no duration: write a number and ms, s, m or h"),
     ):
         ended = run(environ, "play", script(tmp_path, _STEPS), *arguments)
         assert (ended.status, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)

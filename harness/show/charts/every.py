@@ -40,12 +40,13 @@ def _of_one(name: str, record: Record, staircase: Staircase | None, floors: Sequ
     match record:
         case TrialResult():
             yield name, chart_trial(record, floors)
-            yield f"{name}-over-time", chart_timeline(record)
+            if record.has_time_lines:
+                yield f"{name}-over-time", chart_timeline(record)
         case Staircase():
             yield name, chart_staircase(record)
         case Ablation():
             for figure in measured_figures(record):
-                yield f"{name}-{figure}", chart_ablation(record, staircase, figure, floors)
+                yield f"{name}-{figure}", chart_ablation(record, staircase, figure)
         case Comparison():
             yield name, chart_comparison(record)
         case SearchResult():

@@ -1,4 +1,4 @@
-"""Fan-out curves: how many of the fans have an event, a time after it was posted."""
+"""Fan-out curves: how many of the fans have an event, a time after it was to be posted; a lost one never came."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon
+from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
 from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.units import show_time
 
@@ -24,7 +24,7 @@ def chart_fanout(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -
     Of `floors`, those under a load of the results are drawn, too.
     """
     series = group(with_floors(results, floors))
-    with page("How an event reaches the fans", *_INCHES) as figure:
+    with page(with_load("How an event reaches the fans", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         shown = [each for each in series if each.times(_fanout)]
         if not shown:
@@ -60,24 +60,17 @@ def _curve(axes: Axes, series: Series, style: Look) -> None:
     times = series.times(_fanout)
     shares = np.linspace(0, 1, _POINTS)
     drawn = ribbon(times, shares)
-    arrived = 100 * arrived_share(series.results) * shares
+    arrived = 100 * shares
     axes.plot(drawn.merged_s, arrived, label=series.name, **style.line)
     if len(times) > 1:
         axes.fill_betweenx(arrived, drawn.low_s, drawn.high_s, color=style.colour, alpha=0.2, linewidth=0)
-
-
-def arrived_share(results: Sequence[TrialResult]) -> float:
-    """Return what part of the deliveries that were due was made."""
-    deliveries = [result.seen.delivery for result in results if result.seen.delivery is not None]
-    expected = sum(delivery.expected for delivery in deliveries)
-    return sum(delivery.received for delivery in deliveries) / expected if expected else 0.0
 
 
 def _frame(axes: Axes, times: Sequence[Distribution]) -> None:
     fastest = min(float(ribbon([one], np.array([0.0])).low_s[0]) for one in times)
     time_axis(axes, "x", fastest, max(one.max_s for one in times))
     axes.set_ylim(0, 104)
-    axes.set_xlabel("time since the event was posted")
+    axes.set_xlabel("time since the event was to be posted")
     axes.set_ylabel("% of deliveries made")
     legend_beside(axes)
 

@@ -5,7 +5,6 @@ It is a peer of its own, measured as any other: a chart draws those of its resul
 
 from collections.abc import Sequence
 
-from harness.records.campaign import Ablation
 from harness.records.kinds import Record
 from harness.records.search import SearchResult
 from harness.records.trial import AskedTarget, TrialResult
@@ -34,8 +33,6 @@ def belongs(floor: Floor, record: Record) -> bool:
     match floor, record:
         case TrialResult(), TrialResult():
             return floor.asked.load == record.asked.load
-        case TrialResult(), Ablation():
-            return floor.asked.load in {record.whole.load, record.baseline.load}
         case SearchResult(), SearchResult():
             return (floor.asked.dimension, floor.asked.slo) == (record.asked.dimension, record.asked.slo)
     return False

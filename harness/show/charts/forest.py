@@ -1,6 +1,5 @@
-"""Ratios with their intervals, a row each, as reviews of many trials draw them: what holds 1 is no change seen."""
+"""Ratios with their intervals, as reviews of many trials draw them; a hollow point is a placebo, or has a note."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,18 +10,26 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.records.campaign import Figure, Ratio
-from harness.show.charts.style import BLUE, GREY, ORANGE, floor_line, nothing
+from harness.show.charts.style import BLUE, GREY, ORANGE, nothing
 
 FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
     {
         "N": "N",
-        "C": "C",
+        "C": "sustained C",
+        "burst C": "burst C",
         "served": "number of fans served",
         "art": "ART",
         "response_p99": "p99 of the response",
         "fanout": "mean fan-out",
+        "fanout_p99": "p99 of the fan-out",
         "fanout_last": "fan-out to the last fan",
         "memory": "memory a connection",
+        "server_memory": "the server's memory",
+        "server_cpu": "the server's CPU",
+        "loop_lag_p99": "p99 of the loop lag",
+        "api": "answer of the API",
+        "cut": "number of fans cut",
+        "recovery": "time to recover",
     }
 )
 """What a figure is called on an axis."""
@@ -34,29 +41,27 @@ _LOOKS: Final[Mapping[Tone, tuple[str, str]]] = MappingProxyType(
 )
 _WHITE: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 
-_BEYOND: Final = 2.0
-"""How many times as long the axis may become to reach the floor: a longer one would hide what the rows show."""
-
 _NARROW, _WIDE = 8.0, 80.0
 """Ratios of the ends of the axis: below the first it is marked in tenths, above the second in decades only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A ratio, or `missing`, which says why there is none; `note` is a warning that stands beside either."""
+    """A ratio, or `missing`, which says why there is none; `note` is a warning that stands beside either.
+
+    `hollow`: its point is drawn hollow, as is that of a row with a note.
+    """
 
     name: str
     ratio: Ratio | None
     tone: Tone
     missing: str = "not measured"
     note: str = ""
+    hollow: bool = False
 
 
-def draw_forest(axes: Axes, rows: Sequence[Row], empty: str, floor: float | None = None) -> None:
-    """Draw the rows from above; the point of one with a note is hollow. Without rows, say `empty`.
-
-    `floor`, the ratio that nobody gets below by magic, is a line: at the edge where it lies far beyond the rows.
-    """
+def draw_forest(axes: Axes, rows: Sequence[Row], empty: str) -> None:
+    """Draw the rows from above. Without rows, say `empty`."""
     if not rows:
         nothing(axes, empty)
         axes.set_xticks([])
@@ -66,10 +71,7 @@ def draw_forest(axes: Axes, rows: Sequence[Row], empty: str, floor: float | None
     ends = [1.0, *(end for place, row in enumerate(rows) for end in _draw_row(axes, place, row))]
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    shown = _with_floor(min(ends), max(ends), floor)
-    _ratio_axis(axes, *shown)
-    if floor is not None:
-        _draw_floor(axes, floor)
+    _ratio_axis(axes, min(ends), max(ends))
 
 
 def key(texts: Mapping[Tone, str]) -> list[Line2D]:
@@ -94,23 +96,10 @@ def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
     colour, marker = _LOOKS[row.tone]
     if high > low > 0:
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
-    axes.plot([ratio.value], [place], marker, color=colour, markersize=8, mfc="white" if row.note else colour)
+    axes.plot(
+        [ratio.value], [place], marker, color=colour, markersize=8, mfc="white" if row.note or row.hollow else colour
+    )
     return tuple(end for end in (low, ratio.value, high) if end > 0)
-
-
-def _with_floor(low: float, high: float, floor: float | None) -> tuple[float, float]:
-    """Return the ends of the axis, with the floor between them if that does not make it much longer."""
-    if floor is None or floor <= 0:
-        return low, high
-    wider = min(low, floor), max(high, floor)
-    length, longer = (math.log(max(end / start, 1.6)) for start, end in ((low, high), wider))
-    return wider if longer <= _BEYOND * length else (low, high)
-
-
-def _draw_floor(axes: Axes, floor: float) -> None:
-    low, high = axes.get_xlim()
-    beyond = "← " if floor < low else "→ " if floor > high else ""
-    floor_line(axes, "x", min(max(floor, low), high), f"{beyond}floor: {floor:.2g}")
 
 
 def _ratio_axis(axes: Axes, low: float, high: float) -> None:

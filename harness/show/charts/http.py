@@ -6,7 +6,7 @@ from harness.records.http import HttpResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.percentiles import percentile_axes
 from harness.show.charts.style import LEGEND_IN, legend_beside, look
-from harness.units import show_time
+from harness.units import show_percentile
 
 _INCHES: Final = (12.0, 6.0)
 
@@ -38,5 +38,5 @@ def http_finding(result: HttpResult) -> str:
     load = "in a closed load, which hides pauses" if asked.rate_per_s is None else f"at {asked.rate_per_s:g} a second"
     return (
         f"{seen.succeeded:,} of {asked.requests:,} requests succeeded {load}: {seen.requests_per_s:,.0f} a second, "
-        f"and 1 % of them took {show_time(seen.response.p99_s)} or more."
+        f"and 1 % of them took {show_percentile(seen.response.p99_s)} or more."
     )

@@ -1,5 +1,6 @@
 """Percentile curves: how long the slowest fans waited, on an axis that gives them as much room as all the others."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon
+from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
 from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.units import GENERATORS, show_time
 
@@ -25,15 +26,15 @@ Curve = tuple[str, Look, Sequence[Distribution]]
 
 
 def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
-    """Return the honest response of each target over 1/(1-p); repeats are merged, with their range as a ribbon.
+    """Return the response time from the intended start of each target over 1/(1-p).
 
-    Of `floors`, those under a load of the results are drawn, too.
+    Repeats are merged, with their range as a ribbon. Of `floors`, those under a load of the results are drawn, too.
     """
     series = group(with_floors(results, floors))
-    with page("How long fans waited for their first event", *_INCHES) as figure:
+    with page(with_load("How long fans waited for their first event", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(
-            axes, [(_label(each), how, each.times(_honest)) for each, how in zip(series, looks(series), strict=True)]
+            axes, [(_label(each), how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]
         )
         if axes.lines:
             legend_beside(axes)
@@ -55,21 +56,24 @@ def percentiles_finding(series: Sequence[Series]) -> str:
 
 
 def percentile_axes(axes: Axes, curves: Sequence[Curve]) -> None:
-    """Draw times over 1/(1-p), as HdrHistogram's own plots do; lines without times are left out."""
+    """Draw times over 1/(1-p), as HdrHistogram's own plots do; lines without times are left out.
+
+    A line ends where those begin who were not answered.
+    """
     shown = [(label, style, times) for label, style, times in curves if times]
     if not shown:
         nothing(axes, "nobody was answered")
         axes.set_xticks([])
         return
-    most = max(max(one.count for one in times) for _, _, times in shown) + 1
+    most = max(max(one.asked for one in times) for _, _, times in shown) + 1
     low_s, high_s = np.inf, 0.0
     for label, style, times in shown:
-        place, shares = _places(max(one.count for one in times))
+        place, shares = _places(max(one.asked for one in times))
         drawn = ribbon(times, shares)
         axes.step(place, drawn.merged_s, where="pre", label=label, **style.line)
         if len(times) > 1:
             axes.fill_between(place, drawn.low_s, drawn.high_s, step="pre", color=style.colour, alpha=0.2, linewidth=0)
-        low_s, high_s = min(low_s, float(drawn.low_s.min())), max(high_s, float(drawn.high_s.max()))
+        low_s, high_s = min(low_s, float(drawn.low_s[0])), max(high_s, *(one.max_s for one in times))
     time_axis(axes, "y", low_s, high_s)
     _share_axis(axes, most)
 
@@ -93,13 +97,13 @@ def _share_axis(axes: Axes, most: int) -> None:
 
 def _slowest_p99_s(series: Series) -> tuple[float, ...]:
     """Of the repeat that made them wait longest."""
-    found = series.times(_honest)
-    return (max(times.p99_s for times in found),) if found else ()
+    found = series.times(_response)
+    return (max(math.inf if times.p99_s is None else times.p99_s for times in found),) if found else ()
 
 
 def _label(series: Series) -> str:
     return series.name if all(result.is_moment for result in series.results) else f"{series.name}{GENERATORS}"
 
 
-def _honest(result: TrialResult) -> Distribution | None:
-    return result.seen.response.honest
+def _response(result: TrialResult) -> Distribution | None:
+    return result.seen.response.intended

@@ -12,6 +12,7 @@ from harness.records.distribution import Distribution, curve, merge
 from harness.records.trial import AskedLoad, TrialResult
 from harness.show.charts.floor import is_floor
 from harness.show.charts.style import Look, floor_look, look, short_time
+from harness.units import show_load
 
 Pick = Callable[[TrialResult], Distribution | None]
 """Takes the times in question from a result."""
@@ -67,7 +68,10 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Ribbon:
-    """Times at certain shares of the samples: of all repeats merged, and the smallest and largest of a repeat."""
+    """Times at certain shares of all asked: of all repeats merged, and the smallest and largest of a repeat.
+
+    They are infinite where so large a share never came.
+    """
 
     merged_s: NDArray[np.float64]
     low_s: NDArray[np.float64]
@@ -91,6 +95,14 @@ def group(results: Sequence[TrialResult]) -> tuple[Series, ...]:
         )
         for (name, load), same in grouped.items()
     )
+
+
+def with_load(title: str, series: Sequence[Series]) -> str:
+    """Return a chart's title with the load of its series, or a word that each has its own, which its label says."""
+    loads = {result.asked.load for each in series for result in each.results}
+    if len(loads) > 1:
+        return f"{title}, each at its own load"
+    return f"{title}: {show_load(loads.pop())}" if loads else title
 
 
 def by_target(results: Sequence[TrialResult]) -> tuple[Series, ...]:
@@ -132,7 +144,7 @@ def _label(result: TrialResult) -> str:
 
 
 def _at(times: Distribution, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Nearest rank: the smallest time that so large a share of the samples does not exceed."""
+    """Nearest rank: the smallest time that so large a share of all does not exceed; infinity among the missing."""
     value_s, share = curve(times)
     place = np.searchsorted(share, shares * (1 - 1e-12))
-    return np.minimum(value_s[np.minimum(place, value_s.size - 1)], times.max_s)
+    return np.append(np.minimum(value_s, times.max_s), np.inf)[place]

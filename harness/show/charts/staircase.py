@@ -1,10 +1,13 @@
 """The staircase: N, C and ART of every stage, with the talk's figures and the floor beside them."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from harness.campaign.figures import SAME_FANS
 from harness.records.campaign import FoundLimit, Repeats, Staircase, Step
@@ -12,11 +15,22 @@ from harness.records.search import Dimension
 from harness.records.trial import AskedLoad
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import is_floor
-from harness.show.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, look, nothing, time_axis
+from harness.show.charts.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Look,
+    count_axis,
+    floor_line,
+    floor_look,
+    look,
+    nothing,
+    time_axis,
+)
 from harness.show.charts.talk import TalkRow, said
 from harness.units import show_load, show_time
 
-_INCHES: Final = (14.0, 6.0)
+_INCHES: Final = (14.0, 5.6)
 _DODGE: Final = 0.2
 """How far, in stages, the points of one load stand beside those of another."""
 
@@ -27,15 +41,18 @@ _BESIDE: Final = -0.3
 def chart_staircase(staircase: Staircase) -> Chart:
     """Return the chart of a staircase: three panels over the stages in their order.
 
-    N and C are drawn as their last pass, with a line up to the first fail; an arrow where the limit is higher than
-    what could be tried. ART is the mean over the repeats at each fixed load, with their smallest and largest.
+    N and C are drawn as steps at their last pass, the median of the searches, with a line over all of them from the
+    lowest last pass to the highest first fail; an arrow where the limit is higher than what could be tried. ART is the
+    mean over the repeats, with their smallest and largest: at the loads that all stages had, and at each stage's own.
     """
     with page("The staircase: what each stage holds, starts at once, and how fast it answers", *_INCHES) as figure:
-        cells = grid(figure, 1, 3, Margins(above=1.75, below=0.65), wspace=0.22)
+        cells = grid(figure, 1, 3, Margins(right=0.7, above=1.5, below=0.65), wspace=0.32)
         stages, floor = stages_of(staircase), floor_of(staircase)
-        _limits(figure.add_subplot(cells[0]), stages, floor, "N", lambda row: row.n)
-        _limits(figure.add_subplot(cells[1]), stages, floor, "C", lambda row: row.c)
-        _art(figure.add_subplot(cells[2]), stages, floor)
+        panels = [figure.add_subplot(cells[0, column]) for column in range(3)]
+        _limits(panels[0], stages, floor, "N", lambda row: row.n)
+        _limits(panels[1], stages, floor, "C", lambda row: row.c)
+        _art(panels[2], stages, floor)
+        _legend(figure, panels)
     return Chart(figure, staircase_finding(staircase), _source(staircase))
 
 
@@ -55,9 +72,10 @@ def limit_of(step: Step | None, dimension: Dimension) -> FoundLimit | None:
 
 
 def loads_of(steps: Sequence[Step]) -> tuple[AskedLoad, ...]:
-    """Return the fixed loads, each once, the lightest first."""
-    loads = {repeats.load for step in steps for repeats in step.loads}
-    return tuple(sorted(loads, key=lambda load: (load.n, load.c, -load.interval_s)))
+    """Return the loads that most of the steps had, each once, the lightest first: by them steps can be compared."""
+    counts = Counter(repeats.load for step in steps for repeats in step.loads)
+    common = [load for load, count in counts.items() if 2 * count > len(steps)]
+    return tuple(sorted(common, key=lambda load: (load.n, load.c, -load.interval_s)))
 
 
 def arts(repeats: Repeats | None) -> tuple[float, ...]:
@@ -134,46 +152,70 @@ def _source(staircase: Staircase) -> str:
 def _limits(
     axes: Axes, stages: Sequence[Step], floor: Step | None, dimension: Dimension, of: Callable[[TalkRow], int]
 ) -> None:
-    axes.set_title({"N": "N: connections held", "C": "C: connections started at once"}.get(dimension, dimension))
+    axes.set_title({"N": "N: connections held", "C": "sustained C: a wave, then the next"}.get(dimension, dimension))
     _stage_axis(axes, stages)
-    axes.set_yscale("log")
-    drawn = [_bracket(axes, place, limit) for place, step in enumerate(stages) if (limit := limit_of(step, dimension))]
+    found = {place: limit for place, step in enumerate(stages) if (limit := limit_of(step, dimension))}
+    passed = {place: limit.last_pass for place, limit in found.items() if limit.last_pass}
+    fails = [limit.first_fail for limit in found.values() if limit.first_fail]
     talk = [(place + _BESIDE, of(row)) for place, step in enumerate(stages) if (row := said(step.target.stage))]
-    if not any(drawn):
+    if not passed and not fails:
         nothing(axes, "no limit was searched for")
         return
-    if talk:
-        axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5, label="the talk")
+    axes.set_yscale("log")
     bound = limit_of(floor, dimension)
+    everything = [*passed.values(), *fails, *(value for _, value in talk)]
+    # Below the lowest step there is room for what each of them says of itself, in a line where no mark can be.
+    axes.set_ylim(min(everything) / 4, max(everything) * 2)
+    _steps(axes, passed)
+    for place, limit in found.items():
+        _bracket(axes, place, limit)
+        _foot(axes, place, _said_of(limit))
+    if talk:
+        axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=4)
     if bound is not None and bound.last_pass:
-        floor_line(axes, "y", bound.last_pass, f"floor: {_at_least(bound)}{bound.last_pass:,.0f}")
-    axes.plot([], [], "o", color=BLUE, label="last pass")
-    axes.plot([], [], "_", color=BLUE, markersize=11, mew=1.8, label="first fail")
-    axes.plot([], [], marker=r"$\uparrow$", color=BLUE, markersize=9, linestyle="", label="or more")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low / 1.3, high * 1.3)
+        _floor(axes, bound.last_pass, _said_of(bound))
     count_axis(axes, "y")
-    _legend(axes)
 
 
-def _bracket(axes: Axes, place: int, limit: FoundLimit) -> bool:
-    """Draw `[last pass, first fail]`, and say whether there was anything to draw."""
-    low, high = limit.last_pass, limit.first_fail
-    if low:
-        axes.plot([place], [low], "o", color=BLUE, markersize=7, zorder=3)
-        mark = f"{'≥' if is_open(limit) else ''}{_short_count(low)}"
-        axes.annotate(mark, (place, low), (0, -7), textcoords="offset points", ha="center", va="top", fontsize=7.5)
+def _steps(axes: Axes, values: Mapping[int, float]) -> None:
+    """Draw a stair as high as the values of the stages at those places; a stage without one is a gap."""
+    low = axes.get_ylim()[0]
+    for place, value in values.items():
+        axes.fill_between([place - 0.5, place + 0.5], low, value, color=BLUE, alpha=0.13, linewidth=0)
+        axes.plot([place - 0.5, place + 0.5], [value, value], color=BLUE, linewidth=2.4, solid_capstyle="butt")
+        if place - 1 in values:
+            axes.plot([place - 0.5] * 2, [values[place - 1], value], color=BLUE, linewidth=1.0)
+
+
+def _bracket(axes: Axes, place: int, limit: FoundLimit) -> None:
+    """Draw from the lowest last pass to the highest first fail, or an arrow where nobody knows where that is."""
+    low = limit.lowest_pass or limit.last_pass
+    high = limit.highest_fail or limit.first_fail
     if low and is_open(limit):
-        arrow = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.8}
-        axes.annotate("", (place, low), (0, 24), textcoords="offset points", arrowprops=arrow | {"arrowstyle": "<|-"})
-    elif low and high:
-        axes.plot([place, place], [low, high], color=BLUE, linewidth=1.8)
-    if high and not (low and is_open(limit)):
-        axes.plot([place], [high], "_", color=BLUE, markersize=11, mew=1.8)
-        if not low:
-            mark = f"<{_short_count(high)}"
-            axes.annotate(mark, (place, high), (0, -5), textcoords="offset points", ha="center", va="top", fontsize=7.5)
-    return bool(low or high)
+        arrow = {"arrowstyle": "<|-", "color": BLUE, "lw": 1.6}
+        axes.annotate("", (place, limit.last_pass or low), (0, 22), textcoords="offset points", arrowprops=arrow)
+    elif high:
+        axes.plot([place, place], [low or high, high], color=BLUE, linewidth=1.4)
+        axes.plot([place], [high], "_", color=BLUE, markersize=9, mew=1.4)
+
+
+def _said_of(limit: FoundLimit) -> str:
+    if limit.last_pass:
+        return f"{'≥' if is_open(limit) else ''}{_short_count(limit.last_pass)}"
+    return f"<{_short_count(limit.first_fail)}" if limit.first_fail else ""
+
+
+def _foot(axes: Axes, place: float, text: str) -> None:
+    """Write at the foot of a step."""
+    at: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
+    axes.annotate(text, (place, 0), (0, 4), ha="center", va="bottom", fontsize=7.5, **at)
+
+
+def _floor(axes: Axes, value: float, text: str) -> None:
+    """Draw the floor, and say what it is beside the panel, where no mark can be."""
+    floor_line(axes, "y", value)
+    at: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+    axes.annotate(f"floor\n{text}", (1, value), (4, 0), ha="left", va="center", fontsize=7.5, color=GREY, **at)
 
 
 def _short_count(value: float) -> str:
@@ -181,38 +223,39 @@ def _short_count(value: float) -> str:
 
 
 def _art(axes: Axes, stages: Sequence[Step], floor: Step | None) -> None:
-    axes.set_title("ART: average response time at fixed loads")
+    axes.set_title("ART: average response time")
     _stage_axis(axes, stages)
     loads = loads_of(stages)
+    # Each stage's own load, of the talk's waves, is one series more.
+    series: list[Sequence[AskedLoad]] = [[load] for load in loads]
+    own = [repeats.load for step in stages for repeats in step.loads if repeats.load not in loads]
+    series += [own] if own else []
     seen = [
         value
-        for index, load in enumerate(loads)
-        for value in _art_at(axes, stages, load, index, _DODGE * (index - (len(loads) - 1) / 2))
+        for index, same in enumerate(series)
+        for value in _art_at(axes, stages, same, look(index), _DODGE * (index - (len(series) - 1) / 2))
     ]
     if not seen:
         nothing(axes, "no response was measured")
         return
     talk = [(place + 1.5 * _BESIDE, row.art_s) for place, step in enumerate(stages) if (row := said(step.target.stage))]
     if talk:
-        label = "the talk, at its own N and C"
-        axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5, label=label)
+        axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5)
     for load in loads:
         values = arts(None if floor is None else at_load(floor, load))
         if values:
             mean_s = sum(values) / len(values)
-            floor_line(axes, "y", mean_s, f"floor at C = {load.c:,}: {show_time(mean_s)}")
+            _floor(axes, mean_s, show_time(mean_s))
             seen.append(mean_s)
     everything = [*seen, *(art_s for _, art_s in talk)]
     time_axis(axes, "y", min(everything), max(everything))
-    _legend(axes)
 
 
-def _art_at(axes: Axes, stages: Sequence[Step], load: AskedLoad, index: int, shift: float) -> list[float]:
-    """Draw one load's mean over the repeats, hollow where fans were not served, and return what was drawn."""
+def _art_at(axes: Axes, stages: Sequence[Step], loads: Sequence[AskedLoad], style: Look, shift: float) -> list[float]:
+    """Draw the mean over the repeats of a load, hollow where fans were not served, and return what was drawn."""
     drawn: list[float] = []
-    style = look(index)
     for place, step in enumerate(stages):
-        repeats = at_load(step, load)
+        repeats = next((repeats for repeats in step.loads if repeats.load in loads), None)
         values = arts(repeats)
         if repeats is None or not values:
             continue
@@ -220,7 +263,7 @@ def _art_at(axes: Axes, stages: Sequence[Step], load: AskedLoad, index: int, shi
         axes.errorbar(
             [place + shift],
             [mean_s],
-            yerr=[[mean_s - min(values)], [max(values) - mean_s]],
+            yerr=[[max(mean_s - min(values), 0.0)], [max(max(values) - mean_s, 0.0)]],  # a mean is rounded
             fmt=style.marker,
             color=style.colour,
             markerfacecolor=style.colour if all_served(repeats) else "white",
@@ -230,32 +273,37 @@ def _art_at(axes: Axes, stages: Sequence[Step], load: AskedLoad, index: int, shi
         drawn += values
         if not all_served(repeats):
             least = min(trial.served for trial in repeats.trials if trial.valid)
-            text = f"{least / load.n:.0%} served"
-            _sideways(axes, text, place + shift, max(values))
+            _sideways(axes, f"{least / repeats.load.n:.0%} served", place + shift, max(values))
     if drawn:
-        axes.plot([], [], style.marker, color=style.colour, label=f"N = {load.n:,}, C = {load.c:,}")
+        label = f"ART at {show_load(loads[0])}" if len(set(loads)) == 1 else "ART at the talk's waves of the stage"
+        axes.plot([], [], style.marker, color=style.colour, label=label)
     return drawn
 
 
 def _sideways(axes: Axes, text: str, x: float, y: float) -> None:
     """Write above a point, upwards."""
-    axes.annotate(
-        text,
-        (x, y),
-        (0, 5),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        rotation=90,
-        fontsize=7,
-        color=ORANGE,
-    )
+    at: dict[str, Any] = {"textcoords": "offset points", "rotation": 90, "fontsize": 7, "color": ORANGE}
+    axes.annotate(text, (x, y), (0, 5), ha="center", va="bottom", **at)
 
 
-def _legend(axes: Axes) -> None:
-    """Put the legend above the panel, where no point can lie behind it."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2, fontsize=8.5, handletextpad=0.4, columnspacing=1.0
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Put one legend for all panels under the title, where no mark can lie behind it."""
+    handles = [
+        Line2D([], [], color=BLUE, linewidth=2.4, label="largest that passed, median of the searches"),
+        Line2D([], [], color=BLUE, marker="_", markersize=9, linewidth=1.4, label="up to where one failed"),
+        Line2D([], [], color=BLUE, marker=r"$\uparrow$", markersize=9, linestyle="", label="or more"),
+        Line2D([], [], color=GREY, marker="D", mfc="white", linestyle="", label="the talk, 2012, at its own loads"),
+        Line2D([], [], label="the floor: a bare loop in C", **floor_look().line),
+        *(handle for axes in panels for handle in axes.get_legend_handles_labels()[0]),
+    ]
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.012, 1 - 0.5 / _INCHES[1]),
+        ncols=(len(handles) + 1) // 2,
+        fontsize=8.5,
+        handletextpad=0.5,
+        columnspacing=1.4,
     )
 
 

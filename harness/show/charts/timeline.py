@@ -51,7 +51,10 @@ class _Layer:
 
 
 def chart_timeline(result: TrialResult) -> Chart:
-    """Return latency over time with the events marked, and under it connections, CPU, memory and, if told, loop lag."""
+    """Return latency over time with the events marked, and under it connections, CPU, memory and, if told, loop lag.
+
+    The result is one that has time lines still.
+    """
     load = result.asked.load
     c = show_wave(load.c, result.within_s)
     title = f"{result.asked.target.name} over time: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
-from harness.show.charts.fanout import arrived_share
 from harness.show.charts.floor import Floor, is_floor, with_floors
 from harness.show.charts.percentiles import percentile_axes
 from harness.show.charts.series import ribbon
@@ -22,10 +22,11 @@ from harness.show.charts.timeline import (
     loop_lag_panel,
     panels_over_time,
 )
-from harness.units import GENERATORS, show_time, show_wave
+from harness.units import GENERATORS, show_percentile, show_time, show_wave
 
 _WIDTH_IN: Final = 10.0
-_HEIGHT_IN: Final = 11.0
+_CURVES_IN: Final = 4.5
+_OVER_TIME_IN: Final = 6.5
 
 
 def draw_trial(result: TrialResult, path: Path) -> None:
@@ -42,23 +43,31 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
     load, name = result.asked.load, result.asked.target.name
     c = show_wave(load.c, result.within_s)
     title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
-    lag = result.loop_lag
-    more_in = 0.0 if lag is None else LAG_PANEL_IN
-    with page(title, _WIDTH_IN, _HEIGHT_IN + more_in) as figure:
-        above = grid(figure, 1, 2, Margins(below=7.2 + more_in), wspace=0.25)
+    over_time_in = 0.0
+    if result.has_time_lines:
+        over_time_in = _OVER_TIME_IN + (0.0 if result.loop_lag is None else LAG_PANEL_IN)
+    with page(title, _WIDTH_IN, _CURVES_IN + over_time_in) as figure:
+        above = grid(figure, 1, 2, Margins(below=0.7 + over_time_in), wspace=0.25)
         _percentiles(figure.add_subplot(above[0]), result, beside)
         _fan_out(figure.add_subplot(above[1]), result, beside)
-        ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
-        below = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
-        panels = panels_over_time(figure, below, len(ratios))
-        connections_panel(panels[0], result)
-        latency_panel(panels[1], result)
-        cpu_panel(panels[2], result)
-        if lag is not None:
-            loop_lag_panel(panels[3], lag)
+        if result.has_time_lines:
+            _over_time(figure, result)
         if not result.validity.valid:
             figure.text(0.5, 0.5, "INVALID", fontsize=110, color=GREY, alpha=0.3, rotation=35, ha="center", va="center")
     return Chart(figure, finding(result), f"{made_on(result.machine)}; {result.started_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _over_time(figure: Figure, result: TrialResult) -> None:
+    """Draw the lower part of the page, which a result that is kept in a line of a directory does not have."""
+    lag = result.loop_lag
+    ratios = (1, 1.5, 1) if lag is None else (1, 1.5, 1, 1)
+    cells = grid(figure, len(ratios), 1, Margins(above=4.9), height_ratios=ratios, hspace=0.3)
+    panels = panels_over_time(figure, cells, len(ratios))
+    connections_panel(panels[0], result)
+    latency_panel(panels[1], result)
+    cpu_panel(panels[2], result)
+    if lag is not None:
+        loop_lag_panel(panels[3], lag)
 
 
 def finding(result: TrialResult) -> str:
@@ -66,12 +75,12 @@ def finding(result: TrialResult) -> str:
     fans, response, delivery = result.seen.fans, result.seen.response, result.seen.delivery
     if not result.validity.valid:
         return f"INVALID, says nothing about the server: {result.validity.reasons[0]}."
-    if response.honest is None:
+    if response.intended is None:
         return f"None of {fans.asked:,} fans was answered{_bound(result)}."
     served = (
         f"{fans.served:,} of {fans.asked:,} fans were served" if fans.failed else f"All {fans.asked:,} fans were served"
     )
-    waited = f"1 % of the answered waited {show_time(response.honest.p99_s)} or more"
+    waited = f"1 % of all waited {show_percentile(response.intended.p99_s)} or more"
     spread = ""
     if delivery is not None and delivery.fanout is not None:
         spread = f", and an event took {show_time(delivery.last_max_s)} at most to reach its last fan"
@@ -88,12 +97,12 @@ def _bound(result: TrialResult) -> str:
 def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
-        (f"honest: from the intended start{'' if result.is_moment else GENERATORS}", result.seen.response.honest),
+        (f"response: from the intended start{'' if result.is_moment else GENERATORS}", result.seen.response.intended),
         ("as in the talk: from the connect", result.seen.response.art),
     )
     curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
-    honest = tuple(times for floor in floors if (times := floor.seen.response.honest) is not None)
-    percentile_axes(axes, [*curves, ("the floor, honest", floor_look(), honest)])
+    responses = tuple(times for floor in floors if (times := floor.seen.response.intended) is not None)
+    percentile_axes(axes, [*curves, ("the floor, response", floor_look(), responses)])
     if axes.lines:
         axes.legend(loc="best")
 
@@ -107,7 +116,7 @@ def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> 
         return
     shares = np.linspace(0, 1, 400)
     value_s = ribbon((delivery.fanout,), shares).merged_s
-    arrived = 100 * arrived_share((result,)) * shares
+    arrived = 100 * shares
     axes.plot(value_s, arrived, color=BLUE, label=f"all {delivery.expected:,} deliveries")
     if delivery.last_mean_s is not None:
         label = f"last fan, mean: {show_time(delivery.last_mean_s)}"
@@ -116,10 +125,10 @@ def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> 
     times = tuple(each.fanout for floor in floors if (each := floor.seen.delivery) is not None and each.fanout)
     if times:
         floor_s = ribbon(times, shares).merged_s
-        axes.plot(floor_s, 100 * arrived_share(floors) * shares, label="the floor", **floor_look().line)
+        axes.plot(floor_s, 100 * shares, label="the floor", **floor_look().line)
         first_s, last_s = min(first_s, float(floor_s[0])), max(last_s, float(floor_s[-1]))
     time_axis(axes, "x", first_s, last_s)
     axes.set_ylim(0, 104)
-    axes.set_xlabel("time since the event was posted")
+    axes.set_xlabel("time since the event was to be posted")
     axes.set_ylabel("% of deliveries made")
     axes.legend(loc="best")

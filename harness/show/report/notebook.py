@@ -1,14 +1,15 @@
 """What the notebooks are written with: they read stored records and show charts, and measure nothing."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
 from IPython.display import Image, Markdown, display
 
-from harness.records.kinds import load_record
+from harness.records.kinds import Record, load_record, load_records
 from harness.records.trial import AskedLoad, TrialResult
-from harness.show.charts.chart import Chart
+from harness.show.charts.chart import NOTEBOOK_DPI, Chart
 from harness.show.charts.floor import floors_in
 from harness.show.charts.peers import loads_measured
 
@@ -22,7 +23,7 @@ def say(text: str) -> None:
 
 def show(chart: Chart) -> None:
     """Show a chart, its finding, and where the data are from."""
-    display(Image(chart.png(captioned=False), alt=chart.finding))
+    display(Image(chart.png(captioned=False, dpi=NOTEBOOK_DPI), alt=chart.finding))
     say(f"**{chart.finding}** <small>{chart.source}</small>" if chart.source else f"**{chart.finding}**")
 
 
@@ -41,8 +42,7 @@ def read_trials(directory: Path, command: str) -> tuple[TrialResult, ...]:
 
     Where there are none, show the command that makes them.
     """
-    records = [load_record(path) for path in sorted(directory.glob("*.json"))]
-    trials = tuple(record for record in records if isinstance(record, TrialResult))
+    trials = tuple(record for _, record in _stored(directory) if isinstance(record, TrialResult))
     if not trials:
         _missing(directory, command)
     return trials
@@ -50,9 +50,12 @@ def read_trials(directory: Path, command: str) -> tuple[TrialResult, ...]:
 
 def read_floors(*directories: Path) -> tuple[TrialResult, ...]:
     """Return the trials of the floor stored in directories, for the charts of others; there may be none."""
-    files = (path for directory in directories for path in sorted(directory.glob("*.json")))
-    floors = floors_in([load_record(path) for path in files])
+    floors = floors_in([record for directory in directories for _, record in _stored(directory)])
     return tuple(floor for floor in floors if isinstance(floor, TrialResult))
+
+
+def _stored(directory: Path) -> list[tuple[str, Record]]:
+    return sorted(load_records(directory), key=itemgetter(0)) if directory.is_dir() else []
 
 
 def loads(trials: Sequence[TrialResult]) -> tuple[AskedLoad, ...]:

@@ -3,14 +3,30 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 
+from harness.load.asking import Answers
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
+from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import SCHEMA, Asked, GeneratorSeen, LoopLag, Placement, TrialResult, Verdict
+from harness.records.trial import (
+    SCHEMA,
+    ApiSeen,
+    Asked,
+    AskedLoad,
+    GeneratorSeen,
+    LoopLag,
+    Memory,
+    Placement,
+    Seen,
+    TrialResult,
+    Verdict,
+)
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
+from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import Slo
 from harness.trial.figures.usage import busiest_wave, host_seen, server_seen
 from harness.trial.figures.validity import SHORTEST_PHASE_S, Circumstances, judge, wave_of
@@ -21,30 +37,30 @@ from harness.trial.observer import Observation
 class Raw:
     """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
 
-    `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
+    `memory` is what connections took at rest, if it came to that; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
-    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered.
+    it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered; `answers` are those
+    of its API.
     """
 
     samples: Samples
     usage: GeneratorUsage
     posts: tuple[Posted, ...] | None
     phases: Phases
-    held: int
+    memory: Memory | None
     server: Observation
     generator: Observation
     overflows: tuple[int, int]
     server_ended: str | None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
+    answers: Answers | None = None
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
-    seen = analyse(raw.samples, raw.posts, raw.phases)
-    server = server_seen(
-        raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
-    )
+    seen = _seen(raw, asked.load)
+    server = server_seen(raw.server, over_s=raw.phases.over_s, memory=raw.memory, ended=raw.server_ended)
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
     placement = asked.placement
@@ -54,7 +70,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         cores=machine.cores if placement.generator_cpus is None else len(placement.generator_cpus),
         interrupted_s=raw.phases.over_s if raw.interrupted else None,
     )
-    honest = seen.response.honest
+    intended = seen.response.intended
     validity = judge(generator, seen.fans, raw.posts or (), circumstances)
     broken = slo.check(seen)
     verdict = Verdict(met=not broken, broken=broken)
@@ -84,10 +100,26 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         verdict=verdict,
         bound=first_bound(observations),
         machine=machine,
-        wave=wave_of(generator, None if honest is None else honest.p99_s),
+        wave=wave_of(generator, None if intended is None else intended.p99_s),
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
+        loop_lag_p99_s=_p99_s(raw.loop_lag),
     )
+
+
+def _api_seen(answers: Answers | None) -> ApiSeen | None:
+    return None if answers is None else ApiSeen(answers=distribution(np.array(answers.took_s)), failed=answers.failed)
+
+
+def _seen(raw: Raw, load: AskedLoad) -> Seen:
+    seen = analyse(raw.samples, raw.posts, raw.phases)
+    rate = answered_per_s(seen.timeline, waves=-(-load.n // load.c))
+    return msgspec.structs.replace(seen, answered_per_s=rate, api=_api_seen(raw.answers))
+
+
+def _p99_s(lag: LoopLag | None) -> float | None:
+    found = None if lag is None else distribution(np.array(lag.late_s))
+    return None if found is None else found.p99_s
 
 
 def _connecting_s(samples: Samples) -> float:

@@ -98,9 +98,9 @@ def _memory(trial: Observations) -> str | None:
 
 def _accept_queue(trial: Observations) -> str | None:
     drops = max(trial.host.listen_overflows, trial.host.listen_drops)
-    honest = trial.seen.response.honest
+    intended = trial.seen.response.intended
     # The counts are the whole machine's. Whoever was turned away here tried again after a second, or never got in.
-    delayed = trial.seen.fans.failed > 0 or (honest is not None and honest.max_s >= SYN_RETRY_S)
+    delayed = trial.seen.fans.failed > 0 or (intended is not None and intended.max_s >= SYN_RETRY_S)
     if drops == 0 or not delayed:
         return None
     return (

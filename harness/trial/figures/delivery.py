@@ -2,7 +2,8 @@
 
 **Loss is counted for each fan.** A fan that was answered must receive every event that was sent after its answer and
 that the server accepted, up to the end, once, in order of the marks. A mark that never came is *lost*, also where the
-fan's connection broke or was closed before; a mark that came again is *duplicated*; a mark that came for the first
+fan's connection broke or was closed before, unless the fan itself left: it is due what came before the last that it
+got. One that stopped reading is due nothing. A mark that came again is *duplicated*; a mark that came for the first
 time after a higher one is *reordered*. Events from before a fan's answer may or may not reach it: they are neither
 expected nor a loss.
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
-from harness.records.distribution import distribution
+from harness.records.distribution import distribution, percentile
 from harness.records.trial import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
 from harness.trial.figures.heat import heat
 
@@ -44,20 +45,37 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
 
     `posts` are numbered from 1 without gaps and the last one ends the match; None where nobody could post.
     """
-    answered_s = np.asarray(samples.answered_s)
     stop_s = posts[-1].sent_s if posts else None
     got = _receipts(samples, posts) if posts else _NO_RECEIPTS
+    response_s = np.asarray(samples.response_s())
     return Seen(
         fans=count_fans(samples, stop_s),
         response=Response(
-            honest=distribution(np.asarray(samples.honest_s())),
+            intended=distribution(response_s, missing=len(samples) - response_s.size),
             art=distribution(np.asarray(samples.talk_s())),
         ),
-        delivery=_delivery(got, answered_s, posts) if posts else None,
+        delivery=_delivery(got, samples, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
+        recovery_s=recovery_s(samples, stop_s),
     )
+
+
+def recovery_s(samples: Samples, stop_s: float | None) -> float | None:
+    """Return how long that fan waited for its answer, from its intended start, who waited longest after a first cut.
+
+    A cut is a connection that the server broke, or closed before the end of the match. None if there was none, or
+    nobody came after it and was answered.
+    """
+    outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
+    closed_s, intended_s = np.asarray(samples.closed_s), np.asarray(samples.intended_s)
+    early = False if stop_s is None else (outcome == Outcome.ENDED) & (closed_s < stop_s)
+    cut_s = closed_s[(outcome == Outcome.CUT) | early]
+    if not cut_s.size:
+        return None
+    waited_s = (np.asarray(samples.answered_s) - intended_s)[intended_s >= cut_s.min()]
+    return None if np.isnan(waited_s).all() else float(np.nanmax(waited_s))
 
 
 def count_fans(samples: Samples, stop_s: float | None) -> Fans:
@@ -67,6 +85,7 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     failures = Counter(
         {Outcome(int(value)).name.lower(): int(np.sum(outcome == value)) for value in np.unique(outcome)}
     )
+    apart = {kind: failures.pop(kind.name.lower(), 0) for kind in Outcome if kind.is_set_apart}
     for kind in (Outcome.HELD, Outcome.ENDED):
         failures.pop(kind.name.lower(), None)
     early = 0 if stop_s is None else int(np.sum((outcome == Outcome.ENDED) & (closed_s < stop_s)))
@@ -75,8 +94,12 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     return Fans(
         asked=len(samples),
         answered=int(np.sum(~np.isnan(np.asarray(samples.answered_s)))),
-        served=len(samples) - failures.total(),
+        served=len(samples) - failures.total() - sum(apart.values()),
         failures=dict(failures),
+        left=apart[Outcome.LEFT],
+        reset=apart[Outcome.BROKE_OFF],
+        slow=apart[Outcome.SLOW] + apart[Outcome.SLOW_CLOSED],
+        slow_closed=apart[Outcome.SLOW_CLOSED],
     )
 
 
@@ -110,17 +133,18 @@ def _count_until(times_s: _Times, at: _Times) -> NDArray[np.int64]:
 class _Receipts:
     """The first receipt of each mark that an answered fan was due, and how much else came.
 
-    `took_s` runs from the post.
+    `took_s` runs from the intended post, `service_s` from its sending.
     """
 
     mark: _Marks
     at_s: _Times
     took_s: _Times
+    service_s: _Times
     duplicated: int
     reordered: int
 
 
-_NO_RECEIPTS = _Receipts(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), 0, 0)
+_NO_RECEIPTS = _Receipts(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0), 0, 0)
 
 
 def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
@@ -139,8 +163,10 @@ def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
     # A fan's keys are all larger than those of the fans before it, so the running maximum starts anew with each.
     reordered = np.sum(key[first] < np.maximum.accumulate(key[first])) if first.size else 0
     due = first[_is_due(np.asarray(samples.answered_s)[fan[first]], mark[first], posts)]
-    took_s = at_s[due] - sent_s[mark[due]]
-    return _Receipts(mark[due], at_s[due], took_s, int(key.size - first.size), int(reordered))
+    mark, at_s = mark[due], at_s[due]
+    intended_s = np.array([math.nan, *(post.intended_s for post in posts)])
+    took_s, service_s = at_s - intended_s[mark], at_s - sent_s[mark]
+    return _Receipts(mark, at_s, took_s, service_s, int(key.size - first.size), int(reordered))
 
 
 def _is_due(answered_s: _Times, mark: _Marks, posts: Sequence[Posted]) -> NDArray[np.bool_]:
@@ -149,43 +175,63 @@ def _is_due(answered_s: _Times, mark: _Marks, posts: Sequence[Posted]) -> NDArra
     return accepted[mark] & (_sent_by_mark(posts)[mark] >= answered_s)
 
 
-def _delivery(got: _Receipts, answered_s: _Times, posts: Sequence[Posted]) -> Delivery:
+def _due_upto(samples: Samples) -> _Marks:
+    """Return of each fan the last mark that it is due: any, but of one that left, its last; of a slow fan, none.
+
+    What was on its way to a fan when that left cannot be told from what was lost.
+    """
+    outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
+    last = np.zeros(outcome.size, dtype=np.int64)
+    np.maximum.at(last, np.asarray(samples.receipt_fan, dtype=np.int64), np.asarray(samples.receipt_mark))
+    return np.where(outcome >= Outcome.LEFT, last, np.iinfo(np.int64).max)
+
+
+def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Delivery:
     sent_s = _sent_by_mark(posts)
     accepted = np.array([False, *(post.accepted for post in posts)])
-    expected = _expected(answered_s, sent_s[accepted])
-    events = _events(posts, got.mark, got.took_s)
+    marks = np.flatnonzero(accepted)
+    expected = _expected(
+        np.asarray(samples.answered_s), sent_s[marks], np.searchsorted(marks, _due_upto(samples), "right")
+    )
+    events = _events(posts, got)
+    lost = expected - got.mark.size
     last = [event.last_s for event in events if event.last_s is not None]
+    last_service = [event.last_service_s for event in events if event.last_service_s is not None]
     lag_s = np.array([post.lag_s for post in posts])
     return Delivery(
         posted=len(posts),
         unposted=int(np.sum(~accepted[1:])),
         expected=expected,
         received=got.mark.size,
-        lost=expected - got.mark.size,
+        lost=lost,
         duplicated=got.duplicated,
         reordered=got.reordered,
-        fanout=distribution(got.took_s),
+        fanout=distribution(got.took_s, missing=lost),
+        fanout_service=distribution(got.service_s, missing=lost),
         last_mean_s=float(np.mean(last)) if last else None,
         last_max_s=max(last) if last else None,
+        last_service_mean_s=float(np.mean(last_service)) if last_service else None,
         post_answer=distribution(np.array([post.answered_s - post.sent_s for post in posts if post.accepted])),
-        post_lag_p99_s=float(np.percentile(lag_s, 99, method="higher")),
+        post_lag_p99_s=percentile(lag_s, 990),
         post_lag_max_s=float(lag_s.max()),
         events=events,
     )
 
 
-def _expected(answered_s: _Times, accepted_sent_s: _Times) -> int:
-    """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer."""
-    answered = answered_s[~np.isnan(answered_s)]
-    before = np.searchsorted(np.sort(accepted_sent_s), answered, side="left")
-    return int(np.sum(accepted_sent_s.size - before))
+def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Marks) -> int:
+    """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer.
+
+    Of those a fan is due the first `upto`.
+    """
+    is_answered = ~np.isnan(answered_s)
+    before = np.searchsorted(accepted_sent_s, answered_s[is_answered], side="left")  # posts are sent in their order
+    return int(np.sum(np.maximum(upto[is_answered] - before, 0)))
 
 
-def _events(posts: Sequence[Posted], mark: _Marks, took_s: _Times) -> tuple[EventSeen, ...]:
-    received = np.bincount(mark, minlength=len(posts) + 1)
-    total_s = np.bincount(mark, weights=took_s, minlength=len(posts) + 1)
-    last_s = np.zeros(len(posts) + 1)
-    np.maximum.at(last_s, mark, took_s)
+def _events(posts: Sequence[Posted], got: _Receipts) -> tuple[EventSeen, ...]:
+    received = np.bincount(got.mark, minlength=len(posts) + 1)
+    mean_s, last_s = _mean_and_last(got.mark, got.took_s, received)
+    mean_service_s, last_service_s = _mean_and_last(got.mark, got.service_s, received)
     return tuple(
         EventSeen(
             mark=post.mark,
@@ -195,11 +241,27 @@ def _events(posts: Sequence[Posted], mark: _Marks, took_s: _Times) -> tuple[Even
             answered_s=post.answered_s if post.accepted else None,
             error=post.error,
             received=int(received[post.mark]),
-            fanout_mean_s=float(total_s[post.mark] / received[post.mark]) if received[post.mark] else None,
-            last_s=float(last_s[post.mark]) if received[post.mark] else None,
+            fanout_mean_s=mean_s[post.mark],
+            fanout_service_mean_s=mean_service_s[post.mark],
+            last_s=last_s[post.mark],
+            last_service_s=last_service_s[post.mark],
         )
         for post in posts
     )
+
+
+def _mean_and_last(
+    mark: _Marks, took_s: _Times, received: NDArray[np.int64]
+) -> tuple[list[float | None], list[float | None]]:
+    """Return by mark how long it took on average, and until the last fan; None where none received it."""
+    mean_s = np.bincount(mark, weights=took_s, minlength=received.size) / np.maximum(received, 1)
+    last_s = np.zeros(received.size)
+    np.maximum.at(last_s, mark, took_s)
+    return _where_any(received, mean_s), _where_any(received, last_s)
+
+
+def _where_any(received: NDArray[np.int64], times_s: _Times) -> list[float | None]:
+    return [time_s if number else None for time_s, number in zip(times_s.tolist(), received, strict=True)]
 
 
 def _sent_by_mark(posts: Sequence[Posted]) -> _Times:

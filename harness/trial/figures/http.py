@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from harness.load.http import SUCCESS, HttpPlan, HttpSamples
-from harness.records.distribution import distribution
+from harness.records.distribution import distribution, percentile
 from harness.records.http import SCHEMA, AskedHttp, HttpResult, HttpSeen
 from harness.records.machine import Machine, harness_version
 from harness.records.trial import AskedTarget, Validity
@@ -63,15 +63,16 @@ def _seen(asked: AskedHttp, samples: HttpSamples) -> HttpSeen:
     service_s = np.where(succeeded, samples.done_s - samples.sent_s, np.nan)
     response_s = service_s if asked.rate_per_s is None else np.where(succeeded, samples.done_s - samples.due_s, np.nan)
     lag_s = samples.lag_s[~np.isnan(samples.lag_s)]
+    failed = asked.requests - int(succeeded.sum())
     return HttpSeen(
         succeeded=int(succeeded.sum()),
         failures=dict(sorted(failures.items())),
         took_s=samples.took_s,
         requests_per_s=samples.statuses.total() / samples.took_s,
         body_bytes=samples.body_bytes,
-        response=distribution(response_s),
-        service=None if asked.rate_per_s is None else distribution(service_s),
-        lag_p99_s=float(np.percentile(lag_s, 99)) if lag_s.size else 0.0,
+        response=distribution(response_s, missing=failed),
+        service=None if asked.rate_per_s is None else distribution(service_s, missing=failed),
+        lag_p99_s=percentile(lag_s, 990) if lag_s.size else 0.0,
         lag_max_s=float(lag_s.max(initial=0.0)),
         generator_cpu=samples.cpu_s / samples.took_s,
     )

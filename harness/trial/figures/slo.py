@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from harness.errors import HarnessError
+from harness.records.distribution import Distribution
 from harness.records.trial import Seen
 
 DEFAULT_SLO = "failures=0,lost=0,duplicated=0,reordered=0,unposted=0"
@@ -28,8 +29,8 @@ class SloError(HarnessError):
     """An SLO cannot be read; the message says which term, and what would be right."""
 
 
-def _honest(name: str) -> _Figure:
-    return lambda seen: getattr(seen.response.honest, name, None)
+def _response(name: str) -> _Figure:
+    return lambda seen: _of_all(seen.response.intended, name, seen.fans.asked - seen.fans.answered)
 
 
 def _art(name: str) -> _Figure:
@@ -41,7 +42,23 @@ def _delivery(name: str) -> _Figure:
 
 
 def _fanout(name: str) -> _Figure:
-    return lambda seen: getattr(getattr(seen.delivery, "fanout", None), name, None)
+    return lambda seen: None if seen.delivery is None else _of_all(seen.delivery.fanout, name, seen.delivery.lost)
+
+
+def _last_fan(seen: Seen) -> float | None:
+    if seen.delivery is None:
+        return None
+    return math.inf if seen.delivery.lost else seen.delivery.last_max_s
+
+
+def _of_all(times: Distribution | None, name: str, missing: int) -> float | None:
+    """Return a figure of times of which some are missing, each infinitely long; the mean is of those that came."""
+    if name == "mean_s":
+        return None if times is None else times.mean_s
+    if times is None or name == "max_s":
+        return math.inf if missing or times is None else times.max_s
+    value: float | None = getattr(times, name)
+    return math.inf if value is None else value
 
 
 def _count_of_delivery(name: str) -> _Figure:
@@ -63,21 +80,24 @@ COUNTS: Mapping[str, _Figure] = MappingProxyType(
 
 TIMES: Mapping[str, _Figure] = MappingProxyType(
     {
-        "mean": _honest("mean_s"),
-        "p50": _honest("p50_s"),
-        "p90": _honest("p90_s"),
-        "p99": _honest("p99_s"),
-        "p999": _honest("p999_s"),
-        "max": _honest("max_s"),
+        "mean": _response("mean_s"),
+        "p50": _response("p50_s"),
+        "p90": _response("p90_s"),
+        "p99": _response("p99_s"),
+        "p999": _response("p999_s"),
+        "max": _response("max_s"),
         "art": _art("mean_s"),
         "art_p99": _art("p99_s"),
         "fanout_mean": _fanout("mean_s"),
         "fanout_p99": _fanout("p99_s"),
-        "fanout_last": _delivery("last_max_s"),
+        "fanout_last": _last_fan,
         "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
-"""Figures that are a time; without a prefix, the honest response time."""
+"""Figures that are a time; without a prefix, the response time from the intended start.
+
+`fanout_*` are from the intended post. A fan who was not answered, and a delivery that was lost, took infinitely long:
+so percentiles and the longest say. `art_*` are the talk's, of those who were answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +172,6 @@ def _shown(name: str, value: float | None) -> str:
         return "not measured"
     if name in COUNTS:
         return f"{value:,.0f}"
+    if math.isinf(value):
+        return "∞: not all came"
     return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"

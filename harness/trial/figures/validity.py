@@ -2,7 +2,7 @@
 
 Two things make response times of an overloaded generator worthless. Fans that start late load the server less than was
 asked, and the worst moments are never seen: *coordinated omission* (Gil Tene, "How NOT to Measure Latency", 2013).
-And a process that is busy all the time reads answers late, and books its own queue on the server's account. So:
+And a process that is busy all the time asks late, and books its own queue on the server's account. So:
 
 * **no moment**: C is fans who come at the same moment. They do where the 99th percentile of the lag behind the
   schedule is at most 25 ms, a tenth of the talk's interval, or at most a tenth of the response's 99th percentile, so
@@ -16,8 +16,8 @@ And a process that is busy all the time reads answers late, and books its own qu
   counts CPU time in ticks of 10 ms, so waves of less than half a second are judged all together, and a load of less
   than that not at all: there the lag says the same, with better resolution.
 * **at a standstill**: no process may stand still for more than half a second, whether it was stopped, got no CPU, or
-  had too much to do in a turn of its loop. What came meanwhile was read so much later, which nothing else shows once
-  all fans are started.
+  had too much to do in a turn of its loop. What fans had to say meanwhile was said so much later, which nothing else
+  shows once all of them are started.
 * **out of room**: a connection that the generator itself could not make says nothing about the server.
 * **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
 * **interrupted**: what was asked was not done.

@@ -76,7 +76,7 @@ def test_a_refusal_is_its_askers_and_a_failure_everybodys() -> None:
 def test_an_asker_who_leaves_disturbs_nobody() -> None:
     async def main() -> None:
         questions = Coalescer(Echo().answer, "echo", pause_s=PAUSE_S)
-        leaving, staying = (asyncio.create_task(questions.ask(question), name=question) for question in "ab")
+        leaving, staying = (asyncio.ensure_future(questions.ask(question)) for question in "ab")
         await asyncio.sleep(TAKES_S / 2)
         leaving.cancel()
         assert await staying == "B"
@@ -103,10 +103,9 @@ def test_to_close_gives_up_what_is_under_way_and_what_waits() -> None:
     async def main() -> None:
         echo = Echo()
         questions = Coalescer(echo.answer, "echo", pause_s=PAUSE_S)
-        sent = asyncio.create_task(questions.ask("a"), name="sent")
+        sent = questions.ask("a")
         await asyncio.sleep(TAKES_S / 2)
-        waiting = asyncio.create_task(questions.ask("b"), name="waiting")
-        await asyncio.sleep(0)
+        waiting = questions.ask("b")
         questions.close()
         with pytest.raises(StoreUnavailableError, match="given up before it was answered"):
             await sent

@@ -8,10 +8,11 @@ from harness.campaign import bench as benches
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Conditions, TrialBench, search_plan, trial_plan
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Arrivals, PlannedSearch, PlannedTrial
+from harness.records.directory import ResultsDirectory
 from harness.records.search import SearchResult
 from harness.records.trial import Placement, TrialResult
-from harness.search.journal import Journal as SearchJournal
 from harness.search.plan import SearchPlan, asked_of
+from harness.search.roles import SearchJournal
 from harness.show.search_progress import SilentSearch
 from harness.targets.target import Target
 from harness.trial.figures.slo import parse_slo
@@ -19,7 +20,7 @@ from harness.trial.plan import TrialPlan, asked
 from harness.trial.run import TrialMeasurer
 from tests.harness.campaign.doubles import LIGHT, a_server
 from tests.harness.made_records import a_search
-from tests.harness.results import a_result
+from tests.harness.results import a_machine, a_result
 
 CONDITIONS = Conditions(parse_slo("failures=0,p99<1s"), FULL_EFFORT, Placement(server_cpus=(0,)))
 SERVER = replace(a_server("2.1"), arrivals=Arrivals(2, 0.01), nodes=3)
@@ -30,7 +31,7 @@ SEARCH = PlannedSearch(SERVER, "N")
 @pytest.fixture
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_trial(plan: TrialPlan, target: Target, _: object) -> TrialResult:
-        return a_result(asked=asked(plan, target))
+        return a_result(asked=asked(plan, target)).without_time_lines()
 
     def run_search(plan: SearchPlan, measurer: TrialMeasurer, _: object, journal: SearchJournal) -> SearchResult:
         assert measurer.make_target is SERVER.make
@@ -43,8 +44,12 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benches, "wait_until_quiet", lambda patience_s: (f"{patience_s:g} s",))
 
 
+def a_journal(path: Path) -> Journal:
+    return Journal(ResultsDirectory(path, a_machine()))
+
+
 def a_bench(directory: Path) -> TrialBench:
-    return TrialBench(Journal(directory), CONDITIONS, SilentSearch())
+    return TrialBench(a_journal(directory), CONDITIONS, SilentSearch())
 
 
 @pytest.mark.usefixtures("_no_server")
@@ -65,7 +70,7 @@ def test_what_another_slo_was_asked_of_is_not(tmp_path: Path) -> None:
     bench = a_bench(tmp_path)
     bench.trial(TRIAL)
     bench.search(SEARCH, None)
-    other = TrialBench(Journal(tmp_path), replace(CONDITIONS, slo=parse_slo("failures=0")), SilentSearch())
+    other = TrialBench(a_journal(tmp_path), replace(CONDITIONS, slo=parse_slo("failures=0")), SilentSearch())
     assert other.stored(TRIAL) is None
     assert other.stored(SEARCH) is None
 
@@ -76,6 +81,8 @@ def test_a_trial_is_planned_by_its_load() -> None:
     assert plan.match is not None
     assert len(plan.match.posts) == LIGHT.events + 1
     assert plan.placement == CONDITIONS.placement
+    apart = trial_plan(replace(LIGHT, in_netns=True), CONDITIONS)
+    assert apart.placement == Placement(network="netns", server_cpus=(0,))
 
 
 def test_n_is_searched_with_the_arrivals_of_the_server_and_c_in_one_wave() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.load.conduct import Conduct, Departure
 from harness.load.controller import Generator, GeneratorError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.workload import Endpoint, Load, NoRoomError
@@ -93,8 +94,8 @@ def test_fans_take_the_endpoints_in_turn_and_come_from_addresses_of_their_proces
 def test_a_known_delay_is_reported_by_both_clocks() -> None:
     with KnownServer(known_servers.Delays(0.05)) as server:
         samples, _, _ = measure(server.endpoint, Load(6, 6, SOON_S))
-    assert len(samples.honest_s()) == len(samples.talk_s()) == 6
-    assert min(samples.honest_s()) >= 0.05
+    assert len(samples.response_s()) == len(samples.talk_s()) == 6
+    assert min(samples.response_s()) >= 0.05
     assert min(samples.talk_s()) >= 0.05
 
 
@@ -108,10 +109,10 @@ def test_a_stall_shows_in_every_fan_whose_moment_fell_into_it() -> None:
     ended_s = samples.intended_s[-1]  # nobody of the stalled was answered before the last had asked
     stalled = [fan for fan in range(load.n) if samples.answered_s[fan] >= ended_s]
     assert len(stalled) >= load.n - answered_at_once
-    honest_s = sorted(samples.honest_s())
+    response_s = sorted(samples.response_s())
     longest_s = ended_s - samples.intended_s[answered_at_once]
-    assert honest_s[-1] >= longest_s
-    assert honest_s[math.ceil(0.75 * load.n) - 1] >= longest_s / 2
+    assert response_s[-1] >= longest_s
+    assert response_s[math.ceil(0.75 * load.n) - 1] >= longest_s / 2
 
 
 def test_a_slow_accept_is_in_the_time_until_the_welcome() -> None:
@@ -146,7 +147,7 @@ def test_each_way_to_fail_has_its_outcome(script: Callable[[Peer], object], outc
     assert progress.answered == 0
     assert happened(samples.connected_s) is connected
     assert happened(samples.closed_s)
-    assert not samples.honest_s()
+    assert not samples.response_s()
 
 
 def test_a_port_where_nobody_listens_refuses() -> None:
@@ -195,7 +196,7 @@ def test_a_connection_that_breaks_after_the_answer_was_cut() -> None:
     with KnownServer(known_servers.cuts) as server:
         samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S), close_wait_s=PATIENCE_S)
     assert samples.outcomes() == {Outcome.CUT: 3}
-    assert len(samples.honest_s()) == 3
+    assert len(samples.response_s()) == 3
     assert marks_by_fan(samples) == {0: [1], 1: [1], 2: [1]}
 
 
@@ -373,3 +374,73 @@ def test_a_server_on_ipv6_is_reached_without_a_source_address() -> None:
     with server:
         samples, _, _ = measure(server.endpoint, Load(3, 3, SOON_S))
     assert samples.outcomes() == {Outcome.HELD: 3}
+
+
+def test_fans_leave_break_off_and_stop_reading_as_planned_and_others_come_instead() -> None:
+    """Everyone does its part while the server sends events to all who listen; nobody is lost who was not told to go."""
+    conduct = Conduct(
+        slow=frozenset({0}),
+        departures=(Departure(0.0, 1, resets=False), Departure(0.0, 2, resets=True)),
+        newcomers_s=(0.0, SOON_S),
+    )
+    resets = []
+
+    def holds(peer: Peer) -> None:
+        peer.serve()
+        try:
+            peer.wait_until_gone()
+        except ConnectionResetError:
+            resets.append(peer)
+
+    with (
+        KnownServer(holds) as server,
+        Generator(Load(6, 6, SOON_S), DIALOGUE, [server.endpoint], "fan-", processes=2, conduct=conduct) as generator,
+    ):
+        generator.start()
+        assert generator.wait_all_settled(PATIENCE_S).answered == 6
+        generator.events_begin()
+        progress = generator.wait_all_settled(PATIENCE_S)
+        assert (progress.answered, progress.slow) == (8, 1)
+        wait_for(generator, lambda progress: progress.closed == 2)
+        samples, _ = generator.finish(0.0)
+        assert server.wait_until_gone(8)
+    assert list(map(Outcome, samples.outcome)) == [
+        Outcome.SLOW,
+        Outcome.LEFT,
+        Outcome.BROKE_OFF,
+        *[Outcome.HELD] * 5,
+    ]
+    assert happened(samples.intended_s)
+    assert samples.intended_s[7] - samples.intended_s[6] == pytest.approx(SOON_S)
+    assert len(resets) == 1
+
+
+def test_newcomers_whose_moment_never_came_were_not_asked_to_come() -> None:
+    conduct = Conduct(newcomers_s=(0.0,))
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-", conduct=conduct) as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        samples, _ = generator.finish(0.0)
+    assert len(samples) == 2
+
+
+def test_a_server_that_ends_a_slow_fan_is_seen() -> None:
+    conduct = Conduct(slow=frozenset({0, 1}))
+    scripts = iter([known_servers.ends, known_servers.cuts])
+
+    def ends_them(peer: Peer) -> None:
+        next(scripts)(peer)
+
+    with (
+        KnownServer(ends_them) as server,
+        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-", conduct=conduct) as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        assert server.wait_until_gone(2)
+        samples, _ = generator.finish(SOON_S)
+    assert samples.outcomes() == {Outcome.SLOW_CLOSED: 2}
+    assert not samples.receipt_fan

@@ -18,7 +18,7 @@ def test_a_blank_has_a_row_for_every_fan_and_nothing_happened() -> None:
     assert len(blank) == 2
     assert blank.outcomes() == {Outcome.PENDING: 2}
     assert all(math.isnan(value) for value in blank.answered_s)
-    assert not blank.honest_s()
+    assert not blank.response_s()
     assert not blank.talk_s()
     assert not blank.lag_s()
 
@@ -52,7 +52,7 @@ def test_the_two_clocks() -> None:
         asked_s=[4.0, 2.0, 1.0, NEVER],
         answered_s=[5.0, 4.0, 8.0, NEVER],
     )
-    assert list(samples.honest_s()) == [5.0, 4.0, 8.0]
+    assert list(samples.response_s()) == [5.0, 4.0, 8.0]
     assert list(samples.talk_s()) == [3.0, 2.0, 7.0]
     assert list(samples.lag_s()) == [0.5, 0.0, 0.0]
 

@@ -88,7 +88,7 @@ def test_the_bare_server_serves_on_each_port_and_ends_with_its_orders() -> None:
                 assert breaking.recv(4096).startswith(b"Welcome to Match Stream.")
                 breaking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             samples, _, _ = measure(endpoint, Load(4, 4, SOON_S), dialogue=bare_server.DIALOGUE)
-            assert len(samples.honest_s()) == 4
+            assert len(samples.response_s()) == 4
         assert server.stdin is not None
         server.stdin.close()
         assert server.wait(PATIENCE_S) == 0

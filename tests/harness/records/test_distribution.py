@@ -6,7 +6,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.records.distribution import HIGHEST_US, curve, decode, distribution, merge
+from harness.records.distribution import HIGHEST_US, curve, decode, distribution, merge, percentile
 
 times = st.lists(st.floats(0, 5000), min_size=1, max_size=60)
 
@@ -32,6 +32,37 @@ def test_percentiles_are_within_a_thousandth_of_the_samples(samples: list[float]
     assert stored.max_s == max(samples)
     assert stored.mean_s == pytest.approx(sum(samples) / len(samples))
     assert stored.count == len(samples)
+
+
+@given(times, st.integers(0, 40))
+def test_what_failed_counts_as_infinite(samples: list[float], missing: int) -> None:
+    stored = distribution(np.array(samples), missing)
+    assert stored is not None
+    ordered = sorted(samples) + [math.inf] * missing
+    for per_mille, value in ((500, stored.p50_s), (900, stored.p90_s), (990, stored.p99_s), (999, stored.p999_s)):
+        exact = next(at for rank, at in enumerate(ordered, 1) if rank * 1000 >= per_mille * len(ordered))
+        if math.isinf(exact):
+            assert value is None
+        else:
+            assert value == pytest.approx(min(exact, 3600.0), rel=1.1e-3, abs=2e-6)
+    assert (stored.count, stored.missing, stored.asked) == (len(samples), missing, len(samples) + missing)
+    assert stored.mean_s == pytest.approx(sum(samples) / len(samples))
+
+
+@given(times, st.integers(1, 1000))
+def test_a_percentile_is_the_smallest_that_so_many_are_not_above(samples: list[float], per_mille: int) -> None:
+    enough = [at for at in samples if sum(each <= at for each in samples) * 1000 >= per_mille * len(samples)]
+    assert percentile(np.array(samples), per_mille) == min(enough)
+
+
+def test_merging_keeps_count_of_what_failed() -> None:
+    parts = [distribution(np.full(98, 0.001), 2), distribution(np.full(102, 0.001))]
+    merged = merge([part for part in parts if part is not None])
+    assert merged is not None
+    assert (merged.count, merged.missing) == (200, 2)
+    assert merged.p99_s == pytest.approx(0.001, rel=1e-3)  # the average of the parts' would be infinite
+    value_s, share = curve(merged)
+    assert (value_s.size, float(share[-1])) == (1, 200 / 202)
 
 
 @given(times, times)

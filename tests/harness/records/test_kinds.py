@@ -22,7 +22,7 @@ def test_every_kind_of_record_is_read_back_by_its_schema(record: Record, tmp_pat
     ("content", "says"),
     [
         ('{"schema": "matchstream-lab/staircase/7"}', "has schema matchstream-lab/staircase/7; this harness reads"),
-        ('{"schema": "matchstream-lab/trial/1", "seen": 3}', "is no trial result"),
+        ('{"schema": "matchstream-lab/trial/2", "seen": 3}', "is no trial result"),
         ('{"schema": "other/1"}', "is no result of this harness"),
         ('{"schema": 3}', "is no result of this harness"),
         ("[]", "is no result of this harness"),

@@ -71,12 +71,16 @@ def test_the_commit_is_that_of_the_checkout_and_tells_of_changes(
     package.mkdir(parents=True)
     module = package / "machine.py"
     module.write_text("1\n")
-    monkeypatch.setattr(machine, "__file__", str(module))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "page.md").write_text("none yet")
+    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
     assert describe_machine().commit is None
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "one")
     commit = git(tmp_path, "rev-parse", "HEAD")
+    assert describe_machine().commit == commit
+    (tmp_path / "reports" / "page.md").write_text("made of results")
     assert describe_machine().commit == commit
     module.write_text("2\n")
     assert describe_machine().commit == f"{commit}+"
@@ -87,7 +91,7 @@ def test_a_copy_in_somebody_elses_checkout_has_no_commit(tmp_path: Path, monkeyp
     package = tmp_path / "venv" / "harness" / "records"
     package.mkdir(parents=True)
     git(tmp_path, "init", "-q")
-    monkeypatch.setattr(machine, "__file__", str(package / "machine.py"))
+    monkeypatch.setattr(machine, "CHECKOUT", package.parents[1])
     assert describe_machine().commit is None
 
 

@@ -34,6 +34,6 @@ def test_another_kind_of_result_is_refused(tmp_path: Path) -> None:
 
 def test_another_version_is_refused(found: SearchResult, tmp_path: Path) -> None:
     path = tmp_path / "search.json"
-    path.write_bytes(encode(found).replace(b"/search/1", b"/search/0"))
-    with pytest.raises(ResultError, match=r"has schema matchstream-lab/search/0; this harness reads .*/search/1"):
+    path.write_bytes(encode(found).replace(b"/search/2", b"/search/0"))
+    with pytest.raises(ResultError, match=r"has schema matchstream-lab/search/0; this harness reads .*/search/2"):
         load_search(path)

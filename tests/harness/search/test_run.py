@@ -285,7 +285,7 @@ def test_a_trial_without_figures_is_kept_too(world: World, journal: Journal, mon
 
     def bare(plan: Any, target: Any, watcher: Any) -> TrialResult:
         result = measure(plan, target, watcher)
-        response = msgspec.structs.replace(result.seen.response, honest=None, art=None)
+        response = msgspec.structs.replace(result.seen.response, intended=None, art=None)
         seen = msgspec.structs.replace(result.seen, response=response)
         return msgspec.structs.replace(result, seen=seen, bound=Bound(name="SLO", evidence="…"))
 

@@ -1,12 +1,10 @@
 import io
 
 import msgspec
-import pytest
 from rich.console import Console
 
-from harness.records.trial import Bound, Timeline, TrialResult, Validity, Wave
+from harness.records.trial import Bound, TrialResult, Validity, Wave
 from harness.show.trials import markdown, show_results
-from harness.trial.figures.rate import answered_per_s
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
 
 INVALID = Validity(valid=False, reasons=("the generator was late",))
@@ -24,15 +22,6 @@ def named(name: str) -> TrialResult:
     return msgspec.structs.replace(result, asked=asked)
 
 
-def answered(*counts: int, n: int, c: int) -> TrialResult:
-    """Return a result whose timeline has steps of half a second."""
-    at_s = tuple((step + 1) / 2 for step in range(len(counts)))
-    line = Timeline(at_s=at_s, connected=counts, answered=counts, slowest_s=(None,) * len(counts))
-    result = a_result()
-    asked = msgspec.structs.replace(result.asked, load=msgspec.structs.replace(result.asked.load, n=n, c=c))
-    return msgspec.structs.replace(result, asked=asked, seen=msgspec.structs.replace(result.seen, timeline=line))
-
-
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
@@ -42,7 +31,7 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert text.endswith("|\n")
     head, rule, *rows = text.splitlines()
     assert len(rows) == 3
-    assert {line.count("|") for line in (head, rule, *rows)} == {15}
+    assert {line.count("|") for line in (head, rule, *rows)} == {18}
     first, lost, bare = (dict(zip(cells(head), cells(row), strict=True)) for row in rows)
     assert (first["server"], first["N"], first["C"], first["every"]) == ("stage 3, 6 nodes", "900", "4", "250 ms")
     assert (first["served"], first["lost"], first["valid"], first["bound first"]) == ("900", "0", "yes", "nothing")
@@ -86,16 +75,8 @@ def test_nothing_heard_of_the_server_or_the_events_is_not_made_up() -> None:
     assert (row["fan-out mean / last"], row["a connection"]) == ("-", "-")
 
 
-@pytest.mark.parametrize(
-    ("counts", "n", "c", "rate"),
-    [
-        ((100, 200, 300, 300, 300, 400, 500, 600), 600, 300, 200.0),  # two waves of 1.5 s, a second in between
-        ((100, 100, 100, 200, 200, 200), 200, 100, None),  # each within a step
-        ((100, 200, 300, 100, 0), 300, 300, 200.0),  # closed afterwards
-        ((0, 0, 0), 300, 300, None),
-    ],
-)
-def test_a_rate_is_told_where_answering_a_wave_takes_some_steps(
-    counts: tuple[int, ...], n: int, c: int, rate: float | None
-) -> None:
-    assert answered_per_s(answered(*counts, n=n, c=c)) == rate
+def test_a_row_that_breaks_the_slo_of_the_page_is_marked() -> None:
+    slow = a_result(seen=seen_by(some_fans(), slowest_s=30.0))
+    first, second = markdown([a_result(), slow]).splitlines()[2:]
+    assert "| met |" in first
+    assert "| BROKE p99<1s (" in second

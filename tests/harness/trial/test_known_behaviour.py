@@ -79,12 +79,12 @@ def closed_loop(endpoint: Endpoint, fans: int) -> None:
 def test_a_stall_shows_here_in_every_fan_of_its_time_and_in_a_closed_loop_in_one() -> None:
     with KnownServer(StallsOnce(50, STALL_S)) as server:
         result = trial(server.endpoint, STEADY)
-    honest = result.seen.response.honest
-    assert honest is not None
-    assert (result.seen.fans.served, honest.count) == (STEADY.n, STEADY.n)
-    assert honest.max_s >= STALL_S
+    intended = result.seen.response.intended
+    assert intended is not None
+    assert (result.seen.fans.served, intended.count) == (STEADY.n, STEADY.n)
+    assert intended.max_s >= STALL_S
     # A quarter of all had to wait half of it: it is no outlier, but what every second fan of those seconds got.
-    assert honest.p90_s >= STALL_S / 2
+    assert intended.p90_s >= STALL_S / 2
     stalls = StallsOnce(50, STALL_S)
     with KnownServer(stalls) as server:
         closed_loop(server.endpoint, STEADY.n)
@@ -124,10 +124,10 @@ def test_a_stall_before_the_connect_shows_here_and_not_in_the_talks_art() -> Non
     plan = TrialPlan(STEADY, parse_slo("failures=0"), None, PATIENCE_S, Placement(network="netns"))
     result = run_trial(plan, StageTarget(Variant("0"), FAKE), LosingPackets(lost))
     response = result.seen.response
-    assert response.honest is not None
+    assert response.intended is not None
     assert response.art is not None
     assert (result.seen.fans.served, response.art.count) == (STEADY.n, STEADY.n)
-    assert response.honest.mean_s - response.art.mean_s >= RESENT_S * lost / STEADY.n
+    assert response.intended.mean_s - response.art.mean_s >= RESENT_S * lost / STEADY.n
 
 
 # Connections that come to nothing.
@@ -137,7 +137,7 @@ def test_refused_connections_are_failures_and_nothing_is_made_of_them() -> None:
     with known_servers.refusing() as endpoint:
         result = trial(endpoint, AT_ONCE)
     assert (result.seen.fans.served, result.seen.fans.failures) == (0, {"refused": 12})
-    assert (result.seen.response.honest, result.seen.response.art) == (None, None)
+    assert (result.seen.response.intended, result.seen.response.art) == (None, None)
     assert result.validity.valid
     assert result.verdict.broken == ("failures=0 (12)",)
 
@@ -164,7 +164,7 @@ def test_half_open_connections_are_failures_by_what_was_missing(
     with KnownServer(script) as server:
         result = trial(server.endpoint, AT_ONCE, timeout_s=timeout_s)
     assert (result.seen.fans.answered, result.seen.fans.failures) == (0, {failure: 12})
-    assert result.seen.response.honest is None
+    assert result.seen.response.intended is None
     assert not result.verdict.met
 
 

@@ -52,10 +52,38 @@ def test_every_staircase_has_a_chart(staircase: Staircase) -> None:
 def test_a_reader_sees_limits_floor_talk_and_loads() -> None:
     seen = texts(chart_staircase(a_staircase()).figure)
     assert {"1,000", "9,000", "≥19.9k", "≥76k", "700"} <= seen  # last passes
-    assert {"last pass", "first fail", "or more", "the talk", "the talk, at its own N and C"} <= seen
-    assert {"floor: at least 19,950", "floor: 19,950", "floor at C = 4: 203 µs", "floor at C = 500: 1.39 ms"} <= seen
-    assert {"N = 900, C = 4", "N = 8,000, C = 500", "12% served", "51% served"} <= seen
+    assert {
+        "or more",
+        "up to where one failed",
+        "the talk, 2012, at its own loads",
+        "the floor: a bare loop in C",
+    } <= seen
+    assert {"floor\n≥19.9k", "floor\n19.9k", "floor\n203 µs", "floor\n1.39 ms"} <= seen
+    assert {"ART at N=900, C=4 every 25.0 ms", "ART at N=8,000, C=500 every 250 ms", "12% served", "51% served"} <= seen
     assert "3\n4 nodes" in seen
+
+
+def test_the_loads_of_single_stages_are_one_series() -> None:
+    stages = [
+        msgspec.structs.replace(
+            step, loads=(*step.loads, some_repeats(step.target, msgspec.structs.replace(HEAVY, c=600 + index), (0.2,)))
+        )
+        for index, step in enumerate(a_staircase().steps)
+    ]
+    seen = [
+        text for text in texts(chart_staircase(a_staircase(steps=tuple(stages))).figure) if text.startswith("ART at")
+    ]
+    assert sorted(seen) == [
+        "ART at N=8,000, C=500 every 250 ms",
+        "ART at N=900, C=4 every 25.0 ms",
+        "ART at the talk's waves of the stage",
+    ]
+
+
+def test_there_is_one_legend_and_it_is_no_panels() -> None:
+    figure = chart_staircase(a_staircase()).figure
+    assert len(figure.legends) == 1
+    assert all(axes.get_legend() is None for axes in figure.axes)
 
 
 def test_what_was_not_seen_is_said() -> None:

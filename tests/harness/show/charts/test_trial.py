@@ -62,7 +62,7 @@ def test_the_floor_under_the_same_load_is_in_the_curves() -> None:
         return [[line.get_label() for line in axes.get_lines()] for axes in figure.axes[:2]]
 
     waited, heard = labels(a_result(), floor)
-    assert waited[-1] == "the floor, honest"
+    assert waited[-1] == "the floor, response"
     assert heard[-1] == "the floor"
     assert not any("floor" in str(label) for panel in labels(a_result(), far) for label in panel)
     assert not any("floor" in str(label) for label in labels(UNHEARD, floor)[1])

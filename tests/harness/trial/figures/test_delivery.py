@@ -51,13 +51,39 @@ def delivery_of(
 
 def test_both_clocks_are_kept() -> None:
     seen = analyse(samples_of([1.0, 2.0, NEVER]), None, PHASES)
-    assert seen.response.honest is not None
+    assert seen.response.intended is not None
     assert seen.response.art is not None
-    assert seen.response.honest.count == 2
-    assert seen.response.honest.mean_s == pytest.approx(1.0)
+    assert seen.response.intended.count == 2
+    assert seen.response.intended.mean_s == pytest.approx(1.0)
     assert seen.response.art.mean_s == pytest.approx(0.6)  # until the welcome, which is longer than until the answer
     assert seen.delivery is None
     assert (seen.connect_phase_s, seen.events_phase_s) == (5.0, 15.0)
+
+
+def test_a_fan_who_was_not_answered_waited_infinitely_long() -> None:
+    response = analyse(samples_of([1.0] * 98 + [NEVER] * 2), None, PHASES).response
+    assert response.intended is not None
+    assert response.art is not None
+    assert (response.intended.count, response.intended.missing) == (98, 2)
+    assert (response.intended.p90_s, response.intended.p99_s) == (pytest.approx(1.0, rel=1e-3), None)
+    assert (response.art.count, response.art.missing) == (98, 0)  # the talk's is of those who were answered
+
+
+def test_a_server_that_holds_posts_up_is_seen_from_their_intended_moments() -> None:
+    # Each post waits a second longer than the one before it, and its fan has it 0.1 s after it was sent.
+    posts = [Posted(mark, "shot", 10.0, 9.0 + mark, 9.5 + mark, 0.0, None) for mark in (1, 2, 3)]
+    got = delivery_of([1.0], [(0, mark, 9.1 + mark) for mark in (1, 2, 3)], posts)
+    assert got.fanout is not None
+    assert got.fanout_service is not None
+    assert (got.fanout.mean_s, got.fanout.max_s) == (pytest.approx(1.1), pytest.approx(2.1))
+    assert (got.fanout_service.mean_s, got.fanout_service.max_s) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_a_lost_delivery_took_infinitely_long() -> None:
+    got = delivery_of([1.0] * 10, [(fan, 1, 11.1) for fan in range(9)], [post(1)])
+    assert got.fanout is not None
+    assert (got.lost, got.fanout.missing) == (1, 1)
+    assert (got.fanout.p90_s, got.fanout.p99_s) == (pytest.approx(0.6, rel=1e-3), None)
 
 
 def test_fans_are_served_or_counted_by_what_happened() -> None:
@@ -109,6 +135,11 @@ def test_an_event_has_all_that_is_known_of_it() -> None:
         (None, "refused (HTTP 422)", 0),
     ]
     assert [(event.fanout_mean_s, event.last_s) for event in got.events] == [
+        (pytest.approx(0.7), pytest.approx(0.8)),  # posts are sent half a second late
+        (pytest.approx(0.5), pytest.approx(0.5)),
+        (None, None),
+    ]
+    assert [(event.fanout_service_mean_s, event.last_service_s) for event in got.events] == [
         (pytest.approx(0.2), pytest.approx(0.3)),
         (0.0, 0.0),
         (None, None),
@@ -118,7 +149,7 @@ def test_an_event_has_all_that_is_known_of_it() -> None:
 def test_the_lag_of_posts_is_one_that_was_seen() -> None:
     posts = [Posted(mark, "shot", 10.0, 10.0 + mark / 1000, 11.0, 0.0, None) for mark in range(1, 201)]
     got = delivery_of([1.0], [], posts)
-    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.199), pytest.approx(0.2))
+    assert (got.post_lag_p99_s, got.post_lag_max_s) == (pytest.approx(0.198), pytest.approx(0.2))
 
 
 def test_everything_delivered() -> None:
@@ -127,12 +158,17 @@ def test_everything_delivered() -> None:
     assert (got.posted, got.unposted, got.expected, got.received) == (2, 0, 6, 6)
     assert (got.lost, got.duplicated, got.reordered) == (0, 0, 0)
     assert got.fanout is not None
-    assert got.fanout.mean_s == pytest.approx(0.02)
-    assert [got.last_mean_s, got.last_max_s] == [pytest.approx(0.03)] * 2
+    assert got.fanout_service is not None
+    assert (got.fanout.mean_s, got.fanout_service.mean_s) == (pytest.approx(0.52), pytest.approx(0.02))
+    assert [got.last_mean_s, got.last_max_s, got.last_service_mean_s] == [
+        pytest.approx(0.53),
+        pytest.approx(0.53),
+        pytest.approx(0.03),
+    ]
     assert got.post_answer is not None
     assert got.post_answer.mean_s == pytest.approx(0.25)
     assert got.post_lag_max_s == pytest.approx(0.5)
-    assert [event.last_s for event in got.events] == [pytest.approx(0.03)] * 2
+    assert [event.last_s for event in got.events] == [pytest.approx(0.53)] * 2
 
 
 def test_a_missing_mark_is_a_loss_also_where_the_connection_broke() -> None:
@@ -167,8 +203,8 @@ def test_what_was_not_accepted_is_not_expected_and_may_arrive() -> None:
 def test_a_duplicate_is_counted_once_and_is_not_reordered() -> None:
     got = delivery_of([1.0], [(0, 1, 11.1), (0, 2, 12.1), (0, 1, 12.2), (0, 2, 12.3)], [post(1), post(2)])
     assert (got.lost, got.duplicated, got.reordered) == (0, 2, 0)
-    assert got.fanout is not None
-    assert got.fanout.max_s == pytest.approx(0.1)
+    assert got.fanout_service is not None
+    assert got.fanout_service.max_s == pytest.approx(0.1)
 
 
 def test_a_lower_mark_after_a_higher_one_is_reordered_for_that_fan_only() -> None:
@@ -243,3 +279,41 @@ def test_the_timeline_follows_the_fans() -> None:
 
 def test_a_very_short_trial_has_a_timeline_too() -> None:
     assert len(timeline(samples_of([1.0]), 0.01).at_s) == 1
+
+
+def left_at(samples: Samples, fan: int, outcome: Outcome, at_s: float) -> None:
+    samples.outcome[fan] = outcome
+    samples.closed_s[fan] = at_s
+
+
+def test_whoever_leaves_counts_for_what_came_before_its_last_event_and_is_no_failure() -> None:
+    samples = samples_of([1.0, 1.0, 1.0], [(0, 1, 11.1), (0, 3, 13.1), (1, 1, 11.1), (2, 1, 11.1), (2, 2, 12.1)])
+    left_at(samples, 0, Outcome.LEFT, 13.5)  # without event 2, which is lost
+    left_at(samples, 1, Outcome.BROKE_OFF, 11.5)
+    seen = analyse(samples, [post(1), post(2), post(3)], PHASES)
+    assert seen.delivery is not None
+    assert (seen.delivery.expected, seen.delivery.received, seen.delivery.lost) == (3 + 1 + 3, 5, 2)
+    fans = seen.fans
+    assert (fans.asked, fans.served, fans.left, fans.reset, fans.failures) == (3, 1, 1, 1, {})
+
+
+def test_a_slow_fan_is_set_apart_and_is_due_nothing() -> None:
+    samples = samples_of([1.0, 1.0, 1.0], [(0, 1, 11.1), (0, 2, 12.1)])
+    left_at(samples, 1, Outcome.SLOW, NEVER)
+    left_at(samples, 2, Outcome.SLOW_CLOSED, 11.5)
+    seen = analyse(samples, [post(1), post(2)], PHASES)
+    assert seen.delivery is not None
+    assert (seen.delivery.expected, seen.delivery.lost) == (2, 0)
+    assert (seen.fans.served, seen.fans.slow, seen.fans.slow_closed, seen.fans.failed) == (1, 2, 1, 0)
+
+
+def test_recovery_is_the_longest_wait_of_those_who_came_after_the_first_cut() -> None:
+    samples = samples_of([1.0, 1.0, 9.0, 12.0])
+    samples.intended_s[2], samples.intended_s[3] = 8.0, 11.5
+    assert analyse(samples, [post(1)], PHASES).recovery_s is None
+    left_at(samples, 0, Outcome.CUT, 8.5)
+    assert analyse(samples, [post(1)], PHASES).recovery_s == pytest.approx(0.5)
+    left_at(samples, 1, Outcome.ENDED, 7.5)  # by the server, before the end of the match
+    assert analyse(samples, [post(1)], PHASES).recovery_s == pytest.approx(1.0)
+    samples.intended_s[2] = samples.intended_s[3] = 0.0
+    assert analyse(samples, [post(1)], PHASES).recovery_s is None

@@ -77,9 +77,15 @@ def test_broken_terms_say_what_was_seen() -> None:
     seen = seen_by(some_fans(10, refused=2), slowest_s=3.0, delivery=a_delivery(lost=7))
     slo = parse_slo("failures=0,lost=0,served>=10,max<1s,art<1ms,fanout_last<500ms,unposted=0")
     broken = slo.check(seen)
-    assert broken[:3] == ("failures=0 (2)", "lost=0 (7)", "max<1s (3 s)")
+    assert broken[:3] == ("failures=0 (2)", "lost=0 (7)", "max<1s (∞: not all came)")
     assert broken[3].startswith("art<1ms (")
-    assert len(broken) == 4
+    assert broken[4:] == ("fanout_last<500ms (∞: not all came)",)
+
+
+def test_who_was_not_answered_breaks_a_percentile_that_falls_among_them() -> None:
+    slo = parse_slo("p99<1s,mean<1s,art_p99<1s")
+    assert slo.check(seen_by(some_fans(99, refused=1))) == ()
+    assert slo.check(seen_by(some_fans(98, refused=2))) == ("p99<1s (∞: not all came)",)
 
 
 @pytest.mark.parametrize(("seen_s", "shown"), [(0.0999, "99.9 ms"), (0.9994, "999 ms"), (1.0, "1 s"), (1.5, "1.5 s")])
@@ -96,7 +102,7 @@ def test_every_figure_is_taken_from_a_result() -> None:
 def test_a_time_that_was_not_measured_breaks_its_term_but_no_events_lost_none() -> None:
     seen = seen_by(some_fans(0, refused=3))
     assert parse_slo("p99<1s,fanout_p99<1s,lost=0").check(seen) == (
-        "p99<1s (not measured)",
+        "p99<1s (∞: not all came)",
         "fanout_p99<1s (not measured)",
     )
 

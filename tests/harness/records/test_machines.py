@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from harness.campaign.machines import differences
 from harness.records.machine import Limit
+from harness.records.machines import differences
 from tests.harness.results import a_machine
 
 MACHINE = a_machine()

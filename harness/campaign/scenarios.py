@@ -1,0 +1,205 @@
+"""The scenarios of the ablation: for each lesson the loads under which it is to be worth something. Pure.
+
+A lesson that is judged at a load that never touches it is judged by noise. So each names the scenarios that exercise
+it, and an ablation measures it in those, and nowhere else. A trial of a scenario takes some 4 to 7 seconds.
+
+A scenario is made of a load and of disturbances, which are options of `harness measure` as well; so whatever an
+ablation does to a stage can be done to anyone's server.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from harness.campaign.plan import FixedLoad
+from harness.errors import HarnessError
+from harness.records.campaign import Figure
+from harness.records.trial import Disturbances
+
+
+class UnknownScenarioError(HarnessError):
+    """There is no scenario of that name; the message says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A load with what happens under it, and the figures by which a lesson is judged there.
+
+    `sentence` says what it does, for people. `from_stage` is the first stage that bears it; None where every stage
+    does that has the lesson. `needs_netns`: server and generator must be in network namespaces of their own, which
+    needs root; without, what it exercises is not exercised.
+    """
+
+    name: str
+    sentence: str
+    load: FixedLoad
+    figures: tuple[Figure, ...]
+    from_stage: str | None = None
+    needs_netns: bool = False
+
+
+_ALL: Final = (
+    Scenario(
+        "gentle",
+        "1,400 fans come 400 a second, more than 1,024 open files hold, then events.",
+        FixedLoad(n=1_400, c=2, interval_s=0.005, events=10, rate_per_s=5.0),
+        ("served", "art", "response_p99", "fanout", "server_cpu"),
+    ),
+    Scenario(
+        "waves",
+        "4,000 fans in waves of 500, the talk's way, then events.",
+        FixedLoad(n=4_000, c=500, interval_s=0.25, events=10, rate_per_s=5.0),
+        ("served", "art", "response_p99", "fanout", "fanout_last", "memory", "server_cpu"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "burst",
+        "8,000 fans at the same moment, twice as many as an accept queue usually takes.",
+        FixedLoad(n=8_000, c=8_000, interval_s=0.25, events=10, rate_per_s=5.0),
+        ("served", "art", "response_p99", "fanout_last"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "overflow",
+        "18,000 fans at the same moment, more than four accept queues of the kernel's default take, in a network of "
+        "their own.",
+        FixedLoad(n=18_000, c=18_000, interval_s=0.25, events=5, rate_per_s=5.0),
+        ("served", "art", "response_p99"),
+        from_stage="2.1",
+        needs_netns=True,
+    ),
+    Scenario(
+        "stalled",
+        "A twentieth of 2,000 fans stops reading while events flow.",
+        FixedLoad(n=2_000, c=500, interval_s=0.25, events=150, rate_per_s=50.0, disturbances=Disturbances(slow=0.05)),
+        ("fanout", "fanout_p99", "fanout_last", "server_memory", "server_cpu"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "far-redis",
+        "Redis is 2 ms further away; 4,000 fans in waves of 500, then events.",
+        FixedLoad(
+            n=4_000,
+            c=500,
+            interval_s=0.25,
+            events=10,
+            rate_per_s=5.0,
+            disturbances=Disturbances(redis_latency_s=0.002, redis_latency_by="proxy"),
+        ),
+        ("served", "art", "response_p99", "fanout"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "live",
+        "4,000 fans come in waves of 250 while events flow and the API is asked.",
+        FixedLoad(
+            n=4_000,
+            c=250,
+            interval_s=0.25,
+            events=40,
+            rate_per_s=10.0,
+            disturbances=Disturbances(arrivals_during_events=True),
+        ),
+        ("served", "art", "response_p99", "fanout", "loop_lag_p99", "api"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "churn",
+        "5 % of 2,000 fans leave in a second, and as many come, while events flow.",
+        FixedLoad(
+            n=2_000, c=500, interval_s=0.25, events=30, rate_per_s=10.0, disturbances=Disturbances(churn_per_s=0.05)
+        ),
+        ("response_p99", "fanout", "fanout_p99", "server_cpu", "loop_lag_p99"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "resets",
+        "2,000 of 4,000 fans break their connections at once, while events flow.",
+        FixedLoad(
+            n=4_000,
+            c=500,
+            interval_s=0.25,
+            events=30,
+            rate_per_s=10.0,
+            disturbances=Disturbances(reset=2_000, reset_at_s=1.0),
+        ),
+        ("fanout", "fanout_p99", "fanout_last", "server_cpu", "loop_lag_p99"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "client-crashes",
+        "1 % of the processes of 2,000 connections crash in a second, and once a supervisor, while fans come.",
+        FixedLoad(
+            n=2_000,
+            c=500,
+            interval_s=0.25,
+            events=30,
+            rate_per_s=10.0,
+            disturbances=Disturbances(churn_per_s=0.02, faults="client=1%/s,client-supervisor@2.5s"),
+        ),
+        ("cut", "recovery", "fanout", "response_p99"),
+        from_stage="2.1",
+    ),
+    Scenario(
+        "user-crashes",
+        "1 % of the processes of 2,000 users crash in a second, and once a supervisor, while fans come.",
+        FixedLoad(
+            n=2_000,
+            c=500,
+            interval_s=0.25,
+            events=30,
+            rate_per_s=10.0,
+            disturbances=Disturbances(churn_per_s=0.02, faults="user=1%/s,user-supervisor@2.5s"),
+        ),
+        ("cut", "recovery", "fanout", "response_p99"),
+        from_stage="2.1",
+    ),
+)
+
+SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
+"""All scenarios by their names."""
+
+OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "open-files": ("gentle",),
+        "sysctl": ("overflow",),
+        "vm": ("gentle", "waves"),
+        "backlog": ("waves", "burst"),
+        "tcp-options": ("stalled",),
+        "redis-pool": ("far-redis",),
+        "listeners": ("burst",),
+        "monitors": ("churn", "resets"),
+        "repeaters": ("live",),
+        "reply-later": ("waves", "far-redis"),
+        "hibernate": ("waves",),
+        "delayed-init": ("waves", "burst"),
+        "user-managers": ("user-crashes",),
+        "client-managers": ("client-crashes",),
+        "logging": ("waves", "churn"),
+        "registered-names": ("waves",),
+        "match-groups": ("waves", "live"),
+        "nodes": ("far-redis", "burst"),
+        "db-writer": ("far-redis",),
+        "db-readers": ("far-redis",),
+    }
+)
+"""The scenarios that exercise each lesson of stages 1 to 3."""
+
+
+def scenarios_of(lesson: str) -> tuple[Scenario, ...]:
+    """Return the scenarios that exercise a lesson; none where no scenario does."""
+    return tuple(SCENARIOS[name] for name in OF_LESSON.get(lesson, ()))
+
+
+def lessons_in(scenario: str) -> tuple[str, ...]:
+    """Return the lessons that a scenario exercises, in the talk's order."""
+    return tuple(lesson for lesson, names in OF_LESSON.items() if scenario in names)
+
+
+def chosen(names: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return the scenarios of these names, in the table's order; all of them for none. Raise UnknownScenarioError."""
+    for name in names:
+        if name not in SCENARIOS:
+            raise UnknownScenarioError(f"there is no scenario {name!r}; there is: {', '.join(SCENARIOS)}")
+    return tuple(scenario for scenario in _ALL if not names or scenario.name in names)

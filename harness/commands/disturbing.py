@@ -1,0 +1,95 @@
+"""The options by which more happens in a trial than fans who come and watch."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import typer
+
+from common.durations import DurationError, parse_duration
+from harness.commands.options import AskedError
+from harness.records.trial import Disturbances
+
+_PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+_LONGEST_LATENCY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbing:
+    """The options of what else happens, None where they were not given."""
+
+    churn: Annotated[
+        str | None,
+        typer.Option("--churn", metavar="PERCENT/s", help="So many fans leave, and as many come, such as 5%/s."),
+    ] = None
+    slow: Annotated[
+        str | None, typer.Option("--slow", metavar="PERCENT", help="So many fans stop reading, such as 5%.")
+    ] = None
+    reset: Annotated[
+        str | None,
+        typer.Option("--reset", metavar="FANS@TIME", help="So many fans break off at once then, such as 2000@10s."),
+    ] = None
+    arrivals_during_events: Annotated[
+        bool, typer.Option("--arrivals-during-events", help="Post events, and ask the API, while the fans come.")
+    ] = False
+    redis_latency: Annotated[
+        str | None,
+        typer.Option("--redis-latency", metavar="TIME", help="How much further away a stage's Redis is, such as 2ms."),
+    ] = None
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            "--faults", metavar="FAULTS", help="What a stage breaks in itself: client=1%/s,client-supervisor@2s."
+        ),
+    ] = None
+
+    def disturbances(self) -> Disturbances:
+        """Return what was asked for. Raise AskedError."""
+        reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_reset(self.reset)
+        latency_s = 0.0 if self.redis_latency is None else _parse_latency(self.redis_latency)
+        return Disturbances(
+            churn_per_s=0.0 if self.churn is None else _parse_churn(self.churn),
+            slow=0.0 if self.slow is None else _parse_share("--slow", self.slow, "5%"),
+            reset=reset,
+            reset_at_s=reset_at_s,
+            arrivals_during_events=self.arrivals_during_events,
+            redis_latency_s=latency_s,
+            redis_latency_by="proxy" if latency_s else None,
+            faults=self.faults or "",
+        )
+
+
+def _parse_churn(text: str) -> float:
+    share, slash, unit = text.strip().rpartition("/")
+    if not slash or unit != "s":
+        raise AskedError(f"--churn {text}: say how many leave in a second, such as 5%/s")
+    return _parse_share("--churn", share, "5%/s")
+
+
+def _parse_share(option: str, text: str, example: str) -> float:
+    """Return a percentage as a share of 1."""
+    found = _PERCENT.fullmatch(text.strip())
+    if found is None or not 0 < float(found[1]) <= 100:
+        raise AskedError(f"{option} {text}: a share of the fans is above 0% and at most 100%, such as {example}")
+    return float(found[1]) / 100
+
+
+def _parse_reset(text: str) -> tuple[int, float]:
+    fans, at, moment = text.strip().partition("@")
+    if not at or not fans.isascii() or not fans.isdigit() or int(fans) < 1:
+        raise AskedError(f"--reset {text}: say how many fans and when, such as 2000@10s")
+    return int(fans), _parse_time("--reset", text, moment)
+
+
+def _parse_latency(text: str) -> float:
+    latency_s = _parse_time("--redis-latency", text, text)
+    if not 0 < latency_s <= _LONGEST_LATENCY_S:
+        raise AskedError(f"--redis-latency {text}: above 0 and at most {_LONGEST_LATENCY_S:g}s, such as 2ms")
+    return latency_s
+
+
+def _parse_time(option: str, text: str, moment: str) -> float:
+    try:
+        return parse_duration(moment)
+    except DurationError as error:
+        raise AskedError(f"{option} {text}: {error}") from None

@@ -1,0 +1,92 @@
+"""Where the result of one trial is put: a file of its own with its chart, or a line of a directory of results."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.campaign.journal import Journal
+from harness.commands.options import AskedError
+from harness.records.directory import TRIALS_FILE, ResultsDirectory, make_directory
+from harness.records.files import file_stem
+from harness.records.machine import describe_machine
+from harness.records.trial import Asked, TrialResult, encode_result
+
+Places = tuple[tuple[str, Path], ...]
+"""What was written, with a word for each."""
+
+
+class TrialStore(Protocol):
+    """Where a result is put."""
+
+    def earlier(self, asked: Asked) -> TrialResult | None:
+        """Return the result of the same trial if it is there already: then it is not made again. Raise ResultError."""
+        ...
+
+    def put(self, result: TrialResult) -> Places:
+        """Write the result, and return what was written. Raise HarnessError where that is not possible."""
+        ...
+
+
+def trial_store(out: Path | None, keep: Path | None, repeat: int | None) -> TrialStore:
+    """Return what --out, --keep and --repeat say. Raise AskedError, ResultError."""
+    if keep is None:
+        if repeat is not None:
+            raise AskedError("--repeat goes with --keep: without it every result has a file of its own")
+        return WholeFiles(Path("out") if out is None else out)
+    if out is not None:
+        raise AskedError("give --out for a whole result with its chart, or --keep for a line, not both")
+    return Lines(Journal(ResultsDirectory(keep, describe_machine())), keep, repeat or 1)
+
+
+class WholeFiles:
+    """Each result as a JSON file with everything in it, and its chart beside it, in `out`, which is made."""
+
+    def __init__(self, out: Path) -> None:
+        make_directory(out)
+        self._out = out
+
+    def earlier(self, asked: Asked) -> None:
+        """Return None: every result has a name of its own."""
+
+    def put(self, result: TrialResult) -> Places:
+        """Write both files; see TrialStore."""
+        # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
+        from harness.show.charts.trial import draw_trial  # noqa: PLC0415 -- see above
+
+        stem = f"{_stem(result.asked)}-{result.started_at:%Y%m%dT%H%M%SZ}"
+        files = self._out / f"{stem}.json", self._out / f"{stem}.png"
+        try:
+            files[0].write_bytes(encode_result(result))
+            draw_trial(result, files[1])
+        except OSError as error:
+            raise AskedError(
+                f"{self._out}: the result cannot be written ({error.strerror}): choose another --out"
+            ) from error
+        return (("result", files[0]), ("chart", files[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A line for each result in a directory of results; the name of one says its server, its load and which repeat."""
+
+    journal: Journal
+    path: Path
+    repeat: int
+
+    def earlier(self, asked: Asked) -> TrialResult | None:
+        """Return the same repeat of the same trial, if it is there; see TrialStore."""
+        return self.journal.trial(self._name(asked), asked)
+
+    def put(self, result: TrialResult) -> Places:
+        """Add the line, unless the trial was interrupted; see TrialStore."""
+        if result.interrupted:
+            return ()
+        self.journal.keep(self._name(result.asked), result)
+        return (("kept in", self.path / TRIALS_FILE),)
+
+    def _name(self, asked: Asked) -> str:
+        return f"{_stem(asked)}-{self.repeat}"
+
+
+def _stem(asked: Asked) -> str:
+    return f"{file_stem(asked.target.name)}-n{asked.load.n}-c{asked.load.c}"

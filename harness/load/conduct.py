@@ -1,0 +1,117 @@
+"""What fans do besides watching: who leaves when and how, who comes instead, and who stops reading. Pure.
+
+Real fans do not all come and then sit still. Some go and others come (churn), a train full of them loses its network at
+once (resets), and some have a phone in a pocket that takes nothing any more (slow). Who does what is decided
+beforehand, by a seed, so that two servers that are compared are left by the same fans.
+
+Whoever leaves was told to: that is no failure of the server, and it counts for the events between its coming and its
+leaving. Whoever stops reading is set apart: what the others get is what the server is judged by.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from harness.load.workload import InvalidLoadError
+
+if TYPE_CHECKING:
+    from harness.records.trial import Disturbances
+
+SEED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A fan leaves `at_s` seconds after the events began; `resets`: it breaks its connection instead of closing it."""
+
+    at_s: float
+    fan: int
+    resets: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What the fans of a trial, or of one generator process, do besides watching; nothing by default.
+
+    `departures` are in the order of their moments. The k-th newcomer, the k-th fan after all those who come by the
+    schedule, is to start `newcomers_s[k]` seconds after the events began.
+    """
+
+    slow: frozenset[int] = frozenset()
+    departures: tuple[Departure, ...] = ()
+    newcomers_s: tuple[float, ...] = ()
+
+    def of(self, fans: range, n: int) -> Self:
+        """Return the part of those fans, numbered from 0 as in that range; `n` of all fans come by the schedule."""
+        number = {fan: index for index, fan in enumerate(fans)}
+        return type(self)(
+            frozenset(number[fan] for fan in self.slow if fan in number),
+            tuple(Departure(d.at_s, number[d.fan], d.resets) for d in self.departures if d.fan in number),
+            tuple(self.newcomers_s[fan - n] for fan in fans if fan >= n),
+        )
+
+
+ONLY_WATCH: Final = Conduct()
+
+
+class Agenda:
+    """The departures that are still to come. Moments are seconds, on the clock of whoever asks."""
+
+    __slots__ = ("_begin_s", "_departures", "_done")
+
+    def __init__(self, conduct: Conduct) -> None:
+        self._departures = conduct.departures
+        self._begin_s = math.inf
+        self._done = 0
+
+    def begin(self, at_s: float) -> None:
+        """Set when the events begin; before, nobody is due."""
+        self._begin_s = at_s
+
+    @property
+    def next_s(self) -> float:
+        """When the next departure is due; infinity if none is."""
+        return self._begin_s + self._departures[self._done].at_s if self._done < len(self._departures) else math.inf
+
+    def take_due(self, now_s: float) -> tuple[Departure, ...]:
+        """Return the departures that are due by now, each once."""
+        first = self._done
+        while self.next_s <= now_s:
+            self._done += 1
+        return self._departures[first : self._done]
+
+
+def planned(n: int, asked: Disturbances, events_s: float, seed: int = SEED) -> Conduct:
+    """Return who of `n` fans does what while the events take `events_s` seconds.
+
+    Slow fans and those that break off are chosen once; the others leave in a random order, one after the other at equal
+    distances, and for each a new one comes at that moment. When all are gone, those leave who came first for others.
+
+    Raise InvalidLoadError for more fans than there are, or a moment after the events.
+    """
+    order = list(range(n))
+    random.Random(seed).shuffle(order)  # noqa: S311 -- nothing secret about it
+    slow = round(asked.slow * n)
+    if slow + asked.reset > n:
+        raise InvalidLoadError(
+            f"{slow:,} slow fans and {asked.reset:,} that are reset are more than N={n:,}: use fewer, or a larger N"
+        )
+    if asked.reset and asked.reset_at_s > events_s:
+        raise InvalidLoadError(
+            f"the reset at {asked.reset_at_s:g} s is after the events, which take {events_s:g} s: reset earlier, or "
+            "ask for more events"
+        )
+    stays = n - asked.reset
+    leaving = order[slow:stays]
+    rate_per_s = asked.churn_per_s * n
+    if rate_per_s and not leaving:
+        raise InvalidLoadError("nobody is left for churn: use fewer slow fans and resets, or a larger N")
+    moments = tuple((k + 1) / rate_per_s for k in range(int(events_s * rate_per_s)))
+    leaving += range(n, n + len(moments))
+    departures = [Departure(at_s, fan, resets=False) for at_s, fan in zip(moments, leaving, strict=False)]
+    departures += [Departure(asked.reset_at_s, fan, resets=True) for fan in sorted(order[stays:])]
+    departures.sort(key=lambda departure: departure.at_s)
+    return Conduct(frozenset(order[:slow]), tuple(departures), moments)

@@ -1,0 +1,22 @@
+"""What else happened in a trial, as people write it."""
+
+from harness.records.trial import Disturbances
+from harness.units import show_time
+
+
+def show_disturbances(asked: Disturbances) -> str:
+    """Return it as one line, empty where nothing else was asked for."""
+    parts = []
+    if asked.churn_per_s:
+        parts.append(f"churn {asked.churn_per_s * 100:g} %/s")
+    if asked.slow:
+        parts.append(f"{asked.slow * 100:g} % slow")
+    if asked.reset:
+        parts.append(f"{asked.reset:,} reset at {show_time(asked.reset_at_s)}")
+    if asked.arrivals_during_events:
+        parts.append("arrivals during events")
+    if asked.redis_latency_s:
+        parts.append(f"Redis {show_time(asked.redis_latency_s)} away ({asked.redis_latency_by})")
+    if asked.faults:
+        parts.append(f"faults {asked.faults}")
+    return ", ".join(parts)
