@@ -9,13 +9,12 @@ late that was is its *lag*, reported beside the fan-out. What part of the lag is
 decides whether the trial is valid: being held up by the server is a finding, being slow oneself is not.
 """
 
-import asyncio
 import math
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from common.clock import REAL_CLOCK, Clock
 from common.domain.posts import Post
 from harness.load.match import PlannedPost
 
@@ -62,17 +61,6 @@ class Poster(Protocol):
     async def post_event(self, match_id: str, post: Post) -> object:
         """Post an event. Raise an error whose text is the reason if it was not accepted."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """How a reporter tells the time and waits; both in seconds."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-REAL_CLOCK = Clock()
 
 
 class Reporter:

@@ -58,11 +58,6 @@ class Outcome(IntEnum):
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
 
     @property
-    def is_served(self) -> bool:
-        """Whether the fan got what it came for: an answer, and a connection until one side ended it in good order."""
-        return self in {Outcome.HELD, Outcome.ENDED}
-
-    @property
     def is_set_apart(self) -> bool:
         """Whether the fan did what it was told to, so that it was neither served to the end nor failed."""
         return self >= Outcome.LEFT
@@ -189,11 +184,6 @@ class GeneratorUsage:
     turn_max_s: float
     bytes_per_connection: float | None
     peak_rss: int
-
-    @property
-    def busiest(self) -> float:
-        """The share of the process that used most."""
-        return max(self.cpu_share)
 
 
 @dataclass(frozen=True, slots=True)

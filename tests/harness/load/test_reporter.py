@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.clock import Clock
 from common.domain import rules
 from common.domain.posts import Post, Shot, Stop
-from common.domain.script import Script, Step, sample_script
+from common.domain.script import SAMPLE, Script, Step, load_script
 from harness.load.match import MatchPlan, PlannedPost, numbered, script_match, synthetic_match
-from harness.load.reporter import Clock, Posted, Reporter
+from harness.load.reporter import Posted, Reporter
 
 
 class RefusedError(Exception):
@@ -132,7 +133,7 @@ def test_a_synthetic_match_is_possible_and_numbered(events: int, rate: float, tr
 
 
 def test_a_script_is_played_after_its_kick_off_at_its_minutes() -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     plan = script_match(script, "sample", 120.0)
     play(plan)
     assert plan.kickoff == script.steps[0].post
@@ -144,7 +145,7 @@ def test_a_script_is_played_after_its_kick_off_at_its_minutes() -> None:
 
 @pytest.mark.parametrize("kept", [1, 3])
 def test_a_script_without_an_end_gets_one(kept: int) -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     plan = script_match(Script(script.teams, script.match, script.steps[:kept]), "cut", 60.0)
     play(plan)
     assert len(plan.posts) == kept
@@ -152,7 +153,7 @@ def test_a_script_without_an_end_gets_one(kept: int) -> None:
 
 
 def test_a_kick_off_later_than_minute_0_begins_the_clock() -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     first, second = script.steps[:2]
     moved = Script(script.teams, script.match, (Step(3, first.post), Step(5, second.post)))
     assert script_match(moved, "moved", 60.0).posts[0].due_s == 2.0

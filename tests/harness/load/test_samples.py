@@ -57,10 +57,6 @@ def test_the_two_clocks() -> None:
     assert list(samples.lag_s()) == [0.5, 0.0, 0.0]
 
 
-def test_only_held_and_ended_fans_were_served() -> None:
-    assert [outcome for outcome in Outcome if outcome.is_served] == [Outcome.HELD, Outcome.ENDED]
-
-
 def test_progress_adds_up() -> None:
     total = Progress.total([Progress(3, 2, 1, 1, 0, 9), Progress(2, 2, 2, 0, 1, 1)])
     assert total == Progress(started=5, connected=4, answered=3, failed=1, closed=1, receipts=10)

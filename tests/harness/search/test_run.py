@@ -10,7 +10,7 @@ import pytest
 
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
-from harness.load.workload import InvalidLoadError, OpenFilesError
+from harness.load.workload import InvalidLoadError, NoRoomError
 from harness.records.search import Dimension, SearchResult
 from harness.records.trial import Bound, Placement, TrialResult
 from harness.search.decide import Bracket, Try
@@ -272,7 +272,7 @@ def test_a_target_without_events_can_be_searched_for_connections_only(world: Wor
 
 def test_too_few_files_for_the_floor(world: World, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenFiles, "read", lambda: OpenFiles(soft=20, hard=20))
-    with pytest.raises(OpenFilesError, match="leaves no room for a connection"):
+    with pytest.raises(NoRoomError, match="leaves no room for a connection"):
         search(world, journal)
 
 
