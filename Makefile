@@ -62,13 +62,15 @@ lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same
 	@$(BIN)/harness staircase --floor --out reports/results/staircase
 
 lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 35 minutes
-	@$(BIN)/harness ablate --stage 2.5 --out reports/results/ablation
+	@$(BIN)/harness ablate --out reports/results/ablation
 
 floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
 	@$(MEASURE) --out out/floor --peer floor -N 8000 -C 1000
 
-report: .venv/dev ## Execute the notebooks, and make one page of them: out/report.html
+report: .venv/dev ## Renew all that is made of results: notebooks, pictures, README, and one page, out/report.html
 	@$(BIN)/harness report
+	@$(BIN)/harness draw reports/results/staircase/staircase.json --out reports/pictures
+	@$(BIN)/harness fill README.md
 
 # Some tests wait more than they work, so there are more workers than two cores need. The tests start these programs a
 # thousand times: to compile them each time, as this variable would have it, takes a sixth of that.

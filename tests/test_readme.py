@@ -20,6 +20,7 @@ import harness.cli
 import stages.cli
 from common.domain.script import SAMPLE
 from harness.records.files import write
+from harness.show.page_figures import filled, unmarked
 from harness.trial.figures.slo import parse_slo
 from stages.catalogue import find_stage
 from stages.nginx import LISTEN_FANS
@@ -134,20 +135,23 @@ def test_results_are_compared(programs: dict[str, str], tmp_path: Path) -> None:
     assert "no change seen" in shell(line, programs, tmp_path)
 
 
-def test_the_table_of_the_stages_is_what_the_command_makes(programs: dict[str, str]) -> None:
-    readme = (ROOT / "README.md").read_text()
-    (line,) = re.findall(r"`(harness table [^`]*stages/\*\.json --markdown)`", readme)
-    made = [cells(row) for row in shell(line, programs, ROOT).splitlines()]
-    shown = [cells(row) for row in readme.splitlines() if row.startswith("| stage ")]
-    (heads,) = [cells(row) for row in readme.splitlines() if row.startswith("| server | N | C |")]
-    columns = [made[0].index(head) for head in heads]
-    for row in made[2:]:
-        assert [row[column] for column in columns] in shown
+RESULTS: Final = ROOT / "reports" / "results"
+FIGURES: Final = re.compile(r"<!-- figures -->(.*?)<!-- end of figures -->", re.DOTALL)
+A_FIGURE: Final = re.compile(r"\d[\d.,]*\s*(?:µs|ms|s\b|%|KiB|B\b|times|fans|connections)|N = \d|C = \d")
+"""A number that was measured, as prose has it."""
 
 
-def cells(row: str) -> list[str]:
-    """Return the cells of a row of a table in Markdown."""
-    return [cell.strip() for cell in row.strip("|").split("|")]
+def test_no_figure_in_a_section_of_figures_is_written_by_hand() -> None:
+    sections = FIGURES.findall((ROOT / "README.md").read_text())
+    assert sections
+    for section in sections:
+        assert A_FIGURE.findall(unmarked(section)) == []
+
+
+@pytest.mark.skipif(not any(RESULTS.glob("*/machine.json")), reason="needs results: make lab report")
+def test_the_figures_are_those_of_the_results() -> None:
+    page = (ROOT / "README.md").read_text()
+    assert filled(page, RESULTS) == page
 
 
 @needs("curl", "curl")

@@ -5,10 +5,10 @@ logarithms. The difference of their means has Student's t distribution around th
 
 **One spread for all.** Five trials alone say little of how much trials differ, and an interval made of them is wide, or
 wrong. The servers that stand beside each other under one load differ from trial to trial for the same reasons, so their
-variances are pooled, with as many degrees of freedom as they have together (as in an analysis of variance). One that
-plainly differs more from trial to trial than the others do (F test at 1 %, the widest first) keeps a spread of its own,
-by Welch's formula: a server that loses a SYN now and then must not hide what the others show. A drift from round to
-round widens the spread, and so errs on the safe side.
+variances are pooled, with as many degrees of freedom as they have together (as in an analysis of variance). But one may
+lose a SYN now and then, which must not hide what the others show: who plainly differs more from trial to trial than
+they do (F test at 1 %, the widest first) is left out of the pool, and whose variance is more than twice the pooled one
+keeps its own, by Welch's formula. A drift from round to round widens the spread, and so errs on the safe side.
 
 **Nothing has no logarithm.** Where a value is 0, such as fans served by a server that serves nobody, there is no
 interval, and `p` is that of the rank test of Mann and Whitney.
@@ -24,7 +24,11 @@ FEWEST_RUNS = 3
 CONFIDENCE = 0.95
 
 _STANDS_OUT = 0.01
-"""How unlikely a spread must be, were it that of the others, for a server to keep its own."""
+"""How unlikely a spread must be, were it that of the others, for a server to be left out of the pool."""
+
+_WIDER = 2.0
+"""How many times the pooled variance a server keeps for itself. In simulation 95.3 % of the intervals hold the true ratio
+where all have one noise, and 94.5 % where each has its own of 5 to 20 %: without this it is 93.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,12 @@ def _standard_error(of_a: _Spread, of_b: _Spread, a_count: int, b_count: int) ->
 
 def _student(difference: float, error: float, freedom: float) -> tuple[float, float, float]:
     """Return the interval of the ratio, and p."""
-    from scipy import stats  # noqa: PLC0415 -- half a second, which commands that compare nothing need not pay
+    from scipy import special  # noqa: PLC0415 -- commands that compare nothing need not wait for it
 
     if error == 0:
         return math.exp(difference), math.exp(difference), float(difference == 0)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    p = 2 * float(stats.t.sf(abs(difference) / error, freedom))
+    reach = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(special.stdtr(freedom, -abs(difference) / error))
     return math.exp(difference - reach), math.exp(difference + reach), p
 
 
@@ -109,28 +113,25 @@ def _rank_test(a: Sequence[float], b: Sequence[float]) -> float:
 def _spreads(servers: Mapping[str, Sequence[float]]) -> dict[str, _Spread]:
     """Return the spread to be used for each server whose values have logarithms; none if nothing was repeated."""
     usable = {name: values for name, values in servers.items() if values and min(values) > 0}
-    widest_first = sorted(
-        (name for name, values in usable.items() if len(values) > 1),
-        key=lambda name: (-_own(usable[name]).variance, name),
-    )
-    apart: dict[str, _Spread] = {}
-    while len(widest_first) > 1:
-        own = _own(usable[widest_first[0]])
-        if not _stands_out(own, _pooled([usable[name] for name in widest_first[1:]])):
-            break
-        apart[widest_first.pop(0)] = own
+    own = {name: _own(values) for name, values in usable.items() if len(values) > 1}
+    widest_first = sorted(own, key=lambda name: (-own[name].variance, name))
+    while len(widest_first) > 1 and _stands_out(
+        own[widest_first[0]], _pooled([usable[name] for name in widest_first[1:]])
+    ):
+        del widest_first[0]
     if not widest_first:
         return {}
     pooled = _pooled([usable[name] for name in widest_first])
-    return {name: apart.get(name, pooled) for name in usable}
+    wider = {name: spread for name, spread in own.items() if spread.variance > _WIDER * pooled.variance}
+    return {name: wider.get(name, pooled) for name in usable}
 
 
 def _stands_out(own: _Spread, others: _Spread) -> bool:
-    from scipy import stats  # noqa: PLC0415 -- half a second, which commands that compare nothing need not pay
+    from scipy import special  # noqa: PLC0415 -- commands that compare nothing need not wait for it
 
     if others.variance == 0:
         return own.variance > 0
-    return float(stats.f.sf(own.variance / others.variance, own.freedom, others.freedom)) < _STANDS_OUT
+    return float(special.fdtrc(own.freedom, others.freedom, own.variance / others.variance)) < _STANDS_OUT
 
 
 def _own(values: Sequence[float]) -> _Spread:

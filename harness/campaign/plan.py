@@ -29,8 +29,8 @@ class Arrivals:
 GENTLE = Arrivals(4, 0.005)
 """800 a second: 20,000 are there in 25 s."""
 
-GENTLEST = Arrivals(2, 0.005)
-"""400 a second, for a server with an accept queue of 5, which 800 a second overflow whenever it pauses for 10 ms."""
+GENTLEST = Arrivals(1, 0.02)
+"""50 a second, for a server with an accept queue of 5: it takes a pause of 100 ms to overflow that, and not luck."""
 
 KEPT_FILES = 100
 """Open files that a server keeps for anything but fans, and some more."""

@@ -36,9 +36,11 @@ def judged(figure: Figure, family: Mapping[_Name, Estimate]) -> dict[_Name, Rati
 
 def adjusted_p(p: Sequence[float]) -> list[float]:
     """Return each p, adjusted after Benjamini and Hochberg for there being so many."""
-    from scipy import stats  # noqa: PLC0415 -- half a second, which commands that compare nothing need not pay
-
-    return [float(value) for value in stats.false_discovery_control(p)] if p else []
+    adjusted, least = [1.0] * len(p), 1.0
+    for rank, place in sorted(enumerate(sorted(range(len(p)), key=p.__getitem__), start=1), reverse=True):
+        least = min(least, p[place] * len(p) / rank)
+        adjusted[place] = least
+    return adjusted
 
 
 def placebo_verdicts(ratios: Iterable[Ratio]) -> PlaceboVerdicts:

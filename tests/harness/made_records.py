@@ -16,7 +16,9 @@ from harness.records.campaign import (
     FoundLimit,
     LessonWorth,
     Measurement,
+    PlaceboVerdicts,
     Ratio,
+    Reference,
     Repeats,
     Staircase,
     Step,
@@ -76,7 +78,7 @@ def some_repeats(
 
 def a_limit(dimension: Dimension, last_pass: float | None, first_fail: float | None, **changes: object) -> FoundLimit:
     limit = FoundLimit(
-        file="search.json",
+        files=("search.json",),
         dimension=dimension,
         last_pass=last_pass,
         first_fail=first_fail,
@@ -84,6 +86,9 @@ def a_limit(dimension: Dimension, last_pass: float | None, first_fail: float | N
         bound=CPU,
         at_least=False,
         state="done",
+        lowest_pass=last_pass,
+        highest_pass=last_pass,
+        highest_fail=first_fail,
     )
     return msgspec.structs.replace(limit, **changes)
 
@@ -118,9 +123,12 @@ def a_staircase(**changes: object) -> Staircase:
         harness="0.1.0",
         started_at=STARTED,
         slo="failures=0,lost=0,p99<1s",
-        repeats=3,
+        rounds=3,
+        seed=2012,
         quick=False,
         steps=(*steps, a_step(a_floor(), 19_950, 19_950, 0.0002, 0.0013)),
+        placebo=None,
+        placebo_verdicts=PlaceboVerdicts(compared=0, false=0),
         state="done",
         placement=Placement(),
         machine=a_machine(),
@@ -130,20 +138,21 @@ def a_staircase(**changes: object) -> Staircase:
 
 def a_ratio(figure: Figure, value: float | None, spread: float = 0.05, judgement: str | None = None) -> Ratio:
     """Return a ratio as of five trials a side; judged by whether its interval excludes 1, unless told how."""
-    if value is None:
-        return Ratio(figure=figure, value=None, low=None, high=None, a_count=5, b_count=0, judgement="not measured")
-    low, high = value * (1 - spread), value * (1 + spread)
+    low, high = (None, None) if value is None else (value * (1 - spread), value * (1 + spread))
     grown: str = "better" if figure in {"N", "C", "served"} else "worse"
     shrunk = "worse" if grown == "better" else "better"
-    judged = judgement or (grown if low > 1 else shrunk if high < 1 else "no change seen")
+    found = "no change seen" if low is None or high is None else grown if low > 1 else shrunk if high < 1 else None
+    judged = "not measured" if value is None else judgement or found or "no change seen"
     return msgspec.convert(
         {
             "figure": figure,
             "value": value,
             "low": low,
             "high": high,
-            "a_count": 5,
-            "b_count": 5,
+            "p": None if value is None else 0.01,
+            "adjusted_p": None if value is None else 0.02,
+            "a_count": 10,
+            "b_count": 5 if value is not None else 0,
             "judgement": judged,
         },
         Ratio,
@@ -151,14 +160,14 @@ def a_ratio(figure: Figure, value: float | None, spread: float = 0.05, judgement
 
 
 def a_worth(lesson: str, change: str = "left out", art: float | None = 1.3, **changes: object) -> LessonWorth:
-    load = HEAVY if change == "left out" else LIGHT
-    target = a_target("2.5" if change == "left out" else "0")
+    stage, load = ("2.5", HEAVY) if change == "left out" else ("0", LIGHT)
     worth = LessonWorth(
         lesson=lesson,
         change=msgspec.convert(change, type=LessonWorth.__annotations__["change"]),
+        stage=stage,
+        scenario="waves" if change == "left out" else "few",
         refused=None,
-        measured=some_repeats(target, load, (art, art, art) if art is not None else ()),
-        limits=(),
+        measured=some_repeats(a_target(stage), load, (art, art, art) if art is not None else ()),
         ratios=(
             a_ratio("served", 1.0, 0.0),
             a_ratio("art", art),
@@ -170,29 +179,47 @@ def a_worth(lesson: str, change: str = "left out", art: float | None = 1.3, **ch
     return msgspec.structs.replace(worth, **changes)
 
 
+def a_reference(stage: str = "2.5", **changes: object) -> Reference:
+    scenario, load, art_s = ("few", LIGHT, 0.0019) if stage == "0" else ("waves", HEAVY, 0.075)
+    measured = some_repeats(a_target(stage), load, (art_s, art_s * 1.05, art_s * 0.95))
+    reference = Reference(
+        stage=stage,
+        scenario=scenario,
+        measured=measured,
+        placebo=measured,
+        ratios=(a_ratio("served", 1.0, 0.0), a_ratio("art", 1.02)),
+    )
+    return msgspec.structs.replace(reference, **changes)
+
+
 def an_ablation(**changes: object) -> Ablation:
     rng = np.random.default_rng(3)
     left_out = [a_worth(lesson, art=float(np.exp(rng.normal(0.2, 0.4)))) for lesson in LESSONS]
     added = [a_worth(lesson, "added", art=float(np.exp(rng.normal(-0.1, 0.2)))) for lesson in LESSONS[:-1]]
+    earlier = [a_worth(lesson, stage="2.1", art=float(np.exp(rng.normal(0.2, 0.4)))) for lesson in LESSONS[:4]]
     backlog = LESSONS.index("backlog")
     short = some_repeats(a_target("2.5", without_lessons=("backlog",)), HEAVY, (0.002,) * 3, served=974)
     left_out[backlog] = msgspec.structs.replace(
-        left_out[backlog], measured=short, ratios=(a_ratio("served", 0.12), a_ratio("art", 0.03))
+        left_out[backlog], measured=short, ratios=(a_ratio("served", 0.12), a_ratio("art", None))
     )
     refused = "repeaters stand on dispatchers, which stage 0 has none of: add dispatchers as well"
-    whole, baseline = a_target("2.5"), a_target("0")
     ablation = Ablation(
         schema=ABLATION,
         harness="0.1.0",
         started_at=STARTED,
         stage="2.5",
         slo="failures=0",
-        repeats=5,
-        whole=some_repeats(whole, HEAVY, (0.075, 0.08, 0.07)),
-        whole_limits=(),
-        baseline=some_repeats(baseline, LIGHT, (0.0019, 0.0018, 0.002)),
-        baseline_limits=(),
-        lessons=(*left_out, *added, a_worth("repeaters", "added", refused=refused, measured=None, ratios=())),
+        rounds=5,
+        seed=2012,
+        references=(a_reference("2.1"), a_reference(), a_reference("0")),
+        lessons=(
+            *left_out,
+            *earlier,
+            *added,
+            a_worth("repeaters", "added", refused=refused, measured=None, ratios=()),
+            a_worth("sysctl", scenario=None, measured=None, ratios=()),
+        ),
+        placebo_verdicts=PlaceboVerdicts(compared=6, false=0),
         state="done",
         placement=Placement(),
         machine=a_machine(),
@@ -231,6 +258,7 @@ def a_search(**changes: object) -> SearchResult:
             c=500,
             interval_s=0.25,
             rate_per_s=5.0,
+            waves=None,
             events=10,
             floor=500,
             ceiling=20_000,

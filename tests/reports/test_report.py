@@ -35,7 +35,7 @@ def measured(name: str, stage: str | None, peer: str | None = None, n: int = 900
 
 def fill(results: Path) -> None:
     """Store what a whole lab leaves behind."""
-    for name in ("staircase", "ablation", "peers", "stages", "floor"):
+    for name in ("staircase", "ablation", "peers", "stages", "microscope"):
         (results / name).mkdir(parents=True)
     write(results / "staircase" / "staircase.json", a_staircase())
     write(results / "staircase" / "stage-0-n.json", a_search())
@@ -45,7 +45,8 @@ def fill(results: Path) -> None:
         write(results / "stages" / f"stage-{stage}.json", measured(f"stage {stage}", stage, n=1_000))
     for name, stage, peer in (("stage 2.5", "2.5", None), ("Redis 7", None, "redis"), ("a bare loop", None, "floor")):
         write(results / "peers" / f"{name}.json", measured(name, stage, peer))
-    write(results / "floor" / "floor.json", measured("a bare loop", None, "floor", n=1_000))
+    write(results / "microscope" / "whole.json", measured("stage 2.5", "2.5", n=1_000))
+    write(results / "stages" / "floor.json", measured("a bare loop", None, "floor", n=1_000))
 
 
 def copied(directory: Path) -> Path:
@@ -126,8 +127,8 @@ def test_the_page_has_all_notebooks_and_needs_no_network(lab: Path) -> None:
 def test_where_nothing_is_stored_the_notebooks_say_what_makes_it(tmp_path: Path) -> None:
     directory = copied(tmp_path / "reports")
     shown = {name: "".join(str(data) for data in outputs_of(directory, name)) for name in ("staircase", "peers")}
-    assert "harness staircase --out reports/results/staircase" in shown["staircase"]
-    assert "harness measure --peer" in shown["peers"]
+    assert "make lab-staircase" in shown["staircase"]
+    assert "make lab-peers" in shown["peers"]
 
 
 def outputs_of(directory: Path, name: str) -> list[object]:

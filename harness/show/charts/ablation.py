@@ -69,11 +69,10 @@ def compared(ablation: Ablation, figure: Figure) -> tuple[LessonWorth, ...]:
 
     Where no scenario exercised a lesson there is nothing to draw: tables say so.
     """
-    scenarios: set[str | None] = {
-        one.scenario for one in ablation.references if ratio_of(one.ratios, figure) is not None
-    }
-    scenarios |= {one.scenario for one in ablation.lessons if ratio_of(one.ratios, figure) is not None}
-    return tuple(one for one in ablation.lessons if one.scenario is not None and one.scenario in scenarios)
+    found = [(one.scenario, one.ratios) for one in ablation.references]
+    found += [(one.scenario or "", one.ratios) for one in ablation.lessons]
+    scenarios = {scenario for scenario, ratios in found if ratio_of(ratios, figure) is not None}
+    return tuple(one for one in ablation.lessons if one.scenario in scenarios)
 
 
 def ratio_of(ratios: Sequence[Ratio], figure: Figure) -> Ratio | None:

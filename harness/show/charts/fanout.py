@@ -10,7 +10,7 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon
+from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
 from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
 from harness.units import show_time
 
@@ -24,7 +24,7 @@ def chart_fanout(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -
     Of `floors`, those under a load of the results are drawn, too.
     """
     series = group(with_floors(results, floors))
-    with page("How an event reaches the fans", *_INCHES) as figure:
+    with page(with_load("How an event reaches the fans", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         shown = [each for each in series if each.times(_fanout)]
         if not shown:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from harness.records.trial import AskedLoad, TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, names_in, page
 from harness.show.charts.fanout import last_fan_s
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Ranking, Series, by_target, group, rank
+from harness.show.charts.series import Ranking, Series, by_target, group, rank, with_load
 from harness.show.charts.style import AMBER, BLUE, count_axis, floor_line, floor_look, nothing, short_time, time_axis
 from harness.units import show_bytes, show_time
 
@@ -88,7 +88,9 @@ def chart_memory(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -
     """
     series = [each for each in by_target(with_floors(results, floors)) if each.figures(memory_kib)]
     values = [_mean(each.figures(memory_kib)) for each in series]
-    with page("Memory a connection", _MEMORY_WIDTH_IN, 1.6 + _ROW_IN * max(len(series), 3)) as figure:
+    with page(
+        with_load("Memory a connection", series), _MEMORY_WIDTH_IN, 1.6 + _ROW_IN * max(len(series), 3)
+    ) as figure:
         axes = figure.add_subplot(
             grid(figure, 1, 1, Margins(left=names_in(each.name for each in series), right=0.9, above=0.65))[0]
         )
@@ -166,8 +168,8 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
         axes.set_xticks([])
     elif panel.is_time:
         time_axis(axes, "x", min(drawn) / 1.4, max(drawn) * 1.4)
-        if axes.get_xscale() == "linear":
-            axes.xaxis.set_major_locator(MaxNLocator(3))
+        linear = axes.get_xscale() == "linear"
+        axes.xaxis.set_major_locator(MaxNLocator(3) if linear else LogLocator(10, subs=(1.0, 3.0), numticks=4))
     else:
         axes.set_xlim(0, max(drawn) * 1.25)
         axes.xaxis.set_major_locator(MaxNLocator(4))

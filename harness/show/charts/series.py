@@ -12,6 +12,7 @@ from harness.records.distribution import Distribution, curve, merge
 from harness.records.trial import AskedLoad, TrialResult
 from harness.show.charts.floor import is_floor
 from harness.show.charts.style import Look, floor_look, look, short_time
+from harness.units import show_load
 
 Pick = Callable[[TrialResult], Distribution | None]
 """Takes the times in question from a result."""
@@ -94,6 +95,14 @@ def group(results: Sequence[TrialResult]) -> tuple[Series, ...]:
         )
         for (name, load), same in grouped.items()
     )
+
+
+def with_load(title: str, series: Sequence[Series]) -> str:
+    """Return a chart's title with the load of its series, or a word that each has its own, which its label says."""
+    loads = {result.asked.load for each in series for result in each.results}
+    if len(loads) > 1:
+        return f"{title}, each at its own load"
+    return f"{title}: {show_load(loads.pop())}" if loads else title
 
 
 def by_target(results: Sequence[TrialResult]) -> tuple[Series, ...]:

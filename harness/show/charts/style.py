@@ -1,7 +1,8 @@
 """What all charts share: colours that colour-blind readers can tell apart, sizes that survive print, axes with units.
 
-The colours are those of Okabe and Ito ("Color Universal Design", 2008); lines differ in their dashes and points in
-their shapes, too, so that a copy in grey can be read.
+The colours are those of Okabe and Ito ("Color Universal Design", 2008), and after them three of Paul Tol's "muted"
+scheme, so that every stage has one of its own. Lines differ in their dashes and points in their shapes, too, so that a
+copy in grey can be read.
 """
 
 import textwrap
@@ -21,6 +22,9 @@ GREEN: Final = "#009E73"
 PURPLE: Final = "#CC79A7"
 AMBER: Final = "#E69F00"
 SKY: Final = "#56B4E9"
+WINE: Final = "#882255"
+OLIVE: Final = "#999933"
+INDIGO: Final = "#332288"
 BLACK: Final = "#000000"
 GREY: Final = "#666666"
 
@@ -68,6 +72,9 @@ _LOOKS: Final = (
     Look(BLACK, (0, (6, 1, 1, 1, 1, 1)), "v"),
     Look(AMBER, (0, (3, 1)), "P"),
     Look(SKY, (0, (1, 2)), "X"),
+    Look(WINE, (0, (8, 2)), "<"),
+    Look(OLIVE, (0, (4, 1, 1, 1)), ">"),
+    Look(INDIGO, (0, (2, 1)), "h"),
 )
 
 _FLOOR_DASHES: Final = ((0, (5, 3)), (0, (2, 2)), (0, (9, 3, 2, 3)))
@@ -84,7 +91,7 @@ LEGEND_IN: Final = 3.3
 
 
 def look(index: int) -> Look:
-    """Return the look of the series of that index; after seven the colours come again, with other dashes and points."""
+    """Return the look of the series of that index; after ten the colours come again, with other dashes and points."""
     again, place = divmod(index, len(_LOOKS))
     other = _LOOKS[(place + again) % len(_LOOKS)]
     return Look(_LOOKS[place].colour, other.dashes, other.marker)

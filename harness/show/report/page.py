@@ -32,7 +32,14 @@ tbody tr:nth-child(even) { background: #fafbfc; }
 td:first-child { font-weight: 600; }
 pre, code { font-size: 0.9em; background: #f2f3f5; border-radius: 3px; padding: 0 0.2em; overflow-wrap: anywhere; }
 small { color: #666; font-weight: normal; display: block; }
-@media (max-width: 600px) { body { font-size: 15px; } main, nav > div { padding-left: 0.8rem; padding-right: 0.8rem; } }
+.picture { overflow-x: auto; }
+@media (max-width: 600px) {
+  body { font-size: 15px; }
+  main, nav > div { padding-left: 0.8rem; padding-right: 0.8rem; }
+  .picture img { max-width: none; width: 760px; }
+  th, td { white-space: nowrap; }
+  th:first-child, td:first-child { position: sticky; left: 0; background: #fff; white-space: normal; min-width: 6rem; }
+}
 """
 _TITLE = "Match Stream Lab: the report"
 
@@ -85,10 +92,11 @@ def _contents(part: Part) -> str:
 
 
 def _body(part: Part, exporter: HTMLExporter) -> str:
-    """Return the part as HTML: its headings can be linked to, and a table that is too wide scrolls by itself."""
+    """Return the part as HTML: its headings can be linked to, and a table or a picture that is too wide scrolls."""
     body, _ = exporter.from_notebook_node(part.notebook)
     numbers = itertools.count(1)
     body = re.sub(r"<h2[^>]*>", lambda _: f'<h2 id="{_anchor(part, next(numbers))}">', body)
+    body = re.sub(r"<img [^>]*>", lambda image: f'<div class="picture">{image[0]}</div>', body)
     return body.replace("<table", '<div class="table"><table').replace("</table>", "</table></div>")
 
 

@@ -2,20 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
+from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
 from harness.campaign.run import Standing
 from harness.records.search import SearchResult
-from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Response, TrialResult, Validity
+from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Placement, Response, TrialResult, Validity
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
+from harness.trial.figures.slo import parse_slo
 from tests.harness.made_records import a_search
-from tests.harness.results import a_result, seen_by
+from tests.harness.results import a_machine, a_result, seen_by
 
 LIGHT = FixedLoad(n=900, c=4, interval_s=0.025, events=20, rate_per_s=5.0)
 HEAVY = FixedLoad(n=8_000, c=500, interval_s=0.25, events=20, rate_per_s=5.0)
+
+
+AROUND = Circumstances(
+    Conditions(parse_slo("failures=0"), FULL_EFFORT, Placement()), a_machine(), datetime(2026, 1, 2, tzinfo=UTC)
+)
 
 
 def a_server(stage: str) -> Server:

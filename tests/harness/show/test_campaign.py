@@ -55,7 +55,7 @@ def test_a_staircase_has_its_limits_and_a_table_for_each_load() -> None:
     assert light.title == "N=900, C=4 every 25.0 ms: means over the valid trials"
     assert heavy.title.startswith("N=8,000, C=500 every 250 ms")
     assert light.rows[0][:4] == ("stage 0", "900", "0", "1.93 ms (1.80 ms to 2.09 ms)")
-    assert light.rows[0][-2:] == ("3 of 3", "CPU")
+    assert light.rows[0][-3:] == ("3 of 3", "met", "CPU")
     assert len(light.rows) == len(limits.rows) == 9
 
 
@@ -68,7 +68,7 @@ def test_a_step_without_limits_or_figures_has_dashes() -> None:
     bare = msgspec.structs.replace(some.steps[0], limits=(), loads=(load,))
     limits, light = staircase_sheets(msgspec.structs.replace(some, steps=(bare,)))
     assert limits.rows == (("stage 0", *["-"] * 6),)
-    assert light.rows == (("stage 0", "-", "-", "-", "-", "- / -", "-", "0 of 1", "-"),)
+    assert light.rows == (("stage 0", "-", "-", "-", "-", "- / -", "-", "0 of 1", "-", "-"),)
 
 
 def test_an_ablation_has_its_references_and_both_changes() -> None:
