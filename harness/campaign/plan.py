@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from harness.records.files import file_stem
 from harness.records.search import Dimension
 from harness.records.trial import AskedLoad, Disturbances
 from harness.targets.target import Target
@@ -118,12 +119,12 @@ class PlannedSearch:
     @property
     def file(self) -> str:
         """The name of its result: the same one whenever the campaign is planned."""
-        return f"{self.server.key}-search-{self.dimension.lower()}-{self.repeat}.json"
+        return f"{self.server.key}-search-{file_stem(self.dimension)}-{self.repeat}.json"
 
 
 Planned = PlannedTrial | PlannedSearch
 
-DIMENSIONS: tuple[Literal["N", "C"], ...] = ("N", "C")
+DIMENSIONS: tuple[Literal["N", "C", "burst C"], ...] = ("N", "C", "burst C")
 """What a campaign searches for."""
 
 
@@ -154,7 +155,7 @@ def again(search: PlannedSearch, repeat: int) -> PlannedSearch:
 
 
 _STARTING_S = 2.5
-_SEARCH_S: Mapping[str, float] = MappingProxyType({"N": 120.0, "C": 50.0})
+_SEARCH_S: Mapping[str, float] = MappingProxyType({"N": 120.0, "C": 90.0, "burst C": 50.0})
 
 
 def estimated_s(plan: Iterable[Planned]) -> float:

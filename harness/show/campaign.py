@@ -108,9 +108,15 @@ def staircase_sheets(found: Staircase) -> tuple[Sheet, ...]:
     """Return the limits of every step, a table for each load, and how each step compares with the one before."""
     limits = Sheet(
         f"Limits under {found.slo}: last pass … first fail of the median search (and the range of last passes)",
-        ("server", "N", "N: broke", "N: bound", "sustained C", "C: broke", "C: bound"),
+        ("server", "N", "N: broke", "N: bound", "sustained C", "C: broke", "C: bound", "burst C"),
         tuple(
-            (step.target.name, *_limit_cells(step.limits, "N"), *_limit_cells(step.limits, "C")) for step in found.steps
+            (
+                step.target.name,
+                *_limit_cells(step.limits, "N"),
+                *_limit_cells(step.limits, "C"),
+                _limit_cells(step.limits, "burst C")[0],
+            )
+            for step in found.steps
         ),
     )
     return (limits, *(_load_sheet(found, load) for load in _loads(found)), *_step_sheets(found))

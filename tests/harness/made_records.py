@@ -217,7 +217,7 @@ def an_ablation(**changes: object) -> Ablation:
             *earlier,
             *added,
             a_worth("repeaters", "added", refused=refused, measured=None, ratios=()),
-            a_worth("sysctl", scenario=None, measured=None, ratios=()),
+            a_worth("sysctl", "added", stage="0", scenario=None, measured=None, ratios=()),
         ),
         placebo_verdicts=PlaceboVerdicts(compared=6, false=0),
         state="done",
