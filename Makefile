@@ -82,10 +82,11 @@ test: .venv/dev ## Run the tests: some three minutes
 test-all: .venv/dev ## Run all tests, those of every stage too, with coverage and examples that are new each time
 	@$(PYTEST) --cov --cov-report=term --hypothesis-profile=random $(ARGS)
 
-check: .venv/dev ## Lint, formatting, types
+check: .venv/dev ## Lint, formatting, types, and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 run: .venv/runtime
 	@test -n "$(STAGE)" || { echo 'say which stage: make stage-0 run' >&2; exit 2; }
@@ -95,7 +96,7 @@ stage-%:
 	@test -n "$(filter run,$(MAKECMDGOALS))" || { echo 'say what to do with it: make $@ run' >&2; exit 2; }
 
 clean: ## Remove .venv and what tests and measurements wrote
-	rm -rf .venv out build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv out build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -1,8 +1,9 @@
-"""Addresses as people write them: `HOST:PORT`, or `HOST:PORT-PORT` where a server listens on a range of ports."""
+"""Addresses as people write them: `HOST:PORT`, `HOST:PORT-PORT` where a server has a range of ports, or a URL."""
 
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
+from urllib.parse import SplitResult, urlsplit
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?"
@@ -23,6 +24,15 @@ class HostPorts:
     ports: range
 
 
+@dataclass(frozen=True, slots=True)
+class HttpUrl:
+    """A URL of HTTP or HTTPS with a host; `port` is the scheme's own where the URL names none."""
+
+    parts: SplitResult
+    host: str
+    port: int
+
+
 def parse(text: str) -> HostPorts:
     """Return what `HOST:PORT` or `HOST:PORT-PORT` says; an IPv6 address is in brackets. Raise AddressError.
 
@@ -36,6 +46,26 @@ def parse(text: str) -> HostPorts:
     if not 1 <= first <= last <= 65535:
         raise AddressError(f"{text!r} has no such ports: they go from 1 to 65535, the lower one first")
     return HostPorts(found["ipv6"] or found["host"], range(first, last + 1))
+
+
+def parse_one(text: str) -> tuple[str, int]:
+    """Return the host and the one port that `HOST:PORT` says. Raise AddressError."""
+    found = parse(text)
+    if len(found.ports) > 1:
+        raise AddressError(f"{text!r} has several ports: write HOST:PORT, with one of them")
+    return found.host, found.ports[0]
+
+
+def parse_http_url(text: str, of: str = "an API") -> HttpUrl:
+    """Return what a URL of HTTP says. Raise AddressError, which says that it is none of `of`."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise AddressError(f"{text!r} is no URL of {of}: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise AddressError(f"{text!r} is no URL of {of}: write for example http://127.0.0.1:8888")
+    return HttpUrl(parts, parts.hostname, port or (443 if parts.scheme == "https" else 80))
 
 
 def join(host: str, port: int) -> str:

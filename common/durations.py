@@ -15,7 +15,9 @@ def parse_duration(text: str) -> float:
     """Return the seconds of a number with its unit: ms, s, m or h. Raise DurationError."""
     matched = _DURATION.fullmatch(text)
     if matched is None or matched[2] not in _UNITS:
-        raise DurationError(f"{text.strip()!r} is no duration: write a number and ms, s, m or h, such as 500ms, 90s, 10m or 1.5h")
+        raise DurationError(
+            f"{text.strip()!r} is no duration: write a number and ms, s, m or h, such as 500ms, 90s, 10m or 1.5h"
+        )
     return float(matched[1]) * _UNITS[matched[2]]
 
 

@@ -10,7 +10,7 @@ from stages.lessons import change
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stages.stage import Lesson, Stage
+    from stages.stage0.parts import Lesson, Stage
 
 STAGES: dict[str, Stage] = {
     package.STAGE.name: package.STAGE

@@ -7,30 +7,30 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
-from common.addresses import AddressError
+from common.addresses import AddressError, parse_http_url
 from common.command_line import Commands, run_app, show_version
 from common.domain.script import ScriptError, load_script
 from common.durations import DurationError, parse_duration, show_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
-from common.http.server import CannotListenError
 from common.http.token import TokenError, client_token
+from common.listening import CannotListenError
 from common.process_start import open_standard_streams
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
-from stages.faults import FaultsError, parse_faults
 from stages.lessons import LessonError
+from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
+from stages.options import Options, Topology
 from stages.redis_url import read_redis_url, shows_password
-from stages.serve import Play, ServerEndedError, serve
-from stages.stage import Options, Topology
+from stages.serve import PlayedMatch, ServerEndedError, serve
+from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from common.domain.events import Event
     from common.domain.script import Step
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 _USER_ERRORS = (
     AddressError,
@@ -103,34 +103,41 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
-Script = Annotated[str, typer.Argument(metavar="FILE", help="A match script, or the name of one that comes along.")]
+ScriptArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
+]
 
 
 @app.command(name="serve")
 def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     context: typer.Context,
     stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
-    added: Annotated[list[str], typer.Option("--with", metavar="LESSON", help="A later lesson to add.")] = [],  # noqa: B006  # Typer's
-    left_out: Annotated[list[str], typer.Option("--without", metavar="LESSON", help="A lesson to leave out.")] = [],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address to listen on; ::, all of them.")] = "127.0.0.1",
+    added: Annotated[
+        list[str], typer.Option("--with", metavar="LESSON", help="Add a lesson of a later stage; may be repeated.")
+    ] = [],  # noqa: B006  # Typer's
+    left_out: Annotated[
+        list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be repeated.")
+    ] = [],  # noqa: B006
+    host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
     redis: Annotated[
-        str | None, typer.Option(metavar=_URL, help="A Redis to use, or a file with its URL; else one is started.")
+        str | None,
+        typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, help="Node processes to start; from stage 3 on.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
     join: Annotated[
-        str | None, typer.Option(metavar=_URL, help="The Redis of a system to add a node to; from stage 3 on.")
+        str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
     ] = None,
     topology: Annotated[
-        Topology | None, typer.Option(help="Whether nodes tell each other.  [default: connected]")
+        Topology | None, typer.Option(help="How nodes learn of each other's events.  [default: connected]")
     ] = None,
     play: Annotated[str | None, typer.Option(metavar="FILE", help="A match script to play on the server.")] = None,
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
-    faults: Annotated[str, typer.Option(hidden=True, help="What to break, for a measurement: see stages.faults.")] = "",
+    faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
     given = {name for name in ("redis", "join") if _is_given(context, name)}
@@ -155,7 +162,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
-        playing = None if play is None else Play(load_script(play), speed, loop, replace)
+        playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)
     with found.parts.log():
@@ -164,29 +171,36 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
 
 @app.command(name="lessons")
 def lessons_command(
-    of: Annotated[str | None, typer.Option("--stage", help="List what this stage has learned, name first.")] = None,
+    of: Annotated[str | None, typer.Option("--stage", help="List the lessons of this stage.")] = None,
+    parts_of: Annotated[
+        str | None, typer.Option("--parts", metavar="STAGE", help="List what each part of this stage is made of.")
+    ] = None,
 ) -> None:
     """List the lessons by the stage that adds them."""
-    if of is not None:
-        _list_lessons(of)
-        return
-    known: set[str] = set()
-    for stage in STAGES.values():
-        for lesson in stage.lessons:
-            if lesson.name not in known:
-                typer.echo(f"{stage.name:4} {lesson.name:17} {lesson.teaches}")
-                known.add(lesson.name)
+    try:
+        if parts_of is not None:
+            lines = part_lines(find_stage(parts_of), STAGES["0"])
+        elif of is not None:
+            lines = (f"{lesson.name:17} {lesson.teaches}" for lesson in find_stage(of).lessons)
+        else:
+            lines = lesson_lines(STAGES.values())
+    except UnknownStageError as error:
+        _refuse(error)
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command(name="play")
 def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    script: Script,
+    script: ScriptArgument,
     url: Annotated[str, typer.Option(help="The API of the server.")] = "http://127.0.0.1:8888",
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match of that id that is there.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a match where it stands.")] = False,
-    patience: Annotated[str, typer.Option(metavar="DURATION", help="How long the server may be away.")] = "5m",
+    replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a match where it stands.")] = False,
+    patience: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to keep trying while the server is away.")
+    ] = "5m",
 ) -> None:
     """Be the reporter: announce a match, and post its events when they are due."""
     if replace and resume:
@@ -199,23 +213,29 @@ def watch_command(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where fans connect.")],
     user: Annotated[str, typer.Option(help="Your user id.")] = "fan",
     match: Annotated[str | None, typer.Option(metavar="ID", help="The match; else the current one.")] = None,
-    reconnect: Annotated[bool, typer.Option("--reconnect", help="Connect again until the match is over.")] = False,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect", help="Connect again whenever the connection ends, until the match is over.")
+    ] = False,
 ) -> None:
-    """Be a fan: watch a match in colour until it ends; exit status 1 if it cannot be heard to its end."""
+    """Be a fan: watch a match in colour until it ends; exit status 1 if it breaks off."""
     _run(watch_match(address, user, match, reconnect=reconnect, note=_say_aside))
 
 
 @app.command(name="nginx")
 def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
-    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; again for more.")] = [FANS],  # noqa: B006  # Typer's
-    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; again for more.")] = [HTTP],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address for nginx to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; may be repeated.")] = [FANS],  # noqa: B006  # Typer's
+    http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; may be repeated.")] = [HTTP],  # noqa: B006
+    host: Annotated[
+        str, typer.Option(help="The address for nginx to listen on; 0.0.0.0 is all of them.")
+    ] = "127.0.0.1",
     listen_fans: Annotated[int, typer.Option(min=1, max=65535, help="Its port for fans.")] = LISTEN_FANS,
     listen_http: Annotated[int, typer.Option(min=1, max=65535, help="Its port for the API.")] = LISTEN_HTTP,
     directory: Annotated[Path, typer.Option(help="Where it keeps its process id and its log.")] = Path(),
     open_files: Annotated[
         int | None,
-        typer.Option(min=FEWEST_OPEN_FILES, help="Open files of each worker; else what is allowed here, up to 65,536."),
+        typer.Option(
+            min=FEWEST_OPEN_FILES, help="Open files of each worker; without, what is allowed here, up to 65,536."
+        ),
     ] = None,
 ) -> None:
     """Print a configuration for nginx: one address in front of all ports of a server."""
@@ -232,15 +252,6 @@ def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
         typer.echo(configuration(front), nl=False)
     except _USER_ERRORS as error:
         _refuse(error)
-
-
-def _list_lessons(stage: str) -> None:
-    try:
-        found = find_stage(stage)
-    except UnknownStageError as error:
-        _refuse(error)
-    for lesson in found.lessons:
-        typer.echo(f"{lesson.name:17} {lesson.teaches}")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -273,7 +284,8 @@ async def _play(  # noqa: PLR0913  # one argument an option
 ) -> None:
     script = load_script(name)
     patience_s = parse_duration(patience)
-    async with ReporterClient(url, client_token(os.environ, *_place_of(url))) as client:
+    at = parse_http_url(url)
+    async with ReporterClient(url, client_token(os.environ, at.host, at.port)) as client:
         await play_script(
             client,
             script,
@@ -295,18 +307,6 @@ def _say(_step: Step, event: Event) -> None:
 def _say_aside(words: str) -> None:
     """Say something on standard error; some of it may be what a server said."""
     typer.echo(f"matchstream: {harmless(words)}", err=True)
-
-
-def _place_of(url: str) -> tuple[str, int]:
-    """Return the host and the port of a URL. Raise ApiUnreachableError."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None:
-        raise ApiUnreachableError(f"{url} is no URL of a server; give one like http://127.0.0.1:8888")
-    return host, port if port is not None else {"https": 443}.get(parts.scheme, 80)
 
 
 def _run(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.stage import Stage
+from stages.stage0.parts import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stages.stage import Lesson
+    from stages.stage0.parts import Lesson
 
 
 class LessonError(Exception):

@@ -16,8 +16,8 @@ from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
     from common.domain.script import Script
-    from stages.stage import Options, Stage, System
-    from stages.stage0.server import Addresses
+    from stages.options import Addresses, Options, System
+    from stages.stage0.parts import Stage
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class ServerEndedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class PlayedMatch:
     """A match to be played by the server itself: at `speed` times real time, once or again and again.
 
     One of that id that is stored is in the way, unless it is to be replaced.
@@ -39,7 +39,7 @@ class Play:
     replace: bool
 
 
-async def serve(stage: Stage, options: Options, play: Play | None) -> None:
+async def serve(stage: Stage, options: Options, play: PlayedMatch | None) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP; say `ready …` on standard output when fans and API calls are served.
 
     The server stops in order then, and at once when it is told a second time.
@@ -102,7 +102,7 @@ async def _stop(server: System, told_again: asyncio.Event) -> None:
         stopping.result()
 
 
-async def _play(addresses: Addresses, token: str, play: Play) -> None:
+async def _play(addresses: Addresses, token: str, play: PlayedMatch) -> None:
     api = join(reachable(addresses.host), addresses.http[0])
     async with ReporterClient(f"http://{api}", token) as client:
         await play_script(client, play.script, speed=play.speed, loop=play.loop, replace=play.replace)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
 
+from common.addresses import parse_one
 from common.domain.match import Period, Player
 from common.terminal import harmless
 from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line
@@ -36,7 +36,6 @@ server that stopped do not all come back at the same moment ("Exponential Backof
 REFUSALS: Final = 5
 """How often in a row a server may refuse before it is not asked again: it may need a moment after its own start."""
 
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s\[\]]+)):(?P<port>[0-9]{1,5})")
 _STYLES = {
     "status": "bold cyan",
     "goal": "bold green",
@@ -69,12 +68,13 @@ async def watch_match(
 ) -> None:
     """Print a match as it comes, and return when it is over; `note` is called with what is to be said beside.
 
-    `address` is HOST:PORT; `match_id` None is the current match. Raise WatchError if there is no server, it refuses, or
-    speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who has been
-    told the status connects again instead, as long as the match is not over and the server does not refuse for good.
+    `address` is HOST:PORT; `match_id` None is the current match. Raise AddressError; WatchError if there is no server,
+    it refuses, or speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who
+    has been told the status connects again instead, as long as the match is not over and the server does not refuse for
+    good.
     """
-    where, greeting = parse_address(address), _greeting(user, match_id)
-    watching = Watching()
+    where, greeting = parse_one(address), _greeting(user, match_id)
+    watching = WatchedMatch()
     attempt = refusals = 0
     while not watching.is_over:
         watching.begin()
@@ -99,15 +99,7 @@ def pause_before(attempt: int) -> float:
     return longest_s * random.uniform(0.5, 1.0)  # noqa: S311  # nothing secret about a pause
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`; an IPv6 address may stand in brackets. Raise WatchError."""
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found["port"]) < 65536:
-        raise WatchError(f"{address!r} is no address; give HOST:PORT, such as 127.0.0.1:9999")
-    return found["ipv6"] or found["host"], int(found["port"])
-
-
-class Watching:
+class WatchedMatch:
     """What is known of the match that is watched, over one connection or several."""
 
     def __init__(self) -> None:
@@ -178,7 +170,7 @@ def _greeting(user: str, match_id: str | None) -> bytes:
     return f"{line}\n".encode()
 
 
-async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: Watching) -> None:
+async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: WatchedMatch) -> None:
     """Return when the match is over. Raise NoServerError, WatchError, WatchEndedError."""
     try:
         reader, writer = await asyncio.open_connection(*where)
@@ -196,7 +188,7 @@ async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, wat
             await writer.wait_closed()
 
 
-async def _hear_all(reader: asyncio.StreamReader, watching: Watching) -> None:
+async def _hear_all(reader: asyncio.StreamReader, watching: WatchedMatch) -> None:
     frames = FrameReader()
     while data := await reader.read(65536):
         try:

@@ -32,6 +32,7 @@ from common.domain.match import NewMatch, Team
 from common.domain.posts import Post
 
 SAMPLE: Final = "elp-tig-2011-09-10"
+"""The match that comes along: Estudiantes - Tigre."""
 
 MAX_MINUTE: Final = 100_000  # two months; more is a slip
 
@@ -60,11 +61,6 @@ class Script:
     teams: tuple[Team, ...]
     match: NewMatch
     steps: tuple[Step, ...]
-
-
-def sample_script() -> Script:
-    """Return the match that comes with the package, Estudiantes - Tigre of 2011-09-10."""
-    return load_script(SAMPLE)
 
 
 def load_script(path_or_name: str | Path) -> Script:

@@ -14,7 +14,7 @@ from common.domain.errors import BadJsonError, InvalidError
 from common.domain.match import Team
 from common.http.answers import Checkin, Health, allow_any_origin, json_answer
 from common.http.auth import bearer_only
-from common.http.errors import Handler, problems_as_json
+from common.http.errors import HttpHandler, problems_as_json
 from common.http.limits import Limits
 from common.http.metrics import exposition
 from common.http.openapi import describe
@@ -56,7 +56,7 @@ def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> we
     Of `limits` it keeps the time for a body; the rest is `ApiServer`'s.
     """
     api = _Api(backend, limits.body_s)
-    handlers: dict[Operation, Handler] = {
+    handlers: dict[Operation, HttpHandler] = {
         ALIVE: api.alive,
         READY: api.ready,
         CHECKIN: api.checkin,
@@ -69,7 +69,7 @@ def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> we
         POST_EVENT: api.post_event,
         CANCEL_MATCH: api.cancel_match,
     }
-    by_path: defaultdict[str, dict[str, Handler]] = defaultdict(dict)
+    by_path: defaultdict[str, dict[str, HttpHandler]] = defaultdict(dict)
     for operation in OPERATIONS:
         handler = handlers[operation]
         by_path[operation.path][operation.method] = bearer_only(token, handler) if operation.is_reporters else handler
@@ -209,7 +209,7 @@ def _read_team(body: bytes, team_id: str) -> Team:
     return to_team(value)
 
 
-def _description() -> Handler:
+def _description() -> HttpHandler:
     document = msgspec.json.encode(describe(OPERATIONS))
 
     async def openapi(_request: web.Request) -> web.Response:
@@ -218,7 +218,7 @@ def _description() -> Handler:
     return openapi
 
 
-def _add_resource(app: web.Application, path: str, by_method: Mapping[str, Handler]) -> None:
+def _add_resource(app: web.Application, path: str, by_method: Mapping[str, HttpHandler]) -> None:
     """Add a path with its methods, with HEAD wherever there is GET, and with the answer to a browser's preflight."""
     resource = app.router.add_resource(path)
     for method, handler in by_method.items():

@@ -6,13 +6,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from common.http.answers import problem_answer
-from common.http.connection import Connection
-from common.http.errors import Handler
+from common.http.connection import ApiConnection
+from common.http.errors import HttpHandler
 
 _SCHEME: Final = "bearer"
 
 
-def bearer_only(token: str, handler: Handler) -> Handler:
+def bearer_only(token: str, handler: HttpHandler) -> HttpHandler:
     """Return `handler` behind a check of the token; without the right one it is not called and no body is read."""
     expected = token.encode()
 
@@ -25,7 +25,7 @@ def bearer_only(token: str, handler: Handler) -> Handler:
         if not hmac.compare_digest(given, expected):
             message = "the token is wrong: use the one this server was started with (MATCHSTREAM_TOKEN)"
             return problem_answer(401, message, headers={hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'})
-        if isinstance(request.protocol, Connection):
+        if isinstance(request.protocol, ApiConnection):
             request.protocol.is_reporters = True
         return await handler(request)
 

@@ -27,7 +27,7 @@ from common.http.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 0.01
-"""How long after each other it is looked whether the last request has ended."""
+"""The pause between two looks whether the last request has ended."""
 _HEAD_BYTES: Final = 32 * 1024
 """The size of a head; aiohttp would take 128 fields of 8 KiB. Browsers and proxies send some two kilobytes."""
 
@@ -51,13 +51,13 @@ class Crowd:
     def __init__(self, limits: Limits, last_file: int) -> None:
         self.limits = limits
         self._last_file = last_file
-        self._present: set[Connection] = set()
+        self._present: set[ApiConnection] = set()
         # In the order in which they give way: strangers who wait, those who do not read, reporters who wait.
-        self._waiting: dict[Connection, None] = {}
-        self._stalled: dict[Connection, None] = {}
-        self._reporters: dict[Connection, None] = {}
+        self._waiting: dict[ApiConnection, None] = {}
+        self._stalled: dict[ApiConnection, None] = {}
+        self._reporters: dict[ApiConnection, None] = {}
 
-    def enter(self, new: "Connection", file: int) -> bool:
+    def enter(self, new: "ApiConnection", file: int) -> bool:
         """Take in a connection; return False if there is no room, and nobody who could make some."""
         is_full = len(self._present) >= self.limits.connections
         if is_full or file >= self._last_file:
@@ -70,29 +70,29 @@ class Crowd:
         self._waiting[new] = None
         return True
 
-    def waits(self, one: "Connection") -> None:
+    def waits(self, one: "ApiConnection") -> None:
         """Note that a connection has no request under way, from now on."""
         self.is_busy(one)
         if one in self._present:
             (self._reporters if one.is_reporters else self._waiting)[one] = None
 
-    def stalls(self, one: "Connection") -> None:
+    def stalls(self, one: "ApiConnection") -> None:
         """Note that a client does not take its answer."""
         if one in self._present:
             self._stalled[one] = None
 
-    def is_busy(self, one: "Connection") -> None:
+    def is_busy(self, one: "ApiConnection") -> None:
         """Note that a request is under way, or that its client reads on."""
         for group in (self._waiting, self._stalled, self._reporters):
             group.pop(one, None)
 
-    def leaves(self, one: "Connection") -> None:
+    def leaves(self, one: "ApiConnection") -> None:
         """Count a connection no more; nothing if it has left."""
         self.is_busy(one)
         self._present.discard(one)
 
 
-class Connection(web.RequestHandler):
+class ApiConnection(web.RequestHandler):
     """aiohttp's request handler under `Limits`. What is no HTTP at all is refused in JSON too, without a traceback."""
 
     __slots__ = ("_crowd", "_head_bytes", "_limits", "_phase", "_timer", "_wire", "is_reporters")

@@ -24,7 +24,7 @@ from common.http.roles import NotReadyError
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, TermsError
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _WAIT: Final = {"Retry-After": "1"}
 
 
 @web.middleware
-async def problems_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def problems_as_json(request: web.Request, handler: HttpHandler) -> web.StreamResponse:
     """Answer with JSON that says what to do whatever the handler raises; what nobody foresaw is logged and is a 500."""
     try:
         return await handler(request)

@@ -32,6 +32,7 @@ class _Snapshot(Collector):
         yield from self._gauges()
         yield from self._counters()
         yield from self._by_kind()
+        yield from self._of_stage_3()
         seen = self._seen
         yield self._histogram("matchstream_response_seconds", "From a fan's accept to its answer.", seen.response)
         yield self._histogram("matchstream_fan_out_seconds", "From an accepted event to each fan's copy.", seen.fan_out)
@@ -47,22 +48,19 @@ class _Snapshot(Collector):
         ]
         if seen.loop_lag is not None:
             gauges.append(("matchstream_loop_lag_seconds", "Longest in the last 5 s.", seen.loop_lag.max_s))
-        for name, about, value in gauges:
-            gauge = GaugeMetricFamily(name, about, labels=["node"])
-            gauge.add_metric([seen.node], value)
-            yield gauge
+        if seen.api is not None:
+            gauges.append(("matchstream_api_connections", "Connections to the API.", seen.api.connections))
+        for gauge in gauges:
+            yield self._gauge(*gauge)
 
     def _counters(self) -> Iterator[CounterMetricFamily]:
         seen = self._seen
-        for name, about, value in (
-            ("matchstream_accepts", "Connections of fans that were accepted.", seen.accepted),
-            ("matchstream_greetings", "Fans who were answered.", seen.greetings),
-            ("matchstream_deliveries", "What fans were sent after their answer.", seen.deliveries),
-            ("process_cpu_seconds", "Total user and system CPU time spent in seconds.", seen.cpu_s),
-        ):
-            counter = CounterMetricFamily(name, about, labels=["node"])
-            counter.add_metric([seen.node], value)
-            yield counter
+        yield self._counter("matchstream_accepts", "Connections of fans that were accepted.", seen.accepted)
+        yield self._counter("matchstream_greetings", "Fans who were answered.", seen.greetings)
+        yield self._counter("matchstream_deliveries", "What fans were sent after their answer.", seen.deliveries)
+        yield self._counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.", seen.cpu_s)
+        if seen.api is not None:
+            yield self._counter("matchstream_api_requests", "Requests to the API.", seen.api.requests)
         drops = CounterMetricFamily(
             "matchstream_drops", "Fans who were turned away or lost.", labels=["node", "reason"]
         )
@@ -83,6 +81,35 @@ class _Snapshot(Collector):
             handled.add_metric(values, kind.messages)
             restarts.add_metric(values, kind.restarts)
         yield from (mailbox, alive, handled, restarts)
+
+    def _of_stage_3(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        seen = self._seen
+        if (writer := seen.writer) is not None:
+            yield self._gauge("matchstream_writer", "1 if this node writes for the system.", writer.is_writer)
+            yield self._gauge("matchstream_writer_epoch", "The last epoch in which this node wrote.", writer.epoch)
+            yield self._counter("matchstream_writer_executed", "Requests carried out.", writer.executed)
+            yield self._counter("matchstream_writer_failures", "Rounds that failed over Redis.", writer.failures)
+            yield self._counter("matchstream_writer_replaced", "Times that another took over.", writer.replaced)
+        if (requests := seen.requests) is not None:
+            yield self._gauge("matchstream_requests_waiting", "Requests that wait for the writer.", requests.waiting)
+            yield self._counter("matchstream_requests", "Requests to the writer.", requests.asked)
+            yield self._counter("matchstream_requests_unanswered", "Requests without an answer.", requests.unanswered)
+        if (heard := seen.subscriptions) is not None:
+            yield self._gauge("matchstream_subscriptions_connected", "1 if Redis is heard.", heard.connected)
+            yield self._gauge("matchstream_subscriptions_channels", "Channels of Redis.", heard.channels)
+            yield self._gauge("matchstream_subscriptions_subscribers", "Who hears them.", heard.subscribers)
+            yield self._counter("matchstream_subscriptions_connections", "Connections made.", heard.connections)
+            yield self._counter("matchstream_subscriptions_messages", "Messages from channels.", heard.published)
+
+    def _gauge(self, name: str, about: str, value: float) -> GaugeMetricFamily:
+        gauge = GaugeMetricFamily(name, about, labels=["node"])
+        gauge.add_metric([self._seen.node], value)
+        return gauge
+
+    def _counter(self, name: str, about: str, value: float) -> CounterMetricFamily:
+        counter = CounterMetricFamily(name, about, labels=["node"])
+        counter.add_metric([self._seen.node], value)
+        return counter
 
     def _histogram(self, name: str, about: str, seen: Histogram) -> HistogramMetricFamily:
         family = HistogramMetricFamily(name, about, labels=["node"])

@@ -14,10 +14,11 @@ from common.domain.events import Event
 from common.domain.match import Match, Team
 from common.http.answers import Checkin, Health, History, Matches, Problem
 from common.http.operations import Operation
+from common.http.statistics import Statistics
 from common.http.terms import EXPECTED_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MAX_KEY
 
 _REF: Final = "#/components/schemas/{name}"
-_ONLY_ANSWERED: Final = (Health, Checkin, Matches, Match, History, Event, Problem)
+_ONLY_ANSWERED: Final = (Health, Checkin, Matches, Match, History, Event, Statistics, Problem)
 _TEAM_BODY: Final = "TeamBody"
 
 _Json = dict[str, Any]

@@ -8,13 +8,12 @@ every request has a key of its own, and one that was not answered, or only by a 
 under that key: the server does it once, and answers it as it did the first time.
 """
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
+from common.clock import REAL_CLOCK, Clock
 from common.domain.events import Event
 from common.domain.script import Script, Step
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient, fresh_key
@@ -36,14 +35,6 @@ class StepRefusedError(Exception):
     """The server refused an event of the script; the message says which, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time in seconds from anywhere, and the way to let it pass; a test puts its own in place."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-
-
 def _ignore(*_news: object) -> None:
     """Tell nobody."""
 
@@ -61,7 +52,7 @@ async def play_script(  # noqa: PLR0913  # the options of a reporter's command, 
     on_event: Callable[[Step, Event], None] = _ignore,
     on_outage: Callable[[str], None] = _ignore,
     on_recovery: Callable[[float], None] = _ignore,
-    clock: Clock = Clock(),  # frozen, so one for all calls
+    clock: Clock = REAL_CLOCK,
 ) -> None:
     """Play `script` at `speed` times real time (60: a minute a second).
 

@@ -6,20 +6,21 @@ token, then `start(app)`. Between the two, clients wait in the backlog.
 """
 
 import asyncio
-import errno
 import logging
-import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from common.http.connection import Connection, Crowd
+from common.http.connection import ApiConnection, Crowd
 from common.http.limits import Limits, most_connections
-from common.listening import bind_socket
+from common.http.statistics import ApiStatistics
+from common.listening import listen_on, open_all
 from common.tuning.open_files import OpenFiles, kept_files
+
+if TYPE_CHECKING:
+    import socket
 
 _NO_LOG: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001  # unattached: nothing turns it on
 _DRAIN_SECONDS: Final = 2.0
@@ -27,28 +28,12 @@ _BURST: Final = 4
 """Connections that asyncio may accept before those who came are looked at: fewer than the files that are kept free."""
 
 
-class CannotListenError(Exception):
-    """The API cannot listen there; the message says in one line why and what to do."""
-
-
-class PortTakenError(CannotListenError):
-    """Another program listens on the port."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServerStatistics:
-    """What an `ApiServer` has seen: connections open now, and requests since it started."""
-
-    connections: int
-    requests: int
-
-
 class ApiServer:
     """Serves an application on one host and some ports (0: any free one), until it is stopped.
 
-    `backlog` is the length of each accept queue; the kernel cuts it to net.core.somaxconn (listen(2)). `access_log`
-    gets a line a request, at level INFO; by default there is none. Without `limits` they are the usual ones, with a
-    share of the files that may be open when it starts as connections.
+    `backlog` is the length of each accept queue; the kernel cuts it to net.core.somaxconn (listen(2)). Without `limits`
+    they are the usual ones, with a share of the files that may be open when it starts as connections. There is no
+    access log: what is asked is counted.
     """
 
     def __init__(
@@ -57,13 +42,11 @@ class ApiServer:
         ports: Sequence[int],
         *,
         backlog: int = 128,
-        access_log: logging.Logger = _NO_LOG,
         limits: Limits | None = None,
     ) -> None:
         self._host = host
         self._wanted = tuple(ports)
         self._backlog = backlog
-        self._access_log = access_log
         self._address = ""
         self._limits = limits
         self._ports: tuple[int, ...] = ()
@@ -83,12 +66,7 @@ class ApiServer:
 
     async def bind(self) -> int:
         """Listen on all ports and return the first. Raise CannotListenError, with nothing left bound."""
-        try:
-            for port in self._wanted:
-                self._bound.append(self._listen(port))
-        except BaseException:
-            await self.stop()
-            raise
+        self._bound = open_all(self._host, self._wanted, partial(listen_on, backlog=self._backlog))
         self._address = self._bound[0].getsockname()[0]
         self._ports = tuple(sock.getsockname()[1] for sock in self._bound)
         return self._ports[0]
@@ -101,7 +79,7 @@ class ApiServer:
         files = OpenFiles.read().soft
         crowd = Crowd(self._limits or Limits(connections=most_connections(files)), files - kept_files(files))
         manager = cast("web.Server", self._runner.server)
-        protocol = partial(Connection, manager, crowd, loop=loop, access_log=self._access_log)
+        protocol = partial(ApiConnection, manager, crowd, loop=loop, access_log=_NO_LOG)
         while self._bound:
             # To asyncio the backlog is how many it accepts in one go, too; to the kernel the last listen(2) counts.
             self._servers.append(await loop.create_server(protocol, sock=self._bound[0], backlog=_BURST))
@@ -118,21 +96,9 @@ class ApiServer:
         if runner is not None:
             await runner.cleanup()
 
-    def statistics(self) -> ApiServerStatistics:
+    def statistics(self) -> ApiStatistics:
         """Return the counts now."""
         server = None if self._runner is None else self._runner.server
         if server is None:
-            return ApiServerStatistics(connections=0, requests=0)
-        return ApiServerStatistics(connections=len(server.connections), requests=server.requests_count)
-
-    def _listen(self, port: int) -> socket.socket:
-        try:
-            sock = bind_socket(self._host, port)
-            sock.listen(self._backlog)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = f"port {port} of {self._host} is taken: stop what listens there, or choose another port"
-                raise PortTakenError(message) from error
-            message = f"cannot listen on {self._host} port {port} ({error.strerror}): choose an address of this machine"
-            raise CannotListenError(message) from error
-        return sock
+            return ApiStatistics(connections=0, requests=0)
+        return ApiStatistics(connections=len(server.connections), requests=server.requests_count)

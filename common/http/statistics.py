@@ -39,6 +39,45 @@ class OpenFilesSeen(msgspec.Struct, frozen=True):
     limit: int
 
 
+class ApiStatistics(msgspec.Struct, frozen=True):
+    """What the API of a node serves: connections that are open now, and requests since its start."""
+
+    connections: int
+    requests: int
+
+
+class WriterStatistics(msgspec.Struct, frozen=True):
+    """Whether this node is the writer of its system now, and what it did as such.
+
+    `epoch` is the last one it had, 0: none. Counts since its start: requests carried out, rounds in which Redis did not
+    answer as it should, and times that it lost the lease to another.
+    """
+
+    is_writer: bool
+    epoch: int
+    executed: int
+    failures: int
+    replaced: int
+
+
+class RequestsStatistics(msgspec.Struct, frozen=True):
+    """Requests to the writer: that wait for an answer now; since the start, that were asked, and that got no answer."""
+
+    waiting: int
+    asked: int
+    unanswered: int
+
+
+class SubscriptionsStatistics(msgspec.Struct, frozen=True):
+    """What a node listens to in Redis now; and since the start the connections made, and the messages that came."""
+
+    connected: bool
+    channels: int
+    subscribers: int
+    connections: int
+    published: int
+
+
 class Statistics(msgspec.Struct, frozen=True):
     """One node as it is now; counts are since its start.
 
@@ -49,6 +88,9 @@ class Statistics(msgspec.Struct, frozen=True):
 
     `response` counts from a fan's accept to its answer being written to the socket, `fan_out` from the moment at which
     the node's process of a match has an accepted event, to each fan's copy being written.
+
+    `writer`, `requests` and `subscriptions` are null where a node has none of that: they come with stage 3. They and
+    `api` are null, too, where a server is of a version that does not tell them.
     """
 
     node: str
@@ -69,3 +111,7 @@ class Statistics(msgspec.Struct, frozen=True):
     fan_out: Histogram
     kinds: tuple[KindStatistics, ...]
     actors: tuple[ProcessStatistics, ...]
+    api: ApiStatistics | None = None
+    writer: WriterStatistics | None = None
+    requests: RequestsStatistics | None = None
+    subscriptions: SubscriptionsStatistics | None = None

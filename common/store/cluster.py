@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from redis.exceptions import RedisError
 
-from common.store.endpoint import CLUSTER_SUFFIX, Endpoint
+from common.store.endpoint import CLUSTER_SUFFIX, RedisEndpoint
 from common.store.errors import StoreUnavailableError
 
 _TCP = ("redis", "rediss")
@@ -18,7 +18,7 @@ async def with_cluster(url: str, *, timeout_s: float = 5.0) -> str:
     StoreUnavailableError if it does not answer within `timeout_s`, RedisUrlError.
     """
     scheme, colon, rest = url.partition(":")
-    endpoint = Endpoint(url, timeout_s)
+    endpoint = RedisEndpoint(url, timeout_s)
     if scheme not in _TCP:
         return url
     try:
@@ -33,7 +33,7 @@ async def with_cluster(url: str, *, timeout_s: float = 5.0) -> str:
     return scheme + CLUSTER_SUFFIX * is_cluster + colon + rest
 
 
-async def _is_cluster(endpoint: Endpoint) -> bool:
+async def _is_cluster(endpoint: RedisEndpoint) -> bool:
     connection = endpoint.first_connection()
     try:
         await connection.connect()

@@ -9,7 +9,7 @@ from common.domain.events import Event
 from common.domain.match import Match, Team
 from common.store.errors import UnreadableRecordError
 
-Record = TypeVar("Record")
+_Record = TypeVar("_Record")
 
 _encoder = msgspec.json.Encoder()
 _event = msgspec.json.Decoder(Event)
@@ -47,7 +47,7 @@ def decode_team(stored: bytes) -> Team:
     return _decode(_team, stored)
 
 
-def _decode(decoder: msgspec.json.Decoder[Record], stored: bytes) -> Record:
+def _decode(decoder: msgspec.json.Decoder[_Record], stored: bytes) -> _Record:
     try:
         return decoder.decode(stored)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

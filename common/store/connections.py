@@ -26,7 +26,8 @@ from typing import Any, Protocol
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from common.store.endpoint import Argument, Connection, Endpoint
+from common.store.connection import Argument, RedisConnection
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError, WrongTypeError
 
 
@@ -63,12 +64,12 @@ class Connections:
     def __init__(self, url: str, limit: int, connect_timeout: float, command_timeout: float) -> None:
         if limit < 1:
             raise ValueError(f"{limit} connections to Redis are not enough: allow at least 1")
-        self._endpoint = Endpoint(url, connect_timeout)
+        self._endpoint = RedisEndpoint(url, connect_timeout)
         self._limit = limit
         self._command_timeout = command_timeout
         self._free = asyncio.Semaphore(limit)
         # Last in, first out: a few warm connections serve a light load, and the others are never opened.
-        self._idle: list[Connection] = []
+        self._idle: list[RedisConnection] = []
         self._opened = self._busy = self._calls = self._failures = 0
         self._closed = False
 
@@ -126,7 +127,7 @@ class Connections:
         kind = WrongTypeError if str(answer).startswith(WrongTypeError.SAYS) else StoreUnavailableError
         return kind(self._endpoint.explain(answer))
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> RedisConnection:
         """Return a connection that is made; nothing was sent over it yet."""
         if self._closed:
             raise RedisConnectionError("closed by this program")
@@ -143,7 +144,7 @@ class Connections:
             raise
         return connection
 
-    async def _exchange(self, connection: Connection, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+    async def _exchange(self, connection: RedisConnection, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         self._busy += 1
         try:
             await connection.send_packed_command(connection.pack_commands(commands))
@@ -178,13 +179,13 @@ def refusal_in(answers: Sequence[Any]) -> StoreUnavailableError | None:
     return refusals[0] if len(refusals) == len(answers) else UnknownOutcomeError(str(refusals[0]))
 
 
-async def _closed(connection: Connection) -> None:
+async def _closed(connection: RedisConnection) -> None:
     """Close a connection; if that takes long, it goes on by itself, and is nobody's failure."""
     with suppress(RedisError, OSError):
         await connection.disconnect()
 
 
-async def _answer(connection: Connection) -> Any:
+async def _answer(connection: RedisConnection) -> Any:
     try:
         return await connection.read_response()
     except ResponseError as refusal:  # an answer like any other: those after it must be read all the same

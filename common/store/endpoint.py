@@ -2,17 +2,18 @@
 
 import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool
 from redis.exceptions import AuthenticationError, MovedError, NoPermissionError, RedisError, ResponseError
 
+from common.store.connection import ClusterServer, RedisConnection
 from common.store.errors import RedisUrlError
-from common.store.shard import Server, Shard
+from common.store.shard import Shard
 
-Argument = str | bytes | int
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 CLUSTER_SUFFIX = "+cluster"
 """What is added to the scheme of a URL whose server belongs to a cluster (`common.store.cluster` finds out)."""
@@ -23,40 +24,7 @@ _URL_FORMS = (
 )
 
 
-class Connection(Protocol):
-    """What is used of redis-py's connections, which have no type annotations of their own."""
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether it is made, as far as is known."""
-        ...
-
-    async def connect(self) -> None:
-        """Make it, log in and choose the database."""
-        ...
-
-    async def disconnect(self, nowait: bool = False) -> None:
-        """Close it; with `nowait` without waiting until it is closed."""
-        ...
-
-    async def can_read(self) -> bool:
-        """Return whether there is something to read, an end of the stream included."""
-        ...
-
-    def pack_commands(self, commands: Iterable[Iterable[Argument]]) -> list[bytes]:
-        """Return commands as they go over the wire."""
-        ...
-
-    async def send_packed_command(self, command: Iterable[bytes]) -> None:
-        """Write; wait while too much is unsent."""
-        ...
-
-    async def read_response(self) -> Any:
-        """Return the next answer. Raise RedisError; of those ResponseError, and go on, if that is what was answered."""
-        ...
-
-
-class Endpoint:
+class RedisEndpoint:
     """The Redis at `url`; making a connection takes at most `connect_timeout` seconds. Raise RedisUrlError.
 
     What is sent and not acknowledged by Redis's host within that time is given up with the connection. Else the kernel
@@ -67,8 +35,8 @@ class Endpoint:
     def __init__(self, url: str, connect_timeout: float) -> None:
         scheme, colon, rest = url.partition(":")
         factory = _factory(scheme.removesuffix(CLUSTER_SUFFIX) + colon + rest, connect_timeout)
-        self._make_connection: Callable[[], Connection] = factory.make_connection
-        self._connection_class: Callable[..., Connection] = factory.connection_class
+        self._make_connection: Callable[[], RedisConnection] = factory.make_connection
+        self._connection_class: Callable[..., RedisConnection] = factory.connection_class
         self._options: Mapping[str, Any] = factory.connection_kwargs
         self._shard: Shard | None = None
         self.tag = ""
@@ -86,19 +54,19 @@ class Endpoint:
         return f"{host}:{port}"
 
     @property
-    def server(self) -> Server:
+    def server(self) -> ClusterServer:
         """The host and port of the URL, if it has none of a socket."""
         return self._options.get("host", "localhost"), self._options.get("port", 6379)
 
-    def connection(self) -> Connection:
+    def connection(self) -> RedisConnection:
         """Return a new connection, which is not made yet; in a cluster it will be to the system's shard."""
         return self._make_connection() if self._shard is None else self._shard.connection()
 
-    def first_connection(self) -> Connection:
+    def first_connection(self) -> RedisConnection:
         """Return a new connection to the server of the URL itself, and to no database of it."""
         return self._connection_to(self.server)
 
-    def _connection_to(self, server: Server) -> Connection:
+    def _connection_to(self, server: ClusterServer) -> RedisConnection:
         host, port = server
         return self._connection_class(**{**self._options, "host": host, "port": port, "db": 0})
 

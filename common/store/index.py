@@ -17,7 +17,7 @@ from common.store import keys
 
 if TYPE_CHECKING:
     from common.domain.match import Match
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 # For other scripts: what puts a match into one of the three sets, and takes it out of the others. An empty name takes
 # it out of all. The sets are the last three of KEYS.
@@ -118,9 +118,9 @@ def index_keys(tag: str) -> tuple[str, ...]:
     return tuple(tag + key for key in keys.INDEX)
 
 
-def place(match: Match, tag: str) -> tuple[Argument, ...]:
+def entry(match: Match, tag: str) -> tuple[Argument, ...]:
     """Return what `place` in a script is to be called with for a match."""
-    key, score = keys.place_of(match)
+    key, score = keys.entry_of(match)
     return match.id, tag + key, score
 
 
@@ -134,7 +134,7 @@ def last_day_over() -> int:
 
 def listed_at(match: Match) -> Listed:
     """Return where a match stands in lists."""
-    key, score = keys.place_of(match)
+    key, score = keys.entry_of(match)
     return Listed(keys.INDEX.index(key) + 1, score, match.id)
 
 

@@ -80,7 +80,7 @@ def score(day: date) -> int:
     return int(day.isoformat().replace("-", ""))
 
 
-def place_of(match: Match) -> tuple[str, int]:
+def entry_of(match: Match) -> tuple[str, int]:
     """Return the one of `INDEX` in which a match belongs, and its score there."""
     day = score(match.date)
     if match.is_live:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError
 from common.store.keys import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 ASK_S: Final = 1.0
 """How often the connection is used."""
@@ -39,7 +39,7 @@ _PREFIX: Final = "matchstream"
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ServerName:
     """What a server is called among the clients of Redis; `follows` if it follows what others write."""
 
     follows: bool
@@ -71,8 +71,8 @@ class Presence:
     """
 
     def __init__(self, url: str, *, follows: bool) -> None:
-        self._endpoint = Endpoint(url, _TIMEOUT_S)
-        self._name = Name(follows, socket.gethostname(), os.getpid(), self._endpoint.tag, secrets.token_hex(8))
+        self._endpoint = RedisEndpoint(url, _TIMEOUT_S)
+        self._name = ServerName(follows, socket.gethostname(), os.getpid(), self._endpoint.tag, secrets.token_hex(8))
         self._connection = self._endpoint.connection()
 
     @property
@@ -81,7 +81,7 @@ class Presence:
         return self._endpoint.address
 
     async def announce(self) -> None:
-        """Be there, then look who else is.
+        """Give Redis the server's name, then look who else is there.
 
         Raise SharedRedisError if another server is there that must not be; PresenceUnknownError; both while this one
         is there all the same. Raise StoreUnavailableError.
@@ -118,7 +118,7 @@ class Presence:
             await self.close()
 
     async def close(self) -> None:
-        """Be there no more."""
+        """Close the connection, so that the server is there no more."""
         await self._connection.disconnect(nowait=True)
 
     async def _make(self) -> None:
@@ -135,7 +135,7 @@ class Presence:
             return await self._connection.read_response()
 
 
-def _others(listed: str, name: Name) -> Iterator[Name]:
+def _others(listed: str, name: ServerName) -> Iterator[ServerName]:
     """Return who is in an answer to CLIENT LIST beside `name`, and must not be, on the same database."""
     clients = [dict(_fields(line)) for line in listed.splitlines()]
     own = next((client for client in clients if client.get("name") == str(name)), {})
@@ -155,10 +155,10 @@ def _fields(line: str) -> Iterator[tuple[str, str]]:
     return ((name, value) for name, _, value in (field.partition("=") for field in line.split(" ")))
 
 
-def _parse(client: Mapping[str, str]) -> Name | None:
+def _parse(client: Mapping[str, str]) -> ServerName | None:
     """Return the name of a server; None if it is none."""
     match client.get("name", "").split(":"):
         case [prefix, follows, host, pid, system, start] if prefix == _PREFIX and pid.isdecimal():
-            return Name(follows == "follows", host, int(pid), system, start)
+            return ServerName(follows == "follows", host, int(pid), system, start)
         case _:
             return None

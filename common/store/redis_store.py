@@ -29,8 +29,8 @@ from common.domain.errors import AskerGoneError, KeyReusedError, OutdatedError, 
 from common.domain.events import Event
 from common.domain.match import Match, Team
 from common.store import codec, index, keys, scripts
+from common.store.connection import Argument
 from common.store.connections import Connections, ConnectionStatistics, Redis
-from common.store.endpoint import Argument
 from common.store.errors import (
     ConflictError,
     StoreUnavailableError,
@@ -63,9 +63,8 @@ class RedisStore:
     What writes on `terms` may raise KeyReusedError, OutdatedError and AskerGoneError. Raise RedisUrlError if `url`
     cannot be read.
 
-    A `visit` or a `match` takes some 45-55 µs over one connection on a Unix socket, 30-35 µs under uvloop, nearly all
-    of it CPU time of this process; the first `match` after an event takes 50 µs more, for decoding. An `append` takes
-    150-190 µs, since it asks for the time first; without that it was 81 (CPython 3.11, redis-py 8.1).
+    A read takes some 50 µs, nearly all of it CPU time of this process; an `append` three times that, since it asks for
+    the time first (`reports/design-notes.md`).
     """
 
     def __init__(
@@ -83,11 +82,6 @@ class RedisStore:
         # match cannot change, so all may have the same one; what is compared is what Redis just said, never older.
         self._decode_match = lru_cache(maxsize=32)(codec.decode_match)
         self._reading = Reading()
-
-    @property
-    def address(self) -> str:
-        """Where Redis is, for people: `HOST:PORT` or the path of its socket."""
-        return self._redis.address
 
     async def ping(self) -> None:
         """Return once Redis has answered. Raise StoreUnavailableError."""
@@ -126,7 +120,7 @@ class RedisStore:
         Else return the match, or the one that was stored under the key when that was first used.
         """
         script_keys = (self._answer_key(terms), self._tag + keys.match_key(match.id), *self._index)
-        stored = (match.seq, codec.encode(match), *index.place(match, self._tag))
+        stored = (match.seq, codec.encode(match), *index.entry(match, self._tag))
         create = _script(scripts.CREATE, script_keys, (*await self._written_once(terms), *stored))
         outcome, *answered = _decided(await self._change(match.id, "created", create))
         return None if outcome == b"exists" else codec.decode_match(*answered)
@@ -201,7 +195,7 @@ class RedisStore:
             raise ValueError(f"a match after {match.seq} events was to be stored with event {event.seq}")
         last_at = "" if after is None else codec.moment(after)
         stored = (event.seq - 1, event.seq, codec.encode(match), codec.encode(event), last_at)
-        arguments = (*stored, *index.place(match, self._tag))
+        arguments = (*stored, *index.entry(match, self._tag))
         append = self._on_terms(scripts.APPEND, match.id, await self._deadline_ms(terms), terms, arguments)
         outcome, *found = _decided(await self._change(match.id, codec.place(event.seq, event.at), append), match.id)
         if outcome == b"answered":

@@ -32,10 +32,7 @@ from redis.exceptions import MovedError, RedisError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from common.store.endpoint import Argument, Connection
-
-Server = tuple[str, int]
-"""Host and port of one Redis of a cluster."""
+    from common.store.connection import Argument, ClusterServer, RedisConnection
 
 _HOPS: Final = 4
 """How many servers are asked, each named by the one before. Two are enough as long as they agree."""
@@ -50,7 +47,9 @@ class Shard:
     `connection_to` makes a connection to a server, not made yet.
     """
 
-    def __init__(self, connection_to: Callable[[Server], Connection], seed: Server, tag: str) -> None:
+    def __init__(
+        self, connection_to: Callable[[ClusterServer], RedisConnection], seed: ClusterServer, tag: str
+    ) -> None:
         self._connection_to = connection_to
         self._servers = [seed]
         self._slot = key_slot(tag.encode())
@@ -59,7 +58,7 @@ class Shard:
         """Return a new connection to whoever serves the slot by the time it is made."""
         return ShardConnection(self)
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> RedisConnection:
         """Return a connection, made, to a server that says itself that it is the slot's master.
 
         Raise RedisError or OSError if none of the servers that are known leads to it.
@@ -77,7 +76,7 @@ class Shard:
         assert failure is not None  # noqa: S101  # there is at least the seed
         raise failure
 
-    async def _follow(self, server: Server) -> Connection:
+    async def _follow(self, server: ClusterServer) -> RedisConnection:
         """Go from a server to the one that it names; what one says of another may be out of date."""
         for _ in range(_HOPS):
             connection = self._connection_to(server)
@@ -98,18 +97,18 @@ class Shard:
         raise RedisConnectionError(f"the servers of the cluster do not agree on who has slot {self._slot}")
 
 
-async def _ask(connection: Connection) -> list[Any]:
+async def _ask(connection: RedisConnection) -> list[Any]:
     await connection.send_packed_command(connection.pack_commands([("CLUSTER", "SLOTS")]))
     ranges: list[Any] = await connection.read_response()
     return ranges
 
 
 class ShardConnection:
-    """A connection (`common.store.endpoint.Connection`) to a shard, wherever it is; made anew when that has moved."""
+    """A `RedisConnection` to a shard, wherever it is; made anew when that has moved."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self._made: Connection | None = None
+        self._made: RedisConnection | None = None
         self._is_misled = False
 
     @property
@@ -148,18 +147,18 @@ class ShardConnection:
             self._is_misled = True  # the answers behind this one are read all the same
             raise
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> RedisConnection:
         if self._made is None:
             raise RedisConnectionError("not connected")
         return self._made
 
 
-def servers(ranges: list[Any], asked: Server) -> list[Server]:
+def servers(ranges: list[Any], asked: ClusterServer) -> list[ClusterServer]:
     """Return all servers in an answer of `asked` to CLUSTER SLOTS, each once, masters and replicas."""
     return list(dict.fromkeys(_server(entry, asked) for _, _, *entries in ranges for entry in entries))
 
 
-def owner_of(slot: int, ranges: list[Any], asked: Server) -> Server | None:
+def owner_of(slot: int, ranges: list[Any], asked: ClusterServer) -> ClusterServer | None:
     """Return the master of a slot by an answer of `asked` to CLUSTER SLOTS; None if the slot has none."""
     for first, last, master, *_ in ranges:
         if first <= slot <= last:
@@ -167,6 +166,6 @@ def owner_of(slot: int, ranges: list[Any], asked: Server) -> Server | None:
     return None
 
 
-def _server(entry: list[Any], asked: Server) -> Server:
+def _server(entry: list[Any], asked: ClusterServer) -> ClusterServer:
     host, port, *_ = entry
     return (asked[0] if host in _UNKNOWN_HOSTS else host.decode(), port)

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from common.store.errors import UnreadableRecordError
 
-Record = TypeVar("Record")
+_Record = TypeVar("_Record")
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Reading:
     def __init__(self) -> None:
         self._told: set[tuple[str, int]] = set()
 
-    def read(self, decode: Callable[[bytes], Record], stored: bytes, what: str, advice: str) -> Record:
+    def read(self, decode: Callable[[bytes], _Record], stored: bytes, what: str, advice: str) -> _Record:
         """Return the record. Raise UnreadableRecordError, which says `what` it is and gives `advice`."""
         try:
             return decode(stored)

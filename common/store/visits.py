@@ -18,7 +18,7 @@ from common.store import keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 MOST: Final = 1_000_000
 """As many names as the largest crowd that a system is meant for; some 70 MB of Redis's memory if they are short."""

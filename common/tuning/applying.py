@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.tuning.profile import Profile
-from common.tuning.remembered import Place, Remembered, StateError, forget, keep, recall, this_place
+from common.tuning.remembered import Origin, Remembered, StateError, forget, keep, recall, this_origin
 from common.tuning.sysctl import PROC_SYS, Finding, Standing, check, read_sysctls, setting_file
 
 
@@ -82,13 +82,13 @@ def restore(state: Path, root: Path = PROC_SYS) -> Restored:
     Raise StateError if there is no such file or it is of another network namespace, ApplyError if a setting cannot be
     put back: the others are, and the file remembers those that are left.
     """
-    here, remembered = this_place(root), recall(state)
+    here, remembered = this_origin(root), recall(state)
     if remembered is None:
         raise StateError(f"there is nothing to put back: {state} does not exist; did you apply with another --state?")
-    if remembered.place.boot != here.boot:
+    if remembered.origin.boot != here.boot:
         forget(state)
         return Restored({}, (), rebooted=True)
-    _check_namespace(remembered.place, here, state)
+    _check_namespace(remembered.origin, here, state)
     originals = remembered.originals
     now = read_sysctls(originals, root)
     left: dict[str, OSError] = {}
@@ -107,11 +107,11 @@ def restore(state: Path, root: Path = PROC_SYS) -> Restored:
 
 
 def _change(changes: tuple[Finding, ...], state: Path, root: Path) -> None:
-    here, before = this_place(root), recall(state)
-    if before is not None and before.place.boot != here.boot:
+    here, before = this_origin(root), recall(state)
+    if before is not None and before.origin.boot != here.boot:
         before = None
     if before is not None:
-        _check_namespace(before.place, here, state)
+        _check_namespace(before.origin, here, state)
     originals = {found.setting.name: found.now for found in changes if found.now is not None}
     keep(state, Remembered(here, originals | (before.originals if before else {})))
     begun: list[Finding] = []
@@ -167,7 +167,7 @@ def _failure(name: str, error: OSError) -> ApplyError:
     return ApplyError(f"{name} cannot be changed ({error.strerror}){advice}")
 
 
-def _check_namespace(there: Place, here: Place, state: Path) -> None:
+def _check_namespace(there: Origin, here: Origin, state: Path) -> None:
     if there.namespace != here.namespace:
         message = f"{state} has the settings of another network namespace: restore them there, or give another --state"
         raise StateError(message)

@@ -21,15 +21,15 @@ from common.state_home import NoStateHomeError, state_home
 
 _FILE: Final = Path("matchstream", "sysctl.json")
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")]
-Value = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+( -?[0-9]+)*$")]
+SettingName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")]
+SettingValue = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+( -?[0-9]+)*$")]
 
 
 class StateError(Exception):
     """What was remembered cannot be read, kept or used here; the message says on one line what to do."""
 
 
-class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where values hold: a boot of a machine and a network namespace in it. Empty text stands for what is unknown."""
 
     boot: str
@@ -39,8 +39,8 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The values of settings, by name, as they were at a place before anything was applied."""
 
-    place: Place
-    originals: dict[Name, Value]
+    origin: Origin = msgspec.field(name="place")
+    originals: dict[SettingName, SettingValue]
 
 
 def default_state(environ: Mapping[str, str]) -> Path:
@@ -51,14 +51,14 @@ def default_state(environ: Mapping[str, str]) -> Path:
         raise StateError(f"{error}, or give --state") from error
 
 
-def this_place(root: Path) -> Place:
+def this_origin(root: Path) -> Origin:
     """Return where this process is; `root` is /proc/sys (random(4), namespaces(7))."""
     boot = namespace = ""
     with suppress(OSError):
         boot = (root / "kernel" / "random" / "boot_id").read_text().strip()
     with suppress(OSError):
         namespace = str((root.parent / "self" / "ns" / "net").readlink())
-    return Place(boot, namespace)
+    return Origin(boot, namespace)
 
 
 def recall(state: Path) -> Remembered | None:

@@ -28,7 +28,7 @@ class Standing:
     left_s: float | None
 
 
-class Reporter(Protocol):
+class CampaignWatcher(Protocol):
     """Whoever tells a user how far a campaign is."""
 
     def begin(self, standing: Standing) -> None:
@@ -82,7 +82,7 @@ class Campaign:
         bench: Bench,
         findings: Findings,
         summarize: Callable[[State], None],
-        reporter: Reporter,
+        reporter: CampaignWatcher,
         terms: Terms,
     ) -> None:
         self._plan = plan

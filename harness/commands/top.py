@@ -44,10 +44,10 @@ def top(
     console = Terminal(highlight=False)
     if not (console.is_terminal and sys.stdin.isatty()):
         raise AskedError("this is no terminal, so nobody can press a key: say --once for one table")
-    asyncio.run(_watch(urls, console, interval))
+    asyncio.run(_watch_nodes(urls, console, interval))
 
 
-async def _watch(urls: Sequence[str], console: Terminal, interval_s: float) -> None:
+async def _watch_nodes(urls: Sequence[str], console: Terminal, interval_s: float) -> None:
     async with Poller(urls) as poller:
         looks = await first_look(poller)
         fd = sys.stdin.fileno()

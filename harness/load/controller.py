@@ -49,7 +49,7 @@ class Generator:
     `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
     and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
 
-    The constructor raises OpenFilesError if so many fans do not fit, GeneratorError if an endpoint has no address.
+    The constructor raises NoRoomError if so many fans do not fit, GeneratorError if an endpoint has no address.
     """
 
     def __init__(  # noqa: PLR0913 - a load is described by what it is made of
@@ -142,7 +142,7 @@ class Generator:
             left_s = deadline - monotonic()
             if progress.settled >= self._expected or left_s <= 0:
                 return progress
-            self._watch(min(_LOOK_EVERY_S, left_s))
+            self._look_after_workers(min(_LOOK_EVERY_S, left_s))
 
     def wait_until_quiet(self, quiet_s: float, timeout_s: float, receipts: int | None = None) -> Progress:
         """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
@@ -159,13 +159,13 @@ class Generator:
             patience_s = min(quiet_s, _SURPLUS_S) if is_all else quiet_s
             if monotonic() >= min(changed_at + patience_s, deadline):
                 break
-            self._watch(_LOOK_EVERY_S)
+            self._look_after_workers(_LOOK_EVERY_S)
             before, progress = progress, self.progress()
             if progress != before:
                 changed_at = monotonic()
         return progress
 
-    def _watch(self, seconds: float) -> None:
+    def _look_after_workers(self, seconds: float) -> None:
         """Sleep, or raise GeneratorError as soon as a generator process has died: none has anything to say now."""
         raise_if_interrupted()
         for readable in wait([child.control for child in self._children], seconds):

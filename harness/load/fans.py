@@ -346,9 +346,9 @@ class Fans:
 
     def _on_news(self, fan: int, data: bytes, now: float) -> None:
         samples = self.samples
-        for mark in self._reader.marks(fan, data):
+        for sequence in self._reader.sequences(fan, data):
             samples.receipt_fan.append(fan)
-            samples.receipt_mark.append(mark)
+            samples.receipt_sequence.append(sequence)
             samples.receipt_s.append(now)
 
     # Its end.

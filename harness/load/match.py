@@ -24,7 +24,7 @@ _ELEVEN = tuple(range(1, 12))
 class PlannedPost:
     """A post, its number, and the moment at which it is due, in seconds from the beginning of the events phase."""
 
-    mark: int
+    sequence: int
     due_s: float
     post: Post
 
@@ -50,8 +50,8 @@ def synthetic_match(trial_id: str, events: int, rate_per_s: float) -> MatchPlan:
         for side, name in (("h", "home"), ("v", "visit"))
     )
     shots = [
-        PlannedPost(mark, (mark - 1) / rate_per_s, Shot(team=home.id, comment=f"#{mark}"))
-        for mark in range(1, events + 1)
+        PlannedPost(sequence, (sequence - 1) / rate_per_s, Shot(team=home.id, comment=f"#{sequence}"))
+        for sequence in range(1, events + 1)
     ]
     stop = PlannedPost(events + 1, events / rate_per_s, Stop(comment=f"#{events + 1}"))
     return MatchPlan(
@@ -73,7 +73,8 @@ def script_match(script: Script, name: str, speed: float) -> MatchPlan:
     if not posts or not isinstance(posts[-1][1], Stop):
         posts.append((posts[-1][0] if posts else 0.0, Stop()))
     planned = tuple(
-        PlannedPost(mark, minute * 60 / speed, numbered(post, mark)) for mark, (minute, post) in enumerate(posts, 1)
+        PlannedPost(sequence, minute * 60 / speed, numbered(post, sequence))
+        for sequence, (minute, post) in enumerate(posts, 1)
     )
     return MatchPlan(
         teams=script.teams,
@@ -84,9 +85,9 @@ def script_match(script: Script, name: str, speed: float) -> MatchPlan:
     )
 
 
-def numbered(post: Post, mark: int) -> Post:
-    """Return the post with `#<mark>` before its own comment, which is cut where it becomes too long for the API."""
-    comment = f"#{mark}" if post.comment is None else f"#{mark} {post.comment}"
+def numbered(post: Post, sequence: int) -> Post:
+    """Return the post with `#<sequence>` before its own comment, which is cut where it becomes too long for the API."""
+    comment = f"#{sequence}" if post.comment is None else f"#{sequence} {post.comment}"
     return msgspec.structs.replace(post, comment=comment[:MAX_COMMENT])
 
 

@@ -96,7 +96,7 @@ class Reader:
             self._usual_answer = data
         return Heard.COMPLETE, rest
 
-    def marks(self, fan: int, data: bytes) -> tuple[int, ...]:
+    def sequences(self, fan: int, data: bytes) -> tuple[int, ...]:
         """Return the numbers of the events whose marks are complete now, in order.
 
         A number is complete when something else than a digit follows it. Most chunks are the frame that the fan before

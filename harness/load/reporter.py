@@ -9,13 +9,12 @@ late that was is its *lag*, reported beside the fan-out. What part of the lag is
 decides whether the trial is valid: being held up by the server is a finding, being slow oneself is not.
 """
 
-import asyncio
 import math
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from common.clock import REAL_CLOCK, Clock
 from common.domain.posts import Post
 from harness.load.match import PlannedPost
 
@@ -37,7 +36,7 @@ class Posted:
     was both due and free to go it was sent.
     """
 
-    mark: int
+    sequence: int
     kind: str
     intended_s: float
     sent_s: float
@@ -62,17 +61,6 @@ class Poster(Protocol):
     async def post_event(self, match_id: str, post: Post) -> object:
         """Post an event. Raise an error whose text is the reason if it was not accepted."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """How a reporter tells the time and waits; both in seconds."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-REAL_CLOCK = Clock()
 
 
 class Reporter:
@@ -124,7 +112,7 @@ class Reporter:
             error = " ".join(str(refusal).split()) or type(refusal).__name__
         answered_s = self._clock.now() - t0
         return Posted(
-            mark=planned.mark,
+            sequence=planned.sequence,
             kind=planned.post.kind,
             intended_s=intended_s,
             sent_s=sent_s,
@@ -136,7 +124,7 @@ class Reporter:
 
 def _not_sent(planned: PlannedPost, intended_s: float, free_s: float) -> Posted:
     return Posted(
-        mark=planned.mark,
+        sequence=planned.sequence,
         kind=planned.post.kind,
         intended_s=intended_s,
         sent_s=max(intended_s, free_s),

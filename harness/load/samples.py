@@ -58,11 +58,6 @@ class Outcome(IntEnum):
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
 
     @property
-    def is_served(self) -> bool:
-        """Whether the fan got what it came for: an answer, and a connection until one side ended it in good order."""
-        return self in {Outcome.HELD, Outcome.ENDED}
-
-    @property
     def is_set_apart(self) -> bool:
         """Whether the fan did what it was told to, so that it was neither served to the end nor failed."""
         return self >= Outcome.LEFT
@@ -74,7 +69,7 @@ def _column() -> array[float]:
 
 @dataclass(slots=True)
 class Samples:
-    """The columns. Row i of the first eight is fan i; the `receipt_*` three have a row for each mark received.
+    """The columns. Row i of the first eight is fan i; the `receipt_*` three have a row for each event received.
 
     A fan's receipts are in the order in which they came; those of different fans are in no particular order.
     """
@@ -88,7 +83,7 @@ class Samples:
     closed_s: array[float] = field(default_factory=_column)
     outcome: bytearray = field(default_factory=bytearray)
     receipt_fan: array[int] = field(default_factory=lambda: array("i"))
-    receipt_mark: array[int] = field(default_factory=lambda: array("i"))
+    receipt_sequence: array[int] = field(default_factory=lambda: array("i"))
     receipt_s: array[float] = field(default_factory=_column)
 
     @classmethod
@@ -114,7 +109,7 @@ class Samples:
                 getattr(merged, name)[rows] = getattr(part, name)
             merged.outcome[rows] = part.outcome
             merged.receipt_fan.extend(map(fans.__getitem__, part.receipt_fan))
-            merged.receipt_mark.extend(part.receipt_mark)
+            merged.receipt_sequence.extend(part.receipt_sequence)
             merged.receipt_s.extend(part.receipt_s)
         return merged
 
@@ -127,7 +122,11 @@ class Samples:
         for name in _TIMES[1:]:
             setattr(first, name, getattr(self, name)[:n])
         first.outcome = self.outcome[:n]
-        first.receipt_fan, first.receipt_mark, first.receipt_s = self.receipt_fan, self.receipt_mark, self.receipt_s
+        first.receipt_fan, first.receipt_sequence, first.receipt_s = (
+            self.receipt_fan,
+            self.receipt_sequence,
+            self.receipt_s,
+        )
         return first
 
     def outcomes(self) -> Counter[Outcome]:
@@ -186,18 +185,13 @@ class GeneratorUsage:
     bytes_per_connection: float | None
     peak_rss: int
 
-    @property
-    def busiest(self) -> float:
-        """The share of the process that used most."""
-        return max(self.cpu_share)
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the fans are: counts that only grow.
 
     Every started fan becomes either `answered` or `failed`. `closed` are those of the answered whom the server closed
-    or lost since, or who left; `receipts` are the marks received by all; `slow` those of the answered who do not read,
+    or lost since, or who left; `receipts` are the events received by all; `slow` those of the answered who do not read,
     of whom nothing is expected any more.
     """
 

@@ -88,7 +88,7 @@ class _Round:
 def run_selftest(connections: int = 10_000, *, rounds: int = 3, events: int = 5) -> SelfTest:
     """Have one generator process start `connections` at once, then receive `events` on each; return the best round.
 
-    Raise OpenFilesError if one process may not have so many files open, SelfTestError if the server does not start.
+    Raise NoRoomError if one process may not have so many files open, SelfTestError if the server does not start.
     """
     deal(connections, OpenFiles.read().hard, processes=1)  # refused here rather than by a server without files
     with interruptions_deferred(), _c_generator() as program:

@@ -37,7 +37,7 @@ class InvalidDialogueError(HarnessError):
     """The dialogue cannot be held; the message says which of its parts is missing or too long."""
 
 
-class OpenFilesError(HarnessError):
+class NoRoomError(HarnessError):
     """The connections asked for do not fit into the processes asked for."""
 
 
@@ -158,9 +158,7 @@ def processes_needed(n: int, open_files: int) -> int:
     """Return how many processes hold `n` connections when each may have `open_files` files (its hard limit) open."""
     room = open_files - RESERVED_FILES
     if room < 1:
-        raise OpenFilesError(
-            f"a limit of {open_files} open files leaves no room for a connection; raise it (ulimit -n)"
-        )
+        raise NoRoomError(f"a limit of {open_files} open files leaves no room for a connection; raise it (ulimit -n)")
     return -(-n // room)
 
 
@@ -169,13 +167,13 @@ def deal(
 ) -> tuple[Share, ...]:
     """Deal `n` fans to `processes`, or to as few as the hard limit of `open_files` each allows.
 
-    No process is left without a fan. Raise OpenFilesError if the processes asked for cannot hold them all.
+    No process is left without a fan. Raise NoRoomError if the processes asked for cannot hold them all.
     """
     needed = processes_needed(n, open_files)
     if processes is None:
         processes = needed
     elif processes < needed:
-        raise OpenFilesError(
+        raise NoRoomError(
             f"{n} connections need {needed} generator processes of {open_files} open files, not {processes}; "
             "use more processes, or raise the limit (ulimit -Hn)"
         )

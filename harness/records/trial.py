@@ -163,7 +163,7 @@ class EventSeen(Section, frozen=True, kw_only=True):
     from `sent_s`; None where no fan received it.
     """
 
-    mark: int
+    sequence: int
     kind: str
     intended_s: Seconds
     sent_s: Seconds

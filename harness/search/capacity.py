@@ -24,7 +24,7 @@ def likely_room(available_bytes: int) -> int:
 
 
 def check_room(name: str, connections: int, available_bytes: int, open_files: int) -> None:
-    """Raise CapacityError, or OpenFilesError, if this machine cannot make so many connections.
+    """Raise CapacityError, or NoRoomError, if this machine cannot make so many connections.
 
     `name` is what asks for them, for the message; `open_files` is the hard limit of a process.
     """

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.search import TrialKind
-from harness.search.evidence import LevelState, Majority, Outcome, Vote, level_states
+from harness.search.evidence import LevelState, Majority, TrialOutcome, Vote, level_states
 from harness.search.first_fail import next_level, upper_end
 from harness.search.levels import Scale
 
@@ -61,7 +61,7 @@ class Bracket:
     is_open: bool
 
 
-def bracket(outcomes: Sequence[Outcome], majority: Majority) -> Bracket:
+def bracket(outcomes: Sequence[TrialOutcome], majority: Majority) -> Bracket:
     """Return what the trials so far say of the limit."""
     known = level_states(outcomes, majority)
     cap = _cap(known)
@@ -75,7 +75,7 @@ def bracket(outcomes: Sequence[Outcome], majority: Majority) -> Bracket:
     )
 
 
-def next_trial(rules: Rules, outcomes: Sequence[Outcome]) -> Try | None:
+def next_trial(rules: Rules, outcomes: Sequence[TrialOutcome]) -> Try | None:
     """Return the trial to make after these, or None where the search is over."""
     known = level_states(outcomes, rules.majority)
     repeated = _again(known, outcomes)
@@ -94,7 +94,7 @@ def next_trial(rules: Rules, outcomes: Sequence[Outcome]) -> Try | None:
     return _narrow(rules, known, lower, cap) or _settle(rules, known, outcomes, lower, cap)
 
 
-def _again(known: Mapping[float, LevelState], outcomes: Sequence[Outcome]) -> Try | None:
+def _again(known: Mapping[float, LevelState], outcomes: Sequence[TrialOutcome]) -> Try | None:
     """Return the trial that was made last, if it was not valid and there is hope."""
     if not outcomes or outcomes[-1].vote is not Vote.INVALID:
         return None
@@ -102,7 +102,9 @@ def _again(known: Mapping[float, LevelState], outcomes: Sequence[Outcome]) -> Tr
     return None if known[last.level].is_cap else Try(last.level, last.kind)
 
 
-def _first_fail(known: Mapping[float, LevelState], outcomes: Sequence[Outcome], majority: Majority) -> float | None:
+def _first_fail(
+    known: Mapping[float, LevelState], outcomes: Sequence[TrialOutcome], majority: Majority
+) -> float | None:
     """Return the upper end; where everything above has passed once, the lowest level that a majority failed."""
     clear = upper_end(known, outcomes, majority).first_fail
     return min((level for level, state in known.items() if state.is_fail), default=None) if clear is None else clear
@@ -139,7 +141,7 @@ def _narrow(rules: Rules, known: Mapping[float, LevelState], lower: float, cap: 
 
 
 def _settle(
-    rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[Outcome], lower: float, cap: float | None
+    rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[TrialOutcome], lower: float, cap: float | None
 ) -> Try | None:
     """Return the trial that makes the answer sure; None where it is."""
     if known[lower] is not LevelState.GOOD:
@@ -147,12 +149,14 @@ def _settle(
     doubted = None if cap is None else _make_sure(known, cap) or _clear_fail(rules, known, outcomes, cap)
     if doubted is not None:
         return doubted
-    if rules.soaks and Outcome(lower, "soak", Vote.PASSED) not in outcomes:
+    if rules.soaks and TrialOutcome(lower, "soak", Vote.PASSED) not in outcomes:
         return Try(lower, "soak")
     return None
 
 
-def _clear_fail(rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[Outcome], cap: float) -> Try | None:
+def _clear_fail(
+    rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[TrialOutcome], cap: float
+) -> Try | None:
     """Return the trial that finds the level from which on nothing passes; None where it is known, or out of reach."""
     level = None
     if known[cap].is_fail:

@@ -27,7 +27,7 @@ class Vote(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """A trial, as far as the search looks at it."""
 
     level: float
@@ -93,7 +93,7 @@ class LevelState(Enum):
 _Votes = Counter[tuple[TrialKind, Vote]]
 
 
-def level_states(outcomes: Iterable[Outcome], majority: Majority) -> Mapping[float, LevelState]:
+def level_states(outcomes: Iterable[TrialOutcome], majority: Majority) -> Mapping[float, LevelState]:
     """Return what became of every level that was tried."""
     votes: dict[float, _Votes] = {}
     for outcome in outcomes:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.search import TrialKind
-from harness.search.evidence import LevelState, Majority, Outcome, Vote
+from harness.search.evidence import LevelState, Majority, TrialOutcome, Vote
 from harness.search.levels import Scale
 
 
@@ -35,7 +35,7 @@ class UpperEnd:
     passed: float
 
 
-def upper_end(known: Mapping[float, LevelState], outcomes: Sequence[Outcome], majority: Majority) -> UpperEnd:
+def upper_end(known: Mapping[float, LevelState], outcomes: Sequence[TrialOutcome], majority: Majority) -> UpperEnd:
     """Return what the trials say of the upper end; `known` is what became of their levels.
 
     Short trials may be too kind to a server. Where full ones fail at a level that no trial passed, what short ones
@@ -70,5 +70,5 @@ def next_level(scale: Scale, known: Mapping[float, LevelState], end: UpperEnd) -
     return None if end.is_sure else end.first_fail
 
 
-def _failed(outcome: Outcome, kind: TrialKind) -> bool:
+def _failed(outcome: TrialOutcome, kind: TrialKind) -> bool:
     return outcome.kind == kind and outcome.vote is Vote.FAILED

@@ -18,7 +18,7 @@ from harness.search.capacity import check_room, likely_room
 from harness.search.decide import Try, bracket, next_trial
 from harness.search.plan import MANY_PER_S, SearchPlan, asked_of, connections, rules_of, schedule_s, trial_of
 from harness.search.roles import Measurer, SearchJournal, SearchWatcher
-from harness.search.summary import Frame, outcomes_of, search_trial, summarise
+from harness.search.summary import SearchHead, outcomes_of, search_trial, summarise
 from harness.targets.target import Target
 
 
@@ -42,11 +42,11 @@ def run_search(
     began = clock()
     first = measurer.target()
     _check(plan, first)
-    frame, trials = _begin(plan, first, watcher, journal)
-    rules = rules_of(plan, frame.asked.ceiling)
+    head, trials = _begin(plan, first, watcher, journal)
+    rules = rules_of(plan, head.asked.ceiling)
 
     def save(state: State) -> SearchResult:
-        result = summarise(frame, trials, state)
+        result = summarise(head, trials, state)
         journal.save(result)
         return result
 
@@ -76,9 +76,9 @@ def expected_s(plan: SearchPlan, step: Try, trials: Sequence[SearchTrial], *, pu
 
 def _begin(
     plan: SearchPlan, target: Target, watcher: SearchWatcher, journal: SearchJournal
-) -> tuple[Frame, list[SearchTrial]]:
+) -> tuple[SearchHead, list[SearchTrial]]:
     """Return what is searched, and the trials that were made already."""
-    wanted = Frame(asked_of(plan, target, _ceiling(plan)), describe_machine(), datetime.now(UTC))
+    wanted = SearchHead(asked_of(plan, target, _ceiling(plan)), describe_machine(), datetime.now(UTC))
     earlier = journal.earlier()
     if earlier is None or earlier.state == "done" or not earlier.trials:
         return wanted, []
@@ -90,7 +90,7 @@ def _begin(
         watcher.note(f"{journal.path}: was another search, or on another machine or version: this one begins anew")
         return wanted, []
     watcher.note(f"{journal.path}: going on after {len(earlier.trials)} trials (--fresh begins anew)")
-    return Frame(asked, earlier.machine, earlier.started_at), list(earlier.trials)
+    return SearchHead(asked, earlier.machine, earlier.started_at), list(earlier.trials)
 
 
 def _ceiling(plan: SearchPlan) -> float:

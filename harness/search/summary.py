@@ -8,13 +8,13 @@ from harness.records.machine import Machine, harness_version
 from harness.records.search import SCHEMA, AskedSearch, Dimension, SearchResult, SearchTrial, State
 from harness.records.trial import Bound, TrialResult
 from harness.search.decide import Bracket, Try, bracket
-from harness.search.evidence import Majority, Outcome, Vote
+from harness.search.evidence import Majority, TrialOutcome, Vote
 from harness.search.plan import OF_C
 from harness.units import show_time
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SearchHead:
     """What does not change while a search runs."""
 
     asked: AskedSearch
@@ -51,9 +51,9 @@ def _bound(dimension: Dimension, result: TrialResult) -> Bound:
     return result.bound
 
 
-def outcomes_of(trials: Sequence[SearchTrial]) -> list[Outcome]:
+def outcomes_of(trials: Sequence[SearchTrial]) -> list[TrialOutcome]:
     """Return the trials as the rules of the search look at them."""
-    return [Outcome(trial.level, trial.kind, _vote(trial)) for trial in trials]
+    return [TrialOutcome(trial.level, trial.kind, _vote(trial)) for trial in trials]
 
 
 def _vote(trial: SearchTrial) -> Vote:
@@ -62,16 +62,16 @@ def _vote(trial: SearchTrial) -> Vote:
     return Vote.PASSED if trial.met else Vote.FAILED
 
 
-def summarise(frame: Frame, trials: Sequence[SearchTrial], state: State) -> SearchResult:
+def summarise(head: SearchHead, trials: Sequence[SearchTrial], state: State) -> SearchResult:
     """Return the result of a search that made these trials."""
-    known = bracket(outcomes_of(trials), Majority(frame.asked.repeats))
+    known = bracket(outcomes_of(trials), Majority(head.asked.repeats))
     failed = _first(trials, known.first_fail, Vote.FAILED)
     bounding = _first(trials, known.cap, Vote.INVALID) if _ends_at_generator(known) else failed
     return SearchResult(
         schema=SCHEMA,
         harness=harness_version(),
-        started_at=frame.started_at,
-        asked=frame.asked,
+        started_at=head.started_at,
+        asked=head.asked,
         trials=tuple(trials),
         last_pass=known.last_pass,
         first_fail=known.first_fail,
@@ -79,7 +79,7 @@ def summarise(frame: Frame, trials: Sequence[SearchTrial], state: State) -> Sear
         bound=None if bounding is None else bounding.bound,
         at_least=_ends_at_generator(known) or (known.cap is None and state == "done"),
         state=state,
-        machine=frame.machine,
+        machine=head.machine,
     )
 
 

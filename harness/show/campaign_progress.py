@@ -105,7 +105,7 @@ class Bar:
 
     def posted(self, post: Posted) -> None:
         """Show how many events are posted."""
-        self._note(f"{self._phase} {post.mark:,}")
+        self._note(f"{self._phase} {post.sequence:,}")
 
     def _note(self, text: str) -> None:
         self._progress.update(self._task, note=text)

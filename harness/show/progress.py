@@ -61,7 +61,7 @@ class Bars:
 
     def posted(self, post: Posted) -> None:
         """Move the bar to the number of posts."""
-        self._update(post.mark, post.error or "")
+        self._update(post.sequence, post.error or "")
 
     def _update(self, completed: int, note: str) -> None:
         if self._task is not None:

@@ -2,14 +2,14 @@
 
 import os
 
+from common.addresses import HttpUrl
 from common.http.client import ApiError, ApiUnreachableError
 from common.http.token import TokenError, client_token
 from harness.interruption import run_interruptibly
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.running import RunningTarget
-from harness.targets.target import TargetError, match_stream_dialogue, parse_address
-from harness.targets.urls import HttpUrl, parse_http_url
+from harness.targets.target import TargetError, match_stream_dialogue, parse_address, parse_http_url
 
 
 class AddressTarget(RunningTarget):

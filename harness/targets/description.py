@@ -33,8 +33,7 @@ from common.domain.posts import Post
 from harness.load.workload import Dialogue, Endpoint, InvalidDialogueError
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import number_of
-from harness.targets.target import TargetError, parse_address
-from harness.targets.urls import parse_http_url
+from harness.targets.target import TargetError, parse_address, parse_http_url
 
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 _NAMED: Final = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"'}

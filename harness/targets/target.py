@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from common.addresses import AddressError, join, parse
+from common import addresses
+from common.addresses import AddressError, HttpUrl, join, parse
 from harness.errors import HarnessError
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.publisher import Publisher
@@ -90,6 +91,14 @@ def parse_address(text: str) -> tuple[Endpoint, ...]:
     except AddressError as error:
         raise TargetError(str(error)) from None
     return tuple(Endpoint(found.host, port) for port in found.ports)
+
+
+def parse_http_url(text: str, of: str) -> HttpUrl:
+    """Return what a URL says. Raise TargetError, which says that it is none of `of`, such as `an API`."""
+    try:
+        return addresses.parse_http_url(text, of)
+    except AddressError as error:
+        raise TargetError(str(error)) from None
 
 
 def show_address(endpoints: tuple[Endpoint, ...]) -> tuple[str, ...]:

@@ -17,10 +17,9 @@ from harness.records.machine import describe_machine
 from harness.records.trial import AskedTarget
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.stage import StageTarget
-from harness.targets.target import TargetError
-from harness.targets.urls import parse_http_url
+from harness.targets.target import TargetError, parse_http_url
 from harness.targets.variant import Variant
-from harness.trial.figures.http import Frame, asked_http, http_result
+from harness.trial.figures.http import HttpHead, asked_http, http_result
 from harness.trial.plan import trial_id
 
 CONNECT_TIMEOUT_S = 10.0
@@ -100,5 +99,5 @@ def _run(api: Api, path: str, plan: HttpPlan) -> HttpResult:
         load_http(plan, samples)
     except KeyboardInterrupt:
         interrupted = True
-    frame = Frame(started_at, asked_http(api.target, path, plan), describe_machine(), interrupted)
-    return http_result(frame, samples)
+    head = HttpHead(started_at, asked_http(api.target, path, plan), describe_machine(), interrupted)
+    return http_result(head, samples)

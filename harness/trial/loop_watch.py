@@ -55,11 +55,11 @@ class _LoopWatch:
     def run(self) -> None:
         try:
             with suppress(OSError), asyncio.Runner() as runner:  # no file is left for an event loop
-                runner.run(self._watch())
+                runner.run(self._watch_loop())
         finally:
             self.began.set()
 
-    async def _watch(self) -> None:
+    async def _watch_loop(self) -> None:
         async with Poller(self._urls, PATIENCE_S) as poller:
             await self._look(poller)
             self.began.set()

@@ -29,7 +29,7 @@ from harness.trial.figures.memory import memory_seen
 from harness.trial.loop_watch import watched_loop
 from harness.trial.memory import AtRest, RestWatch, read_memory
 from harness.trial.observer import Observer
-from harness.trial.placement.place import Place
+from harness.trial.placement.place import TrialPlace
 from harness.trial.plan import TrialPlan, conduct_of, trial_id
 
 QUIET_S = 10.0
@@ -109,7 +109,7 @@ class _Run:
         return self.plan.load.duration_s + self.plan.answer_timeout_s + _SETTLE_MARGIN_S
 
 
-def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> Raw:
+def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher) -> Raw:
     """Have the fans of a plan watch a target that runs; return what was seen, also where that was interrupted.
 
     It ends generator processes and observers, whatever happens. Raise KeyboardInterrupt where nothing was seen yet, or

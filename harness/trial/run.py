@@ -26,7 +26,7 @@ from harness.targets.publisher import Publisher
 from harness.targets.target import Target, TargetError
 from harness.trial.figures.assemble import Raw, assemble
 from harness.trial.measure import Watcher, measure
-from harness.trial.placement.place import Place, placed
+from harness.trial.placement.place import TrialPlace, placed
 from harness.trial.plan import TrialPlan, asked, conduct_of
 
 
@@ -109,7 +109,7 @@ def _disturb(target: Target, asked: Disturbances) -> None:
 
 
 @contextlib.contextmanager
-def _running(target: Target, place: Place) -> Iterator[None]:
+def _running(target: Target, place: TrialPlace) -> Iterator[None]:
     try:
         with place.for_server():
             target.start()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from common.otp import Process, Reason
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 CLOSED: Final = "closed"
@@ -37,7 +37,7 @@ STORE_AWAY: Final = "the server cannot reach its store now; connect again in a m
 """What a fan is told who cannot be served. What is wrong, and where, is for the log (`stages.stage0.db`)."""
 
 CHECK_S: Final = 10.0
-"""How long after each other it is looked whether a fan that says no more is still there."""
+"""The seconds between two checks whether a fan that has closed its side is still there."""
 
 _PROBES: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -45,8 +45,9 @@ _PROBES: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
-"""Of a fan that has gone altogether nothing more comes either: the kernel asks its, which knows no such connection once
-it has forgotten it (tcp(7), tcp_fin_timeout: 60 s), and answers an event at once so. Seconds, and how often.
+"""A fan that has gone altogether sends nothing more either. So the kernel asks the fan's kernel, which answers with a
+reset once it has forgotten the connection (tcp(7), tcp_fin_timeout: 60 s), as it does to an event. Seconds, and how
+often.
 """
 
 _ATTEMPTS = 3
@@ -136,7 +137,7 @@ class Client(GenFsm):
             except GreetingError as error:
                 self._refuse(str(error), Drop.GREETING)
             if greeting is not None:
-                return self._watch(greeting)
+                return self._start_watching(greeting)
         elif isinstance(message, StateTimeout):
             self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>", Drop.SILENCE)
         else:
@@ -193,7 +194,7 @@ class Client(GenFsm):
         if self._refused or self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
-    async def _watch(self, greeting: Greeting) -> None:
+    async def _start_watching(self, greeting: Greeting) -> None:
         assert self._port is not None  # noqa: S101  # bytes come from it
         self._port.deaf = True
         self.next_state(self.running)
@@ -207,21 +208,6 @@ class Client(GenFsm):
             self._refuse(UNREADABLE, Drop.MATCH)
         except CallError:
             self._refuse("your user has crashed; connect again", Drop.CRASH)
-
-    async def _call_user(self, greeting: Greeting) -> Process:
-        """Have the user watch the match for this client, and return it."""
-        watch = Watch(self.process, greeting.match_id)
-        attempt = 1
-        while True:
-            user = await self._parts.user_sup.start_user(self.node, greeting.user)
-            try:
-                await user.call(watch)
-            except CallError as error:
-                if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
-                    raise
-                attempt += 1
-            else:
-                return user
 
     @property
     def _has_said_all(self) -> bool:
@@ -265,3 +251,20 @@ class Client(GenFsm):
     def _write(self, data: bytes) -> None:
         assert self._transport is not None  # noqa: S101  # there is one from wait_for_params on
         self._transport.write(data)
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _call_user(self, greeting: Greeting) -> Process:
+        """Have the user watch the match for this client, and return it."""
+        watch = Watch(self.process, greeting.match_id)
+        attempt = 1
+        while True:
+            user = await self._parts.user_sup.start_user(self.node, greeting.user)
+            try:
+                await user.call(watch)
+            except CallError as error:
+                if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
+                    raise
+                attempt += 1
+            else:
+                return user

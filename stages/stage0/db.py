@@ -7,71 +7,27 @@ what they can do, and neither where Redis is nor what is wrong with it.
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from common.domain.errors import DomainError, UnknownMatchError
+from common.domain.errors import DomainError
 from common.otp import CallError, Failure, GenServer
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 from stages.stage0.log import Seldom, messages
+from stages.stage0.operations import MatchOf
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from common.domain.match import Match
     from common.otp import Node, Reason, ReplyTo
     from common.store.connections import ConnectionStatistics
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.operations import StoreOperation
+    from stages.stage0.parts import Parts
 
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
-
-Operation = Callable[["RedisStore"], Awaitable[Any]]
-"""What a caller wants of the store."""
-
-
-class Read(ABC):
-    """An operation that changes nothing. Equal ones that are asked for at the same moment may share an answer."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    async def __call__(self, store: RedisStore) -> Any:
-        """Return what was read, or raise a DomainError."""
-
-
-@dataclass(frozen=True, slots=True)
-class MatchOf(Read):
-    """Asks for a match as it is stored."""
-
-    match_id: str
-
-    async def __call__(self, store: RedisStore) -> Match:
-        """Return it. Raise UnknownMatchError."""
-        match = await store.match(self.match_id)
-        if match is None:
-            raise _unknown(self.match_id)
-        return match
-
-
-@dataclass(frozen=True, slots=True)
-class VersionOf(Read):
-    """Asks for a match as it is stored, and for its version."""
-
-    match_id: str
-
-    async def __call__(self, store: RedisStore) -> tuple[Match, str]:
-        """Return both. Raise UnknownMatchError."""
-        found = await store.version(self.match_id)
-        if found is None:
-            raise _unknown(self.match_id)
-        return found
-
-
-def _unknown(match_id: str) -> UnknownMatchError:
-    return UnknownMatchError(f"there is no match {match_id}; see /1/matches")
 
 
 class Db(GenServer):
@@ -101,21 +57,21 @@ class Db(GenServer):
         """Return a match as it is stored. Raise UnknownMatchError, StoreUnavailableError."""
         return await cls.query(node, MatchOf(match_id))
 
-    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
+    def handle_call(self, request: StoreOperation, reply_to: ReplyTo) -> object:
         """Run one operation; the calls behind it wait."""
         del reply_to  # answered by returning
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         return self._answer(request)
 
-    def handle_cast(self, message: Operation) -> Awaitable[None] | None:
+    def handle_cast(self, message: StoreOperation) -> Awaitable[None] | None:
         """Run an operation whose answer nobody waits for; a failure is its own affair."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         return self._run(message)
 
-    async def _run(self, operation: Operation) -> None:
+    async def _run(self, operation: StoreOperation) -> None:
         await self._answer(operation)
 
-    async def _answer(self, operation: Operation) -> object:
+    async def _answer(self, operation: StoreOperation) -> object:
         """Run an operation and return its result, or the Failure that the caller is to be told."""
         try:
             return await operation(self._store)

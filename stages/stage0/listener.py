@@ -13,7 +13,6 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from common.listening import bind_socket
 from common.otp import CallError, GenServer, NoProcessError
 from common.tuning.open_files import OpenFiles, kept_files
 from stages.stage0.client import SocketPort
@@ -22,10 +21,9 @@ from stages.traffic import Drop
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
 
     from common.otp import Reason
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)
 
@@ -41,17 +39,10 @@ def listener_name(port: int) -> str:
     return f"client_listener-{port}"
 
 
-def open_socket(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]]) -> socket.socket:
-    """Listen on a TCP port, with socket `options` as (level, name, value). Raise as `bind_socket` does."""
-    listening = bind_socket(host, port, options)
-    listening.listen(backlog)
-    return listening
-
-
 class Listener(GenServer):
     """Accepts on a listening socket until it ends; accepting goes on when files are free again.
 
-    Fans are left in the accept queue while there are no more free than are kept for others (`kept_files`).
+    While no more files are free than are kept for others (`kept_files`), fans stay in the accept queue.
     """
 
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
@@ -75,7 +66,7 @@ class Listener(GenServer):
         """Wait for the first connection."""
         files = OpenFiles.read().soft
         self._first_kept = files - kept_files(files)
-        self._watch()
+        self._await_connection()
 
     async def handle_cast(self, message: str) -> None:
         """Accept the connection that is announced, and wait for the next."""
@@ -83,13 +74,13 @@ class Listener(GenServer):
         try:
             await self._accept()
         except (BlockingIOError, ConnectionAbortedError):
-            self._watch()  # whoever it was has gone
+            self._await_connection()  # whoever it was has gone
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
             self._wait_for_files(error)
         else:
-            self._watch()
+            self._await_connection()
 
     async def terminate(self, reason: Reason) -> None:
         """Stop accepting."""
@@ -97,9 +88,6 @@ class Listener(GenServer):
         asyncio.get_running_loop().remove_reader(self._listening)
         if self._retry is not None:
             self._retry.cancel()
-
-    async def _accept(self) -> None:
-        await self._hand_over(self._accept_one())
 
     def _accept_one(self) -> socket.socket:
         """Return the next connection. Raise BlockingIOError if there is none, OSError if no file is left for it.
@@ -131,11 +119,17 @@ class Listener(GenServer):
         self._no_files.warning(
             "%s cannot accept: %s; it goes on when files are free", self.process.name, error.strerror
         )
-        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._watch)
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._await_connection)
 
-    def _watch(self) -> None:
+    def _await_connection(self) -> None:
         asyncio.get_running_loop().add_reader(self._listening, self._readable)
 
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listening)
         self.process.cast(READABLE)
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _accept(self) -> None:
+        """Accept who waits, and hand it over to a client. Raise as `_accept_one` does."""
+        await self._hand_over(self._accept_one())

@@ -33,6 +33,7 @@ from common.store.errors import ConflictError, StoreUnavailableError, Unreadable
 from common.wire.frames import encode, error_line
 from stages.stage0.log import events, messages
 from stages.stage0.messages import Accept, Cancel, Dismissal, EventManager, Notification, Place, RedisReturned
+from stages.stage0.operations import AcceptedUnder, AppendEvent, CancelMatch, HistoryAfter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from common.domain.posts import Post
     from common.otp import Process, ReplyTo
     from common.store.terms import Terms
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 RELOAD = "reload"
@@ -115,22 +116,11 @@ class LiveMatch(GenServer):
             return Failure(error)
         return None
 
-    def _is_behind(self) -> bool:
-        """Whether Redis may know more of the match than this process."""
-        return self._stale
-
-    def event_managers(self) -> Sequence[Process]:
-        """Return those to whom handlers may be added."""
-        return (self._dispatcher,)
-
     def _event_manager(self) -> Process:
         """Return whom the next subscriber is to add its handler to: each in its turn."""
         managers = self.event_managers()
         self._placed += 1
         return managers[self._placed % len(managers)]
-
-    async def _read(self) -> Match:
-        return await self._parts.db.match(self.node, self._id)
 
     async def _accept(self, post: Post, terms: Terms) -> Event:
         is_fresh = False
@@ -165,14 +155,11 @@ class LiveMatch(GenServer):
                 return event
 
     async def _append(self, match: Match, event: Event, terms: Terms) -> Event | None:
-        last_at = self._match.last_at
-        return await self._parts.db.query(
-            self.node, lambda store: store.append(match, event, after=last_at, terms=terms)
-        )
+        return await self._parts.db.query(self.node, AppendEvent(match, event, self._match.last_at, terms))
 
     async def _cancel(self, terms: Terms) -> None:
         try:
-            is_deleted = await self._parts.db.query(self.node, lambda store: store.cancel(self._id, terms))
+            is_deleted = await self._parts.db.query(self.node, CancelMatch(self._id, terms))
         except StoreUnavailableError:
             self._doubt()
             raise
@@ -193,13 +180,64 @@ class LiveMatch(GenServer):
         """
         if terms.is_plain:
             return None
-        return await self._parts.db.query(self.node, lambda store: store.check(self._id, terms))
+        return await self._parts.db.query(self.node, AcceptedUnder(self._id, terms))
 
     async def _caught_up_with(self, event: Event) -> Event:
         """Return `event`; but first send out what the match gained, if that is news here."""
         if event.seq > self._match.seq:
             await self._reload()
         return event
+
+    async def _missed(self, seq: int) -> Sequence[Event]:
+        """Read what the match has gained, up to number `seq`. Raise Stop if it is not the match that it was."""
+        known = self._place()
+        events = await self._history(max(0, known.seq - 1))
+        if known.seq and (not events or known.at not in {None, events[0].at}):
+            raise Stop
+        return [event for event in events if known.seq < event.seq <= seq]
+
+    async def _reload_after_conflict(self) -> None:
+        """Raise as `_reload` does; UnreadableRecordError as well if what Redis holds contradicts itself."""
+        seq = self._match.seq
+        await self._reload()
+        if self._match.seq == seq:
+            self._is_over = True
+            raise UnreadableRecordError(f"the match {self._id} and its events do not fit together: cancel the match")
+
+    async def _history(self, after_seq: int) -> Sequence[Event]:
+        return await self._parts.db.query(self.node, HistoryAfter(self._id, after_seq))
+
+    def _place(self) -> Place:
+        return Place(self._match.seq, self._match.last_at)
+
+    def _reload_later(self) -> None:
+        asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
+
+    def _cancelled(self) -> None:
+        self._is_over = True
+        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    def event_managers(self) -> Sequence[Process]:
+        """Return those to whom handlers may be added."""
+        return (self._dispatcher,)
+
+    def _stop_if_over(self, answer: object = None) -> None:
+        """End, with this answer, when the match is not played (any more); whoever has called already is answered first.
+
+        Raise Stop.
+        """
+        if (self._is_over or not self._match.is_live) and not self.process.queued:
+            raise Stop(reply=answer)
+
+    def _is_behind(self) -> bool:
+        """Whether Redis may know more of the match than this process."""
+        return self._stale
+
+    async def _read(self) -> Match:
+        """Return the match as it is stored. Raise UnknownMatchError, UnreadableRecordError, StoreUnavailableError."""
+        return await self._parts.db.match(self.node, self._id)
 
     async def _reload(self) -> None:
         """Read the match again and send out what it gained.
@@ -221,42 +259,6 @@ class LiveMatch(GenServer):
         for event in missed:
             self._notify(event)
 
-    async def _missed(self, seq: int) -> Sequence[Event]:
-        """Read what the match has gained, up to number `seq`. Raise Stop if it is not the match that it was."""
-        known = self._place()
-        events = await self._history(max(0, known.seq - 1))
-        if known.seq and (not events or known.at not in {None, events[0].at}):
-            raise Stop
-        return [event for event in events if known.seq < event.seq <= seq]
-
-    async def _reload_after_conflict(self) -> None:
-        """Raise as `_reload` does; UnreadableRecordError as well if what Redis holds contradicts itself."""
-        seq = self._match.seq
-        await self._reload()
-        if self._match.seq == seq:
-            self._is_over = True
-            raise UnreadableRecordError(f"the match {self._id} and its events do not fit together: cancel the match")
-
-    async def _history(self, after_seq: int) -> Sequence[Event]:
-        return await self._parts.db.query(self.node, lambda store: store.history(self._id, after_seq))
-
-    def _place(self) -> Place:
-        return Place(self._match.seq, self._match.last_at)
-
-    def _stop_if_over(self, answer: object = None) -> None:
-        """End, with this answer, when the match is not played (any more); whoever has called already is answered first.
-
-        Raise Stop.
-        """
-        if (self._is_over or not self._match.is_live) and not self.process.queued:
-            raise Stop(reply=answer)
-
-    def _reload_later(self) -> None:
-        asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
-
     def _notify(self, event: Event) -> None:
+        """Send an accepted event on its way to the fans."""
         self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, event.at, monotonic()))
-
-    def _cancelled(self) -> None:
-        self._is_over = True
-        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))

@@ -66,6 +66,6 @@ class PresenceKeeper(GenServer):
                 return
 
     async def terminate(self, reason: Reason) -> None:
-        """Be there no more."""
+        """Close the connection to Redis."""
         del reason
         await self._presence.close()

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from common.http.roles import NotReadyError
 from common.store.errors import StoreUnavailableError
-from stages.stage0.db import Read
 from stages.stage0.listener import Listener, listener_name
+from stages.stage0.operations import Ping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp import Node
-    from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 _log = logging.getLogger(__name__)
 
@@ -30,15 +28,6 @@ AGE_S: Final = 1.0
 """How long an answer of Redis counts; a fan who is sent here later than that may find it gone all the same."""
 TIMEOUT_S: Final = 1.0
 """How long Redis may take: it answers in less than a millisecond, and those who ask give up soon themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping(Read):
-    """Asks Redis for an answer, whatever it is."""
-
-    async def __call__(self, store: RedisStore) -> None:
-        """Return when it has come."""
-        await store.ping()
 
 
 class Readiness:
@@ -60,7 +49,7 @@ class Readiness:
             raise NotReadyError("Redis does not answer; the log of this server says more")
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         if self._ping is not None:
             self._ping.cancel()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -16,7 +16,8 @@ from common.store.cluster import with_cluster
 from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
 from stages.farewells import Farewells
-from stages.faults import Faults, parse_faults
+from stages.options import Addresses
+from stages.stage0.faults import Faults, parse_faults
 from stages.stage0.listener import listener_name
 from stages.stage0.ports import bind_api, listen
 from stages.stage0.presence import PresenceKeeper
@@ -27,18 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp import Process
-    from stages.stage import Options, Parts, Stage
+    from stages.options import Options
+    from stages.stage0.parts import Parts, Stage
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running server serves: the first and the last port of each range."""
-
-    host: str
-    fans: tuple[int, int]
-    http: tuple[int, int]
 
 
 class NoNodesError(Exception):
@@ -49,7 +42,7 @@ class Server:
     """A stage, from `start` to `stop`; `wait` returns when it has ended, by `stop` or because it gave up."""
 
     follows: ClassVar[bool] = False
-    """Whether fans hear of what another server writes to the same Redis."""
+    """Whether fans hear of what another server writes to the same Redis (a hook, as those at the end)."""
 
     def __init__(self, parts: Parts, options: Options) -> None:
         assert options.redis_url is not None  # noqa: S101  # whoever serves has started one
@@ -131,7 +124,25 @@ class Server:
         fan_ports = self._fan_ports()
         return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
 
+    def _fan_ports(self) -> list[int]:
+        return [listening.getsockname()[1] for listening in self._listening]
+
+    def _unstopped(self, api: ApiServer) -> ApiServer:
+        """Return `api`, or once `web` has stopped it another on the same ports, even if any port was wanted."""
+        return api if api.ports else ApiServer(self.options.host, self._http_ports, backlog=self.parts.http_backlog)
+
+    async def _check_redis(self) -> None:
+        store = self.parts.store(self.redis_url)
+        try:
+            await store.ping()
+            await store.take_over()
+        finally:
+            await store.close()
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
     def _children(self, api: ApiServer) -> list[ChildSpec]:
+        """Return the supervision tree, in the order in which it is started."""
         parts, presence = self.parts, self._presence
         assert presence is not None  # noqa: S101  # see `start`
         listeners = (
@@ -151,26 +162,12 @@ class Server:
             *breaking,
         ]
 
-    def _fan_ports(self) -> list[int]:
-        return [listening.getsockname()[1] for listening in self._listening]
-
-    def _unstopped(self, api: ApiServer) -> ApiServer:
-        """Return `api`, or once `web` has stopped it another on the same ports, even if any port was wanted."""
-        return api if api.ports else ApiServer(self.options.host, self._http_ports, backlog=self.parts.http_backlog)
-
-    async def _check_redis(self) -> None:
-        store = self.parts.store(self.redis_url)
-        try:
-            await store.ping()
-            await store.take_over()
-        finally:
-            await store.close()
-
 
 async def announced(redis_url: str, *, follows: bool) -> Presence:
-    """Return how a server is there that starts, unless there is another with which it must not share a Redis.
+    """Announce in Redis a server that starts, and return its presence.
 
-    Raise SharedRedisError, StoreUnavailableError; then it is not there. Where it cannot be known the log says so.
+    Raise SharedRedisError if another is there with which it must not share a Redis; StoreUnavailableError; after either
+    it is not there. Where it cannot be known, the log says so.
     """
     presence = Presence(redis_url, follows=follows)
     try:

@@ -31,7 +31,6 @@ from common.otp import (
 )
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
-from stages.stage0.db import MatchOf, Read
 from stages.stage0.log import messages
 from stages.stage0.messages import (
     UNREADABLE,
@@ -44,15 +43,15 @@ from stages.stage0.messages import (
     Status,
     Watch,
 )
+from stages.stage0.operations import CountVisit, HistoryAfter, MatchOf, Read
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
-    from common.domain.events import Event
     from common.domain.match import Match
     from common.otp import Process, ReplyTo
     from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 RESUME_S = 1.0
@@ -81,18 +80,6 @@ async def _current(store: RedisStore) -> Match:
     if match is None:
         raise UnknownMatchError("there is no match to watch now; try again later")
     return match
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryAfter(Read):
-    """Asks for the events of a match after that number."""
-
-    match_id: str
-    seq: int
-
-    async def __call__(self, store: RedisStore) -> list[Event]:
-        """Return them, in order."""
-        return await store.history(self.match_id, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +128,7 @@ class User(GenServer):
         return self._count_visit()
 
     async def _count_visit(self) -> None:
-        await self._parts.db.query(self.node, lambda store: store.visit(self._id))
+        await self._parts.db.query(self.node, CountVisit(self._id))
 
     async def handle_call(self, request: Watch, reply_to: ReplyTo) -> Failure | None:
         """Have a client watch a match: answer None, or Failure of UnknownMatchError, UnreadableRecordError, …."""
@@ -191,14 +178,6 @@ class User(GenServer):
             self._watching[request.client] = Watching(match.id, match.seq, match.last_at)
             await self._begin_watching(request.client)
 
-    async def _begin_watching(self, client: Process) -> None:
-        """See to it that the client is told of what comes after its status."""
-        await self._subscribe(client)
-
-    def _hold(self, client: Process) -> None:
-        """See to it that this user hears when the client has gone."""
-        self.process.link(client)
-
     async def _ended(self, process: Process) -> None:
         """Forget the client, or get over the dispatcher, that has ended."""
         if process in self._watching:
@@ -232,20 +211,6 @@ class User(GenServer):
         if standing is Standing.ENDED and client in self._watching:  # the history has no end
             self._send_away(client, _SET_BACK.format(watching.match_id))
 
-    async def _find_dispatcher(self, match_id: str) -> Process | None:
-        """Return whom to add handlers to; None if the match is not live."""
-        manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
-        return manager
-
-    async def _add_handler(self, client: Process, manager: Process) -> Standing:
-        watching = self._watching[client]
-        sent: Place = await manager.call(self._handler(client, watching.match_id))
-        watching.dispatcher = manager
-        return Standing.CURRENT if sent == (watching.seq, watching.at) else Standing.BEHIND
-
-    def _handler(self, client: Process, match_id: str) -> AddHandler:
-        return AddHandler((match_id, self._id, client), Subscription(self.process, client), owner=self.process)
-
     async def _catch_up(self, client: Process) -> None:
         """Send what the history has beyond the client's last event; dismiss the client if it has that one no more.
 
@@ -274,13 +239,6 @@ class User(GenServer):
         for client in [client for client, watching in self._watching.items() if watching.dispatcher is dispatcher]:
             await self._resume(client)
 
-    async def _forget(self, client: Process) -> None:
-        watching = self._watching.pop(client)
-        self._stop_if_unused()
-        if watching.dispatcher is not None and watching.dispatcher.alive:
-            with suppress(CallError):  # it ended meanwhile, and the handler with it
-                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
-
     def _send_away(self, client: Process, why: str) -> None:
         self._dismiss(client, Dismissal(error_line(why)))
 
@@ -300,3 +258,37 @@ class User(GenServer):
         """End, with this answer, when no client is left. Raise Stop."""
         if not self._watching:
             raise Stop(reply=answer)
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _begin_watching(self, client: Process) -> None:
+        """See to it that the client is told of what comes after its status."""
+        await self._subscribe(client)
+
+    def _hold(self, client: Process) -> None:
+        """See to it that this user hears when the client has gone."""
+        self.process.link(client)
+
+    async def _forget(self, client: Process) -> None:
+        """Take a client's handler away; end when it was the last client."""
+        watching = self._watching.pop(client)
+        self._stop_if_unused()
+        if watching.dispatcher is not None and watching.dispatcher.alive:
+            with suppress(CallError):  # it ended meanwhile, and the handler with it
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
+
+    async def _find_dispatcher(self, match_id: str) -> Process | None:
+        """Return whom to add handlers to; None if the match is not live."""
+        manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
+        return manager
+
+    async def _add_handler(self, client: Process, manager: Process) -> Standing:
+        """Add the client's handler; return how the client stands to what was sent until then."""
+        watching = self._watching[client]
+        sent: Place = await manager.call(self._handler(client, watching.match_id))
+        watching.dispatcher = manager
+        return Standing.CURRENT if sent == (watching.seq, watching.at) else Standing.BEHIND
+
+    def _handler(self, client: Process, match_id: str) -> AddHandler:
+        """Return the call that adds the client's handler."""
+        return AddHandler((match_id, self._id, client), Subscription(self.process, client), owner=self.process)

@@ -7,27 +7,42 @@ import itertools
 import resource
 import secrets
 import socket
-from functools import partial
 from pathlib import Path
 from time import monotonic, process_time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from msgspec.structs import replace
 
 from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.http.api import make_app
-from common.http.statistics import OpenFilesSeen, Statistics
+from common.http.statistics import (
+    OpenFilesSeen,
+    RequestsStatistics,
+    Statistics,
+    SubscriptionsStatistics,
+    WriterStatistics,
+)
 from common.otp import GenServer, LoopLag, Order, Rounds, Surveyor
+from common.store.connections import ConnectionStatistics
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
-from stages.stage0.db import VersionOf
 from stages.stage0.dispatcher import Dispatcher
 from stages.stage0.messages import Accept, Cancel
+from stages.stage0.operations import (
+    CancelledUnder,
+    CancelMatch,
+    CreateMatch,
+    HistoryAfter,
+    MatchesAfter,
+    PutTeam,
+    TeamOf,
+    VersionOf,
+)
 from stages.stage0.readiness import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from common.domain.events import Event
     from common.domain.match import Match, NewMatch, Team
@@ -36,14 +51,11 @@ if TYPE_CHECKING:
     from common.http.statistics import StatisticsQuery
     from common.otp import KindStatistics, Node, ProcessStatistics, Reason, Survey
     from common.store.index import Listed
-    from common.store.redis_store import RedisStore
     from common.store.terms import Terms
-    from stages.stage import Parts
-
-    _Listing = tuple[Listed | None, int]
-    """What is asked of the list of matches: the place behind which to begin, and how many."""
+    from stages.stage0.parts import Parts
 
 _Server = TypeVar("_Server", bound=GenServer)
+_Told = TypeVar("_Told")
 
 
 class Web(GenServer):
@@ -62,7 +74,7 @@ class Web(GenServer):
         if not self._api.ports:
             await self._api.bind()
         node_name = f"{socket.gethostname()}:{self._api.ports[0]}"
-        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports)
+        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports, self._api)
         await self._api.start(make_app(self._backend, self._token))
 
     async def terminate(self, reason: Reason) -> None:
@@ -75,9 +87,10 @@ class Web(GenServer):
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
 
-    def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int]) -> None:
+    def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int], api: ApiServer) -> None:
         self._parts = parts
         self._node = node
+        self._api = api
         self._node_name = node_name
         self._surveyor = Surveyor(node, secrets.token_bytes(16))
         self._surveys = Rounds(self._survey, "survey")
@@ -96,10 +109,11 @@ class WebBackend:
 
     async def matches(self, after: Listed | None, limit: int) -> Sequence[Match]:
         """Return a part of the list of matches, once it is this question's turn, together with others."""
-        return (await self._listings.ask((after, limit)))[after, limit]
+        listing = MatchesAfter(after, limit)
+        return (await self._listings.ask(listing))[listing]
 
-    async def _list(self, asked: Sequence[_Listing]) -> Mapping[_Listing, Sequence[Match]]:
-        return {listing: await self._parts.db.query(self._node, partial(_matches, listing)) for listing in set(asked)}
+    async def _list(self, asked: Sequence[MatchesAfter]) -> Mapping[MatchesAfter, Sequence[Match]]:
+        return {listing: await self._parts.db.query(self._node, listing) for listing in set(asked)}
 
     async def match(self, match_id: str) -> tuple[Match, str]:
         """Return one match and its version."""
@@ -107,18 +121,18 @@ class WebBackend:
 
     async def history(self, match_id: str, after_seq: int, limit: int) -> Sequence[Event]:
         """Return some events of a match."""
-        return await self._parts.db.query(self._node, lambda store: store.history(match_id, after_seq, limit))
+        return await self._parts.db.query(self._node, HistoryAfter(match_id, after_seq, limit))
 
     async def put_team(self, team: Team, terms: Terms) -> bool:
         """Store a team."""
         rules.check_team(team)
-        return await self._parts.db.query(self._node, lambda store: store.put_team(team, terms))
+        return await self._parts.db.query(self._node, PutTeam(team, terms))
 
     async def create_match(self, new: NewMatch, terms: Terms) -> Match:
         """Announce a match between two known teams."""
         home, visit = await self._team("home", new.home), await self._team("visit", new.visit)
         match = rules.announce(new, home, visit)
-        created = await self._parts.db.query(self._node, lambda store: store.create_match(match, terms))
+        created = await self._parts.db.query(self._node, CreateMatch(match, terms))
         if created is None:
             raise MatchExistsError(f"the match {match.id} exists already; cancel it before you announce it again")
         return created
@@ -133,9 +147,9 @@ class WebBackend:
         try:
             await self._parts.match_sup.call(self._node, match_id, Cancel(terms))
         except UnreadableRecordError:
-            await self._parts.db.query(self._node, lambda store: store.cancel(match_id, terms))
+            await self._parts.db.query(self._node, CancelMatch(match_id, terms))
         except UnknownMatchError:
-            if not terms.key or not await self._parts.db.query(self._node, lambda store: store.was_cancelled(terms)):
+            if not terms.key or not await self._parts.db.query(self._node, CancelledUnder(terms)):
                 raise
 
     async def statistics(self, query: StatisticsQuery) -> Statistics:
@@ -167,16 +181,20 @@ class WebBackend:
             drops={drop.value: count for drop, count in traffic.drops.items()},
             handlers=self._handlers(survey),
             tasks=len(asyncio.all_tasks()),
-            redis=tuple(db.statistics() for db in _servers(survey, self._parts.db)),
+            redis=tuple(_told(survey, ConnectionStatistics)),
             response=traffic.response.statistics(),
             fan_out=traffic.fan_out.statistics(),
             kinds=survey.kinds,
             actors=(),
+            api=self._api.statistics(),
+            writer=next(_told(survey, WriterStatistics), None),
+            requests=next(_told(survey, RequestsStatistics), None),
+            subscriptions=next(_told(survey, SubscriptionsStatistics), None),
         )
         return seen, survey.first
 
     def close(self) -> None:
-        """Look no more, and measure the loop's lag no more."""
+        """Stop looking, and stop measuring the loop's lag."""
         self._surveys.stop()
         self._listings.stop()
         self._readiness.stop()
@@ -189,18 +207,30 @@ class WebBackend:
         return sum(dispatcher.handlers for dispatcher in dispatchers if isinstance(dispatcher, Dispatcher))
 
     async def _team(self, field: str, team_id: str) -> Team:
-        team = await self._parts.db.query(self._node, lambda store: store.team(team_id))
+        team = await self._parts.db.query(self._node, TeamOf(team_id))
         if team is None:
             raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
         return team
 
 
-def _matches(listing: _Listing, store: RedisStore) -> Awaitable[Sequence[Match]]:
-    return store.matches(*listing)
-
-
 def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:
     return (process.server for process in survey.few if isinstance(process.server, kind))
+
+
+@runtime_checkable
+class _Telling(Protocol):
+    """A server that tells what it did."""
+
+    def statistics(self) -> object:
+        """Return its counts."""
+        ...
+
+
+def _told(survey: Survey, kind: type[_Told]) -> Iterator[_Told]:
+    """Give the statistics of a kind that the servers of a node tell, whatever lesson brought those servers."""
+    servers = (process.server for process in survey.few)
+    told = (server.statistics() for server in servers if isinstance(server, _Telling))
+    return (statistics for statistics in told if isinstance(statistics, kind))
 
 
 def _kind(kinds: Sequence[KindStatistics], name: str) -> KindStatistics | None:

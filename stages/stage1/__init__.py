@@ -30,12 +30,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stages import stage0
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage1.sysctl import CheckingServer
 from stages.stage1.vm import TunedVm
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 MOST_FILES: Final = 1_048_576
 """What a process may have open at most without touching fs.nr_open, whose default it is (proc(5))."""

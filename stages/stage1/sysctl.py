@@ -10,7 +10,7 @@ from common.tuning.sysctl import load_profile, shortfalls
 from stages.stage0.server import Server
 
 if TYPE_CHECKING:
-    from stages.stage0.server import Addresses
+    from stages.options import Addresses
 
 _log = logging.getLogger(__name__)
 

@@ -32,12 +32,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stages import stage1
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_1.backlog import BACKLOG, BurstListener
 from stages.stage2_1.redis_pool import PooledDb
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 REDIS_CONNECTIONS: Final = 200
 """The talk's."""

@@ -2,10 +2,7 @@
 
 With a queue of 5 there was never more than a handful to accept at a time. Now there are thousands, and the listener
 takes some before it lets the loop go on. asyncio's own servers take as many as the backlog is long before they greet
-anyone, so here it is few. Stage 2.5, N 17,000, C 8,000, ART and the response from the intended start on the mean: 0.78
-and 0.85 s with bursts of 16, 0.73 and 0.81 with 32, 0.72 and 0.83 with 64. With 128 fans are greeted soon and served late, 0.72 and
-1.24 s: the talk's clock takes the longer of the two waits, and not both. (Before what can wait was put off:
-`stages.stage2_3.delayed_init`.)
+anyone, so here it is few: with bursts of 128 fans are greeted soon and served late (`reports/design-notes.md`).
 """
 
 from __future__ import annotations

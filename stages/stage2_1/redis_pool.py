@@ -11,27 +11,28 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from common.otp import NO_REPLY, GenServer, reply
-from stages.stage0.db import Db, Operation
+from stages.stage0.db import Db
 from stages.stage0.log import messages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from common.otp import Process, ReplyTo
+    from stages.stage0.operations import StoreOperation
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """From the door to a connection: what to run, and who waits for the answer, if anybody."""
 
-    operation: Operation
+    operation: StoreOperation
     reply_to: ReplyTo | None
 
 
 class Connection(GenServer):
     """Runs one operation after the other. It ends with its `db`, and `db` with it, which answers all who wait."""
 
-    def __init__(self, answer: Callable[[Operation], Awaitable[object]]) -> None:
+    def __init__(self, answer: Callable[[StoreOperation], Awaitable[object]]) -> None:
         self._answer = answer
 
     async def handle_cast(self, message: Question) -> None:
@@ -54,13 +55,13 @@ class PooledDb(Db):
         ]
         self._connections = cycle(pool)
 
-    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
+    def handle_call(self, request: StoreOperation, reply_to: ReplyTo) -> object:
         """Hand the operation on; the next call need not wait for its answer."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         self._hand_on(Question(request, reply_to))
         return NO_REPLY
 
-    def handle_cast(self, message: Operation) -> None:
+    def handle_cast(self, message: StoreOperation) -> None:
         """Hand on an operation whose answer nobody waits for."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         self._hand_on(Question(message, None))

@@ -28,12 +28,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stages import stage2_1
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_2.monitors import MonitoringClient, MonitoringUser
 from stages.stage2_2.repeaters import RepeatedMatch
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 REPEATERS: Final = 8
 

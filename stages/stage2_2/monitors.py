@@ -25,8 +25,8 @@ from stages.traffic import Drop
 if TYPE_CHECKING:
     from common.otp import Monitor, Process
     from common.wire.greeting import Greeting
-    from stages.stage import Parts
     from stages.stage0.messages import Dismissal, Notification, Standing
+    from stages.stage0.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ that waits for the init of a child starts no other; and an idle process keeps wh
 
 Measured (2 cores, the generator on the same machine; `reports/results`): N 17,000, C 5,000: all served, ART 0.82 s,
 response from the intended start 0.89 s on the mean. Events right after such a crowd reach the last of it when what
-could wait is done, 3.7 s later; after that an event takes 0.5 s. ART was 2.2 s before. Clients that start without a task made it 1.4 s, one
-answer for fans who come together 1.2 s, and answers that come before what can wait 0.8 s.
+could wait is done, 3.7 s later; after that an event takes 0.5 s. ART was 2.2 s before. Clients that start without a
+task made it 1.4 s, one answer for fans who come together 1.2 s, and answers that come before what can wait 0.8 s.
 
 Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without over with, and
 their 95 % intervals; C by one search each, where the stage has 10,623-11,093):
@@ -32,7 +32,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages import stage2_2
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_3.batches import BatchingStore
 from stages.stage2_3.delayed_init import DelayedUser
 from stages.stage2_3.hibernate import (
@@ -48,7 +48,7 @@ from stages.stage2_3.low_priority import PriorityRunQueue
 from stages.stage2_3.reply_later import LaterDb, LaterMatch
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def _reply_later(parts: Parts) -> Parts:

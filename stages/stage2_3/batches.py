@@ -17,8 +17,8 @@ from common.store.redis_store import RedisStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from common.store.connection import Argument
     from common.store.connections import Connections
-    from common.store.endpoint import Argument
     from common.store.errors import StoreUnavailableError
 
     Command = tuple[Argument, ...]
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 PAUSE_S: Final = 0.002
 """The time from one exchange to the next: what is asked after a pause goes at once, what is asked in a crowd collects.
 
-N 8,000, C 1,000, stage 2.5: 212 µs of CPU a connection and ART 82 ms (two runs). With no pause, but at most two
-exchanges under way: 259 to 269 µs and 104 to 116 ms (four runs), since Redis answers so soon that little collects.
+Without it little would collect, since Redis answers so soon (`reports/design-notes.md`).
 """
 
 

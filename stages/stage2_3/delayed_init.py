@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stages.stage0.log import messages
+from stages.stage0.operations import CountVisit
 from stages.stage0.user import User
 from stages.stage2_3.low_priority import PriorityRunQueue
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from common.otp import Process, Reason
-    from common.store.redis_store import RedisStore
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,6 @@ class GoOn:
     """To a user itself, at low priority: a client was answered, now do what it did not wait for."""
 
     client: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """The operation that counts a visit of a user; one that Redis does not take is not counted."""
-
-    user_id: str
-
-    async def __call__(self, store: RedisStore) -> None:
-        """Count it."""
-        await store.visit(self.user_id)
 
 
 class DelayedUser(User):
@@ -80,4 +69,4 @@ class DelayedUser(User):
             if db is None:
                 messages.info("%s is not counted: the database process is being restarted", self.process.name)
             else:
-                db.cast(Visit(self._id))
+                db.cast(CountVisit(self._id))  # one that Redis does not take is not counted

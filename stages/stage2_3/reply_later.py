@@ -12,15 +12,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from common.otp import NO_REPLY, reply
-from stages.stage0.db import Db, Operation, Read
+from stages.stage0.db import Db
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
 from stages.stage0.messages import EventManager, RedisReturned
+from stages.stage0.operations import Read, StoreOperation
 
 if TYPE_CHECKING:
     from common.otp import ReplyTo
-    from stages.stage import Parts
     from stages.stage0.messages import Accept, Cancel
+    from stages.stage0.parts import Parts
 
 DECIDED: Final = "decided"
 """From the work beside to the match itself: it may be over now."""
@@ -41,7 +42,7 @@ class LaterDb(Db):
     def init(self) -> None:
         """Start no connection processes, if the pool would: what is under way here needs none to wait in."""
 
-    def handle_call(self, request: Operation, reply_to: ReplyTo) -> object:
+    def handle_call(self, request: StoreOperation, reply_to: ReplyTo) -> object:
         """Begin the operation."""
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         if isinstance(request, Read):
@@ -51,7 +52,7 @@ class LaterDb(Db):
             self.reply_later(reply_to, self._answer(request))
         return NO_REPLY
 
-    def handle_cast(self, message: Operation) -> None:
+    def handle_cast(self, message: StoreOperation) -> None:
         """Begin an operation whose answer nobody waits for."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         self._askers.clear()  # as above

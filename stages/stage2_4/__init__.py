@@ -21,11 +21,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages import stage2_3
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_4.managers import ClientManagers, UserManagers
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def _user_managers(parts: Parts) -> Parts:

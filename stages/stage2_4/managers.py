@@ -15,7 +15,7 @@ from stages.stage0.user_sup import UserSup
 
 if TYPE_CHECKING:
     from common.otp import Node, Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 MANAGERS: Final = 20
 """The talk's."""

@@ -31,12 +31,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages import stage2_4
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage2_5.logging import log_beside
 from stages.stage2_5.registered_names import KnownMatchSup, KnownUserSup, NamedMatch, NamingUser
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def _logging(parts: Parts) -> Parts:

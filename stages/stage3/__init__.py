@@ -42,14 +42,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages import stage2_5
-from stages.stage import Lesson, layered
+from stages.stage0.parts import Lesson, layered
 from stages.stage3.group_store import GroupStore
 from stages.stage3.node_server import GroupServer, WriterServer
 from stages.stage3.nodes import start_nodes
-from stages.stage3.remote_store import OneDoorDb, WriterDb, WriterStore
+from stages.stage3.remote_store import DbReader, OneDoorDb, WriterStore
 
 if TYPE_CHECKING:
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def _match_groups(parts: Parts) -> Parts:
@@ -70,7 +70,7 @@ def _db_writer(parts: Parts) -> Parts:
 
 
 def _db_readers(parts: Parts) -> Parts:
-    return replace(parts, db=layered(parts.db, WriterDb))
+    return replace(parts, db=layered(parts.db, DbReader))
 
 
 STAGE = stage2_5.STAGE.followed_by(

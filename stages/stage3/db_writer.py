@@ -15,9 +15,9 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from common.http.statistics import WriterStatistics
 from common.otp import GenServer
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError
@@ -38,21 +38,6 @@ COMMAND_TIMEOUT_S: Final = TTL_S
 """How long Redis may be silent; longer than the writer ever has it wait."""
 
 _ROUND = "round"
-
-
-@dataclass(frozen=True, slots=True)
-class WriterStatistics:
-    """Whether this node's candidate is the writer now, in which epoch (the last one it had, 0: none), and what it did.
-
-    Counts since its start: requests carried out, rounds in which Redis did not answer as it should, and times that it
-    lost the lease to another.
-    """
-
-    is_writer: bool
-    epoch: int
-    executed: int
-    failures: int
-    replaced: int
 
 
 class DbWriter(GenServer):

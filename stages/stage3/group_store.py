@@ -11,7 +11,7 @@ from common.store.redis_store import RedisStore
 from stages.stage3 import keys
 
 if TYPE_CHECKING:
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 
 class GroupStore(RedisStore):

@@ -35,7 +35,7 @@ def publish(tag: str) -> str:
     return "SPUBLISH" if tag else "PUBLISH"
 
 
-def answers_key(channel: str) -> str:
+def writer_answers_key(channel: str) -> str:
     """Return the key of the answers that were published on `channel`, until they are taken."""
     return f"writer:answers:{channel}"
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
     from common.otp import Monitor
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 JOIN: Final = "join"
 LOOK: Final = "look"

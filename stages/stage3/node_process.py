@@ -17,7 +17,8 @@ from stages.redis_url import JOIN_VARIABLE
 
 if TYPE_CHECKING:
     from common.otp import Reason, ReplyTo
-    from stages.stage import Options, Stage
+    from stages.options import Options
+    from stages.stage0.parts import Stage
 
 _log = logging.getLogger(__name__)
 

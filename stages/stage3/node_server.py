@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from common.otp import ChildSpec
-from stages.stage import Topology, layered
+from stages.options import Topology
+from stages.stage0.parts import layered
 from stages.stage0.server import Server
 from stages.stage3.db_writer import DbWriter
 from stages.stage3.match_groups import GroupedMatch, LookingMatch
@@ -17,8 +18,9 @@ from stages.stage3.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from common.http.server import ApiServer
-    from stages.stage import Options, Parts
+    from stages.options import Options
     from stages.stage0.live_match import LiveMatch
+    from stages.stage0.parts import Parts
 
 FOLLOWERS: Final[dict[Topology, type[LiveMatch]]] = {
     Topology.CONNECTED: GroupedMatch,

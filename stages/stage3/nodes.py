@@ -19,10 +19,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from common.http.token import forget_token, server_token
+from common.listening import reserve
 from common.otp import SHUTDOWN, Node, Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
-from stages.stage0.ports import reserve
-from stages.stage0.server import Addresses, announced
+from stages.options import Addresses
+from stages.stage0.server import announced
 from stages.stage3.node_process import STOP_S, NodeProcess, WaitUntilReady
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.otp import Process
-    from stages.stage import Options, Stage, System
+    from stages.options import Options, System
+    from stages.stage0.parts import Stage
 
 
 NODES: Final = 4

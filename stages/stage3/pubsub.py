@@ -1,8 +1,8 @@
 """A connection to Redis in pub/sub mode, as a process that reads it and makes it anew whenever it breaks.
 
 It is a process of its own, linked to the one it reads for, because to read is to wait, and its owner has a mailbox to
-see to. All it knows it tells its owner, in the order in which it happened: `Connected`, what Redis says, `Lost`, and
-again.
+see to. All it knows it tells its owner, in the order in which it happened: `ConnectionMade`, what Redis says,
+`ConnectionLost`, and again.
 
 A network that is cut off does not say so: what was sent is waited for in silence. So a PING goes out every second, and
 two seconds in which nothing at all is heard end the connection. They are counted in turns of this process and not read
@@ -30,7 +30,8 @@ from common.otp import GenServer
 
 if TYPE_CHECKING:
     from common.otp import Process
-    from common.store.endpoint import Argument, Connection, Endpoint
+    from common.store.connection import Argument, RedisConnection
+    from common.store.endpoint import RedisEndpoint
 
 CONNECT_S = 2.0
 """How long making a connection may take, the first answer included."""
@@ -62,14 +63,14 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectionMade:
     """To the owner: there is a connection, with no subscription yet. What is to be sent over it goes into `outbox`."""
 
     outbox: Outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ConnectionLost:
     """To the owner: there is no connection, `why` in words."""
 
     why: str
@@ -78,7 +79,7 @@ class Lost:
 class PubSub(GenServer):
     """Reads what Redis publishes, for as long as its owner lives."""
 
-    def __init__(self, endpoint: Endpoint, owner: Process) -> None:
+    def __init__(self, endpoint: RedisEndpoint, owner: Process) -> None:
         self._endpoint = endpoint
         self._owner = owner
         self._tag = endpoint.tag
@@ -105,17 +106,17 @@ class PubSub(GenServer):
                 await connection.read_response()
             outbox: Outbox = asyncio.Queue()
             self._leaving.clear()
-            self._owner.send(Connected(outbox))
+            self._owner.send(ConnectionMade(outbox))
             async with asyncio.TaskGroup() as group:
                 for each in (self._write(connection, outbox), self._ping(outbox)):
                     group.create_task(each, name=self.process.name)
                 await self._read(connection)
         except* (RedisError, OSError) as errors:  # asyncio's TimeoutError is an OSError
-            self._owner.send(Lost(self._endpoint.explain(_first(errors))))
+            self._owner.send(ConnectionLost(self._endpoint.explain(_first(errors))))
         finally:
             await connection.disconnect(nowait=True)
 
-    async def _read(self, connection: Connection) -> None:
+    async def _read(self, connection: RedisConnection) -> None:
         while True:
             heard = await connection.read_response()
             self._heard = True
@@ -138,7 +139,7 @@ class PubSub(GenServer):
         if not self._leaving[name]:
             del self._leaving[name]
 
-    async def _write(self, connection: Connection, outbox: Outbox) -> None:
+    async def _write(self, connection: RedisConnection, outbox: Outbox) -> None:
         while True:
             await _send(connection, self._as_sent(*await outbox.get()))
 
@@ -158,7 +159,7 @@ class PubSub(GenServer):
         raise TimeoutError(f"nothing was heard for {SILENT_PINGS * PING_S:g} s")
 
 
-async def _send(connection: Connection, command: tuple[Argument, ...]) -> None:
+async def _send(connection: RedisConnection, command: tuple[Argument, ...]) -> None:
     await connection.send_packed_command(connection.pack_commands([command]))
 
 

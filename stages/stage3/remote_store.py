@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from common.otp import Node
-    from common.store.endpoint import Argument
-    from stages.stage import Parts
+    from common.store.connection import Argument
+    from stages.stage0.parts import Parts
     from stages.stage3.request_queue import Command
 
 
@@ -102,7 +102,7 @@ class OneDoorDb(Db):
         self._store.join(lambda: self.node, reads_directly=self.reads_directly)
 
 
-class WriterDb(OneDoorDb):
+class DbReader(OneDoorDb):
     """Lesson `db-readers`: leaves to the writer what changes something, and reads from Redis itself."""
 
     reads_directly = True

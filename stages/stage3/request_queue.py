@@ -8,8 +8,7 @@ Redis runs without letting anything in between, and which for each request, olde
 3. carries out its commands,
 4. keeps the answers until the node has taken them, and publishes them on the channel that the request names. To
    publish alone is not enough, even where somebody hears it: a Redis that is killed has then written to disk that the
-   request was carried out, and takes along what it had not sent yet. (With answers kept only where nobody heard them,
-   17 of 48 runs that killed Redis twice under load left all callers waiting for as long as they do; none of 48 now.)
+   request was carried out, and takes along what it had not sent yet (how often: `reports/design-notes.md`).
 
 So there is no step at which a writer could be killed, or lose its connection, and leave a request done but not deleted,
 or done but not answered. Whoever is the writer next begins with the first one that is left.
@@ -40,8 +39,8 @@ from stages.stage3.errors import FencedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from common.store.connection import Argument
     from common.store.connections import Connections
-    from common.store.endpoint import Argument
 
 Command = tuple["Argument", ...]
 
@@ -131,7 +130,7 @@ class RequestQueue:
         Raise FencedError, and do nothing, in another epoch.
         """
         tag = self._redis.tag
-        script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.answers_key(""))
+        script_keys = (tag + keys.EPOCH, tag + keys.REQUESTS, tag + keys.writer_answers_key(""))
         arguments = (epoch, COMMANDS_AT_ONCE, KEPT_S, keys.publish(tag))
         executed: int | None = await self._redis.call("EVAL", _EXECUTE, 3, *script_keys, *arguments)
         if executed is None:

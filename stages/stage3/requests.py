@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from common.http.statistics import RequestsStatistics
 from common.otp import NO_REPLY, Down, Failure, GenServer, reply
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
@@ -49,15 +50,6 @@ class Request:
     """
 
     packed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RequestsStatistics:
-    """Requests that wait for an answer now; and since the start those that were asked, and those that got none."""
-
-    waiting: int
-    asked: int
-    unanswered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +168,7 @@ class Requests(GenServer):
 
     @property
     def _answers_key(self) -> str:
-        return self._redis.tag + keys.answers_key(self._redis.tag + self._channel)
+        return self._redis.tag + keys.writer_answers_key(self._redis.tag + self._channel)
 
     def _still_wanted(self, number: int) -> bool:
         """Return whether the caller waits; if not (it was cancelled), forget it."""

@@ -20,15 +20,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from common.http.statistics import SubscriptionsStatistics
 from common.otp import NO_REPLY, CallError, Down, Failure, GenServer, NoProcessError, reply
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError
-from stages.stage3.pubsub import CONNECT_S, Connected, Lost, Outbox, Published, PubSub, Subscribed
+from stages.stage3.pubsub import CONNECT_S, ConnectionLost, ConnectionMade, Outbox, Published, PubSub, Subscribed
 
 if TYPE_CHECKING:
     from common.otp import Monitor, Node, Process, Reason, ReplyTo
 
-__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "SubscriptionsStatistics"]
+__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,17 +55,6 @@ class Resubscribed:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionsStatistics:
-    """What there is now, and since the start: connections made, and messages that came."""
-
-    connected: bool
-    channels: int
-    subscribers: int
-    connections: int
-    published: int
-
-
 @dataclass(slots=True)
 class _Channel:
     live: bool = False
@@ -80,7 +70,7 @@ class Subscriptions(GenServer):
     _pubsub: Process
 
     def __init__(self, redis_url: str) -> None:
-        self._endpoint = Endpoint(redis_url, CONNECT_S)
+        self._endpoint = RedisEndpoint(redis_url, CONNECT_S)
         self._channels: dict[str, _Channel] = {}
         self._asked: Counter[str] = Counter()
         self._outbox: Outbox | None = None
@@ -106,7 +96,7 @@ class Subscriptions(GenServer):
         self._pubsub = await self.node.start(PubSub(self._endpoint, self.process), parent=self.process)
 
     def handle_call(self, request: Subscribe, reply_to: ReplyTo) -> object:
-        """Subscribe a process to a channel, until its end."""
+        """Subscribe a process to a channel, until the process ends."""
         channel = self._channels.get(request.channel)
         if channel is None:
             channel = self._channels[request.channel] = _Channel()
@@ -125,9 +115,9 @@ class Subscriptions(GenServer):
             self._hand_on(message)
         elif isinstance(message, Subscribed):
             self._confirm(message.channel)
-        elif isinstance(message, Connected):
+        elif isinstance(message, ConnectionMade):
             self._connected(message.outbox)
-        elif isinstance(message, Lost):
+        elif isinstance(message, ConnectionLost):
             self._lost(message.why)
         elif isinstance(message, Down):
             for name in tuple(self._channels):

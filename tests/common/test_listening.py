@@ -1,12 +1,15 @@
-"""Sockets that listen: which addresses a host stands for."""
+"""Sockets that listen: which addresses a host stands for, and which ports are free."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from common.listening import bind_socket
+from common.listening import LOWEST, CannotListenError, bind_socket, random_range, range_from
 
 
 def connects(host: str, port: int) -> bool:
@@ -45,3 +48,25 @@ def test_an_ipv6_address_is_that_one_alone() -> None:
         sock.listen()
         assert connects("::1", sock.getsockname()[1])
         assert not connects("127.0.0.1", sock.getsockname()[1])
+
+
+@given(first=st.integers(1, 65_535), count=st.integers(1, 100))
+def test_a_first_port_gives_one_range(first: int, count: int) -> None:
+    if first + count - 1 > 65_535:
+        with pytest.raises(CannotListenError, match=f"^there are no {count} ports from {first} on: choose a lower"):
+            range_from(first, count)
+    else:
+        assert range_from(first, count) == range(first, first + count)
+
+
+@given(count=st.integers(1, 200))
+def test_free_ranges_are_looked_for_where_no_client_is(count: int) -> None:
+    ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = random_range(count)
+    assert len(ports) == count
+    assert ports[0] >= LOWEST
+    assert ports[-1] < max(ephemeral, LOWEST + count + 1)
+
+
+def test_free_ranges_are_not_always_the_same() -> None:
+    assert len({random_range(4)[0] for _ in range(64)}) > 1

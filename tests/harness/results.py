@@ -133,7 +133,7 @@ def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:
         post_lag_max_s=0.001,
         events=tuple(
             EventSeen(
-                mark=mark,
+                sequence=mark,
                 kind="shot",
                 intended_s=3.0 + mark / 2,
                 sent_s=3.0 + mark / 2,

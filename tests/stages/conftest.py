@@ -16,7 +16,7 @@ from tests.stages.serving import TOKEN, ServerProcess
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Announce
 

@@ -11,7 +11,7 @@ from stages.catalogue import STAGES
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 
 def every_stage() -> list[ParameterSet]:

@@ -13,7 +13,7 @@ import pytest
 from common.domain.script import SAMPLE
 from common.http.client import ReporterClient
 from common.http.token import client_token
-from stages.catalogue import LESSONS, STAGES
+from stages.catalogue import STAGES
 from tests.stages.every_stage import two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 
 @pytest.fixture
@@ -77,24 +77,8 @@ def test_a_script_that_cannot_be_read(tmp_path: Path, command: tuple[str, ...]) 
         assert f"{script}: " in refused(*command, str(script), token=TOKEN)
 
 
-def test_the_lessons_are_listed(tmp_path: Path) -> None:
-    ended = run(environment(tmp_path), "lessons")
-    assert (ended.status, ended.stderr) == (0, "")
-    listed = [line.split()[:2] for line in ended.stdout.splitlines()]
-    assert [name for _, name in listed] == [lesson.name for lesson in LESSONS]
-    assert [stage for stage, _ in listed][:4] == ["1", "1", "1", "2.1"]
-
-
-def test_the_lessons_of_one_stage_are_listed_name_first(tmp_path: Path) -> None:
-    ended = run(environment(tmp_path), "lessons", "--stage", "1")
-    assert (ended.status, ended.stderr) == (0, "")
-    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["open-files", "sysctl", "vm"]
-    assert run(environment(tmp_path), "lessons", "--stage", "0").stdout == ""
-
-
-@pytest.mark.parametrize("command", ["serve", "lessons"])
-def test_an_unknown_stage(command: str) -> None:
-    assert f"there is: {', '.join(STAGES)}" in refused(command, "--stage", "17")
+def test_an_unknown_stage() -> None:
+    assert f"there is: {', '.join(STAGES)}" in refused("serve", "--stage", "17")
 
 
 @pytest.mark.parametrize("address", ["9999", "localhost", "localhost:http", "localhost:0", "[]:9999", "a..b:9999"])

@@ -15,7 +15,7 @@ import pytest
 from common.durations import parse_duration
 from common.http.client import ReporterClient
 from stages.catalogue import STAGES
-from stages.stage import Options
+from stages.options import Options
 from stages.stage3.node_process import node_command
 from tests.stages.fan import Fan
 from tests.stages.game import Game

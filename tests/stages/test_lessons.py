@@ -9,7 +9,7 @@ import pytest
 from common.http.client import ReporterClient
 from stages.catalogue import LESSONS, STAGES, find_stage
 from stages.lessons import LessonError, change
-from stages.stage import Lesson, Stage, layered
+from stages.stage0.parts import Lesson, Stage, layered
 from tests.stages.every_stage import two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
@@ -19,7 +19,7 @@ from tests.stages.serving import TOKEN, ServerProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 BASELINE = STAGES["0"]
 LAST = list(STAGES.values())[-1]

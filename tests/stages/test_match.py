@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from common.domain.script import sample_script
+from common.domain.script import SAMPLE, load_script
 from common.http.client import ApiError
 from common.wire.frames import encode
 from tests.stages.waiting import eventually
@@ -33,7 +33,7 @@ def frames(events: Sequence[Event]) -> bytes:
 
 
 async def test_the_sample_match(connect: Connect, api: ReporterClient) -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     match_id = script.match.id
     for team in script.teams:
         await api.put_team(team)

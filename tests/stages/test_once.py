@@ -22,7 +22,7 @@ from tests.stages.stage3.nodes import NodesProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from common.domain.events import Event
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect, Fan
 
 _REPORTERS = 3

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.options import Addresses
 from stages.serve import ready_line
-from stages.stage0.server import Addresses
 
 if TYPE_CHECKING:
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from common.domain.posts import Post
     from common.http.client import ReporterClient
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
 
 FOULS: Final = 7

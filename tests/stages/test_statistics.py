@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from common.http.client import ReporterClient
 from common.http.statistics import MOST_ACTORS, StatisticsQuery
 from common.otp import KindStatistics, Order
 from stages.traffic import Drop
@@ -17,8 +18,8 @@ from tests.stages.metrics import metric
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from common.http.client import ReporterClient
     from common.http.statistics import Histogram, Statistics
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
@@ -105,6 +106,27 @@ async def test_the_actors_of_a_stage_have_names_and_the_fans_have_none(
     messages = [actor.messages for actor in by_messages]
     assert messages == sorted(messages, reverse=True)
     assert messages[0] > 0
+
+
+async def test_what_a_node_has_besides_is_told(
+    stage: Stage, server: ServerProcess, api: ReporterClient, game: Game
+) -> None:
+    seen = await api.statistics()
+    assert seen.api is not None
+    assert (seen.api.connections, seen.api.requests >= 1) == (1, True)
+    if not stage.has("db-writer"):
+        assert (seen.writer, seen.requests, seen.subscriptions) == (None, None, None)
+        return
+    assert seen.requests is not None
+    assert seen.requests.asked > 0  # the game was written
+    assert seen.subscriptions is not None
+    assert seen.subscriptions.connected
+    assert await metric(server.url, "matchstream_subscriptions_connected") == 1
+    nodes = [f"http://{server.host}:{port}" for port in server.http_ports]
+    async with AsyncExitStack() as stack:
+        apis = [await stack.enter_async_context(ReporterClient(node)) for node in nodes]
+        writers = [(await node.statistics()).writer for node in apis]
+    assert sum(writer is not None and writer.is_writer and writer.executed > 0 for writer in writers) >= 1
 
 
 async def test_who_asks_together_shares_a_look_whatever_each_wants_to_know(api: ReporterClient) -> None:

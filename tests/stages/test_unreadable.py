@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from common.http.client import ReporterClient
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
 
 BROKEN: Final = "aaa-bbb-2011-09-10"

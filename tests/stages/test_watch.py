@@ -1,4 +1,4 @@
-"""`matchstream watch`: how an address is read, how what comes is shown, and what is said when it goes wrong."""
+"""`matchstream watch`: how what comes is shown, and what is said when it goes wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.match import Player
@@ -23,7 +23,6 @@ from stages.watch import (
     LONGEST_PAUSE_S,
     WatchEndedError,
     WatchError,
-    parse_address,
     pause_before,
     render,
     watch_match,
@@ -38,40 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from common.domain.events import Event
-
-hosts = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True) | st.ip_addresses(v=4).map(str)
-ports = st.integers(1, 65535)
-
-
-@given(hosts, ports)
-def test_an_address_is_host_and_port(host: str, port: int) -> None:
-    assert parse_address(f"{host}:{port}") == (host, port)
-
-
-@given(st.ip_addresses(v=6).map(str), ports)
-def test_an_ipv6_address_may_stand_in_brackets(host: str, port: int) -> None:
-    assert parse_address(f"[{host}]:{port}") == parse_address(f"{host}:{port}") == (host, port)
-
-
-@given(st.text() | st.text("0123456789:[].ab ", max_size=12))
-@example("host:" + "9" * 5000)
-@example("host:\u0663")
-@example("host:99999")
-@example("host:0")
-@example(":9999")
-@example("[]:9999")
-@example("a b:9999")
-@example("host:9999\n")
-def test_anything_else_is_refused_and_quoted(text: str) -> None:
-    try:
-        host, port = parse_address(text)
-    except WatchError as error:
-        refusal = str(error)
-    else:
-        assert host.split() == [host]
-        assert 0 < port < 65536
-        refusal = f"{text!r} is none"
-    assert repr(text) in refusal
 
 
 @given(events())

@@ -100,9 +100,9 @@ class LiveTrial:
         self._told = self._told.post(post)
 
     def _run(self) -> None:
-        asyncio.run(self._watch())
+        asyncio.run(self._watch_trial())
 
-    async def _watch(self) -> None:
+    async def _watch_trial(self) -> None:
         looks: Sequence[Look] = ()
         ask_at_s = 0.0
         async with AsyncExitStack() as stack:

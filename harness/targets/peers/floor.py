@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.load.compiler import CompilerError, compile_c, find_compiler
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
-from harness.targets.peers.peer import Peer, Place
+from harness.targets.peers.peer import Peer, PeerPlace
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
@@ -27,7 +27,7 @@ def floor_peer() -> Peer:
     with _as_target_error():
         compiler = find_compiler()
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         program = place.directory / "floor"
         with _as_target_error():
             compile_c(compiler, SOURCE, program)

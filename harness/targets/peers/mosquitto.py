@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
-from harness.targets.peers.peer import Peer, Place, find_program, this_user
+from harness.targets.peers.peer import Peer, PeerPlace, find_program, this_user
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 
@@ -60,7 +60,7 @@ def mosquitto_peer() -> Peer:
     said = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout  # noqa: S603 -- the program found
     version = re.search(r"version (\S+)", said)
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         configuration = place.directory / "mosquitto.conf"
         configuration.write_text(
             f"listener {place.fans.port} {place.fans.host}\n"

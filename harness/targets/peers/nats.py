@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
-from harness.targets.peers.peer import Peer, Place, find_program, most_connections
+from harness.targets.peers.peer import Peer, PeerPlace, find_program, most_connections
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 
@@ -28,7 +28,7 @@ def nats_peer() -> Peer:
     program = find_program("nats-server", "nats-server")
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 -- the program found
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         configuration = place.directory / "nats.conf"
         configuration.write_text(
             f"listen: {place.fans.host}:{place.fans.port}\n"

@@ -13,7 +13,7 @@ from common.addresses import join
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import MARK, line_of
-from harness.targets.peers.peer import BACKLOG, Peer, Place, find_program, most_connections, this_user
+from harness.targets.peers.peer import BACKLOG, Peer, PeerPlace, find_program, most_connections, this_user
 from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError
 
@@ -62,7 +62,7 @@ def nchan_peer() -> Peer:
     if not module.exists():
         raise TargetError(f"nginx has no module nchan on this machine: apt-get install {PACKAGES}")
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         connections = most_connections()
         configuration = place.directory / "nginx.conf"
         configuration.write_text(

@@ -28,7 +28,7 @@ _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # where Debian puts servers, 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PeerPlace:
     """Where a program is to run: a directory of its own, and the ports for fans and for posts, often the same."""
 
     directory: Path
@@ -42,7 +42,7 @@ class Peer:
 
     name: str
     dialogue: Dialogue
-    command: Callable[[Place], Sequence[str]]
+    command: Callable[[PeerPlace], Sequence[str]]
     publisher: Callable[[Endpoint], Publisher]
     has_port_for_posts: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)

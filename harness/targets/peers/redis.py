@@ -21,7 +21,7 @@ from common.store.process import RedisVersion, find_redis_server, redis_version
 from harness.load.match import MatchPlan
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK, line_of
-from harness.targets.peers.peer import BACKLOG, Peer, Place, most_connections
+from harness.targets.peers.peer import BACKLOG, Peer, PeerPlace, most_connections
 from harness.targets.target import TargetError
 
 CHANNEL = "match"
@@ -45,7 +45,7 @@ def redis_peer() -> Peer:
         raise TargetError("there is no redis-server on this machine: apt-get install redis-server") from error
     name, version = redis_version(program) or RedisVersion("Redis", "")
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         settings = {
             "bind": place.fans.host,
             "protected-mode": "no",  # which takes 127.0.0.1 alone for this machine; fans have addresses of their own

@@ -12,7 +12,7 @@ from common.tuning.open_files import OpenFiles, set_soft_limit
 from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.free_ports import free_endpoints
-from harness.targets.peers.peer import Peer, Place
+from harness.targets.peers.peer import Peer, PeerPlace
 from harness.targets.program import Program
 from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError
@@ -31,7 +31,7 @@ class PeerTarget:
         self._kind = kind
         self._peer = peer
         self._host = "127.0.0.1"
-        self._place: Place | None = None
+        self._place: PeerPlace | None = None
         self._program: Program | None = None
 
     @property
@@ -82,7 +82,7 @@ class PeerTarget:
         """Start the program and wait until it listens. Raise TargetError with its last words if it does not."""
         fans, *other = free_endpoints(self._host, 2 if self._peer.has_port_for_posts else 1)
         directory = Path(tempfile.mkdtemp(prefix="matchstream-peer-"))
-        self._place = Place(directory, fans, other[0] if other else fans)
+        self._place = PeerPlace(directory, fans, other[0] if other else fans)
         try:
             command = self._peer.command(self._place)
             with _all_open_files():

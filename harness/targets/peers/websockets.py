@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from common.tuning.children import python_module
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.payload import MARK
-from harness.targets.peers.peer import Peer, Place
+from harness.targets.peers.peer import Peer, PeerPlace
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
@@ -33,7 +33,7 @@ def websockets_peer() -> Peer:
     return Peer(f"websockets {installed}", DIALOGUE, _command, _publisher, has_port_for_posts=True)
 
 
-def _command(place: Place) -> Sequence[str]:
+def _command(place: PeerPlace) -> Sequence[str]:
     module = "harness.targets.peers.websocket_server"
     return python_module(module, place.fans.host, str(place.fans.port), str(place.posts.port))
 

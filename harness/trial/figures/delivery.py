@@ -1,11 +1,11 @@
 """From raw columns to figures: pure, vectorised, and counted against what every fan must have received.
 
 **Loss is counted for each fan.** A fan that was answered must receive every event that was sent after its answer and
-that the server accepted, up to the end, once, in order of the marks. A mark that never came is *lost*, also where the
-fan's connection broke or was closed before, unless the fan itself left: it is due what came before the last that it
-got. One that stopped reading is due nothing. A mark that came again is *duplicated*; a mark that came for the first
-time after a higher one is *reordered*. Events from before a fan's answer may or may not reach it: they are neither
-expected nor a loss.
+that the server accepted, up to the end, once, in order of the sequence numbers. An event that never came is *lost*,
+also where the fan's connection broke or was closed before, unless the fan itself left: it is due what came before the
+last that it got. One that stopped reading is due nothing. An event that came again is *duplicated*; one that came for
+the first time after one of a higher number is *reordered*. Events from before a fan's answer may or may not reach it:
+they are neither expected nor a loss.
 
 A fan whom the server closed before the match was over was not held, so it counts as a failure (`closed_early`).
 """
@@ -29,7 +29,7 @@ STEPS = 300
 
 _SHORTEST_STEP_S = 0.02
 _Times = NDArray[np.float64]
-_Marks = NDArray[np.int64]
+_Sequences = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +131,12 @@ def _count_until(times_s: _Times, at: _Times) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class _Receipts:
-    """The first receipt of each mark that an answered fan was due, and how much else came.
+    """The first receipt of each sequence that an answered fan was due, and how much else came.
 
     `took_s` runs from the intended post, `service_s` from its sending.
     """
 
-    mark: _Marks
+    sequence: _Sequences
     at_s: _Times
     took_s: _Times
     service_s: _Times
@@ -149,52 +149,52 @@ _NO_RECEIPTS = _Receipts(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zer
 
 def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
     fan = np.asarray(samples.receipt_fan, dtype=np.int64)
-    mark = np.asarray(samples.receipt_mark, dtype=np.int64)
+    sequence = np.asarray(samples.receipt_sequence, dtype=np.int64)
     at_s = np.asarray(samples.receipt_s)
-    sent_s = _sent_by_mark(posts)
-    # Somebody else may post to the same match: a mark beyond ours, or seen before it was sent, is not of this trial.
-    ours = (mark >= 1) & (mark < sent_s.size) & ~np.isnan(np.asarray(samples.answered_s)[fan])
-    ours[ours] = at_s[ours] >= sent_s[mark[ours]]
-    fan, mark, at_s = fan[ours], mark[ours], at_s[ours]
+    sent_s = _sent_by_sequence(posts)
+    # Somebody else may post to the same match: a number beyond ours, or seen before it was sent, is not of it.
+    ours = (sequence >= 1) & (sequence < sent_s.size) & ~np.isnan(np.asarray(samples.answered_s)[fan])
+    ours[ours] = at_s[ours] >= sent_s[sequence[ours]]
+    fan, sequence, at_s = fan[ours], sequence[ours], at_s[ours]
     order = np.argsort(fan, kind="stable")  # a fan's receipts stay in the order in which they came
-    fan, mark, at_s = fan[order], mark[order], at_s[order]
-    key = fan * sent_s.size + mark
+    fan, sequence, at_s = fan[order], sequence[order], at_s[order]
+    key = fan * sent_s.size + sequence
     first = np.sort(np.unique(key, return_index=True)[1])
     # A fan's keys are all larger than those of the fans before it, so the running maximum starts anew with each.
     reordered = np.sum(key[first] < np.maximum.accumulate(key[first])) if first.size else 0
-    due = first[_is_due(np.asarray(samples.answered_s)[fan[first]], mark[first], posts)]
-    mark, at_s = mark[due], at_s[due]
+    due = first[_is_due(np.asarray(samples.answered_s)[fan[first]], sequence[first], posts)]
+    sequence, at_s = sequence[due], at_s[due]
     intended_s = np.array([math.nan, *(post.intended_s for post in posts)])
-    took_s, service_s = at_s - intended_s[mark], at_s - sent_s[mark]
-    return _Receipts(mark, at_s, took_s, service_s, int(key.size - first.size), int(reordered))
+    took_s, service_s = at_s - intended_s[sequence], at_s - sent_s[sequence]
+    return _Receipts(sequence, at_s, took_s, service_s, int(key.size - first.size), int(reordered))
 
 
-def _is_due(answered_s: _Times, mark: _Marks, posts: Sequence[Posted]) -> NDArray[np.bool_]:
+def _is_due(answered_s: _Times, sequence: _Sequences, posts: Sequence[Posted]) -> NDArray[np.bool_]:
     """Tell of each receipt whether the event was accepted, and sent when the fan had its answer."""
     accepted = np.array([False, *(post.accepted for post in posts)])
-    return accepted[mark] & (_sent_by_mark(posts)[mark] >= answered_s)
+    return accepted[sequence] & (_sent_by_sequence(posts)[sequence] >= answered_s)
 
 
-def _due_upto(samples: Samples) -> _Marks:
-    """Return of each fan the last mark that it is due: any, but of one that left, its last; of a slow fan, none.
+def _due_upto(samples: Samples) -> _Sequences:
+    """Return of each fan the last sequence that it is due: any, but of one that left, its last; of a slow fan, none.
 
     What was on its way to a fan when that left cannot be told from what was lost.
     """
     outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
     last = np.zeros(outcome.size, dtype=np.int64)
-    np.maximum.at(last, np.asarray(samples.receipt_fan, dtype=np.int64), np.asarray(samples.receipt_mark))
+    np.maximum.at(last, np.asarray(samples.receipt_fan, dtype=np.int64), np.asarray(samples.receipt_sequence))
     return np.where(outcome >= Outcome.LEFT, last, np.iinfo(np.int64).max)
 
 
 def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Delivery:
-    sent_s = _sent_by_mark(posts)
+    sent_s = _sent_by_sequence(posts)
     accepted = np.array([False, *(post.accepted for post in posts)])
-    marks = np.flatnonzero(accepted)
+    sequences = np.flatnonzero(accepted)
     expected = _expected(
-        np.asarray(samples.answered_s), sent_s[marks], np.searchsorted(marks, _due_upto(samples), "right")
+        np.asarray(samples.answered_s), sent_s[sequences], np.searchsorted(sequences, _due_upto(samples), "right")
     )
     events = _events(posts, got)
-    lost = expected - got.mark.size
+    lost = expected - got.sequence.size
     last = [event.last_s for event in events if event.last_s is not None]
     last_service = [event.last_service_s for event in events if event.last_service_s is not None]
     lag_s = np.array([post.lag_s for post in posts])
@@ -202,7 +202,7 @@ def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Deli
         posted=len(posts),
         unposted=int(np.sum(~accepted[1:])),
         expected=expected,
-        received=got.mark.size,
+        received=got.sequence.size,
         lost=lost,
         duplicated=got.duplicated,
         reordered=got.reordered,
@@ -218,7 +218,7 @@ def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Deli
     )
 
 
-def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Marks) -> int:
+def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Sequences) -> int:
     """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer.
 
     Of those a fan is due the first `upto`.
@@ -229,34 +229,34 @@ def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Marks) -> int:
 
 
 def _events(posts: Sequence[Posted], got: _Receipts) -> tuple[EventSeen, ...]:
-    received = np.bincount(got.mark, minlength=len(posts) + 1)
-    mean_s, last_s = _mean_and_last(got.mark, got.took_s, received)
-    mean_service_s, last_service_s = _mean_and_last(got.mark, got.service_s, received)
+    received = np.bincount(got.sequence, minlength=len(posts) + 1)
+    mean_s, last_s = _mean_and_last(got.sequence, got.took_s, received)
+    mean_service_s, last_service_s = _mean_and_last(got.sequence, got.service_s, received)
     return tuple(
         EventSeen(
-            mark=post.mark,
+            sequence=post.sequence,
             kind=post.kind,
             intended_s=post.intended_s,
             sent_s=post.sent_s,
             answered_s=post.answered_s if post.accepted else None,
             error=post.error,
-            received=int(received[post.mark]),
-            fanout_mean_s=mean_s[post.mark],
-            fanout_service_mean_s=mean_service_s[post.mark],
-            last_s=last_s[post.mark],
-            last_service_s=last_service_s[post.mark],
+            received=int(received[post.sequence]),
+            fanout_mean_s=mean_s[post.sequence],
+            fanout_service_mean_s=mean_service_s[post.sequence],
+            last_s=last_s[post.sequence],
+            last_service_s=last_service_s[post.sequence],
         )
         for post in posts
     )
 
 
 def _mean_and_last(
-    mark: _Marks, took_s: _Times, received: NDArray[np.int64]
+    sequence: _Sequences, took_s: _Times, received: NDArray[np.int64]
 ) -> tuple[list[float | None], list[float | None]]:
-    """Return by mark how long it took on average, and until the last fan; None where none received it."""
-    mean_s = np.bincount(mark, weights=took_s, minlength=received.size) / np.maximum(received, 1)
+    """Return by sequence how long it took on average, and until the last fan; None where none received it."""
+    mean_s = np.bincount(sequence, weights=took_s, minlength=received.size) / np.maximum(received, 1)
     last_s = np.zeros(received.size)
-    np.maximum.at(last_s, mark, took_s)
+    np.maximum.at(last_s, sequence, took_s)
     return _where_any(received, mean_s), _where_any(received, last_s)
 
 
@@ -264,5 +264,5 @@ def _where_any(received: NDArray[np.int64], times_s: _Times) -> list[float | Non
     return [time_s if number else None for time_s, number in zip(times_s.tolist(), received, strict=True)]
 
 
-def _sent_by_mark(posts: Sequence[Posted]) -> _Times:
+def _sent_by_sequence(posts: Sequence[Posted]) -> _Times:
     return np.array([math.nan, *(post.sent_s for post in posts)])

@@ -15,7 +15,7 @@ from harness.trial.figures.validity import BUSIEST, SHORTEST_LAG_S, SHORTEST_PHA
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class HttpHead:
     """What is known of a run beside its requests."""
 
     started_at: datetime
@@ -24,19 +24,19 @@ class Frame:
     interrupted: bool = False
 
 
-def http_result(frame: Frame, samples: HttpSamples) -> HttpResult:
+def http_result(head: HttpHead, samples: HttpSamples) -> HttpResult:
     """Return the record of a run."""
-    seen = _seen(frame.asked, samples)
-    reasons = tuple(_reasons(frame, seen))
+    seen = _seen(head.asked, samples)
+    reasons = tuple(_reasons(head, seen))
     return HttpResult(
         schema=SCHEMA,
         harness=harness_version(),
-        started_at=frame.started_at,
-        asked=frame.asked,
+        started_at=head.started_at,
+        asked=head.asked,
         seen=seen,
         validity=Validity(valid=not reasons, reasons=reasons),
-        machine=frame.machine,
-        interrupted=frame.interrupted,
+        machine=head.machine,
+        interrupted=head.interrupted,
     )
 
 
@@ -78,10 +78,10 @@ def _seen(asked: AskedHttp, samples: HttpSamples) -> HttpSeen:
     )
 
 
-def _reasons(frame: Frame, seen: HttpSeen) -> Sequence[str]:
+def _reasons(head: HttpHead, seen: HttpSeen) -> Sequence[str]:
     """Return why the figures say nothing about the server, if so; the limits are those of `figures.validity`."""
     reasons = []
-    if frame.interrupted:
+    if head.interrupted:
         reasons.append(f"it was interrupted after {seen.took_s:.1f} s; measure again")
     if seen.lag_p99_s > SHORTEST_LAG_S:
         reasons.append(

@@ -1,14 +1,14 @@
 """From a placement that was asked for to one that is there: the place of a trial.
 
-The server is started within `Place.for_server`, everything else of the trial happens within `Place.for_generator`: the
-calling thread is moved there, and takes along what it starts. So whoever starts a server need not know of namespaces
-or CPUs; it must only be told on which address to listen, which is what makes a target `Placeable`.
+The server is started within `TrialPlace.for_server`, everything else of the trial happens within its `for_generator`:
+the calling thread is moved there, and takes along what it starts. So whoever starts a server need not know of
+namespaces or CPUs; it must only be told on which address to listen, which is what makes a target `Placeable`.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -20,8 +20,6 @@ from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, Pair, joined_namespaces
 from harness.trial.placement.pinning import pin_redis, pinned
 from harness.trial.placement.settings import set_in_namespace
-
-LOOPBACK_ADDRESS: Final = "127.0.0.1"
 
 
 @runtime_checkable
@@ -39,7 +37,7 @@ class Placeable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrialPlace:
     """Where a trial runs. `placement` is what was asked for and, in `sysctls`, what was set for the server."""
 
     placement: Placement
@@ -70,11 +68,11 @@ class Place:
 
 
 @contextmanager
-def placed(placement: Placement, target: object) -> Iterator[Place]:
+def placed(placement: Placement, target: object) -> Iterator[TrialPlace]:
     """Hold the place for a trial of `target`, and tell it where to listen. Raise PlacementError."""
     _check(placement, target)
     if placement.network == "loopback":
-        yield Place(placement, LOOPBACK_SOURCES, None)
+        yield TrialPlace(placement, LOOPBACK_SOURCES, None)
         return
     with joined_namespaces() as pair:
         sysctls = {}
@@ -83,7 +81,7 @@ def placed(placement: Placement, target: object) -> Iterator[Place]:
             if target.tunes_kernel:
                 sysctls = _set(pair.server, "server")
         _set(pair.generator, "generator")
-        yield Place(msgspec.structs.replace(placement, sysctls=sysctls), SOURCES, pair)
+        yield TrialPlace(msgspec.structs.replace(placement, sysctls=sysctls), SOURCES, pair)
 
 
 def _check(placement: Placement, target: object) -> None:

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from common.http.statistics import Histogram, OpenFilesSeen, Statistics
+from common.http.statistics import (
+    ApiStatistics,
+    Histogram,
+    OpenFilesSeen,
+    RequestsStatistics,
+    Statistics,
+    SubscriptionsStatistics,
+    WriterStatistics,
+)
 from common.otp import KindStatistics, LoopLagStatistics, ProcessStatistics
 from common.store.connections import ConnectionStatistics
 
@@ -34,5 +42,9 @@ def statistics(**changes: Any) -> Statistics:
             ProcessStatistics("Client#5ca1ab1e", "Client", 3, 4, 0, 1000),
             ProcessStatistics("Dispatcher", "Dispatcher", 0, 11, 1, 2000),
         ),
+        "api": ApiStatistics(2, 17),
+        "writer": WriterStatistics(True, 1234, 70, 2, 1),
+        "requests": RequestsStatistics(3, 80, 4),
+        "subscriptions": SubscriptionsStatistics(True, 5, 6, 7, 90),
     }
     return Statistics(**{**seen, **changes})

@@ -40,6 +40,21 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_actors", {"kind": "Client"}, 9),
         ("matchstream_handled_messages_total", {"kind": "Dispatcher"}, 13),
         ("matchstream_restarts_total", {"kind": "Dispatcher"}, 1),
+        ("matchstream_api_connections", {}, 2),
+        ("matchstream_api_requests_total", {}, 17),
+        ("matchstream_writer", {}, 1),
+        ("matchstream_writer_epoch", {}, 1234),
+        ("matchstream_writer_executed_total", {}, 70),
+        ("matchstream_writer_failures_total", {}, 2),
+        ("matchstream_writer_replaced_total", {}, 1),
+        ("matchstream_requests_waiting", {}, 3),
+        ("matchstream_requests_total", {}, 80),
+        ("matchstream_requests_unanswered_total", {}, 4),
+        ("matchstream_subscriptions_connected", {}, 1),
+        ("matchstream_subscriptions_channels", {}, 5),
+        ("matchstream_subscriptions_subscribers", {}, 6),
+        ("matchstream_subscriptions_connections_total", {}, 7),
+        ("matchstream_subscriptions_messages_total", {}, 90),
         ("matchstream_response_seconds_bucket", {"le": "0.01"}, 6),
         ("matchstream_response_seconds_bucket", {"le": "0.1"}, 9),
         ("matchstream_response_seconds_bucket", {"le": "+Inf"}, 10),
@@ -56,6 +71,11 @@ def test_a_lag_that_is_not_known_yet_is_left_out() -> None:
     names = {name for name, _ in samples(statistics(loop_lag=None))}
     assert "matchstream_loop_lag_seconds" not in names
     assert "matchstream_connections" in names
+
+
+def test_what_a_node_does_not_have_is_left_out() -> None:
+    names = {name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None))}
+    assert not [name for name in names if name.startswith(("matchstream_writer", "matchstream_req", "matchstream_sub"))]
 
 
 async def test_they_are_served_as_prometheus_wants_them(reader: aiohttp.ClientSession, backend: MemoryBackend) -> None:

@@ -2,11 +2,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from common.clock import Clock
 from common.domain.events import Event
 from common.domain.posts import Corner, Goal
 from common.domain.script import Script, Step
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
-from common.http.play import Clock, ScriptConflictError, StepRefusedError, play_script
+from common.http.play import ScriptConflictError, StepRefusedError, play_script
 from common.store.errors import ConflictError, StoreUnavailableError
 from tests.common.http.conftest import MATCH_ID, TOKEN
 from tests.common.http.memory_backend import MemoryBackend

@@ -1,6 +1,6 @@
 import pytest
 
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import RedisUrlError
 
 
@@ -32,7 +32,7 @@ from common.store.errors import RedisUrlError
 )
 def test_a_url_that_cannot_be_understood_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(RedisUrlError, match=r"cannot be understood: write redis://.* # as %23") as caught:
-        Endpoint(url, 1.0)
+        RedisEndpoint(url, 1.0)
     assert "\n" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
@@ -49,4 +49,4 @@ def test_a_url_that_cannot_be_understood_is_refused_without_repeating_it(url: st
     ],
 )
 def test_the_address_is_for_people_and_has_no_password(url: str, address: str) -> None:
-    assert Endpoint(url, 1.0).address == address
+    assert RedisEndpoint(url, 1.0).address == address

@@ -11,7 +11,7 @@ import pytest
 from redis.crc import key_slot
 
 from common.store.cluster import with_cluster
-from common.store.endpoint import Endpoint
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import StoreUnavailableError
 from common.store.redis_store import RedisStore
 from common.store.shard import owner_of, servers
@@ -52,8 +52,8 @@ def test_the_owner_of_a_slot_is_its_master(slot: int, owner: tuple[str, int] | N
 
 @pytest.mark.parametrize(("url", "tag"), [("/7", "{7}"), ("", "{0}"), ("?db=3", "{3}")])
 def test_the_number_of_the_database_is_the_tag(url: str, tag: str) -> None:
-    assert Endpoint(f"redis+cluster://localhost:7000{url}", 1.0).tag == tag
-    assert Endpoint(f"redis://localhost:7000{url}", 1.0).tag == ""
+    assert RedisEndpoint(f"redis+cluster://localhost:7000{url}", 1.0).tag == tag
+    assert RedisEndpoint(f"redis://localhost:7000{url}", 1.0).tag == ""
 
 
 async def test_a_redis_of_its_own_is_no_cluster(redis: RedisServer) -> None:
@@ -106,9 +106,8 @@ async def test_a_store_in_a_cluster_does_what_any_does_and_follows_its_shard(clu
         assert await store.history(MATCH.id, 1) == [event(2), event(3)]
 
         await replica.call("CLUSTER", "FAILOVER")
-        assert (
-            await refusal(store) == f"the cluster of Redis at {store.address} has moved slot {slot(number)}: try again"
-        )
+        address = RedisEndpoint(url, 1.0).address
+        assert await refusal(store) == f"the cluster of Redis at {address} has moved slot {slot(number)}: try again"
         assert await store.visit("ana") == 2  # by the new master; one that is refused counts nothing
 
         await first.kill()  # whose URL the store has

@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.tuning.remembered import (
-    Place,
+    Origin,
     Remembered,
     StateError,
     default_state,
     forget,
     keep,
     recall,
-    this_place,
+    this_origin,
 )
 from tests.common.tuning.kernel import make_kernel
 
-HERE = Place("0f1e", "net:[1]")
+HERE = Origin("0f1e", "net:[1]")
 SOME = Remembered(HERE, {"net.core.somaxconn": "4096", "net.ipv4.tcp_rmem": "4096 131072 6291456"})
 
 names = st.lists(st.from_regex(r"[a-z0-9_-]{1,9}", fullmatch=True), min_size=2, max_size=4).map(".".join)
@@ -31,7 +31,7 @@ def test_what_is_kept_is_recalled(
     tmp_path_factory: pytest.TempPathFactory, given_: dict[str, str], boot: str, namespace: str
 ) -> None:
     state = tmp_path_factory.getbasetemp() / "kept.json"
-    kept = Remembered(Place(boot, namespace), given_)
+    kept = Remembered(Origin(boot, namespace), given_)
     keep(state, kept)
     assert recall(state) == kept
 
@@ -66,9 +66,9 @@ def test_where_it_is_by_default(environ: dict[str, str], state: str) -> None:
 
 
 def test_a_place_is_a_boot_and_a_namespace(tmp_path: Path) -> None:
-    assert this_place(make_kernel(tmp_path)) == HERE
-    assert this_place(tmp_path / "nowhere" / "sys") == Place("", "")
-    assert this_place(Path("/proc/sys")).namespace.startswith("net:[")
+    assert this_origin(make_kernel(tmp_path)) == HERE
+    assert this_origin(tmp_path / "nowhere" / "sys") == Origin("", "")
+    assert this_origin(Path("/proc/sys")).namespace.startswith("net:[")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from common.domain import rules
 from common.domain.events import Event
 from common.domain.posts import KINDS
-from common.domain.script import sample_script
+from common.domain.script import SAMPLE, load_script
 from common.wire.frames import WELCOME, encode, error_line
 from tests.common.domain.strategies import events
 
@@ -50,7 +50,7 @@ GOLDEN = {  # of the sample match, by seq
 
 def sample_events() -> dict[int, Event]:
     """Return the status before the sample match (0) and in its first minute (100), and its events by seq."""
-    script = sample_script()
+    script = load_script(SAMPLE)
     match = rules.announce(script.match, *script.teams)
     found = {0: rules.status(match, AT)}
     for step in script.steps:
@@ -60,12 +60,12 @@ def sample_events() -> dict[int, Event]:
     return found
 
 
-SAMPLE = sample_events()
+PLAYED = sample_events()
 
 
 @pytest.mark.parametrize(("seq", "frame"), [(0, EMPTY_STATUS), (100, FIRST_STATUS), *GOLDEN.items()])
 def test_frames_are_the_originals_byte_for_byte(seq: int, frame: bytes) -> None:
-    assert encode(SAMPLE[seq]) == HEAD + frame
+    assert encode(PLAYED[seq]) == HEAD + frame
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -135,7 +135,7 @@ def test_a_fan_in_conversation(fan: Fans, epoll: select.epoll, listener: socket.
         turn(fan, epoll)
         fan.expire(time.monotonic() + 3600)
         assert fan.open == 1
-    assert list(fan.samples.receipt_mark) == [7, 8]
+    assert list(fan.samples.receipt_sequence) == [7, 8]
     turn(fan, epoll)
     assert fan.samples.outcome[0] == Outcome.ENDED
     assert fan.progress.closed == 1
@@ -238,7 +238,7 @@ def test_all_is_read_when_the_server_says_much_and_closes(
         server.sendall(STATUS + b"".join(map(event, range(1, 201))))
     while fan.open:
         turn(fan, epoll)
-    assert list(fan.samples.receipt_mark) == list(range(1, 201))
+    assert list(fan.samples.receipt_sequence) == list(range(1, 201))
     assert fan.samples.outcomes() == {Outcome.ENDED: 1}
 
 

@@ -23,7 +23,7 @@ from harness.records.files import load
 from harness.records.http import SCHEMA, HttpResult
 from harness.records.machine import describe_machine
 from harness.records.trial import AskedTarget
-from harness.trial.figures.http import Frame, asked_http, http_result
+from harness.trial.figures.http import HttpHead, asked_http, http_result
 from tests.harness.fake import fake_server, started, wait_until
 from tests.harness.test_cli import command, run
 from tests.needs import needs
@@ -110,7 +110,7 @@ def loaded(plan: HttpPlan) -> HttpResult:
 
 def judged(plan: HttpPlan, samples: HttpSamples, *, interrupted: bool = False) -> HttpResult:
     now = datetime.now(UTC)
-    return http_result(Frame(now, asked_http(TARGET, "/", plan), describe_machine(), interrupted), samples)
+    return http_result(HttpHead(now, asked_http(TARGET, "/", plan), describe_machine(), interrupted), samples)
 
 
 @pytest.mark.parametrize(("keep_alive", "connections"), [(False, 40), (True, 4)])

@@ -26,7 +26,7 @@ numbers = st.integers(0, 999_999_999)
 def test_numbers_are_the_same_however_the_stream_is_cut(parts: list[int | bytes], at: list[int]) -> None:
     reader = Reader(DIALOGUE)
     stream = b"".join(event(part) if isinstance(part, int) else part for part in parts)
-    found = [number for chunk in _cut(stream, at) for number in reader.marks(FAN, chunk)]
+    found = [number for chunk in _cut(stream, at) for number in reader.sequences(FAN, chunk)]
     assert found == [part for part in parts if isinstance(part, int)]
     assert reader.kept == 0
 
@@ -34,9 +34,9 @@ def test_numbers_are_the_same_however_the_stream_is_cut(parts: list[int | bytes]
 @given(st.text("\t#com12\n", max_size=40), cuts)
 def test_nothing_that_looks_like_a_mark_makes_a_difference(text: str, at: list[int]) -> None:
     stream = text.encode() + b"\tcomment: #5\n"
-    whole = Reader(DIALOGUE).marks(FAN, stream)
+    whole = Reader(DIALOGUE).sequences(FAN, stream)
     reader = Reader(DIALOGUE)
-    assert [number for chunk in _cut(stream, at) for number in reader.marks(FAN, chunk)] == list(whole) == [5]
+    assert [number for chunk in _cut(stream, at) for number in reader.sequences(FAN, chunk)] == list(whole) == [5]
 
 
 @given(cuts, cuts)
@@ -47,24 +47,24 @@ def test_fans_are_told_apart(at: list[int], at_too: list[int]) -> None:
     while any(chunks.values()):
         for fan, left in chunks.items():
             if left:
-                found[fan] += reader.marks(fan, left.pop(0))
+                found[fan] += reader.sequences(fan, left.pop(0))
     assert found == {1: [11, 12], 2: [21, 22]}
 
 
 def test_the_same_chunk_twice_is_two_receipts() -> None:
     reader = Reader(DIALOGUE)
-    assert reader.marks(1, event(7)) == reader.marks(2, event(7)) == reader.marks(2, event(7)) == (7,)
+    assert reader.sequences(1, event(7)) == reader.sequences(2, event(7)) == reader.sequences(2, event(7)) == (7,)
 
 
 def test_the_same_cut_chunk_is_kept_for_each_fan() -> None:
     reader = Reader(DIALOGUE)
-    assert reader.marks(1, event(71)[:-4]) == reader.marks(2, event(71)[:-4]) == ()
-    assert reader.marks(1, b"\n\r\n") == (7,)
-    assert reader.marks(2, b"2\n\r\n") == (72,)
+    assert reader.sequences(1, event(71)[:-4]) == reader.sequences(2, event(71)[:-4]) == ()
+    assert reader.sequences(1, b"\n\r\n") == (7,)
+    assert reader.sequences(2, b"2\n\r\n") == (72,)
 
 
 def test_a_number_that_is_too_long_is_none() -> None:
-    assert Reader(DIALOGUE).marks(FAN, b"\tcomment: #1234567890\n") == ()
+    assert Reader(DIALOGUE).sequences(FAN, b"\tcomment: #1234567890\n") == ()
 
 
 @given(cuts, st.sampled_from([b"\n", b"<your-name>\r\n"]))
@@ -114,7 +114,7 @@ def test_a_farewell_is_no_event_no_answer_and_no_refusal() -> None:
     assert reader.greeting(FAN, WELCOME) is Heard.COMPLETE
     assert reader.answer(FAN, GOODBYE) == (Heard.PART, b"")
     reader.forget(FAN)
-    assert reader.marks(FAN, event(71) + GOODBYE) == (71,)
+    assert reader.sequences(FAN, event(71) + GOODBYE) == (71,)
     assert reader.kept == 0
 
 

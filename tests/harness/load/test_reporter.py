@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.clock import Clock
 from common.domain import rules
 from common.domain.posts import Post, Shot, Stop
-from common.domain.script import Script, Step, sample_script
+from common.domain.script import SAMPLE, Script, Step, load_script
 from harness.load.match import MatchPlan, PlannedPost, numbered, script_match, synthetic_match
-from harness.load.reporter import Clock, Posted, Reporter
+from harness.load.reporter import Posted, Reporter
 
 
 class RefusedError(Exception):
@@ -58,7 +59,7 @@ async def test_posts_go_out_at_their_moments_counted_from_the_first_start() -> N
     assert [post.intended_s for post in posted] == [10.0, 10.5, 11.0]
     assert [post.sent_s for post in posted] == [10.0, 10.5, 11.0]
     assert [post.answered_s for post in posted] == pytest.approx([10.01, 10.51, 11.01])
-    assert [(post.mark, post.kind, post.lag_s, post.own_lag_s) for post in posted] == [
+    assert [(post.sequence, post.kind, post.lag_s, post.own_lag_s) for post in posted] == [
         (1, "shot", 0, 0),
         (2, "shot", 0, 0),
         (3, "shot", 0, 0),
@@ -124,27 +125,27 @@ def play(plan: MatchPlan) -> None:
 def test_a_synthetic_match_is_possible_and_numbered(events: int, rate: float, trial: str) -> None:
     plan = synthetic_match(trial, events, rate)
     play(plan)
-    assert [one.mark for one in plan.posts] == list(range(1, events + 2))
-    assert [one.post.comment for one in plan.posts] == [f"#{one.mark}" for one in plan.posts]
+    assert [one.sequence for one in plan.posts] == list(range(1, events + 2))
+    assert [one.post.comment for one in plan.posts] == [f"#{one.sequence}" for one in plan.posts]
     assert [one.due_s for one in plan.posts] == pytest.approx([one / rate for one in range(events + 1)])
     assert isinstance(plan.posts[-1].post, Stop)
     assert (plan.asked.count, plan.asked.rate_per_s) == (events + 1, rate)
 
 
 def test_a_script_is_played_after_its_kick_off_at_its_minutes() -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     plan = script_match(script, "sample", 120.0)
     play(plan)
     assert plan.kickoff == script.steps[0].post
     assert len(plan.posts) == len(script.steps) - 1
     assert plan.posts[-1].due_s == pytest.approx((script.steps[-1].minute - script.steps[0].minute) / 2)
-    assert [one.mark for one in plan.posts] == list(range(1, len(script.steps)))
+    assert [one.sequence for one in plan.posts] == list(range(1, len(script.steps)))
     assert (plan.asked.script, plan.asked.speed) == ("sample", 120.0)
 
 
 @pytest.mark.parametrize("kept", [1, 3])
 def test_a_script_without_an_end_gets_one(kept: int) -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     plan = script_match(Script(script.teams, script.match, script.steps[:kept]), "cut", 60.0)
     play(plan)
     assert len(plan.posts) == kept
@@ -152,7 +153,7 @@ def test_a_script_without_an_end_gets_one(kept: int) -> None:
 
 
 def test_a_kick_off_later_than_minute_0_begins_the_clock() -> None:
-    script = sample_script()
+    script = load_script(SAMPLE)
     first, second = script.steps[:2]
     moved = Script(script.teams, script.match, (Step(3, first.post), Step(5, second.post)))
     assert script_match(moved, "moved", 60.0).posts[0].due_s == 2.0

@@ -27,19 +27,19 @@ def test_merge_puts_every_fan_back_in_its_place() -> None:
     even = _samples(intended_s=[0.0, 0.5], answered_s=[0.1, 0.6])
     even.outcome[:] = bytes([Outcome.HELD, Outcome.ENDED])
     even.receipt_fan.extend([1, 0])
-    even.receipt_mark.extend([7, 8])
+    even.receipt_sequence.extend([7, 8])
     even.receipt_s.extend([0.7, 0.8])
     odd = _samples(intended_s=[0.25], answered_s=[NEVER])
     odd.outcome[:] = bytes([Outcome.REFUSED])
     odd.receipt_fan.append(0)
-    odd.receipt_mark.append(9)
+    odd.receipt_sequence.append(9)
     odd.receipt_s.append(0.9)
     merged = Samples.merge([(range(0, 3, 2), even), (range(1, 3, 2), odd)])
     assert list(merged.intended_s) == [0.0, 0.25, 0.5]
     assert list(merged.outcome) == [Outcome.HELD, Outcome.REFUSED, Outcome.ENDED]
     assert merged.answered_s[0] == 0.1
     assert math.isnan(merged.answered_s[1])
-    rows = zip(merged.receipt_fan, merged.receipt_mark, merged.receipt_s, strict=True)
+    rows = zip(merged.receipt_fan, merged.receipt_sequence, merged.receipt_s, strict=True)
     assert list(rows) == [(2, 7, 0.7), (0, 8, 0.8), (1, 9, 0.9)]
 
 
@@ -55,10 +55,6 @@ def test_the_two_clocks() -> None:
     assert list(samples.response_s()) == [5.0, 4.0, 8.0]
     assert list(samples.talk_s()) == [3.0, 2.0, 7.0]
     assert list(samples.lag_s()) == [0.5, 0.0, 0.0]
-
-
-def test_only_held_and_ended_fans_were_served() -> None:
-    assert [outcome for outcome in Outcome if outcome.is_served] == [Outcome.HELD, Outcome.ENDED]
 
 
 def test_progress_adds_up() -> None:

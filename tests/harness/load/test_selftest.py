@@ -11,7 +11,7 @@ import pytest
 
 from harness.load import bare_server, selftest
 from harness.load.selftest import SelfTest, SelfTestError, run_selftest
-from harness.load.workload import Endpoint, Load, OpenFilesError
+from harness.load.workload import Endpoint, Load, NoRoomError
 from tests.harness.known_servers import PATIENCE_S
 from tests.harness.load.generating import SOON_S, measure
 from tests.leftovers import StartedProcesses
@@ -60,7 +60,7 @@ def test_connections_and_receipts_that_are_missing_are_missed() -> None:
 
 
 def test_more_than_one_process_can_hold_is_refused() -> None:
-    with pytest.raises(OpenFilesError):
+    with pytest.raises(NoRoomError):
         run_selftest(100_000_000)
 
 

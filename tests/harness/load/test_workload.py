@@ -13,7 +13,7 @@ from harness.load.workload import (
     InvalidDialogueError,
     InvalidLoadError,
     Load,
-    OpenFilesError,
+    NoRoomError,
     deal,
     processes_needed,
 )
@@ -87,12 +87,12 @@ def test_as_many_processes_as_the_open_files_need() -> None:
 
 
 def test_a_limit_without_room_is_refused() -> None:
-    with pytest.raises(OpenFilesError, match="no room"):
+    with pytest.raises(NoRoomError, match="no room"):
         processes_needed(1, RESERVED_FILES)
 
 
 def test_too_few_processes_are_refused_with_the_number_that_would_do() -> None:
-    with pytest.raises(OpenFilesError, match="need 2 generator processes"):
+    with pytest.raises(NoRoomError, match="need 2 generator processes"):
         deal(20_000, 20_000, processes=1)
     assert len(deal(20_000, 20_000, processes=3)) == 3
 

@@ -33,7 +33,7 @@ def test_the_schema_refuses_what_is_no_result() -> None:
     stored = json.loads(encode_result(PLAIN))
     validator = jsonschema.Draft202012Validator(json_schema("trial"))
     for broken in (
-        {**stored, "schema": "matchstream-lab/trial/2"},
+        {**stored, "schema": "matchstream-lab/trial/1"},
         {**stored, "more": 1},
         {name: value for name, value in stored.items() if name != "schema"},
     ):

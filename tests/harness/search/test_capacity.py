@@ -1,6 +1,6 @@
 import pytest
 
-from harness.load.workload import OpenFilesError
+from harness.load.workload import NoRoomError
 from harness.search.capacity import MOST, CapacityError, check_room, likely_room
 
 GIB = 2**30
@@ -19,5 +19,5 @@ def test_what_the_kernel_alone_could_not_hold_is_refused() -> None:
 
 
 def test_a_limit_of_files_that_leaves_none_is_refused() -> None:
-    with pytest.raises(OpenFilesError):
+    with pytest.raises(NoRoomError):
         check_room("the floor", 10, GIB, 10)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.search.decide import Bracket, Rules, Try, bracket, next_trial
-from harness.search.evidence import Majority, Outcome, Vote
+from harness.search.evidence import Majority, TrialOutcome, Vote
 from harness.search.levels import Scale
 
 Server = Callable[[Try], Vote]
@@ -31,15 +31,15 @@ def holds(short: float, full: float | None = None, soak: float | None = None) ->
     return lambda trial: Vote.PASSED if trial.level <= most[trial.kind] else Vote.FAILED
 
 
-def search(how: Rules, server: Server, most: int = 100_000) -> tuple[Bracket, list[Outcome]]:
-    outcomes: list[Outcome] = []
+def search(how: Rules, server: Server, most: int = 100_000) -> tuple[Bracket, list[TrialOutcome]]:
+    outcomes: list[TrialOutcome] = []
     while (trial := next_trial(how, outcomes)) is not None:
-        outcomes.append(Outcome(trial.level, trial.kind, server(trial)))
+        outcomes.append(TrialOutcome(trial.level, trial.kind, server(trial)))
         assert len(outcomes) <= most, "it does not end"
     return bracket(outcomes, how.majority), outcomes
 
 
-def tried(outcomes: list[Outcome]) -> list[tuple[float, str]]:
+def tried(outcomes: list[TrialOutcome]) -> list[tuple[float, str]]:
     return [(outcome.level, outcome.kind) for outcome in outcomes]
 
 
@@ -114,10 +114,11 @@ def test_a_trial_that_is_not_valid_is_no_step() -> None:
 
 def test_what_was_reached_lies_below_all_that_failed_and_has_passed() -> None:
     made = [
-        Outcome(level, "short", vote) for level, vote in ((100, Vote.PASSED), (200, Vote.FAILED), (400, Vote.PASSED))
+        TrialOutcome(level, "short", vote)
+        for level, vote in ((100, Vote.PASSED), (200, Vote.FAILED), (400, Vote.PASSED))
     ]
     assert bracket(made, Majority(3)) == Bracket(None, 200, 200, 100, is_open=False)
-    assert bracket([Outcome(100, "short", Vote.INVALID)], Majority(3)).reached is None
+    assert bracket([TrialOutcome(100, "short", Vote.INVALID)], Majority(3)).reached is None
 
 
 @pytest.mark.parametrize("limit", [1_000, 7_000, 9_000, 60_000])
@@ -170,7 +171,7 @@ def test_a_soak_that_fails_sends_the_search_down() -> None:
     assert found.last_pass <= 300
     assert found.first_fail is not None
     assert SCALE.is_close(found.last_pass, found.first_fail)
-    assert outcomes[-1] == Outcome(found.last_pass, "soak", Vote.PASSED)
+    assert outcomes[-1] == TrialOutcome(found.last_pass, "soak", Vote.PASSED)
 
 
 def test_a_trial_that_is_not_valid_is_made_once_more() -> None:
@@ -238,7 +239,7 @@ def test_a_monotone_server_is_bracketed_in_logarithmically_many_trials(
         assert found.last_pass <= limit < found.first_fail
         assert scale.is_close(found.last_pass, found.first_fail)
         assert not found.is_open
-        assert outcomes[-1] == Outcome(found.last_pass, "soak", Vote.PASSED)
+        assert outcomes[-1] == TrialOutcome(found.last_pass, "soak", Vote.PASSED)
 
 
 @given(scale=scales, short=st.floats(0, 2e6), share=st.floats(0, 1), majority=majorities)
@@ -271,10 +272,10 @@ def test_whatever_a_server_does_the_search_ends_and_passes_only_what_a_majority_
     found, outcomes = search(how, lambda _: random.choice(list(Vote)))
     full = Counter(outcome for outcome in outcomes if outcome.kind == "full")
     for level in {outcome.level for outcome in outcomes}:
-        assert full[Outcome(level, "full", Vote.PASSED)] <= majority.votes
+        assert full[TrialOutcome(level, "full", Vote.PASSED)] <= majority.votes
     if found.last_pass is not None:
-        assert full[Outcome(found.last_pass, "full", Vote.PASSED)] == majority.votes
-        assert full[Outcome(found.last_pass, "full", Vote.FAILED)] < majority.veto
-        assert not soaks or Outcome(found.last_pass, "soak", Vote.PASSED) in outcomes
+        assert full[TrialOutcome(found.last_pass, "full", Vote.PASSED)] == majority.votes
+        assert full[TrialOutcome(found.last_pass, "full", Vote.FAILED)] < majority.veto
+        assert not soaks or TrialOutcome(found.last_pass, "soak", Vote.PASSED) in outcomes
     if found.last_pass is not None and found.cap is not None:
         assert scale.is_close(found.last_pass, found.cap)

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.records.search import TrialKind
-from harness.search.evidence import LevelState, Majority, Outcome, Vote, level_states
+from harness.search.evidence import LevelState, Majority, TrialOutcome, Vote, level_states
 
 KINDS: dict[str, TrialKind] = {"s": "short", "f": "full", "k": "soak"}
 VOTES = {"+": Vote.PASSED, "-": Vote.FAILED, "?": Vote.INVALID}
@@ -9,7 +9,7 @@ VOTES = {"+": Vote.PASSED, "-": Vote.FAILED, "?": Vote.INVALID}
 
 def state(trials: str, repeats: int = 3) -> LevelState:
     """The state of a level after trials such as `s+ f-`: short and passed, full and failed."""
-    outcomes = [Outcome(100.0, KINDS[kind], VOTES[vote]) for kind, vote in trials.split()]
+    outcomes = [TrialOutcome(100.0, KINDS[kind], VOTES[vote]) for kind, vote in trials.split()]
     return level_states(outcomes, Majority(repeats))[100.0]
 
 
@@ -54,5 +54,5 @@ def test_a_majority_and_what_prevents_one(repeats: int, majority: int, veto: int
 
 
 def test_levels_are_judged_each_by_its_own_trials() -> None:
-    outcomes = [Outcome(100.0, "short", Vote.PASSED), Outcome(200.0, "short", Vote.FAILED)]
+    outcomes = [TrialOutcome(100.0, "short", Vote.PASSED), TrialOutcome(200.0, "short", Vote.FAILED)]
     assert level_states(outcomes, Majority(3)) == {100.0: LevelState.CANDIDATE, 200.0: LevelState.DOUBTED}

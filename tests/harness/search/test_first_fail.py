@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.records.search import TrialKind
 from harness.search.decide import Rules, Try, bracket, next_trial
-from harness.search.evidence import Majority, Outcome, Vote, level_states
+from harness.search.evidence import Majority, TrialOutcome, Vote, level_states
 from harness.search.first_fail import UpperEnd, next_level, upper_end
 from harness.search.levels import Scale
 
@@ -18,9 +18,9 @@ KINDS: dict[str, TrialKind] = {"s": "short", "f": "full", "k": "soak"}
 VOTES = {"+": Vote.PASSED, "-": Vote.FAILED, "?": Vote.INVALID}
 
 
-def outcomes(trials: str) -> list[Outcome]:
+def outcomes(trials: str) -> list[TrialOutcome]:
     """Trials such as `100s+ 200f-`: at 100 a short one that passed, at 200 a full one that failed."""
-    return [Outcome(float(trial[:-2]), KINDS[trial[-2]], VOTES[trial[-1]]) for trial in trials.split()]
+    return [TrialOutcome(float(trial[:-2]), KINDS[trial[-2]], VOTES[trial[-1]]) for trial in trials.split()]
 
 
 def end_of(trials: str) -> UpperEnd:
@@ -75,13 +75,13 @@ def test_the_level_to_try_next(trials: str, level: float | None) -> None:
 def searched(seed: int, noise: float, rules: Rules) -> tuple[float, float, int]:
     """Search for a limit of 5,300 that is blurred: in each trial by another amount, with a standard deviation."""
     random = Random(seed)  # noqa: S311  # nothing secret about noise
-    made: list[Outcome] = []
+    made: list[TrialOutcome] = []
 
     def vote(trial: Try) -> Vote:
         return Vote.PASSED if trial.level * (1 + random.gauss(0, noise)) < 5_300 else Vote.FAILED
 
     while (trial := next_trial(rules, made)) is not None:
-        made.append(Outcome(trial.level, trial.kind, vote(trial)))
+        made.append(TrialOutcome(trial.level, trial.kind, vote(trial)))
     found = bracket(made, rules.majority)
     assert found.last_pass is not None
     assert found.first_fail is not None
@@ -101,9 +101,9 @@ def test_as_many_failed_there_as_would_confirm_a_pass_and_nothing_passed(
     random: Random, repeats: int, precision: float
 ) -> None:
     rules = Rules(Scale(1.0, 1_000.0, precision), begin=4.0, stride=1.0, majority=Majority(repeats), soaks=False)
-    made: list[Outcome] = []
+    made: list[TrialOutcome] = []
     while (trial := next_trial(rules, made)) is not None:
-        made.append(Outcome(trial.level, trial.kind, random.choice([Vote.PASSED, Vote.FAILED])))
+        made.append(TrialOutcome(trial.level, trial.kind, random.choice([Vote.PASSED, Vote.FAILED])))
     end = upper_end(level_states(made, rules.majority), made, rules.majority)
     found = bracket(made, rules.majority)
     if found.last_pass is None or found.first_fail is None:

@@ -10,7 +10,7 @@ from harness.show.campaign_progress import Bar, Lines, show_of
 
 STANDING = Standing(3, 12, "stage 0, N=900, C=4, repeat 1", 125.0)
 FANS = Progress(started=6, connected=5, answered=4)
-POST = Posted(mark=7, kind="shot", intended_s=0, sent_s=0, answered_s=0, own_lag_s=0)
+POST = Posted(sequence=7, kind="shot", intended_s=0, sent_s=0, answered_s=0, own_lag_s=0)
 
 
 def a_console(*, terminal: bool) -> Console:

@@ -3,11 +3,11 @@ import re
 import pytest
 
 from common.domain.posts import Post, Shot, Start, Stop
-from common.domain.script import sample_script
+from common.domain.script import SAMPLE, load_script
 from harness.load.match import numbered
 from harness.targets.payload import MARK, line_of, number_of
 
-POSTS = [step.post for step in sample_script().steps] + [
+POSTS = [step.post for step in load_script(SAMPLE).steps] + [
     Shot(team="elp"),
     Stop(),
     Start(home_players=(1, 2), visit_players=(3,), comment="a remark #7"),

@@ -20,7 +20,7 @@ from harness.targets.payload import MARK
 from harness.targets.peers import peer, redis, target, websockets
 from harness.targets.peers.catalogue import PEERS, peer_target
 from harness.targets.peers.mosquitto import packet
-from harness.targets.peers.peer import Peer, Place, most_connections
+from harness.targets.peers.peer import Peer, PeerPlace, most_connections
 from harness.targets.peers.target import PeerTarget
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
@@ -149,7 +149,7 @@ def test_no_such_peer() -> None:
 def scripted(code: str, tmp_path: Path) -> PeerTarget:
     """Return a target whose program is some Python."""
 
-    def command(place: Place) -> Sequence[str]:
+    def command(place: PeerPlace) -> Sequence[str]:
         (place.directory / "configuration").write_text("")
         return [sys.executable, "-c", code]
 

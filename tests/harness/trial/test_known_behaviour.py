@@ -184,7 +184,7 @@ class Unplugging(Silent):
     """
 
     def posted(self, post: Posted) -> None:
-        if post.mark == 1:
+        if post.sequence == 1:
             # The trial's thread, which this is, is in the generator's namespace.
             subprocess.run(["ip", "route", "delete", "local", "198.19.0.0/16", "dev", "lo"], check=True)
 

@@ -78,7 +78,7 @@ class Stalling(Silent):
     whom: Callable[[StageTarget], int]
 
     def posted(self, post: Posted) -> None:
-        if post.mark == 2:
+        if post.sequence == 2:
             pid = self.whom(self.target)
             os.kill(pid, signal.SIGSTOP)
             time.sleep(STALL_S)  # the fault itself: nothing is waited for
@@ -132,7 +132,7 @@ class Interrupting(Silent):
     """Interrupts when an event was accepted."""
 
     def posted(self, post: Posted) -> None:
-        if post.mark == 4:
+        if post.sequence == 4:
             raise KeyboardInterrupt
 
 

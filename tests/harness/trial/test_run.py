@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from common.domain.script import sample_script
+from common.domain.script import SAMPLE, load_script
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.reporter import Posted
 from harness.load.samples import Progress
@@ -83,7 +83,7 @@ def test_a_good_server_passes_and_everyone_is_told() -> None:
     assert result.asked.events.count == POSTS
     assert notes.phases == [("starting", 0), ("connecting", 12), ("posting", POSTS), ("closing", 0)]
     assert notes.progress[-1].settled == 12
-    assert [post.mark for post in notes.posts] == list(range(1, POSTS + 1))
+    assert [post.sequence for post in notes.posts] == list(range(1, POSTS + 1))
     assert result.server is not None
     assert result.server.fullest_open_files >= 12
     assert result.server.rss_before_bytes > 0
@@ -185,7 +185,7 @@ def test_a_server_that_is_slow_loses_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_script_can_be_played() -> None:
-    match = script_match(sample_script(), "sample", 60_000.0)
+    match = script_match(load_script(SAMPLE), "sample", 60_000.0)
     result = run_trial(plan(4, match=match), StageTarget(Variant("0"), FAKE), Silent())
     delivery = result.seen.delivery
     assert delivery is not None
@@ -216,7 +216,7 @@ def test_the_match_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_match_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    match = script_match(sample_script(), "sample", 60_000.0)
+    match = script_match(load_script(SAMPLE), "sample", 60_000.0)
     with fake_server("taken=1") as server:
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
@@ -262,7 +262,7 @@ class Interrupting(Notes):
 
     def posted(self, post: Posted) -> None:
         super().posted(post)
-        if post.mark == self._at:
+        if post.sequence == self._at:
             raise KeyboardInterrupt
 
 
@@ -294,7 +294,7 @@ def test_a_trial_that_is_interrupted_while_events_are_posted_tells_what_it_saw(
     delivery = result.seen.delivery
     assert delivery is not None
     assert (delivery.posted, delivery.unposted) == (2, 0)
-    assert [event.mark for event in delivery.events] == [1, 2]
+    assert [event.sequence for event in delivery.events] == [1, 2]
     assert result.server is not None
     assert result.server.fullest_open_files >= 12
     stored = tmp_path / "result.json"

@@ -13,7 +13,7 @@ import pytest
 from common.http.client import ReporterClient
 from common.store.embedded import EmbeddedRedis
 from stages.catalogue import STAGES
-from stages.stage import Options
+from stages.options import Options
 from tests.stages.fan import Fan
 from tests.stages.in_process.running import Running
 from tests.stages.serving import TOKEN
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from common.otp import Node
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
 
 MECHANICS = ("0", pytest.param("2.2", marks=pytest.mark.slow), "2.5")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from common.otp import Node, Process
-    from stages.stage import Stage
-    from stages.stage0.server import Addresses
+    from stages.options import Addresses
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect, Fan
     from tests.stages.game import Game
 

@@ -18,7 +18,7 @@ from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
     from common.otp import Process
-    from stages.stage import Parts, Stage
+    from stages.stage0.parts import Parts, Stage
 
 
 class FakeTransport(asyncio.Transport):

@@ -10,11 +10,11 @@ import pytest
 
 from common.otp import Node, SimpleOneForOne
 from common.store.errors import StoreUnavailableError
-from stages.stage import layered
 from stages.stage0.db import Db
 from stages.stage0.live_match import LiveMatch
 from stages.stage0.match_sup import MatchSup
 from stages.stage0.messages import EventManager
+from stages.stage0.parts import layered
 from stages.stage0.user import User
 from stages.stage0.user_sup import UserSup
 from tests.virtual_time import idle, run_virtual
@@ -22,7 +22,7 @@ from tests.virtual_time import idle, run_virtual
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from stages.stage import Parts, Stage
+    from stages.stage0.parts import Parts, Stage
 
 
 class SlowUser(User):

@@ -6,17 +6,14 @@ import itertools
 import re
 import socket
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from common.http.server import CannotListenError, PortTakenError
+from common.listening import CannotListenError, PortTakenError, reserve
 from stages.catalogue import STAGES
-from stages.stage import Options
-from stages.stage0.ports import LOWEST, bind_api, listen, random_range, range_from, reserve
+from stages.options import Options
+from stages.stage0.ports import bind_api, listen
 from tests.loopback import OWN_ADDRESS
 
 if TYPE_CHECKING:
@@ -50,28 +47,6 @@ def taken() -> Iterator[int]:
     reserved[2].close()
 
 
-@given(first=st.integers(1, 65_535), count=st.integers(1, 100))
-def test_a_first_port_gives_one_range(first: int, count: int) -> None:
-    if first + count - 1 > 65_535:
-        with pytest.raises(CannotListenError, match=f"^there are no {count} ports from {first} on: choose a lower"):
-            range_from(first, count)
-    else:
-        assert range_from(first, count) == range(first, first + count)
-
-
-@given(count=st.integers(1, 200))
-def test_free_ranges_are_looked_for_where_no_client_is(count: int) -> None:
-    ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports = random_range(count)
-    assert len(ports) == count
-    assert ports[0] >= LOWEST
-    assert ports[-1] < max(ephemeral, LOWEST + count + 1)
-
-
-def test_free_ranges_are_not_always_the_same() -> None:
-    assert len({random_range(MANY)[0] for _ in range(64)}) > 1
-
-
 def test_a_range_that_is_free_is_listened_on() -> None:
     sockets = listen(PARTS, options())
     try:
@@ -103,7 +78,7 @@ def test_a_reserved_range_may_be_listened_on_by_another() -> None:
 
 
 def test_a_taken_port_is_named_and_nothing_is_left_bound(taken: int) -> None:
-    message = f"cannot listen on {HOST}:{taken}: Address already in use; choose another --host or --port"
+    message = f"cannot listen on {HOST}:{taken}: Address already in use; choose another --host, --port or --http-port"
     with pytest.raises(PortTakenError, match=f"^{re.escape(message)}$"):
         listen(PARTS, options(port=taken - 2))
     with pytest.raises(PortTakenError, match=f"^{re.escape(message)}$"):
@@ -112,7 +87,8 @@ def test_a_taken_port_is_named_and_nothing_is_left_bound(taken: int) -> None:
 
 
 async def test_a_taken_port_of_the_api_is_named_and_nothing_is_left_bound(taken: int) -> None:
-    with pytest.raises(PortTakenError, match=f"port {taken} of {HOST} is taken"):
+    message = f"cannot listen on {HOST}:{taken}: Address already in use; choose another --host, --port or --http-port"
+    with pytest.raises(PortTakenError, match=f"^{re.escape(message)}$"):
         await bind_api(PARTS, options(http_port=taken - 2))
     close(reserve(HOST, taken - 2, 2))
 
@@ -156,5 +132,7 @@ async def test_where_no_range_is_free_it_is_said(taken: int, monkeypatch: pytest
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a" * 70])
 def test_a_host_that_is_not_here_is_said_at_once(host: str) -> None:
-    with pytest.raises(CannotListenError, match=rf"^cannot listen on {host}:\d+: .*; choose another --host or --port$"):
+    with pytest.raises(
+        CannotListenError, match=rf"^cannot listen on {host}:\d+: .*; choose another --host, --port or --http-port$"
+    ):
         listen(PARTS, options(host=host))

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from common.listening import listen_on
 from common.wire.frames import WELCOME
 from stages.catalogue import find_stage
 from stages.stage0.client import Client
-from stages.stage0.listener import open_socket
 from stages.stage2_1 import SEND_TIMEOUT_MS, SOCKET_OPTIONS
 from tests.stages.in_process.running import play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running
@@ -40,7 +40,7 @@ def stage() -> Stage:
 
 
 def test_what_is_accepted_has_the_options() -> None:
-    with open_socket("127.0.0.1", 0, 5, SOCKET_OPTIONS) as listening, socket.socket() as fan:
+    with listen_on("127.0.0.1", 0, 5, SOCKET_OPTIONS) as listening, socket.socket() as fan:
         fan.connect(listening.getsockname())
         listening.setblocking(True)
         accepted, _ = listening.accept()

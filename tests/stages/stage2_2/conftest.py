@@ -10,7 +10,7 @@ from stages.catalogue import find_stage
 from tests.stages.in_process.conftest import api, connect, running, same_process
 
 if TYPE_CHECKING:
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
 
 __all__ = ["api", "connect", "running", "same_process"]
 

@@ -11,7 +11,7 @@ from tests.stages.in_process.running import play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running

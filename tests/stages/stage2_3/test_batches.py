@@ -20,7 +20,7 @@ from tests.virtual_time import idle, run_virtual
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
 
 Command = tuple["Argument", ...]
 

@@ -11,9 +11,10 @@ import pytest
 
 from common.domain.errors import UnknownMatchError
 from common.otp import SHUTDOWN, Node
-from stages.stage import layered
 from stages.stage0 import STAGE
-from stages.stage0.db import Db, Read
+from stages.stage0.db import Db
+from stages.stage0.operations import Read
+from stages.stage0.parts import layered
 from stages.stage2_3.reply_later import LaterDb
 from tests.virtual_time import run_virtual
 

@@ -18,7 +18,7 @@ from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
     from common.otp import Node, Process
-    from stages.stage import Stage
+    from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running

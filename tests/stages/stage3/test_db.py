@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.store.redis_store import RedisStore
-from stages.stage import layered
 from stages.stage0 import STAGE
 from stages.stage0.db import Db
+from stages.stage0.parts import layered
 from stages.stage2_3.reply_later import LaterDb
-from stages.stage3.remote_store import OneDoorDb, WriterDb, WriterStore
+from stages.stage3.remote_store import DbReader, OneDoorDb, WriterStore
 from stages.stage3.requests import Requests
 from tests.common.store.test_redis_store import MATCH
 
@@ -29,7 +29,7 @@ async def test_with_readers_the_writer_is_asked_for_writes_only(
     await system.writer()
     db = layered(base, OneDoorDb)
     if readers:
-        db = layered(db, WriterDb)
+        db = layered(db, DbReader)
     parts = replace(STAGE.parts, db=db, store=layered(RedisStore, WriterStore))
     await system.start(node, db(parts, system.url), Db.NAME)
     assert await db.query(node, lambda store: store.visit("ana")) == 1

@@ -215,7 +215,7 @@ async def test_answers_that_were_taken_are_deleted_along_with_the_next_request(
     await system.writer()
     for number in range(1, 6):
         assert await store.visit("ana") == number
-    (key,) = await raw.call("KEYS", keys.answers_key("*"))
+    (key,) = await raw.call("KEYS", keys.writer_answers_key("*"))
     assert await raw.call("HKEYS", key) == [b"5"]
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from common.domain.posts import HalftimeStart, HalftimeStop
 from common.http.client import ApiError
-from stages.stage import Topology
-from stages.stage0.ports import reserve
+from common.listening import reserve
+from stages.options import Topology
 from stages.stage3.nodes import NODES
 from tests.redis_server import RedisServer
 from tests.stages.fan import Fan

@@ -77,9 +77,9 @@ async def test_answers_are_kept_until_they_are_taken_whether_they_are_heard_or_n
     await queue.execute(EPOCH)
     await answers(replies, 1)
     for channel, number, visits in (("me", 1, 1), ("nobody", 5, 2)):
-        (kept,) = await raw.call("HVALS", keys.answers_key(channel))
+        (kept,) = await raw.call("HVALS", keys.writer_answers_key(channel))
         assert read_reply(kept) == (number, [visits])
-        assert 0 < await raw.call("TTL", keys.answers_key(channel)) <= KEPT_S
+        assert 0 < await raw.call("TTL", keys.writer_answers_key(channel)) <= KEPT_S
 
 
 async def test_nothing_is_done_in_another_epoch(raw: Connections, queue: RequestQueue) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from common.otp import SHUTDOWN, GenServer, Node
 from common.store.errors import StoreUnavailableError
-from stages.stage3.pubsub import Connected, Lost, Outbox, Subscribed
+from stages.stage3.pubsub import ConnectionLost, ConnectionMade, Outbox, Subscribed
 from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions
 from tests.stages.stage3.system import Listener
 from tests.virtual_time import idle, run_virtual
@@ -39,7 +39,7 @@ class Connection:
     async def connect(self) -> None:
         """There is a connection, a new one."""
         self._outbox = Outbox()
-        await self.say(Connected(self._outbox))
+        await self.say(ConnectionMade(self._outbox))
 
     async def say(self, *messages: object) -> None:
         """Tell the subscriptions, and let them act."""
@@ -87,7 +87,7 @@ def test_a_connection_is_lost_before_subscribe_is_confirmed(monkeypatch: pytest.
         listener = await connection.listener()
         asking = await connection.ask(Subscribe("goals", listener.process))
         assert connection.sent() == [("SUBSCRIBE", "goals")]
-        await connection.say(Lost("cut off"))
+        await connection.say(ConnectionLost("cut off"))
         await connection.connect()
         assert connection.sent() == [("SUBSCRIBE", "goals")]
         assert not asking.done()
@@ -106,12 +106,13 @@ def test_a_channel_is_heard_from_the_last_confirmation_on_and_not_from_an_earlie
 
     async def test(connection: Connection) -> None:
         await connection.connect()
-        leaving, staying = (await connection.listener()).process, (await connection.listener()).process
+        leaving, coming = (await connection.listener()).process, (await connection.listener()).process
         first = await connection.ask(Subscribe("goals", leaving))
         leaving.kill()
+        await idle()
         with pytest.raises(StoreUnavailableError, match="was ended before Redis had confirmed it"):
             await first
-        last = await connection.ask(Subscribe("goals", staying))
+        last = await connection.ask(Subscribe("goals", coming))
         assert connection.sent() == [("SUBSCRIBE", "goals"), ("UNSUBSCRIBE", "goals"), ("SUBSCRIBE", "goals")]
         await connection.say(Subscribed("goals"))
         assert not last.done()
@@ -156,7 +157,7 @@ def test_every_outage_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     async def test(connection: Connection) -> None:
         for _ in range(2):
             await connection.connect()
-            await connection.say(Lost("cut off"), Lost("cut off"))
+            await connection.say(ConnectionLost("cut off"), ConnectionLost("cut off"))
 
     with caplog.at_level(logging.WARNING, "stages.stage3"):
         subscribing(monkeypatch, test)

@@ -12,7 +12,7 @@ from stages.stage3.visits import BATCH_S, BATCH_SIZE, VisitBatches
 from tests.virtual_time import now_s, run_virtual
 
 if TYPE_CHECKING:
-    from common.store.endpoint import Argument
+    from common.store.connection import Argument
     from stages.stage3.request_queue import Command
 
 ROUND_TRIP_S = 0.1

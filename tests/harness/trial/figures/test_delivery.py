@@ -36,7 +36,7 @@ def samples_of(answered_s: Sequence[float], receipts: Sequence[tuple[int, int, f
         samples.closed_s[fan] = 19.0
     for fan, mark, at in receipts:
         samples.receipt_fan.append(fan)
-        samples.receipt_mark.append(mark)
+        samples.receipt_sequence.append(mark)
         samples.receipt_s.append(at)
     return samples
 
@@ -124,7 +124,7 @@ def test_failures_are_counted_by_kind() -> None:
 def test_an_event_has_all_that_is_known_of_it() -> None:
     receipts = [(0, 1, 11.1), (1, 1, 11.3), (0, 2, 12.0)]
     got = delivery_of([1.0, 1.0], receipts, [post(1), post(2, kind="goal"), post(3, error="refused (HTTP 422)")])
-    assert [(event.mark, event.kind, event.intended_s, event.sent_s) for event in got.events] == [
+    assert [(event.sequence, event.kind, event.intended_s, event.sent_s) for event in got.events] == [
         (1, "shot", 10.5, 11.0),
         (2, "goal", 11.5, 12.0),
         (3, "shot", 12.5, 13.0),
@@ -245,7 +245,7 @@ def test_counts_agree_with_counting_one_by_one(data: st.DataObject) -> None:
             continue
         heard = [mark for number, mark, _ in receipts if number == fan and 1 <= mark <= marks]
         firsts = list(dict.fromkeys(heard))
-        due = [one.mark for one in posts if one.accepted and one.sent_s >= at]
+        due = [one.sequence for one in posts if one.accepted and one.sent_s >= at]
         expected += len(due)
         lost += len(set(due) - set(heard))
         duplicated += len(heard) - len(firsts)

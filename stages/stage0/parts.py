@@ -1,10 +1,12 @@
-"""What a stage is: a table of parts, made from its base and its lessons. A lesson swaps a part or a setting."""
+"""What a stage is: a table of parts, made from its base and its lessons. A lesson swaps a part or a setting.
+
+The table stands here since its parts are the components of stage 0, or layers over them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stages.farewells import Farewells
 from stages.traffic import Traffic
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from common.otp import RunQueue
     from common.store.redis_store import RedisStore
+    from stages.options import Options, System
     from stages.stage0.client import Client
     from stages.stage0.client_sup import ClientSup
     from stages.stage0.db import Db
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from stages.stage0.listener import Listener
     from stages.stage0.live_match import LiveMatch
     from stages.stage0.match_sup import MatchSup
-    from stages.stage0.server import Addresses, Server
+    from stages.stage0.server import Server
     from stages.stage0.user import User
     from stages.stage0.user_sup import UserSup
     from stages.stage0.vm import Vm
@@ -30,50 +33,7 @@ if TYPE_CHECKING:
 
 _Part = TypeVar("_Part")
 
-
-class Topology(StrEnum):
-    """How nodes learn of each other's events: told at once, or by looking into the database from time to time."""
-
-    CONNECTED = "connected"
-    INDEPENDENT = "independent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Where a server serves and what it stands on: the choices of whoever starts it, the same for every stage."""
-
-    host: str
-    port: int
-    """The first one for fans; 0 for any free ones."""
-    http_port: int
-    """The first one for the API; 0 for any free ones."""
-    redis_url: str | None = field(repr=False)  # it may hold a password
-    """None for an embedded Redis of its own, which `stages.serve` starts."""
-    nodes: int | None = None
-    """Node processes to start; None: as many as the stage starts unless it is told."""
-    topology: Topology = Topology.CONNECTED
-    grace_s: float = 5.0
-    """Seconds that fans have to take the server's goodbye when it stops."""
-    faults: str = ""
-    """What the server breaks in itself, for a measurement: see `stages.faults`."""
-
-
-class System(Protocol):
-    """What `matchstream serve` runs: one server, or several nodes under a parent."""
-
-    token: str
-
-    async def start(self) -> Addresses:
-        """Serve, and return where. Raise what keeps it from serving, with nothing left behind."""
-        ...
-
-    async def stop(self) -> None:
-        """End it all, in order; cancelled, at once."""
-        ...
-
-    async def wait(self) -> None:
-        """Return when it has ended, by `stop` or because it gave up."""
-        ...
+_LAYERS: Final = "_layers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,4 +130,10 @@ def layered(part: type[_Part], layer: type[_Part]) -> type[_Part]:
     leaves the rest to `super()`, which is the next layer. So lessons that change the same component can be combined
     and left out freely. The class is called as the part is, since it stands for the same component of the talk.
     """
-    return type(part.__name__, (layer, part), {"__doc__": layer.__doc__, "__module__": layer.__module__})
+    also = {"__doc__": layer.__doc__, "__module__": layer.__module__, _LAYERS: (layer, *layers(part))}
+    return type(part.__name__, (layer, part), also)
+
+
+def layers(part: object) -> tuple[Any, ...]:
+    """Return what `layered` has put together, the last first and the baseline's component at the end; else `part`."""
+    return vars(part).get(_LAYERS, (part,)) if isinstance(part, type) else (part,)

@@ -10,12 +10,12 @@ import pytest
 
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from stages.faults import CrashRate, Faults, FaultsError, SupervisorCrash, parse_faults
+from stages.stage0.faults import CrashRate, Faults, FaultsError, SupervisorCrash, parse_faults
 from tests.virtual_time import run_virtual
 
 if TYPE_CHECKING:
     from common.otp.process import Process
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 
 def test_faults_are_read() -> None:

@@ -15,13 +15,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from common.otp.gen_server import GenServer
-from common.otp.signals import NoProcessError
+from common.otp import GenServer, NoProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stages.stage import Parts
+    from stages.stage0.parts import Parts
 
 TICK_S: Final = 0.1
 CRASH: Final = "crashed, as it was told to"
