@@ -118,6 +118,12 @@ class Subject:
         """Return the stages that a lesson is left out of: the one that introduces it, and the last."""
         return tuple(dict.fromkeys((self.introduces(lesson), self.stages[-1])))
 
+    def exercised_in(self, lesson: str, scenario: Scenario) -> tuple[str, ...]:
+        """Return the first stage that has the lesson and bears the scenario, and the last; none if none bears it."""
+        since = self.stages[self.stages.index(self.introduces(lesson)) :]
+        bearing = [stage for stage in since if self.bears(stage, scenario)]
+        return tuple(dict.fromkeys((bearing[0], bearing[-1]))) if bearing else ()
+
     def bears(self, stage: str, scenario: Scenario) -> bool:
         """Whether a stage is one that bears the scenario."""
         first = scenario.from_stage
@@ -163,7 +169,8 @@ def _groups(subject: Subject, scenarios: Sequence[Scenario]) -> Iterator[Group]:
         lessons = [lesson for lesson in subject.chosen if lesson in lessons_in(scenario.name)]
         for stage in subject.stages:
             if subject.bears(stage, scenario):
-                yield from _group(stage, scenario, [one for one in lessons if stage in subject.left_out_of(one)])
+                left_out = [one for one in lessons if stage in subject.exercised_in(one, scenario)]
+                yield from _group(stage, scenario, left_out)
         if scenario.from_stage is None:
             yield from _group(BASELINE, scenario, lessons)
     yield from _group(BASELINE, ALONE, [lesson for lesson in subject.chosen if lesson in EXERCISED_ALONE])

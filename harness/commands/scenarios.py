@@ -1,5 +1,7 @@
 """`harness scenarios`: the loads under which an ablation measures lessons, and which lessons those are."""
 
+import typer
+
 from harness.campaign.scenarios import SCENARIOS, Scenario, lessons_in
 from harness.commands.campaign_runs import MarkdownOption, print_sheets
 from harness.show.campaign import TITLES, Sheet
@@ -12,12 +14,18 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
 
     What happens in them are options of `harness measure`, so it can be done to any server.
     """
+    if not as_markdown:
+        for scenario in SCENARIOS.values():
+            name, sentence, load, lessons, figures = _row(scenario)
+            typer.echo(f"{name:15} {sentence}\n{'':15} {load}")
+            typer.echo(f"{'':15} lessons: {lessons}\n{'':15} figures: {figures}\n")
+        return
     sheet = Sheet(
         "Scenarios",
         ("scenario", "what happens", "load", "lessons", "figures"),
         tuple(_row(scenario) for scenario in SCENARIOS.values()),
     )
-    print_sheets((sheet,), as_markdown=as_markdown)
+    print_sheets((sheet,), as_markdown=True)
 
 
 def _row(scenario: Scenario) -> tuple[str, ...]:

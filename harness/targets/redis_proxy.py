@@ -46,18 +46,17 @@ class Delay:
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
-        self._loop = asyncio.get_running_loop()
         self._held: deque[tuple[float, asyncio.WriteTransport, bytes]] = deque()
 
     def pass_on(self, to: asyncio.WriteTransport, data: bytes) -> None:
         """Write `data` to a transport later, or close it."""
-        due_s = self._loop.time() + self._delay_s
+        due_s = asyncio.get_running_loop().time() + self._delay_s
         self._held.append((due_s, to, data))
         if len(self._held) == 1:
-            self._loop.call_at(due_s, self._release)
+            asyncio.get_running_loop().call_at(due_s, self._release)
 
     def _release(self) -> None:
-        held, now = self._held, self._loop.time()
+        held, now = self._held, asyncio.get_running_loop().time()
         while held and held[0][0] <= now:
             _, to, data = held.popleft()
             if data:
@@ -65,57 +64,84 @@ class Delay:
             else:
                 to.close()
         if held:
-            self._loop.call_at(held[0][0], self._release)
+            asyncio.get_running_loop().call_at(held[0][0], self._release)
 
 
 class _End(asyncio.Protocol):
     """One end of a connection through the proxy. What it hears before the other end is there waits for that."""
 
-    def __init__(self, delay: Delay) -> None:
+    def __init__(self, delay: Delay, ends: set[_End]) -> None:
         self._delay = delay
-        self._early: list[bytes] | None = []
+        self._ends = ends
+        self._early: list[bytes] = []
         self._other: asyncio.WriteTransport | None = None
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- of a stream; this tells the type checker
         self.transport = transport
+        self._ends.add(self)
 
     def joined_to(self, other: asyncio.WriteTransport) -> None:
         self._other = other
-        early, self._early = self._early or [], None
-        for data in early:
+        for data in self._early:
             self._delay.pass_on(other, data)
+        self._early.clear()
 
     def data_received(self, data: bytes) -> None:
-        if self._early is not None:
+        if self._other is None:
             self._early.append(data)
-        elif self._other is not None:
+        else:
             self._delay.pass_on(self._other, data)
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._ends.discard(self)
         self.data_received(b"")
 
 
+class _Front(_End):
+    """The end towards whoever asks; `join` finds it the other one."""
+
+    def __init__(self, delay: Delay, ends: set[_End], join: Callable[[_Front], None]) -> None:
+        super().__init__(delay, ends)
+        self._join = join
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._join(self)
+
+
 class Proxy:
-    """Takes connections on a free TCP port of 127.0.0.1 and joins each to the Unix socket at `path`."""
+    """Takes connections on a free TCP port of 127.0.0.1 and joins each to the Unix socket at `path`.
+
+    Enter it for the port; leaving it breaks all connections.
+    """
 
     def __init__(self, path: str, round_trip_s: float) -> None:
         self._path = path
-        self._delay_s = round_trip_s / 2
+        self._delay = Delay(round_trip_s / 2)
+        self._ends: set[_End] = set()
         self._joining: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> int:
+    async def __aenter__(self) -> int:
         """Begin, and return the port."""
-        self._delay = Delay(self._delay_s)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: _Front(self._delay, self._join), "127.0.0.1", 0, backlog=_BACKLOG
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Front(self._delay, self._ends, self._begin_join), "127.0.0.1", 0, backlog=_BACKLOG
         )
-        self._server = server
-        port: int = server.sockets[0].getsockname()[1]
+        port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    def _join(self, front: _Front) -> None:
+    async def __aexit__(self, *_: object) -> None:
+        """End all."""
+        self._server.close()
+        for task in tuple(self._joining):
+            task.cancel()
+        for end in tuple(self._ends):
+            if end.transport is not None:
+                end.transport.abort()
+        await asyncio.sleep(0)  # in which they go
+
+    def _begin_join(self, front: _Front) -> None:
         task = asyncio.create_task(self._reach(front), name="proxy-join")
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
@@ -124,7 +150,7 @@ class Proxy:
         assert front.transport is not None  # noqa: S101 -- it is connected; this tells the type checker
         try:
             transport, back = await asyncio.get_running_loop().create_unix_connection(
-                lambda: _End(self._delay), self._path
+                lambda: _End(self._delay, self._ends), self._path
             )
         except OSError:
             front.transport.close()
@@ -133,23 +159,10 @@ class Proxy:
         front.joined_to(transport)
 
 
-class _Front(_End):
-    """The end towards whoever asks."""
-
-    def __init__(self, delay: Delay, join: Callable[[_Front], None]) -> None:
-        super().__init__(delay)
-        self._join = join
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._join(self)
-
-
 async def _run(round_trip_s: float) -> None:
     told_to_end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
-    async with EmbeddedRedis() as redis:
-        port = await Proxy(unquote(urlsplit(redis.url).path), round_trip_s).start()
+    async with EmbeddedRedis() as redis, Proxy(unquote(urlsplit(redis.url).path), round_trip_s) as port:
         print(f"ready redis://127.0.0.1:{port} {redis.pid}", flush=True)  # noqa: T201 -- its one line
         await told_to_end.wait()
 

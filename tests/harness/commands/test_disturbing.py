@@ -1,0 +1,45 @@
+"""The options of what else happens are read, or refused in one line."""
+
+import pytest
+
+from harness.commands.disturbing import Disturbing
+from harness.commands.options import AskedError
+from harness.records.trial import Disturbances
+
+
+def test_nothing_is_asked_for_by_default() -> None:
+    assert Disturbing().disturbances() == Disturbances()
+
+
+def test_all_are_read() -> None:
+    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "2ms", "client=1%/s")
+    assert given.disturbances() == Disturbances(
+        churn_per_s=0.05,
+        slow=0.025,
+        reset=2000,
+        reset_at_s=10.0,
+        arrivals_during_events=True,
+        redis_latency_s=0.002,
+        redis_latency_by="proxy",
+        faults="client=1%/s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (Disturbing(churn="5%"), r"--churn 5%: say how many leave in a second, such as 5%/s"),
+        (Disturbing(churn="101%/s"), r"--churn 101%: a share of the fans is above 0% and at most 100%, such as 5%/s"),
+        (Disturbing(slow="0%"), r"--slow 0%: a share"),
+        (Disturbing(slow="five"), r"--slow five: a share"),
+        (Disturbing(reset="2000"), r"--reset 2000: say how many fans and when, such as 2000@10s"),
+        (Disturbing(reset="0@1s"), r"--reset 0@1s: say how many"),
+        (Disturbing(reset="10@soon"), r"--reset 10@soon: 'soon' is no duration"),
+        (Disturbing(redis_latency="2s"), r"--redis-latency 2s: above 0 and at most 1s, such as 2ms"),
+        (Disturbing(redis_latency="2"), r"--redis-latency 2: '2' is no duration"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(given: Disturbing, reason: str) -> None:
+    with pytest.raises(AskedError, match=reason) as caught:
+        given.disturbances()
+    assert "\n" not in str(caught.value)

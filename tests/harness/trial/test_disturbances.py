@@ -1,0 +1,91 @@
+"""What else can happen in a trial: it does, and is reported as what was asked for, not as the server's failure."""
+
+import pytest
+
+from harness.load.match import synthetic_match
+from harness.load.workload import InvalidLoadError, Load
+from harness.records.trial import Disturbances, TrialResult
+from harness.show.progress import Silent
+from harness.targets.stage import StageTarget
+from harness.targets.target import TargetError
+from harness.targets.variant import Variant
+from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
+from harness.trial.plan import TrialPlan
+from harness.trial.run import run_trial
+from tests.harness.fake import FAKE
+from tests.harness.known_servers import KnownTarget
+
+N = 20
+EVENTS, RATE_PER_S = 10, 20.0
+EVENTS_S = EVENTS / RATE_PER_S
+
+
+def plan(disturbances: Disturbances, *, posts: bool = True) -> TrialPlan:
+    return TrialPlan(
+        load=Load(N, 5, 0.02),
+        slo=parse_slo(DEFAULT_SLO),
+        match=synthetic_match("d15", EVENTS, RATE_PER_S) if posts else None,
+        disturbances=disturbances,
+    )
+
+
+def trial(disturbances: Disturbances) -> TrialResult:
+    result = run_trial(plan(disturbances), StageTarget(Variant("0"), FAKE), Silent())
+    assert result.asked.disturbances == disturbances
+    assert result.verdict.met, result.verdict.broken
+    assert result.seen.delivery is not None
+    assert result.seen.delivery.posted == EVENTS + 1
+    return result
+
+
+def test_fans_who_leave_are_replaced_and_nobody_fails() -> None:
+    fans = trial(Disturbances(churn_per_s=0.5)).seen.fans
+    left = int(0.5 * N * EVENTS_S)
+    assert (fans.asked, fans.answered, fans.left, fans.served) == (N + left, N + left, left, N)
+
+
+def test_fans_who_break_off_are_no_failures() -> None:
+    fans = trial(Disturbances(reset=8, reset_at_s=0.1)).seen.fans
+    assert (fans.asked, fans.reset, fans.served) == (N, 8, N - 8)
+
+
+def test_slow_fans_are_set_apart_and_the_others_get_everything() -> None:
+    seen = trial(Disturbances(slow=0.25)).seen
+    assert (seen.fans.slow, seen.fans.served) == (N // 4, N - N // 4)
+    assert seen.delivery is not None
+    assert seen.delivery.received == (N - N // 4) * (EVENTS + 1)
+
+
+def test_events_flow_while_fans_come() -> None:
+    seen = trial(Disturbances(arrivals_during_events=True)).seen
+    assert seen.fans.served == N
+    assert seen.delivery is not None
+    assert seen.delivery.events[0].sent_s < Load(N, 5, 0.02).duration_s
+    assert seen.api is not None
+
+
+@pytest.mark.parametrize(
+    ("disturbances", "posts", "reason"),
+    [
+        (Disturbances(churn_per_s=0.5), False, "here nobody posts any"),
+        (Disturbances(churn_per_s=0.5, arrivals_during_events=True), True, "give one of the two"),
+        (Disturbances(reset=N + 1), True, "use fewer, or a larger N"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_started(
+    disturbances: Disturbances, posts: bool, reason: str
+) -> None:
+    with pytest.raises(InvalidLoadError, match=reason):
+        run_trial(plan(disturbances, posts=posts), KnownTarget(), Silent())
+
+
+@pytest.mark.parametrize(
+    ("disturbances", "option"),
+    [
+        (Disturbances(redis_latency_s=0.002, redis_latency_by="proxy"), "--redis-latency"),
+        (Disturbances(faults="client=1%/s"), "--faults"),
+    ],
+)
+def test_a_server_that_the_harness_does_not_start_is_not_broken(disturbances: Disturbances, option: str) -> None:
+    with pytest.raises(TargetError, match=f"{option} is for the stages, which the harness starts"):
+        run_trial(plan(disturbances), KnownTarget(), Silent())
