@@ -120,7 +120,7 @@ def _woken_by(wake: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def thread_beside(name: str, work: Callable[[], object], over: Event) -> Iterator[None]:
+def background_thread(name: str, work: Callable[[], object], over: Event) -> Iterator[None]:
     """Have `work` done in a thread inside; leaving sets `over`, at which it must return, and waits until it has.
 
     No KeyboardInterrupt may come while the thread starts.

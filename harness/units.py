@@ -9,6 +9,9 @@ NOTHING = "-"
 INFINITE = "∞"
 """Stands for a time that never ended: of fans who were not answered, deliveries that were lost."""
 
+GENERATORS = " (generator's)"
+"""Stands behind times from the intended start where waves were no moments: they are the generator's as well."""
+
 
 class WavesOf(Protocol):
     """A load: N connections in waves of C, a wave every `interval_s`."""
@@ -63,3 +66,8 @@ def show_bytes(size: float) -> str:
 def _three_digits(value: float) -> str:
     decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:,.{decimals}f}"
+
+
+def show_wave(c: int, within_s: float | None) -> str:
+    """Return C as people write it, with the time in which the wave was started where that was no moment, else None."""
+    return f"{c:,}" if within_s is None else f"{c:,} within {show_time(within_s)}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from common.otp import RunQueue
     from common.store.redis_store import RedisStore
     from stages.stage0.client import Client
     from stages.stage0.client_sup import ClientSup
@@ -97,6 +98,8 @@ class Parts:
     store: type[RedisStore]
     web: type[Web]
     vm: Vm
+    run_queue: type[RunQueue]
+    """What gives the processes of a server's node their turns."""
     log: Callable[[], AbstractContextManager[None]]
     """Sets up logging for as long as the server runs."""
 

@@ -37,7 +37,7 @@ from common.http.pages import history_page, matches_page
 from common.http.roles import Backend
 from common.http.statistics import Statistics, StatisticsQuery
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, read_terms
-from common.otp.survey import Order
+from common.otp import Order
 from common.store.terms import Terms
 
 MAX_BODY_BYTES: Final = 64 * 1024

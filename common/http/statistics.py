@@ -8,8 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.otp.loop_lag import LoopLagStatistics
-from common.otp.survey import KindStatistics, Order, ProcessStatistics
+from common.otp import KindStatistics, LoopLagStatistics, Order, ProcessStatistics
 from common.store.connections import ConnectionStatistics
 
 MOST_ACTORS = 200

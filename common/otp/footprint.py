@@ -5,8 +5,9 @@ ties, and the task with its frame if there is one. What many refer to (classes, 
 none of them. Of a large container a few elements are looked at and the rest is taken to be like them. The kernel's
 part of a connection and what lies inside C libraries are not seen.
 
-It takes some 20 µs a process, so it is made only of those that somebody asks for. An object's attributes are read
-through the garbage collector: `vars()` would give every object that is looked at a dict of its own, for good.
+It takes its time (`reports/design-notes.md`), so it is made only of those that somebody asks for. An object's
+attributes are read through the garbage collector: `vars()` would give every object that is looked at a dict of its own,
+for good.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from common.otp.gen_server import DONE, GenServer
-from common.otp.signals import NORMAL, Exit, Reason
+from common.otp.process import Exit
+from common.otp.signals import NORMAL, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Hashable, Iterator

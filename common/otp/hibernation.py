@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.otp.gen_server import DONE
-from common.otp.process import NO_REPLY, Process, ReplyTo, reply
+from common.otp.process import Process, ReplyTo, reply
 from common.otp.scheduler import TURN
 from common.otp.signals import KILL, SHUTDOWN, Failure, Stop
 from common.otp.tasks import failure_of, task_of, was_cancelled
@@ -117,29 +117,28 @@ class HibernatingProcess(Process):
         if self._exit is not None:
             self._task.cancel()  # the callback has brought this on before it came to wait
 
-    def _failed(self, task: asyncio.Task[Any]) -> bool:
-        """Return whether the callback whose task is done has failed; that is the end of the process then."""
+    def _failure(self, task: asyncio.Task[Any]) -> BaseException | None:
+        """Return how the callback has failed whose task is done, if it has; that is the end of the process then."""
         self._task = None
         error = failure_of(task)
         if error is None:
-            return False
-        if isinstance(error, asyncio.CancelledError) and self._exit is not None:
-            return True  # the exit signal did that
-        self._fail(Stop(SHUTDOWN) if was_cancelled(task) else error)
-        return True
+            return None
+        if not isinstance(error, asyncio.CancelledError) or self._exit is None:  # or else the exit signal did that
+            self._fail(Stop(SHUTDOWN) if was_cancelled(task) else error)
+        return error
 
     def _started(self, started: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-        if self._failed(task):
-            error = self._start_error(self._finish())
-            reply(started, Failure(error))
+        if self._failure(task) is not None:
+            reply(started, Failure(self._start_error(self._finish())))
         else:
             self.initialised = True
             reply(started, None)
             self._rest()
 
     def _handled(self, reply_to: ReplyTo | None, task: asyncio.Task[Any]) -> None:
-        if not self._failed(task) and reply_to is not None and task.result() is not NO_REPLY:
-            reply(reply_to, task.result())
+        error = self._failure(task)
+        if reply_to is not None and (error is None or isinstance(error, Stop)):
+            reply(reply_to, task.result() if error is None else error.reply)
         self._go_on()
 
     def _terminate(self) -> None:

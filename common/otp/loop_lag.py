@@ -1,4 +1,7 @@
-"""How late the event loop is: measured only while somebody looks."""
+"""How late the event loop is: measured only while somebody looks, since it wakes an idle process ten times a second.
+
+What that takes is in `reports/design-notes.md`.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,7 @@ class LoopLagStatistics:
 class LoopLag:
     """Sets a timer ten times a second and sees how late it comes; begins with a look, and ends a minute after the last.
 
-    A sample takes 1 µs, or 150 where the process must wake up for it alone; a look takes 40. `clock` tells seconds; on
-    uvloop a timer is exact to a millisecond.
+    `clock` tells seconds; on uvloop a timer is exact to a millisecond.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,11 +54,6 @@ class LoopLag:
         self._samples: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # when, and how late
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = self._until_s = 0.0
-
-    @property
-    def runs(self) -> bool:
-        """Whether it measures now."""
-        return self._timer is not None
 
     def look(self) -> LoopLagStatistics | None:
         """Return what was seen, and go on; None while there is nothing yet, as at the first look."""

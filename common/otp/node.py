@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from common.otp.gen_server import GenServer
 from common.otp.hibernation import HibernatingProcess
 from common.otp.scheduler import RunQueue
-from common.otp.signals import SHUTDOWN, AlreadyStartedError, NoProcessError
+from common.otp.signals import SHUTDOWN, NoProcessError
 from common.otp.task_process import TaskProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from common.otp.process import Process
 
 _Server = TypeVar("_Server", bound=GenServer)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatistics:
-    """A count of a node's processes: in all, by kind of server, and the messages that wait in their mailboxes."""
+class AlreadyStartedError(Exception):
+    """The name belongs to a running process, which `process` is."""
 
-    processes: int
-    kinds: Mapping[str, int]
-    queued: int
+    def __init__(self, name: str, process: Process) -> None:
+        super().__init__(f"{name} is registered already")
+        self.process = process
 
 
 class Node:
-    """Starts processes and knows them by name (`register/2`, `whereis/1`)."""
+    """Starts processes and knows them by name (`register/2`, `whereis/1`).
 
-    def __init__(self) -> None:
+    `run_queue` gives those without a task their turns; a plain one if nothing is said.
+    """
+
+    def __init__(self, run_queue: RunQueue | None = None) -> None:
         self._names: dict[str, Process] = {}
         self._aliases: dict[Process, list[str]] = {}
         self._processes: set[Process] = set()
         self._past: dict[type[GenServer], list[int]] = {}  # of those that ended: how many, and the messages of all
         self.restarts: Counter[tuple[str, str]] = Counter()
         """How often each (kind, name) was started again by its supervisor."""
-        self.run_queue = RunQueue()
+        self.run_queue = run_queue or RunQueue()
         self._sleepers_guard: asyncio.Task[None] | None = None
         self._nobody_left: asyncio.Future[None] | None = None
 
@@ -136,11 +137,6 @@ class Node:
             if not self._nobody_left.done():
                 self._nobody_left.set_result(None)
             self._nobody_left = None
-
-    def statistics(self) -> NodeStatistics:
-        """Count the processes now."""
-        kinds = Counter(type(process.server).__name__ for process in self._processes)
-        return NodeStatistics(len(self._processes), kinds, sum(process.queued for process in self._processes))
 
     async def finish_start(self, process: Process, started: asyncio.Future[None]) -> None:
         """Wait until a process that was begun has started. Raise what its `init` raises."""

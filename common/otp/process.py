@@ -28,6 +28,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
@@ -37,13 +38,10 @@ from common.otp.signals import (
     KILL,
     KILLED,
     NO_PROCESS,
+    NO_REPLY,
     NORMAL,
     CallError,
-    CallTimeoutError,
-    Down,
-    Exit,
     Failure,
-    Monitor,
     Reason,
     Stop,
 )
@@ -57,9 +55,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-NO_REPLY: Final = object()
-"""Returned by `handle_call` when the answer comes later, by `reply`."""
-
 _CALL, _CAST, _INFO, _EXIT = range(4)
 
 _ENDED: Final = GenServer()
@@ -71,9 +66,33 @@ ReplyTo = asyncio.Future[Any]
 _Message = tuple[int, Any, ReplyTo | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A linked process ended; delivered to `handle_info` of a process that traps exits."""
+
+    process: Process
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Monitor:
+    """A reference to a monitor, as `erlang:monitor/2` returns; compared by identity."""
+
+    process: Process
+    watcher: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A monitored process ended, or was not there when the monitor was set (`noproc`)."""
+
+    monitor: Monitor
+    reason: Reason
+
+
 def reply(reply_to: ReplyTo, answer: Any) -> None:  # an answer is whatever the server says
-    """Answer a call (`gen_server:reply/2`); a caller that no longer waits is left in peace."""
-    if reply_to.done():
+    """Answer a call (`gen_server:reply/2`), unless by `NO_REPLY`; a caller that no longer waits is left in peace."""
+    if answer is NO_REPLY or reply_to.done():
         return
     if isinstance(answer, Failure):
         reply_to.set_exception(answer.error)
@@ -138,25 +157,21 @@ class Process(ABC):
             return 0
         return len(mailbox) if isinstance(mailbox, deque) else 1
 
-    async def call(self, request: object, timeout_s: float | None = 5.0) -> Any:  # the server's answer
-        """Ask and wait for the answer (`gen_server:call/3`).
+    async def call(self, request: object) -> Any:  # the server's answer
+        """Ask, and wait for the answer as long as it takes (`gen_server:call/3` with `infinity`).
 
-        `timeout_s` in seconds, None for as long as it takes. Raise CallTimeoutError; CallError if the process has ended
-        or ends before it answers; or the error of a `Failure` that the server returned.
+        Who wants to wait for less has `asyncio.timeout`. Raise CallError if the process has ended or ends before it
+        answers; or the error of a `Failure` that the server returned.
         """
         if self.server is _ENDED:
             raise CallError(self.name, NO_PROCESS)
-        loop = asyncio.get_running_loop()
-        reply_to: ReplyTo = loop.create_future()
+        reply_to: ReplyTo = asyncio.get_running_loop().create_future()
         self._callers = tied(self._callers, reply_to)
         self._ask((_CALL, request, reply_to))
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._time_out, reply_to, timeout_s)
         try:
             return await reply_to
         finally:
             self._callers = untied(self._callers, reply_to)
-            if timer is not None:
-                timer.cancel()
             del reply_to  # it holds an error whose traceback holds this frame
 
     def cast(self, message: object) -> None:
@@ -166,14 +181,6 @@ class Process(ABC):
     def send(self, message: object) -> None:
         """Send a message for `handle_info`; one to a process that has ended is dropped."""
         self._post((_INFO, message, None))
-
-    def send_low(self, message: object) -> None:
-        """Send a message for `handle_info` at low priority: it arrives when what is more urgent leaves room for it.
-
-        Erlang gives priorities to processes (`process_flag(priority, low)`); here it is what is to be done that can
-        wait, not all that the process does.
-        """
-        self.node.run_queue.send_low(self, message)
 
     def link(self, other: Process) -> None:
         """Tie two ends together: the exit of one is signalled to the other. A link to the dead signals `noproc`."""
@@ -294,11 +301,14 @@ class Process(ABC):
                 self._mailbox = None
             self.handled += 1
             if reply_to is not None:
-                answer = server.handle_call(payload, reply_to)
+                try:
+                    answer = server.handle_call(payload, reply_to)
+                except Stop as stop:
+                    reply(reply_to, stop.reply)
+                    raise
                 if isinstance(answer, CoroutineType):
                     return answer, reply_to
-                if answer is not NO_REPLY:
-                    reply(reply_to, answer)
+                reply(reply_to, answer)
             elif kind == _EXIT:
                 raise Stop(payload)
             else:
@@ -359,9 +369,6 @@ class Process(ABC):
 
     def _start_error(self, reason: Reason) -> Exception:
         return reason if isinstance(reason, Exception) else CallError(self.name, reason)
-
-    def _time_out(self, reply_to: ReplyTo, after_s: float) -> None:
-        reply(reply_to, Failure(CallTimeoutError(f"{self.name} did not answer within {after_s} s")))
 
     def _begin_beside(self, awaitable: Awaitable[Any], reply_to: ReplyTo | None) -> None:
         task = task_of(awaitable, f"{self.name}, beside")

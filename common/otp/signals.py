@@ -1,12 +1,9 @@
-"""What processes tell each other when one ends: exit reasons, the signals of links and monitors, and failed calls."""
+"""What a callback can say beside its answer, why a process ended, and how a call fails."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from common.otp.process import Process
+from typing import Final
 
 Reason = str | BaseException
 """Why a process ended: one of the words below, or the exception that it did not handle."""
@@ -19,36 +16,21 @@ KILL: Final = "kill"
 """The reason that skips `terminate`; others see the end of it as `killed`, which is a reason like any other."""
 
 
-class Stop(Exception):  # noqa: N818  # not an error: the `{stop, Reason, State}` of OTP
-    """Raised by a callback to end its own process with `reason`; it is not logged as a crash."""
+NO_REPLY: Final = object()
+"""Returned by `handle_call` when the answer comes later, by `reply` (OTP: `noreply`)."""
 
-    def __init__(self, reason: Reason = NORMAL) -> None:
+
+class Stop(Exception):  # noqa: N818  # not an error: OTP's `{stop, Reason, State}` and `{stop, Reason, Reply, State}`
+    """Raised by a callback to end its own process with `reason`; it is not logged as a crash.
+
+    Raised by `handle_call` it may carry the `reply`, or a `Failure`: the caller has it before `terminate` is called
+    (OTP: after), so nobody waits for that. Elsewhere nobody waits for a reply, and it counts for nothing.
+    """
+
+    def __init__(self, reason: Reason = NORMAL, *, reply: object = NO_REPLY) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """A linked process ended; delivered to `handle_info` of a process that traps exits."""
-
-    process: Process
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Monitor:
-    """A reference to a monitor, as `erlang:monitor/2` returns; compared by identity."""
-
-    process: Process
-    watcher: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """A monitored process ended, or was not there when the monitor was set (`noproc`)."""
-
-    monitor: Monitor
-    reason: Reason
+        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +48,5 @@ class CallError(Exception):
         self.reason = reason
 
 
-class CallTimeoutError(Exception):
-    """The called process did not answer in time; its answer, if it comes, is dropped."""
-
-
 class NoProcessError(LookupError):
     """No process is registered under that name."""
-
-
-class AlreadyStartedError(Exception):
-    """The name belongs to a running process, which `process` is."""
-
-    def __init__(self, name: str, process: Process) -> None:
-        super().__init__(f"{name} is registered already")
-        self.process = process

@@ -14,7 +14,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from common.otp.gen_server import GenServer
-from common.otp.signals import NORMAL, SHUTDOWN, AlreadyStartedError, Exit, Failure, Reason, Stop
+from common.otp.node import AlreadyStartedError
+from common.otp.process import Exit
+from common.otp.signals import NORMAL, SHUTDOWN, Failure, Reason, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence

@@ -14,7 +14,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from common.otp.process import NO_REPLY, Process, reply
+from common.otp.process import Process, reply
 from common.otp.scheduler import TURN
 from common.otp.signals import KILL, SHUTDOWN, Failure, Stop
 
@@ -122,8 +122,13 @@ class TaskProcess(Process):
             pending = self._work(until)
             if pending is not None:
                 waiting, reply_to = pending
-                answer = await waiting
-                if reply_to is not None and answer is not NO_REPLY:
+                try:
+                    answer = await waiting
+                except Stop as stop:
+                    if reply_to is not None:
+                        reply(reply_to, stop.reply)
+                    raise
+                if reply_to is not None:
                     reply(reply_to, answer)
                 del pending, waiting, reply_to, answer  # an idle process does not keep its last message alive
             if self._exit is not None:

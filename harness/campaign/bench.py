@@ -15,7 +15,7 @@ from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
 from harness.records.trial import Disturbances, Placement, TrialResult
 from harness.search.capacity import likely_room
-from harness.search.plan import SearchPlan, asked_of, default_plan
+from harness.search.plan import OF_C, SearchPlan, asked_of, default_plan
 from harness.search.roles import SearchWatcher
 from harness.search.run import run_search
 from harness.trial.figures.slo import Slo
@@ -50,7 +50,7 @@ class Efforts:
 
     def of(self, dimension: Dimension) -> Effort:
         """Return that for N or C."""
-        return self.c if dimension == "C" else self.n
+        return self.c if dimension in OF_C else self.n
 
 
 FULL_EFFORT = Efforts(n=Effort(0.1, 1, 100_000), c=Effort(0.05, 3, 32_000), budget_s=420.0)
@@ -145,7 +145,7 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
         slo=conditions.slo,
         hint=hint,
         short_events=SHORT_EVENTS,
-        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total))),
+        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total) // plan.waves)),
         precision=effort.precision,
         repeats=effort.repeats,
         budget_s=conditions.efforts.budget_s,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from harness.records.files import file_stem
 from harness.records.search import Dimension
 from harness.records.trial import AskedLoad, Disturbances
 from harness.targets.target import Target
@@ -29,8 +30,8 @@ class Arrivals:
 GENTLE = Arrivals(4, 0.005)
 """800 a second: 20,000 are there in 25 s."""
 
-GENTLEST = Arrivals(2, 0.005)
-"""400 a second, for a server with an accept queue of 5, which 800 a second overflow whenever it pauses for 10 ms."""
+GENTLEST = Arrivals(1, 0.02)
+"""50 a second, for a server with an accept queue of 5: it takes a pause of 100 ms to overflow that, and not luck."""
 
 KEPT_FILES = 100
 """Open files that a server keeps for anything but fans, and some more."""
@@ -118,12 +119,12 @@ class PlannedSearch:
     @property
     def file(self) -> str:
         """The name of its result: the same one whenever the campaign is planned."""
-        return f"{self.server.key}-search-{self.dimension.lower()}-{self.repeat}.json"
+        return f"{self.server.key}-search-{file_stem(self.dimension)}-{self.repeat}.json"
 
 
 Planned = PlannedTrial | PlannedSearch
 
-DIMENSIONS: tuple[Literal["N", "C"], ...] = ("N", "C")
+DIMENSIONS: tuple[Literal["N", "C", "burst C"], ...] = ("N", "C", "burst C")
 """What a campaign searches for."""
 
 
@@ -154,7 +155,7 @@ def again(search: PlannedSearch, repeat: int) -> PlannedSearch:
 
 
 _STARTING_S = 2.5
-_SEARCH_S: Mapping[str, float] = MappingProxyType({"N": 120.0, "C": 50.0})
+_SEARCH_S: Mapping[str, float] = MappingProxyType({"N": 120.0, "C": 90.0, "burst C": 50.0})
 
 
 def estimated_s(plan: Iterable[Planned]) -> float:

@@ -101,7 +101,9 @@ class Outline:
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
         searches = (
-            self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c})
+            self._guesses()
+            if self.quick
+            else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c, "burst C": LIGHT.c})
         )
         arms = [arm for server in self.servers for arm in self.arms_of(server)]
         return in_rounds([*arms, *self.placebo_arms], searches, self.rounds, self.seed)
@@ -109,7 +111,8 @@ class Outline:
     def arms_of(self, server: Server) -> tuple[Arm, ...]:
         """Return a server under each of its loads."""
         own = self.talks_loads.get(server.key)
-        loads = self.loads if own is None or own in self.loads else (*self.loads, own)
+        known = {load.asked for load in self.loads}
+        loads = self.loads if own is None or own.asked in known else (*self.loads, own)
         return tuple(Arm(server, load, per_round=2 if server is self.twice else 1) for load in loads)
 
     @property
@@ -172,7 +175,7 @@ def staircase(plan: Outline, findings: Findings, around: Circumstances, state: S
     ratios = _judged(pairs)
     for index, found in zip(stages[1:], ratios, strict=False):
         steps[index] = msgspec.structs.replace(steps[index], ratios=found)
-    of_placebo = ratios[-1] if len(ratios) == len(stages) else ()
+    of_placebo = ratios[-1] if len(ratios) == len(stages) > 0 else ()
     return Staircase(
         schema=STAIRCASE,
         harness=harness_version(),

@@ -122,9 +122,7 @@ def run_errand(errand: Errand) -> State:
 def _outlined(plan: Sequence[Planned]) -> str:
     searches = sum(isinstance(planned, PlannedSearch) for planned in plan)
     rest = f" and {searches} searches" if searches else ""
-    return (
-        f"{len(plan) - searches} trials{rest}: some {show_duration(estimated_s(plan))}, unless some are there already"
-    )
+    return f"{len(plan) - searches} trials{rest}, some {show_duration(estimated_s(plan))} if none is there already"
 
 
 def print_sheets(sheets: Sequence[Sheet], *, as_markdown: bool) -> None:

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from common.durations import parse_duration
+from harness.campaign.plan import arrivals_at
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
 from harness.commands.target_options import Whom, target_of
@@ -22,6 +23,8 @@ from harness.search.run import run_search
 from harness.show.search import show_search
 from harness.show.search_progress import SearchBars, SilentSearch
 from harness.show.terminal import Terminal
+from harness.targets.lessons import lessons_of
+from harness.targets.target import Target
 from harness.trial.figures.slo import parse_slo
 from harness.trial.run import TrialMeasurer
 
@@ -29,16 +32,30 @@ from harness.trial.run import TrialMeasurer
 @grouped
 def search(  # noqa: PLR0913 -- each is an option of the command
     *,
-    dimension: Annotated[Dimension, typer.Option("--for", help="What to search for: N, C, or the rate of events.")],
+    wanted: Annotated[
+        Literal["N", "C", "rate"], typer.Option("--for", help="What to search for: N, C, or the rate of events.")
+    ],
+    burst: Annotated[
+        bool,
+        typer.Option("--burst", help="Search for the burst C, one wave on an empty server. Default: the sustained C."),
+    ] = False,
     whom: Whom,
     n: Annotated[
-        int | None, typer.Option("-N", min=1, help="Connections. Default for C: a single wave, for the rate: 500.")
+        int | None, typer.Option("-N", min=1, help="Connections. Default for C: four waves, for the rate: 500.")
     ] = None,
     c: Annotated[
-        int | None, typer.Option("-C", min=1, help="Connections started at the same moment; default: 4.")
+        int | None,
+        typer.Option(
+            "-C",
+            min=1,
+            help="Connections started at the same moment; default: 4, with a short accept queue 1.",
+        ),
     ] = None,
     interval: Annotated[
-        float | None, typer.Option(help="Seconds from one wave to the next. Default: 0.005, for C 0.25.")
+        float | None,
+        typer.Option(
+            help="Seconds from one wave to the next; default: 0.005, with a short accept queue 0.02, for C 0.25."
+        ),
     ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: 5.")] = None,
     events: Annotated[int | None, typer.Option(min=0, help="Events of a full trial; default: 20.")] = None,
@@ -78,6 +95,9 @@ def search(  # noqa: PLR0913 -- each is an option of the command
 ) -> None:
     """Search for the largest N, C or rate of events under which an SLO is met, and say what breaks and bounds above it.
 
+    The sustained C is the size of waves that the server bears one after the other, four at least, every 250 ms; the
+    burst C is that of a single wave on an empty server.
+
     Every trial has a server of its own. The result is written after each, and the same command goes on with a search
     that was interrupted, or whose time was up.
 
@@ -85,9 +105,11 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     interrupted: what was found until then is written, too.
     """
     named = target_of(whom)
-    _check(dimension, {"N": n, "C": c, "rate": rate}, {"--rate": rate, "--events": events}, publishes=named.publishes)
+    dimension = _dimension(wanted, burst=burst)
+    _check(wanted, {"N": n, "C": c, "rate": rate}, {"--rate": rate, "--events": events}, publishes=named.publishes)
     plan = _plan(
         dimension,
+        named,
         n=n,
         c=c,
         interval_s=interval,
@@ -116,6 +138,15 @@ def search(  # noqa: PLR0913 -- each is an option of the command
         raise typer.Exit(1)
 
 
+def _dimension(wanted: Literal["N", "C", "rate"], *, burst: bool) -> Dimension:
+    """Return what is searched for. Raise AskedError for a burst of anything but C."""
+    if not burst:
+        return wanted
+    if wanted != "C":
+        raise AskedError(f"--burst is for C: leave it out, or search for C instead of {wanted} (--for C)")
+    return "burst C"
+
+
 def _check(
     dimension: Dimension, levels: Mapping[str, float | None], posting: Mapping[str, float | None], *, publishes: bool
 ) -> None:
@@ -131,11 +162,22 @@ def _check(
         )
 
 
-def _plan(dimension: Dimension, **given: Any) -> SearchPlan:
+def _plan(dimension: Dimension, target: Target, **given: Any) -> SearchPlan:
     """Return the default plan with what was given in its place."""
-    return dataclasses.replace(
-        default_plan(dimension), **{name: value for name, value in given.items() if value is not None}
-    )
+    known = {name: value for name, value in given.items() if value is not None}
+    if dimension == "N" and not known.keys() & {"c", "interval_s"}:
+        known |= _arrivals(target)
+    return dataclasses.replace(default_plan(dimension), **known)
+
+
+def _arrivals(target: Target) -> Mapping[str, float]:
+    """Return how gently fans arrive at a stage whose accept queue is short; of other servers that is not known."""
+    variant = target.variant
+    if variant is None:
+        return {}
+    lessons = {*lessons_of(variant.stage), *variant.with_lessons} - {*variant.without_lessons}
+    found = arrivals_at(tuple(lessons))
+    return {"c": found.c, "interval_s": found.interval_s}
 
 
 def _run(plan: SearchPlan, whom: Whom, journal: Journal, *, as_json: bool) -> SearchResult:

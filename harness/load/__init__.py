@@ -2,5 +2,6 @@
 
 From the outside in: `controller` starts the processes and collects, `worker` is one of them and turns its loop, `fans`
 is the state machine of its connections, `connecting` makes them and `parsing` reads what they hear; `messages` and
-`counters` are how the first two talk. `bare_server` is what the generator measures itself against.
+`counters` are how the first two talk; `clock` says when something arrived. `bare_server` is what the generator measures
+itself against, `waves.c` (with `c_generator`) another one to hold it against.
 """

@@ -262,46 +262,43 @@ class Fans:
             if events & _ENDED:
                 self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
             return
-        if phase == _CONNECTING:
-            if events & select.EPOLLERR:
-                self._on_broken(fan, take_error(self._socket_of(fan)))
-                return
-            self._on_connected(fan)
-        if events & _READABLE:
-            self._hear(fan, is_ended=bool(events & _ENDED))
-
-    def _socket_of(self, fan: int) -> socket.SocketType:
         sock = self._sockets[fan]
         assert sock is not None  # noqa: S101 - only a fan that is over has none; this tells the type checker
-        return sock
+        if phase == _CONNECTING:
+            if events & select.EPOLLERR:
+                self._on_broken(fan, take_error(sock))
+                return
+            self._on_connected(fan, sock)
+        if events & _READABLE:
+            self._hear(fan, sock, events)
 
-    def _on_connected(self, fan: int) -> None:
-        took_s = handshake_s(self._socket_of(fan))
+    def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
+        took_s = handshake_s(sock)
         samples, now = self.samples, self._clock.now()
         samples.connected_s[fan] = now if took_s is None else samples.started_s[fan] + took_s
         self.last_s = now
         self.connected += 1
         self._phase[fan] = _CONNECTED
         if not self._dialogue.welcome_end:
-            self._ask(fan)
+            self._ask(fan, sock)
 
-    def _ask(self, fan: int) -> None:
+    def _ask(self, fan: int, sock: socket.SocketType) -> None:
         """Say hello. It is small and first, so the kernel takes all of it (see MAX_HELLO)."""
         hello = self._dialogue.hello_of(b"%s%d" % (self._user_prefix, self._share.fans[fan]))
         self.samples.asked_s[fan] = self._clock.now()
         try:
-            self._socket_of(fan).send(hello)
+            sock.send(hello)
         except OSError as error:
             self._on_broken(fan, error.errno or 0)
         else:
             self._phase[fan] = _ASKED
 
-    def _hear(self, fan: int, *, is_ended: bool) -> None:
+    def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
         """Read what there is, and if the other end has closed up to that end."""
         phases = self._phase
         while phases[fan] < _STALLED:
             try:
-                data, ancillary, _, _ = self._socket_of(fan).recvmsg(CHUNK, STAMP_SPACE)
+                data, ancillary, _, _ = sock.recvmsg(CHUNK, STAMP_SPACE)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -316,19 +313,19 @@ class Fans:
             elif phase == _ASKED:
                 self._on_answer(fan, data, now)
             else:
-                self._on_greeting(fan, data, now)
-            if len(data) < CHUNK and not is_ended:
+                self._on_greeting(fan, sock, data, now)
+            if len(data) < CHUNK and not events & _ENDED:
                 return
-        if is_ended and phases[fan] == _STALLED:
+        if events & _ENDED and phases[fan] == _STALLED:
             self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
 
-    def _on_greeting(self, fan: int, data: bytes, now: float) -> None:
+    def _on_greeting(self, fan: int, sock: socket.SocketType, data: bytes, now: float) -> None:
         heard = self._reader.greeting(fan, data)
         if heard is Heard.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
         elif heard is Heard.COMPLETE:
             self.samples.welcomed_s[fan] = now
-            self._ask(fan)
+            self._ask(fan, sock)
 
     def _on_answer(self, fan: int, data: bytes, now: float) -> None:
         heard, rest = self._reader.answer(fan, data)
@@ -358,11 +355,13 @@ class Fans:
 
     def _leave(self, fan: int, *, resets: bool) -> None:
         """Part from the server. What was not read yet is: else closing would be a reset (RFC 2525, 2.17)."""
-        self._hear(fan, is_ended=False)
+        sock = self._sockets[fan]
+        assert sock is not None  # noqa: S101 -- only a fan that is over has none; this tells the type checker
+        self._hear(fan, sock, 0)
         if self._phase[fan] != _WATCHING:
             return
         if resets:
-            self._socket_of(fan).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._lose(fan, Outcome.BROKE_OFF if resets else Outcome.LEFT, self._clock.now())
 
     def _on_closed(self, fan: int, now: float) -> None:

@@ -171,8 +171,8 @@ class GeneratorUsage:
 
     `cpu_share` has for each process the busy fraction of one core from t0 to the last thing that happened to it, or of
     one second, for a shorter burst is always busy; `lag_*_s` is how late fans were started (0 if none was);
-    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: it is the
-    most that a time stamp can be late;
+    `turn_max_s` the longest turn of any epoll loop, or the longest that one woke too late, whichever is more: so late a
+    fan may have said what it had to say;
     `bytes_per_connection` how much memory the processes gained until every fan was settled, or None if they never were;
     `peak_rss` (bytes) that of the largest process.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,8 @@ from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.interruption import interruptions_deferred, sleep_interruptibly
 from harness.load.bare_server import DIALOGUE
+from harness.load.c_generator import Played, compiled, playing
+from harness.load.compiler import CompilerError
 from harness.load.controller import Generator
 from harness.load.samples import Outcome
 from harness.load.workload import Endpoint, Load, deal
@@ -47,12 +49,14 @@ class SelfTest:
 
     `connections_per_s` counts from the first intended start to the last answer; `cpu_per_*_s` is the CPU time of the
     generator alone (the kernel counts it in ticks of 10 ms, so many connections make it exact). Lag is how late fans
-    were started: all are asked for at once, so it says how long the generator took, not that it is late by itself.
+    were started: all are asked for at once, so it says how long the generator took, not that it is late by itself; of
+    which a start has `start_s`. `in_c` is the same by the generator in C; None where there is no C compiler.
     """
 
     connections: int
     rounds: int
     connections_per_s: float
+    start_s: float
     cpu_per_connection_s: float
     cpu_per_receipt_s: float
     bytes_per_connection: float | None
@@ -60,6 +64,7 @@ class SelfTest:
     lag_max_s: float
     turn_max_s: float
     reasons: tuple[str, ...]
+    in_c: Played | None = None
 
     @property
     def passed(self) -> bool:
@@ -86,13 +91,15 @@ def run_selftest(connections: int = 10_000, *, rounds: int = 3, events: int = 5)
     Raise OpenFilesError if one process may not have so many files open, SelfTestError if the server does not start.
     """
     deal(connections, OpenFiles.read().hard, processes=1)  # refused here rather than by a server without files
-    with interruptions_deferred():
+    with interruptions_deferred(), _c_generator() as program:
         played = [_play(connections, events) for _ in range(rounds)]
+        in_c = None if program is None else [_play_in_c(program, connections, events) for _ in range(rounds)]
     best = max(played, key=lambda one: one.connections_per_s)
     return SelfTest(
         connections=connections,
         rounds=rounds,
         connections_per_s=best.connections_per_s,
+        start_s=best.lag_max_s / connections,
         cpu_per_connection_s=best.cpu_per_connection_s,
         cpu_per_receipt_s=best.cpu_per_receipt_s,
         bytes_per_connection=best.bytes_per_connection,
@@ -100,6 +107,7 @@ def run_selftest(connections: int = 10_000, *, rounds: int = 3, events: int = 5)
         lag_max_s=best.lag_max_s,
         turn_max_s=best.turn_max_s,
         reasons=tuple(_missed(best, connections, events)),
+        in_c=None if in_c is None else min(in_c, key=lambda one: one.start_s),
     )
 
 
@@ -143,6 +151,29 @@ def _play(connections: int, events: int) -> _Round:
     )
 
 
+@contextmanager
+def _c_generator() -> Iterator[Path | None]:
+    """Give the generator in C, or None where it cannot be compiled."""
+    with ExitStack() as stack:
+        program = None
+        with suppress(CompilerError):
+            program = stack.enter_context(compiled())
+        yield program
+
+
+def _play_in_c(program: Path, connections: int, events: int) -> Played:
+    load = Load(connections, connections)
+    with (
+        _bare_server(connections) as (server, endpoints),
+        playing(program, load, DIALOGUE, endpoints) as generator,
+    ):
+        generator.wait_all_settled()
+        for event in range(1, events + 1):
+            _broadcast(server, event)
+        _end(server)  # once everything was sent
+        return generator.finish()
+
+
 def _cpu_s(generator: Generator) -> float:
     times = [psutil.Process(pid).cpu_times() for pid in generator.pids]
     return sum(one.user + one.system for one in times)
@@ -158,6 +189,12 @@ def _wait_for_receipts(generator: Generator, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while generator.progress().receipts < count and time.monotonic() < deadline:
         sleep_interruptibly(_LOOK_EVERY_S)
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    assert server.stdin is not None  # noqa: S101 - as above
+    server.stdin.close()
+    server.wait()
 
 
 @contextmanager
@@ -177,5 +214,4 @@ def _bare_server(connections: int) -> Iterator[tuple[subprocess.Popen[str], list
                 raise SelfTestError("the bare server did not start; look above for its last words")
             yield server, [Endpoint("127.0.0.1", int(port)) for port in ports]
         finally:  # Popen's own end would leave it behind on Ctrl-C if it took longer than 0.25 s
-            server.stdin.close()
-            server.wait()
+            _end(server)

@@ -8,8 +8,8 @@
  * has the kernel's stamp (SO_TIMESTAMPNS); with `read` that of the moment at which it was read, and what has
  * arrived is read after each connect(2).
  *
- * It writes `settled` when all were answered or have failed, goes on until standard input ends, and then writes one
- * line of JSON. All times are CLOCK_REALTIME, which is what the kernel's stamps are: nobody may set the clock meanwhile.
+ * It writes `settled` when all were answered or have failed, goes on until standard input ends (which must not be a
+ * file), and then writes one line of JSON. All times are CLOCK_REALTIME, which is what the kernel's stamps are: nobody may set the clock meanwhile.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ struct fan {
 };
 
 static struct fan *fans;
-static int n, c, epoll, settled, answered, ports[PORTS], listeners, kernel_stamps;
+static int n, c, epoll, settled, ports[PORTS], listeners, kernel_stamps, input_ended;
 static long receipts;
 static double t0, interval;
 static const char *server, *hello;
@@ -153,7 +153,7 @@ static void take(struct fan *fan, const char *heard, ssize_t length, double at)
     if (fan->phase == ASKED && lines > 0) {
         fan->phase = WATCHING;
         fan->answered = at;
-        answered++, settled++, lines--;
+        settled++, lines--;
     }
     receipts += lines;
 }
@@ -194,7 +194,7 @@ static void hear(struct fan *fan, unsigned events)
     }
 }
 
-/* Take in what is there, or comes within that time; return 0 when standard input has ended. */
+/* Take in what is there, or comes within that time; return how much that was. */
 static int turn(int milliseconds)
 {
     struct epoll_event ready[BATCH];
@@ -202,12 +202,14 @@ static int turn(int milliseconds)
     int count = epoll_wait(epoll, ready, BATCH, milliseconds);
     for (int i = 0; i < count; i++)
         if (ready[i].data.u32 == (unsigned)n) {
-            if (read(0, told, sizeof told) <= 0)
-                return 0;
+            if (read(0, told, sizeof told) <= 0) {
+                input_ended = 1;
+                epoll_ctl(epoll, EPOLL_CTL_DEL, 0, NULL);
+            }
         } else {
             hear(&fans[ready[i].data.u32], ready[i].events);
         }
-    return 1;
+    return count;
 }
 
 /* Start fan after fan, each wave at its moment; return the number of those that were started. */
@@ -299,7 +301,9 @@ int main(int argc, char **argv)
     fflush(stdout);
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &input) < 0)
         fail("standard input");
-    while (turn(-1))
+    while (!input_ended)
+        turn(-1);
+    while (turn(0) > 0) /* what had arrived by then */
         ;
     report(in_waves, connecting - idle, cpu() - connecting);
     return 0;

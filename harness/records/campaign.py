@@ -16,7 +16,7 @@ import msgspec
 
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
-from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult
+from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
 
 STAIRCASE: Literal["matchstream-lab/staircase/2"] = "matchstream-lab/staircase/2"
 ABLATION: Literal["matchstream-lab/ablation/2"] = "matchstream-lab/ablation/2"
@@ -25,6 +25,7 @@ COMPARISON: Literal["matchstream-lab/comparison/2"] = "matchstream-lab/compariso
 Figure = Literal[
     "N",
     "C",
+    "burst C",
     "rate",
     "served",
     "art",
@@ -40,8 +41,8 @@ Figure = Literal[
     "cut",
     "recovery",
 ]
-"""What is compared. `N`, `C` and `rate` are the last pass of a search, `served` a count of fans; `art` (mean),
-`response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
+"""What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
+`art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
@@ -70,6 +71,7 @@ class Measurement(Section, frozen=True, kw_only=True):
     memory_per_connection_bytes: float | None
     cpu_mean: float | None
     bound: Bound
+    wave: Wave | None = None
     server_memory_bytes: int | None = None
     loop_lag_p99_s: float | None = None
     api_mean_s: float | None = None
@@ -253,6 +255,7 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         memory_per_connection_bytes=None if server is None else server.memory_per_connection_bytes,
         cpu_mean=None if server is None else server.cpu_mean,
         bound=result.bound,
+        wave=result.wave,
         server_memory_bytes=None if server is None else server.rss_end_bytes,
         loop_lag_p99_s=result.loop_lag_p99_s,
         api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,

@@ -264,8 +264,10 @@ class Seen(Section, frozen=True, kw_only=True):
 class GeneratorSeen(Section, frozen=True, kw_only=True):
     """How the load generator fared: a late or saturated one makes the trial invalid.
 
-    `cpu_share` is of its busiest process and `cpu_total` of all of them together, while fans were being connected; None
-    in a result from before it was looked at.
+    `cpu_share` is of its busiest process and `cpu_total` of all of them together (None in a result from before it was
+    looked at), in the wave in which it was most: from the moment of the wave until 99 % of its fans were answered.
+    Waves shorter than half a second are too short to say; where all are, it is while fans were being connected. (In
+    results without a `wave` it is always so.)
     """
 
     processes: Count
@@ -277,6 +279,17 @@ class GeneratorSeen(Section, frozen=True, kw_only=True):
     turn_max_s: Seconds
     bytes_per_connection: float | None
     peak_rss_bytes: Count
+
+
+class Wave(Section, frozen=True, kw_only=True):
+    """How the generator started the fans that were asked for at the same moment.
+
+    The last of all fans was started `within_s` after its moment. Where the generator was so late that this is a
+    `moment` no more, C was a rate, and times from the intended start are the generator's as well as the server's.
+    """
+
+    moment: bool
+    within_s: Seconds
 
 
 class Trace(Section, frozen=True, kw_only=True):
@@ -314,12 +327,57 @@ class ProcessEnd(Section, frozen=True, kw_only=True):
     at_s: Seconds
 
 
+MemoryMoment = Literal["after the second event", "after the first event", "after the answers", "before the last event"]
+"""When the memory was read: at rest after so many events as there were, two at most; or at the latest, at rest or not.
+"""
+
+
+class Memory(Section, frozen=True, kw_only=True):
+    """What the connections take of the memory: how much it grew from before the first fan to `moment`, at rest.
+
+    `connections` were held then, at `at_s`. The server's own processes and its Redis are apart; both by the same
+    `measure`, PSS unless that may not be read. The kernel's part is that of the whole machine, for *both* ends of a
+    connection, as the generator is on it, too: `slab_growth_bytes` (sockets, open files, epoll entries and all else
+    that the kernel allocates) and `sockets_growth_bytes` (the buffers of TCP, part of which may be slab).
+    """
+
+    measure: Literal["PSS", "RSS"]
+    moment: MemoryMoment
+    at_s: Seconds
+    connections: Annotated[int, msgspec.Meta(ge=1)]
+    server_before_bytes: Count
+    server_bytes: Count
+    redis_before_bytes: Count | None
+    redis_bytes: Count | None
+    slab_growth_bytes: int
+    sockets_growth_bytes: int
+
+    @property
+    def server_per_connection(self) -> float:
+        """Bytes of the server's own processes."""
+        return (self.server_bytes - self.server_before_bytes) / self.connections
+
+    @property
+    def redis_per_connection(self) -> float | None:
+        """Bytes of the server's Redis; None where it has none."""
+        if self.redis_bytes is None or self.redis_before_bytes is None:
+            return None
+        return (self.redis_bytes - self.redis_before_bytes) / self.connections
+
+    @property
+    def kernel_per_connection(self) -> float:
+        """Bytes of slab, for both ends together."""
+        return self.slab_growth_bytes / self.connections
+
+
 class ServerSeen(Section, frozen=True, kw_only=True):
     """The server's process tree, its nodes and Redis included; a peak of CPU is over half a second.
 
     `processes` is how many there were at the same time, at most; one that replaced another is not one more.
     `cpu_mean` is over the time from the first fan's start to the last event.
     `busiest_*` is the one process that used most CPU: a single-threaded server ends at 1.0 of it.
+    `memory` is what connections take at rest, `memory_per_connection_bytes` of it that of the server's own processes;
+    None where it did not come to that.
     `fullest_*` is the one process nearest to its own limit of open files.
     `ended` is how the server as a whole ended by itself, `ended_processes` are those of its processes that did.
     """
@@ -331,8 +389,8 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     busiest_name: str
     busiest_cpu_peak: Share
     rss_before_bytes: Count
-    rss_held_bytes: Count
     rss_peak_bytes: Count
+    memory: Memory | None
     rss_end_bytes: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
@@ -380,7 +438,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     """One measured run. An interrupted one has what was seen until then, and is invalid.
 
     `loop_lag` and its p99 are beside `server`, since a server on another machine tells it, too; None where it was not
-    asked for or not told.
+    asked for or not told. `wave` is None in a result from before it was judged.
     """
 
     schema: Literal["matchstream-lab/trial/2"]
@@ -395,6 +453,7 @@ class TrialResult(Section, frozen=True, kw_only=True):
     verdict: Verdict
     bound: Bound
     machine: Machine
+    wave: Wave | None = None
     interrupted: bool = False
     loop_lag: LoopLag | None = None
     loop_lag_p99_s: Seconds | None = None
@@ -403,6 +462,16 @@ class TrialResult(Section, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether the trial is valid and its SLO was met."""
         return self.validity.valid and self.verdict.met
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether C was started at the same moment; a result from before that was judged is taken to say so."""
+        return self.wave is None or self.wave.moment
+
+    @property
+    def within_s(self) -> float | None:
+        """In how many seconds C was started, where that was no moment; None where it was."""
+        return None if self.wave is None or self.wave.moment else self.wave.within_s
 
     @property
     def has_time_lines(self) -> bool:

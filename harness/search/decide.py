@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.search import TrialKind
-from harness.search.evidence import Fate, Jury, Outcome, Vote, fates
+from harness.search.evidence import LevelState, Majority, Outcome, Vote, level_states
 from harness.search.first_fail import next_level, upper_end
 from harness.search.levels import Scale
 
@@ -32,7 +32,7 @@ class Rules:
     scale: Scale
     begin: float
     stride: float
-    jury: Jury
+    majority: Majority
     soaks: bool
 
 
@@ -61,14 +61,14 @@ class Bracket:
     is_open: bool
 
 
-def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
+def bracket(outcomes: Sequence[Outcome], majority: Majority) -> Bracket:
     """Return what the trials so far say of the limit."""
-    known = fates(outcomes, jury)
+    known = level_states(outcomes, majority)
     cap = _cap(known)
-    passed = {level: fate for level, fate in known.items() if fate.is_pass and (cap is None or level < cap)}
+    passed = {level: state for level, state in known.items() if state.is_pass and (cap is None or level < cap)}
     return Bracket(
-        last_pass=max((level for level, fate in passed.items() if fate is Fate.GOOD), default=None),
-        first_fail=_first_fail(known, outcomes, jury),
+        last_pass=max((level for level, state in passed.items() if state is LevelState.GOOD), default=None),
+        first_fail=_first_fail(known, outcomes, majority),
         cap=cap,
         reached=max(passed, default=None),
         is_open=cap is None or not known[cap].is_fail,
@@ -77,24 +77,24 @@ def bracket(outcomes: Sequence[Outcome], jury: Jury) -> Bracket:
 
 def next_trial(rules: Rules, outcomes: Sequence[Outcome]) -> Try | None:
     """Return the trial to make after these, or None where the search is over."""
-    known = fates(outcomes, rules.jury)
+    known = level_states(outcomes, rules.majority)
     repeated = _again(known, outcomes)
     if repeated is not None:
         return repeated
     cap = _cap(known)
-    below = {level: fate for level, fate in known.items() if cap is None or level < cap}
-    for level, fate in below.items():
-        if fate is Fate.CONFIRMING:
+    below = {level: state for level, state in known.items() if cap is None or level < cap}
+    for level, state in below.items():
+        if state is LevelState.CONFIRMING:
             return Try(level, "full")
-        if fate is Fate.CONTRADICTED:
+        if state is LevelState.CONTRADICTED:
             return Try(level, "short")
-    lower = max((level for level, fate in below.items() if fate.is_pass), default=None)
+    lower = max((level for level, state in below.items() if state.is_pass), default=None)
     if lower is None:
         return _find_a_pass(rules, known, cap)
     return _narrow(rules, known, lower, cap) or _settle(rules, known, outcomes, lower, cap)
 
 
-def _again(known: Mapping[float, Fate], outcomes: Sequence[Outcome]) -> Try | None:
+def _again(known: Mapping[float, LevelState], outcomes: Sequence[Outcome]) -> Try | None:
     """Return the trial that was made last, if it was not valid and there is hope."""
     if not outcomes or outcomes[-1].vote is not Vote.INVALID:
         return None
@@ -102,25 +102,25 @@ def _again(known: Mapping[float, Fate], outcomes: Sequence[Outcome]) -> Try | No
     return None if known[last.level].is_cap else Try(last.level, last.kind)
 
 
-def _first_fail(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Jury) -> float | None:
+def _first_fail(known: Mapping[float, LevelState], outcomes: Sequence[Outcome], majority: Majority) -> float | None:
     """Return the upper end; where everything above has passed once, the lowest level that a majority failed."""
-    clear = upper_end(known, outcomes, jury).first_fail
-    return min((level for level, fate in known.items() if fate.is_fail), default=None) if clear is None else clear
+    clear = upper_end(known, outcomes, majority).first_fail
+    return min((level for level, state in known.items() if state.is_fail), default=None) if clear is None else clear
 
 
-def _cap(known: Mapping[float, Fate]) -> float | None:
-    return min((level for level, fate in known.items() if fate.is_cap), default=None)
+def _cap(known: Mapping[float, LevelState]) -> float | None:
+    return min((level for level, state in known.items() if state.is_cap), default=None)
 
 
-def _kind(known: Mapping[float, Fate]) -> TrialKind:
-    return "full" if Fate.REFUTED in known.values() else "short"
+def _kind(known: Mapping[float, LevelState]) -> TrialKind:
+    return "full" if LevelState.REFUTED in known.values() else "short"
 
 
-def _stride(rules: Rules, known: Mapping[float, Fate]) -> float:
+def _stride(rules: Rules, known: Mapping[float, LevelState]) -> float:
     return min(1.0, rules.stride * 2.0 ** max(len(known) - 1, 0))
 
 
-def _find_a_pass(rules: Rules, known: Mapping[float, Fate], cap: float | None) -> Try | None:
+def _find_a_pass(rules: Rules, known: Mapping[float, LevelState], cap: float | None) -> Try | None:
     if cap is None:
         return Try(rules.begin, _kind(known))
     if cap > rules.scale.smallest:
@@ -128,10 +128,10 @@ def _find_a_pass(rules: Rules, known: Mapping[float, Fate], cap: float | None) -
     return _make_sure(known, cap)
 
 
-def _narrow(rules: Rules, known: Mapping[float, Fate], lower: float, cap: float | None) -> Try | None:
+def _narrow(rules: Rules, known: Mapping[float, LevelState], lower: float, cap: float | None) -> Try | None:
     """Return the trial that brings the two ends closer; None where they are close, or there is nothing above."""
     scale, kind = rules.scale, _kind(known)
-    if kind == "full" and known[lower] is not Fate.GOOD:
+    if kind == "full" and known[lower] is not LevelState.GOOD:
         return Try(lower, "full")
     if cap is None:
         return None if lower >= scale.largest else Try(scale.above(lower, _stride(rules, known)), kind)
@@ -139,10 +139,10 @@ def _narrow(rules: Rules, known: Mapping[float, Fate], lower: float, cap: float 
 
 
 def _settle(
-    rules: Rules, known: Mapping[float, Fate], outcomes: Sequence[Outcome], lower: float, cap: float | None
+    rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[Outcome], lower: float, cap: float | None
 ) -> Try | None:
     """Return the trial that makes the answer sure; None where it is."""
-    if known[lower] is not Fate.GOOD:
+    if known[lower] is not LevelState.GOOD:
         return Try(lower, "full")
     doubted = None if cap is None else _make_sure(known, cap) or _clear_fail(rules, known, outcomes, cap)
     if doubted is not None:
@@ -152,13 +152,13 @@ def _settle(
     return None
 
 
-def _clear_fail(rules: Rules, known: Mapping[float, Fate], outcomes: Sequence[Outcome], cap: float) -> Try | None:
+def _clear_fail(rules: Rules, known: Mapping[float, LevelState], outcomes: Sequence[Outcome], cap: float) -> Try | None:
     """Return the trial that finds the level from which on nothing passes; None where it is known, or out of reach."""
     level = None
     if known[cap].is_fail:
-        level = next_level(rules.scale, known, upper_end(known, outcomes, rules.jury))
+        level = next_level(rules.scale, known, upper_end(known, outcomes, rules.majority))
     return None if level is None else Try(level, _kind(known))
 
 
-def _make_sure(known: Mapping[float, Fate], cap: float) -> Try | None:
-    return Try(cap, "short") if known[cap] is Fate.DOUBTED else None
+def _make_sure(known: Mapping[float, LevelState], cap: float) -> Try | None:
+    return Try(cap, "short") if known[cap] is LevelState.DOUBTED else None

@@ -6,8 +6,8 @@ it, it is tried in short again, until a majority is one way or the other. Otherw
 down, would be the answer. Full trials that fail refute a level, and so does a soak. The first fail has stricter rules
 of its own (`harness.search.first_fail`).
 
-A trial that was not valid is no vote. Two of the same kind at the same level say that the generator cannot do it, which
-bounds the search, but says nothing against the server.
+A trial that was not valid is no vote, nor is one for C whose wave was no moment. Two of the same kind at the same level
+say that the generator cannot do it, which bounds the search, but says nothing against the server.
 """
 
 from collections import Counter
@@ -36,23 +36,23 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Jury:
+class Majority:
     """`repeats` full trials would be made of a level; fewer, if they decide it."""
 
     repeats: int
 
     @property
-    def majority(self) -> int:
+    def votes(self) -> int:
         """How many votes carry it."""
         return self.repeats // 2 + 1
 
     @property
     def veto(self) -> int:
         """How many full trials that fail leave no majority that could pass."""
-        return self.repeats - self.majority + 1
+        return self.repeats - self.votes + 1
 
 
-class Fate(Enum):
+class LevelState(Enum):
     """What became of a level so far."""
 
     UNTRIED = auto()
@@ -77,47 +77,47 @@ class Fate(Enum):
     @property
     def is_fail(self) -> bool:
         """Whether it counts against the server."""
-        return self in {Fate.DOUBTED, Fate.BAD, Fate.REFUTED}
+        return self in {LevelState.DOUBTED, LevelState.BAD, LevelState.REFUTED}
 
     @property
     def is_cap(self) -> bool:
         """Whether the search has nothing to look for at this level, and above it."""
-        return self.is_fail or self is Fate.BEYOND_GENERATOR
+        return self.is_fail or self is LevelState.BEYOND_GENERATOR
 
     @property
     def is_pass(self) -> bool:
         """Whether the limit is taken to lie above it."""
-        return self in {Fate.CANDIDATE, Fate.GOOD}
+        return self in {LevelState.CANDIDATE, LevelState.GOOD}
 
 
 _Votes = Counter[tuple[TrialKind, Vote]]
 
 
-def fates(outcomes: Iterable[Outcome], jury: Jury) -> Mapping[float, Fate]:
+def level_states(outcomes: Iterable[Outcome], majority: Majority) -> Mapping[float, LevelState]:
     """Return what became of every level that was tried."""
     votes: dict[float, _Votes] = {}
     for outcome in outcomes:
         votes.setdefault(outcome.level, Counter())[outcome.kind, outcome.vote] += 1
-    return {level: _fate(counted, jury) for level, counted in votes.items()}
+    return {level: _state(counted, majority) for level, counted in votes.items()}
 
 
-def _fate(votes: _Votes, jury: Jury) -> Fate:
-    if votes["soak", Vote.FAILED] or votes["full", Vote.FAILED] >= jury.veto:
-        return Fate.REFUTED
-    if votes["short", Vote.FAILED] >= jury.majority:
-        return Fate.BAD
+def _state(votes: _Votes, majority: Majority) -> LevelState:
+    if votes["soak", Vote.FAILED] or votes["full", Vote.FAILED] >= majority.veto:
+        return LevelState.REFUTED
+    if votes["short", Vote.FAILED] >= majority.votes:
+        return LevelState.BAD
     if any(count > 1 for (_, vote), count in votes.items() if vote is Vote.INVALID):
-        return Fate.BEYOND_GENERATOR
-    if votes["full", Vote.PASSED] >= jury.majority:
-        return Fate.GOOD
+        return LevelState.BEYOND_GENERATOR
+    if votes["full", Vote.PASSED] >= majority.votes:
+        return LevelState.GOOD
     if votes["full", Vote.PASSED] or votes["full", Vote.FAILED]:
-        return Fate.CONFIRMING
-    return _fate_in_short(votes["short", Vote.PASSED], votes["short", Vote.FAILED], jury)
+        return LevelState.CONFIRMING
+    return _state_in_short(votes["short", Vote.PASSED], votes["short", Vote.FAILED], majority)
 
 
-def _fate_in_short(passed: int, failed: int, jury: Jury) -> Fate:
-    if passed and failed and passed < jury.majority:
-        return Fate.CONTRADICTED
+def _state_in_short(passed: int, failed: int, majority: Majority) -> LevelState:
+    if passed and failed and passed < majority.votes:
+        return LevelState.CONTRADICTED
     if passed:
-        return Fate.CANDIDATE
-    return Fate.DOUBTED if failed else Fate.UNTRIED
+        return LevelState.CANDIDATE
+    return LevelState.DOUBTED if failed else LevelState.UNTRIED

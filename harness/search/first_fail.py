@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.search import TrialKind
-from harness.search.evidence import Fate, Jury, Outcome, Vote
+from harness.search.evidence import LevelState, Majority, Outcome, Vote
 from harness.search.levels import Scale
 
 
@@ -35,7 +35,7 @@ class UpperEnd:
     passed: float
 
 
-def upper_end(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Jury) -> UpperEnd:
+def upper_end(known: Mapping[float, LevelState], outcomes: Sequence[Outcome], majority: Majority) -> UpperEnd:
     """Return what the trials say of the upper end; `known` is what became of their levels.
 
     Short trials may be too kind to a server. Where full ones fail at a level that no trial passed, what short ones
@@ -50,18 +50,18 @@ def upper_end(known: Mapping[float, Fate], outcomes: Sequence[Outcome], jury: Ju
     below = {"short": min(soaked, too_kind), "full": soaked, "soak": soaked}
     passes = [o.level for o in outcomes if o.vote is Vote.PASSED and o.level < below[o.kind]]
     passed = max(passes, default=0.0)
-    failed = [level for level, fate in known.items() if fate.is_fail and level > passed]
+    failed = [level for level, state in known.items() if state.is_fail and level > passed]
     if not failed:
         return UpperEnd(None, is_sure=False, passed=passed)
     first_fail = min(failed)
     fails = sum(outcome.level == first_fail and outcome.vote is Vote.FAILED for outcome in outcomes)
-    return UpperEnd(first_fail, is_sure=fails >= jury.repeats or first_fail == soaked, passed=passed)
+    return UpperEnd(first_fail, is_sure=fails >= majority.repeats or first_fail == soaked, passed=passed)
 
 
-def next_level(scale: Scale, known: Mapping[float, Fate], end: UpperEnd) -> float | None:
+def next_level(scale: Scale, known: Mapping[float, LevelState], end: UpperEnd) -> float | None:
     """Return the level to try so that the upper end is sure and next to what passed; None where it is, or can't be."""
     above = scale.above(end.passed, scale.precision) if end.first_fail is None else end.first_fail
-    if any(fate is Fate.BEYOND_GENERATOR and end.passed < level <= above for level, fate in known.items()):
+    if any(state is LevelState.BEYOND_GENERATOR and end.passed < level <= above for level, state in known.items()):
         return None
     if end.first_fail is None:
         return above if above > end.passed else None

@@ -24,7 +24,7 @@ class Journal:
     @classmethod
     def beside(cls, out: Path, target: str, dimension: Dimension, *, fresh: bool = False) -> "Journal":
         """Return the journal that `harness search` keeps in a directory for a target of that name."""
-        return cls(out / f"{file_stem(target)}-search-{dimension.lower()}.json", fresh=fresh)
+        return cls(out / f"{file_stem(target)}-search-{file_stem(dimension)}.json", fresh=fresh)
 
     def earlier(self) -> SearchResult | None:
         """Return what was written before; None where nothing was, or it is not to be looked at. Raise ResultError."""

@@ -10,7 +10,7 @@ from harness.load.workload import Load
 from harness.records.search import AskedSearch, Dimension, TrialKind
 from harness.records.trial import Placement
 from harness.search.decide import Rules, Try
-from harness.search.evidence import Jury
+from harness.search.evidence import Majority
 from harness.search.levels import Scale
 from harness.targets.target import Target
 from harness.trial.figures.slo import Slo, parse_slo
@@ -22,15 +22,22 @@ MANY_PER_S = 10_000.0
 _POSTING_S: Mapping[TrialKind, float] = MappingProxyType({"short": 2.0, "full": 5.0, "soak": 5.0})
 """For how long a trial posts, at least, where the rate of events is searched for: a backlog must have time to grow."""
 
-_UNITS: Mapping[Dimension, float] = MappingProxyType({"N": 1.0, "C": 1.0, "rate": 0.5})
+_UNITS: Mapping[Dimension, float] = MappingProxyType({"N": 1.0, "C": 1.0, "burst C": 1.0, "rate": 0.5})
+
+
+OF_C: frozenset[Dimension] = frozenset({"C", "burst C"})
+"""The dimensions whose level is the size of a wave."""
+
+SUSTAINED_WAVES = 4
+"""How many waves a server must bear at least, one after the other, for C to be sustained."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
     """What to do; `default_plan` has sensible figures for each dimension.
 
-    Of `n`, `c` and `rate_per_s`, that which is searched for is not looked at. A search for C makes a single wave of it,
-    N = C, unless `n` is given; then it makes waves until so many are connected, N = C at least. `events` are posted in
+    Of `n`, `c` and `rate_per_s`, that which is searched for is not looked at. A search for C makes `waves` waves of it,
+    more if `n` is given and larger: waves follow each other until so many are connected. `events` are posted in
     a full trial before the last one, and `short_events` in a short one; where the rate is searched for they are more,
     so that posting takes its time.
 
@@ -51,6 +58,7 @@ class SearchPlan:
     ceiling: float | None = None
     hint: float | None = None
     precision: float = 0.05
+    waves: int = 1
     repeats: int = 3
     soak_s: float = 0.0
     budget_s: float | None = None
@@ -61,13 +69,15 @@ class SearchPlan:
 def default_plan(dimension: Dimension) -> SearchPlan:
     """Return how a dimension is searched where nothing else is asked.
 
-    For N connections arrive gently, 800 a second in waves of 4, so that N is found and not C; for C in one wave; for a
-    rate of events 500 fans watch, and neither the fans nor the reporter may fall behind. C is confirmed by more trials
-    than N: they are short, and it is what noise blurs.
+    For N connections arrive gently, 800 a second in waves of 4, so that N is found and not C. For C, four waves follow
+    each other as in the talk, every 250 ms, so that a server must have done with one before the next comes, or fall
+    behind; for the burst it is one. For a rate of events 500 fans watch, and neither the fans nor the reporter may fall
+    behind. C is confirmed by more trials than N: they are short, and it is what noise blurs.
     """
     slo = "failures=0,lost=0,p99<1s"
-    if dimension == "C":
-        return SearchPlan(dimension, parse_slo(slo), n=None, c=1, interval_s=0.25, floor=4.0, repeats=5)
+    if dimension in OF_C:
+        waves = SUSTAINED_WAVES if dimension == "C" else 1
+        return SearchPlan(dimension, parse_slo(slo), n=None, c=1, interval_s=0.25, floor=4.0, repeats=5, waves=waves)
     if dimension == "N":
         return SearchPlan(dimension, parse_slo(slo), n=None, c=4, interval_s=0.005, floor=200.0)
     slo += ",fanout_p99<1s,post_lag_p99<250ms"
@@ -81,7 +91,7 @@ def rules_of(plan: SearchPlan, ceiling: float) -> Rules:
         scale=scale,
         begin=scale.at(plan.floor if plan.hint is None else plan.hint),
         stride=1.0 if plan.hint is None else plan.precision,
-        jury=Jury(plan.repeats),
+        majority=Majority(plan.repeats),
         soaks=plan.soak_s > 0,
     )
 
@@ -91,13 +101,13 @@ def connections(plan: SearchPlan, level: float) -> int:
     if plan.dimension == "N":
         return int(level)
     given = plan.n or 1
-    return max(given, int(level)) if plan.dimension == "C" else given
+    return max(given, plan.waves * int(level)) if plan.dimension in OF_C else given
 
 
 def trial_of(plan: SearchPlan, step: Try, *, publishes: bool) -> TrialPlan:
     """Return the trial that tries a level; without events where they cannot be posted."""
     n = connections(plan, step.level)
-    c = min(n, int(step.level) if plan.dimension == "C" else plan.c)
+    c = min(n, int(step.level) if plan.dimension in OF_C else plan.c)
     rate_per_s = step.level if plan.dimension == "rate" else plan.rate_per_s
     match = synthetic_match(trial_id(), _events(plan, step.kind, rate_per_s), rate_per_s) if publishes else None
     return TrialPlan(Load(n, c, plan.interval_s), plan.slo, match, plan.answer_timeout_s, plan.placement)
@@ -111,7 +121,7 @@ def schedule_s(trial: TrialPlan) -> float:
 def asked_of(plan: SearchPlan, target: Target, ceiling: float) -> AskedSearch:
     """Return what the result will say was asked."""
     trial = trial_of(plan, Try(plan.floor, "full"), publishes=target.publishes)
-    is_c, is_rate = plan.dimension == "C", plan.dimension == "rate"
+    is_c, is_rate = plan.dimension in OF_C, plan.dimension == "rate"
     return AskedSearch(
         target=asked(trial, target).target,
         dimension=plan.dimension,
@@ -119,6 +129,7 @@ def asked_of(plan: SearchPlan, target: Target, ceiling: float) -> AskedSearch:
         n=None if plan.dimension == "N" else plan.n,
         c=None if is_c else plan.c,
         interval_s=plan.interval_s,
+        waves=plan.waves if is_c else None,
         rate_per_s=None if is_rate or not target.publishes else plan.rate_per_s,
         events=plan.events if target.publishes else 0,
         floor=plan.floor,

@@ -55,11 +55,11 @@ def run_search(
         left_s = None if plan.budget_s is None else began + plan.budget_s - clock()
         if left_s is not None and expected_s(plan, step, trials, publishes=target.publishes) > left_s:
             return save("out of budget")
-        watcher.trying(step, bracket(outcomes_of(trials), rules.jury), len(trials))
+        watcher.trying(step, bracket(outcomes_of(trials), rules.majority), len(trials))
         try:
             made_at = clock()
             result = measurer.measure(trial_of(plan, step, publishes=target.publishes), target, watcher)
-            trials.append(search_trial(step, result, clock() - made_at))
+            trials.append(search_trial(plan.dimension, step, result, clock() - made_at))
         except KeyboardInterrupt:
             save("interrupted")
             raise
@@ -96,7 +96,9 @@ def _begin(
 def _ceiling(plan: SearchPlan) -> float:
     if plan.ceiling is not None:
         return plan.ceiling
-    return MANY_PER_S if plan.dimension == "rate" else float(likely_room(psutil.virtual_memory().available))
+    if plan.dimension == "rate":
+        return MANY_PER_S
+    return float(max(1, likely_room(psutil.virtual_memory().available) // plan.waves))
 
 
 def _check(plan: SearchPlan, target: Target) -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.records.machine import Machine, harness_version
-from harness.records.search import SCHEMA, AskedSearch, SearchResult, SearchTrial, State
-from harness.records.trial import TrialResult
+from harness.records.search import SCHEMA, AskedSearch, Dimension, SearchResult, SearchTrial, State
+from harness.records.trial import Bound, TrialResult
 from harness.search.decide import Bracket, Try, bracket
-from harness.search.evidence import Jury, Outcome, Vote
+from harness.search.evidence import Majority, Outcome, Vote
+from harness.search.plan import OF_C
+from harness.units import show_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Frame:
     started_at: datetime
 
 
-def search_trial(step: Try, result: TrialResult, took_s: float) -> SearchTrial:
+def search_trial(dimension: Dimension, step: Try, result: TrialResult, took_s: float) -> SearchTrial:
     """Return what a search keeps of a trial, which took so long with the start and the end of its server."""
     response, delivery = result.seen.response, result.seen.delivery
     fanout = None if delivery is None else delivery.fanout
@@ -32,12 +34,21 @@ def search_trial(step: Try, result: TrialResult, took_s: float) -> SearchTrial:
         valid=result.validity.valid,
         met=result.verdict.met,
         broken=result.verdict.broken,
-        bound=result.bound,
+        bound=_bound(dimension, result),
         served=result.seen.fans.served,
         art_mean_s=None if response.art is None else response.art.mean_s,
         response_p99_s=None if response.intended is None else response.intended.p99_s,
         fanout_p99_s=None if fanout is None else fanout.p99_s,
+        wave=result.wave if dimension in OF_C else None,
     )
+
+
+def _bound(dimension: Dimension, result: TrialResult) -> Bound:
+    """Return what bound first; where C is searched for, a generator that could not start its wave comes before all."""
+    if dimension in OF_C and result.wave is not None and not result.wave.moment and result.validity.valid:
+        took = show_time(result.wave.within_s)
+        return Bound(name="generator", evidence=f"it took {took} to start {result.asked.load.c:,} fans: no moment")
+    return result.bound
 
 
 def outcomes_of(trials: Sequence[SearchTrial]) -> list[Outcome]:
@@ -46,14 +57,14 @@ def outcomes_of(trials: Sequence[SearchTrial]) -> list[Outcome]:
 
 
 def _vote(trial: SearchTrial) -> Vote:
-    if not trial.valid:
+    if not (trial.valid and trial.is_moment):
         return Vote.INVALID
     return Vote.PASSED if trial.met else Vote.FAILED
 
 
 def summarise(frame: Frame, trials: Sequence[SearchTrial], state: State) -> SearchResult:
     """Return the result of a search that made these trials."""
-    known = bracket(outcomes_of(trials), Jury(frame.asked.repeats))
+    known = bracket(outcomes_of(trials), Majority(frame.asked.repeats))
     failed = _first(trials, known.first_fail, Vote.FAILED)
     bounding = _first(trials, known.cap, Vote.INVALID) if _ends_at_generator(known) else failed
     return SearchResult(

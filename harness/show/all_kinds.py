@@ -12,7 +12,7 @@ from harness.records.search import SearchResult, SearchTrial
 from harness.records.trial import TrialResult
 from harness.show.campaign import Sheet, ablation_sheets, comparison_sheet, staircase_sheets
 from harness.show.http import show_http
-from harness.show.search import sentence, show_search
+from harness.show.search import sentence, show_search, verdict
 from harness.show.trials import markdown as trials_markdown
 from harness.show.trials import show_results
 from harness.units import NOTHING, show_percentile, show_time
@@ -67,9 +67,8 @@ def _search_sheet(search: SearchResult) -> Sheet:
 
 
 def _search_row(trial: SearchTrial) -> tuple[str, ...]:
-    verdict = "passed" if trial.passed else f"broke {', '.join(trial.broken)}" if trial.valid else "invalid"
     times = (show_time(trial.art_mean_s), show_percentile(trial.response_p99_s), show_time(trial.fanout_p99_s))
-    return (f"{trial.level:,.6g}", trial.kind, verdict, *times, trial.bound.name)
+    return (f"{trial.level:,.6g}", trial.kind, verdict(trial), *times, trial.bound.name)
 
 
 def _http_sheet(load: HttpResult) -> Sheet:

@@ -20,11 +20,12 @@ from harness.records.campaign import (
 )
 from harness.records.search import Dimension
 from harness.records.trial import AskedLoad
-from harness.units import NOTHING, show_bytes, show_load, show_time
+from harness.units import GENERATORS, NOTHING, show_bytes, show_load, show_time
 
 TITLES: dict[Figure, str] = {
     "N": "N",
-    "C": "C",
+    "C": "sustained C",
+    "burst C": "burst C",
     "rate": "events/s",
     "served": "served",
     "art": "ART",
@@ -107,9 +108,15 @@ def staircase_sheets(found: Staircase) -> tuple[Sheet, ...]:
     """Return the limits of every step, a table for each load, and how each step compares with the one before."""
     limits = Sheet(
         f"Limits under {found.slo}: last pass … first fail of the median search (and the range of last passes)",
-        ("server", "N", "N: broke", "N: bound", "C", "C: broke", "C: bound"),
+        ("server", "N", "N: broke", "N: bound", "sustained C", "C: broke", "C: bound", "burst C"),
         tuple(
-            (step.target.name, *_limit_cells(step.limits, "N"), *_limit_cells(step.limits, "C")) for step in found.steps
+            (
+                step.target.name,
+                *_limit_cells(step.limits, "N"),
+                *_limit_cells(step.limits, "C"),
+                _limit_cells(step.limits, "burst C")[0],
+            )
+            for step in found.steps
         ),
     )
     return (limits, *(_load_sheet(found, load) for load in _loads(found)), *_step_sheets(found))
@@ -157,6 +164,7 @@ _MEASURED_COLUMNS = (
     "fan-out mean / last",
     "a connection",
     "valid",
+    "SLO",
     "bound first",
 )
 
@@ -192,12 +200,25 @@ def _measured_cells(measured: Repeats) -> tuple[str, ...]:
         NOTHING if served is None else f"{served:,.0f}",
         NOTHING if not lost else f"{sum(lost) / len(lost):,.0f}",
         _spread(trials, "art"),
-        _spread(trials, "response_p99"),
+        _spread(trials, "response_p99") + (GENERATORS if any(map(_is_no_moment, valid)) else ""),
         fanout,
         NOTHING if each is None else show_bytes(each),
         f"{len(valid)} of {len(trials)}",
+        _slo(valid),
         ", ".join(dict.fromkeys(trial.bound.name for trial in valid)) or NOTHING,
     )
+
+
+def _slo(valid: Sequence[Measurement]) -> str:
+    """Return whether the row bears the SLO of its page: a load that a server does not bear is no C of it."""
+    broke = sum(not trial.met for trial in valid)
+    if not broke:
+        return "met" if valid else NOTHING
+    return f"BROKEN in {broke} of {len(valid)}"
+
+
+def _is_no_moment(trial: Measurement) -> bool:
+    return trial.wave is not None and not trial.wave.moment
 
 
 def _spread(trials: Sequence[Measurement], figure: Figure) -> str:

@@ -5,7 +5,7 @@ from rich.console import Console
 from harness.records.search import Dimension
 from harness.search.decide import Bracket, Try
 from harness.show.progress import Bars, Silent
-from harness.show.search import show_level
+from harness.show.search import show_dimension, show_level
 from harness.show.terminal import say
 
 
@@ -33,7 +33,7 @@ class SearchBars(Bars):
         ends = (show_level(self._dimension, end) for end in (known.reached, known.cap))
         self._progress.update(
             self._search,
-            count=f"{self._dimension} = {show_level(self._dimension, step.level)}, {step.kind}",
+            count=f"{show_dimension(self._dimension)} = {show_level(self._dimension, step.level)}, {step.kind}",
             note=f"between {' and '.join(ends)} after {trials} trials",
         )
 

@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.distribution import Distribution
-from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Placement, ServerSeen, TrialResult
+from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
 from harness.show.disturbances import show_disturbances
-from harness.units import NOTHING, show_bytes, show_percentile, show_time
+from harness.units import NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -41,14 +41,14 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
     failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
     rows = [
         ("N", f"{fans.served:,} of {fans.asked:,} served{_set_apart(fans)}; failures: {failures or 'none'}"),
-        ("C", f"{result.asked.load.c:,} {_together(result.generator.lag_max_s)}"),
+        ("C", f"{_wave(result)}"),
         (
             "ART (talk)",
             NOTHING
             if response.art is None
             else f"{show_time(response.art.mean_s)} of {response.art.count:,} fans, counted after the connect",
         ),
-        ("response", _percentiles(response.intended)),
+        ("response", f"{_percentiles(response.intended)}{_whose(result)}"),
     ]
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
@@ -61,11 +61,24 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
             ("recovery", f"after the first cut a fan who came waited {show_time(result.seen.recovery_s)} at most")
         )
     rows.append(("server", _server(result.server)))
+    if result.server is not None and result.server.memory is not None:
+        rows.append(("a connection", _memory(result.server.memory)))
     rows.append(("generator", _generator(result.generator)))
     if result.asked.placement != Placement():
         rows.append(("place", _place(result.asked.placement)))
     rows.append(("bound first", f"{result.bound.name}: {result.bound.evidence}"))
     return rows
+
+
+def _wave(result: TrialResult) -> str:
+    c = show_wave(result.asked.load.c, result.within_s)
+    if result.is_moment:
+        return f"{c} at the same moment; the last of them started {show_time(result.generator.lag_max_s)} later"
+    return f"{c}: a rate, no moment, since the generator takes so long to start them"
+
+
+def _whose(result: TrialResult) -> str:
+    return "" if result.is_moment else ", so they are the generator's as well as the server's"
 
 
 def _set_apart(fans: Fans) -> str:
@@ -80,12 +93,6 @@ def _api(api: ApiSeen) -> str:
     if api.answers is None:
         return f"nothing was answered{failed}"
     return f"answers: mean {show_time(api.answers.mean_s)}, p99 {show_time(api.answers.p99_s)}{failed}"
-
-
-def _together(lag_max_s: float) -> str:
-    if lag_max_s < _WORTH_TELLING_S:
-        return "started at the same moment"
-    return f"asked for at the same moment, the last of them started {show_time(lag_max_s)} later"
 
 
 def _percentiles(times: Distribution | None) -> str:
@@ -131,13 +138,21 @@ def _service(delivery: Delivery) -> str:
 def _server(server: ServerSeen | None) -> str:
     if server is None:
         return "not observed: its processes are not on this machine, or belong to somebody else"
-    each = server.memory_per_connection_bytes
     limit = f" of {server.fullest_limit:,}" if 0 < server.fullest_limit < _NO_LIMIT else ""
     ended = f", {len(server.ended_processes):,} of which ended" if server.ended_processes else ""
     return (
         f"CPU {server.cpu_mean:.0%} of a core, peak {server.cpu_peak:.0%}; "
-        f"{NOTHING if each is None else show_bytes(each)} a connection; "
         f"open files {server.fullest_open_files:,}{limit}{_of_processes('fullest', server.processes)}{ended}"
+    )
+
+
+def _memory(memory: Memory) -> str:
+    redis = memory.redis_per_connection
+    of_redis = "" if redis is None else f", Redis {show_bytes(redis)}"
+    return (
+        f"server {show_bytes(memory.server_per_connection)}{of_redis} ({memory.measure}); "
+        f"kernel {show_bytes(memory.kernel_per_connection)} for both ends; "
+        f"{memory.moment}, of {memory.connections:,} connections"
     )
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from harness.campaign.staircase import SLO
 from harness.records.distribution import Distribution
 from harness.records.trial import AskedEvents, Delivery, TrialResult
-from harness.units import NOTHING, show_bytes, show_percentile, show_time
+from harness.trial.figures.slo import parse_slo
+from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,9 @@ class _Column:
     name: str
     is_number: bool = True
 
+
+_PAGE_SLO = parse_slo(SLO)
+"""What all rows of a page are held to: a load that a server does not bear is no C of it, and the row says so."""
 
 _COLUMNS = (
     _Column("server", is_number=False),
@@ -31,6 +36,7 @@ _COLUMNS = (
     _Column("service time"),
     _Column("a connection"),
     _Column("valid", is_number=False),
+    _Column("SLO", is_number=False),
     _Column("bound first", is_number=False),
     _Column("commit", is_number=False),
 )
@@ -63,21 +69,28 @@ def _row(result: TrialResult) -> tuple[str, ...]:
     return (
         result.asked.target.name,
         f"{load.n:,}",
-        f"{load.c:,}",
+        show_wave(load.c, result.within_s),
         show_time(load.interval_s),
         f"{result.seen.fans.served:,}",
         NOTHING if delivery is None else f"{delivery.lost:,}",
         _mean_and_p99(response.art),
-        _mean_and_p99(response.intended),
+        _mean_and_p99(response.intended) + ("" if result.is_moment else GENERATORS),
         NOTHING if rate is None else f"{rate:,.0f}",
         _events(result.asked.events),
         _fanout(delivery),
         _service(delivery),
         NOTHING if each is None else show_bytes(each),
         "yes" if result.validity.valid else "INVALID",
+        _slo(result),
         result.bound.name,
         _commit(result.machine.commit),
     )
+
+
+def _slo(result: TrialResult) -> str:
+    """Return whether a row bears what the pages ask of a server, whatever its own trial asked."""
+    broken = _PAGE_SLO.check(result.seen)
+    return f"BROKE {', '.join(broken)}" if broken else "met"
 
 
 def _mean_and_p99(times: Distribution | None) -> str:

@@ -18,7 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from common.http.statistics import StatisticsQuery
-from harness.interruption import thread_beside
+from harness.interruption import background_thread
 from harness.targets.poller import Poller
 from harness.trial.figures.loop_lag import LagLog
 
@@ -40,7 +40,7 @@ def watched_loop(urls: Sequence[str]) -> Iterator[LagLog]:
     left: within `PATIENCE_S`, and twice that, at the latest.
     """
     watch = _LoopWatch(urls)
-    with thread_beside("loop-watch", watch.run, watch.over):
+    with background_thread("loop-watch", watch.run, watch.over):
         watch.began.wait()
         yield watch.log
 

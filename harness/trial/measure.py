@@ -5,6 +5,7 @@ goes (`_Course`), and whatever ends it, the generator is asked for what its fans
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,7 +25,9 @@ from harness.targets.target import Target
 from harness.trial.figures.assemble import Raw
 from harness.trial.figures.delivery import Phases
 from harness.trial.figures.loop_lag import LagLog
+from harness.trial.figures.memory import memory_seen
 from harness.trial.loop_watch import watched_loop
+from harness.trial.memory import AtRest, RestWatch, read_memory
 from harness.trial.observer import Observer
 from harness.trial.placement.place import Place
 from harness.trial.plan import TrialPlan, conduct_of, trial_id
@@ -39,6 +42,9 @@ _DELIVERY_LIMIT_S = 600.0
 """… unless it never ends."""
 
 _SETTLE_MARGIN_S = 10.0
+
+_BEFORE_THE_LAST_S = 0.05
+"""How long before the last event the memory is read at the latest."""
 
 LAST_REPORT_S = 5.0
 """How long a generator may take to report after an interruption: a user waits for their prompt."""
@@ -76,9 +82,31 @@ class _Course:
     t0: float
     settled: Progress | None = None
     settled_s: float = 0.0
+    memory: AtRest | None = None
     overflows: tuple[int, int] = (0, 0)
     posts: list[Posted] | None = None
     answers: Answers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Who takes part in a trial, and how far it is."""
+
+    plan: TrialPlan
+    target: Target
+    generator: Generator
+    watcher: Watcher
+    course: _Course
+
+    @property
+    def match(self) -> MatchPlan | None:
+        """What is played: nothing where nobody can post it."""
+        return None if self.target.publisher is None else self.plan.match
+
+    @property
+    def patience_s(self) -> float:
+        """How long the fans may take to be answered, from their first start."""
+        return self.plan.load.duration_s + self.plan.answer_timeout_s + _SETTLE_MARGIN_S
 
 
 def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> Raw:
@@ -106,32 +134,30 @@ def measure(plan: TrialPlan, target: Target, place: Place, watcher: Watcher) -> 
         watcher.looking_at(generator.progress) if isinstance(watcher, Onlooker) else nullcontext(),
     ):
         on_server.sample()
+        before = read_memory(target.pids)
         counters = place.listen_counters()
         course = _Course(generator.start())
+        run = _Run(plan, target, generator, watcher, course)
         interrupted = False
         try:
             if plan.disturbances.arrivals_during_events:
-                _stir(plan, target.publisher, generator, course, watcher)
-            _connect(plan, generator, course, watcher)
+                _stir(run, memory=None)
+            _connect(run)
             course.settled_s = on_server.sample() - course.t0
             course.overflows = _growth(counters, place.listen_counters())
-            if conduct != ONLY_WATCH and not plan.disturbances.arrivals_during_events:
-                _stir(plan, target.publisher, generator, course, watcher)
-                generator.wait_all_settled(_patience_s(plan), watcher.fans)
-            _play(plan, target.publisher, generator, course, watcher)
+            _watch_match(run)
         except KeyboardInterrupt:
             interrupted = True
         ended = target.ended()
         # Before the samples are collected, which takes CPU. An interruption may come before the first fan is due.
         over_s = max(0.0, on_server.sample() - course.t0)
-        settled = course.settled or generator.progress()
         samples, usage = _last_report(generator) if interrupted else generator.finish(0.0)
     return Raw(
         samples=samples,
         usage=usage,
         posts=None if course.posts is None else tuple(course.posts),
         phases=Phases(course.settled_s or over_s, over_s),
-        held=settled.answered - settled.closed,
+        memory=None if course.memory is None else memory_seen(before, course.memory, course.t0),
         server=on_server.observation(course.t0),
         generator=on_generator.observation(course.t0),
         overflows=course.overflows,
@@ -149,60 +175,68 @@ def _loop_watched(plan: TrialPlan, publisher: Publisher | None) -> AbstractConte
     return nullcontext(LagLog())
 
 
-def _connect(plan: TrialPlan, generator: Generator, course: _Course, watcher: Watcher) -> None:
-    watcher.phase("connecting", plan.load.n)
-    course.settled = generator.wait_all_settled(_patience_s(plan), watcher.fans)
+def _connect(run: _Run) -> None:
+    run.watcher.phase("connecting", run.plan.load.n)
+    run.course.settled = run.generator.wait_all_settled(run.patience_s, run.watcher.fans)
 
 
-def _patience_s(plan: TrialPlan) -> float:
-    return plan.load.duration_s + plan.answer_timeout_s + _SETTLE_MARGIN_S
+def _watch_match(run: _Run) -> None:
+    """Have the fans who have come see the match to its end, or be held for a moment where there is none."""
+    posts = () if run.match is None else run.match.posts
+    with RestWatch(run.target.pids, run.generator.progress, max(0, len(posts) - 1)) as memory:
+        try:
+            if len(posts) < 2:
+                memory.wait()
+            elif run.course.posts is not None:  # all but the last were posted while fans came
+                memory.take("before the last event")
+            elif conduct_of(run.plan) != ONLY_WATCH:
+                _stir(run, memory)
+                run.generator.wait_all_settled(run.patience_s, run.watcher.fans)
+            _play(run, memory)
+        finally:
+            run.course.memory = memory.taken
 
 
-def _stir(
-    plan: TrialPlan, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
-) -> None:
+def _stir(run: _Run, memory: RestWatch | None) -> None:
     """Post all events but the last one, while fans come, leave and do what else they are told to."""
-    assert plan.match is not None  # noqa: S101 -- see conduct_of; this tells the type checker
-    assert publisher is not None  # noqa: S101 -- nor is there a match without
-    posts = plan.match.posts[:-1]
-    watcher.phase("posting", len(posts))
-    generator.events_begin()
-    run_interruptibly(
-        _post_all(plan.match, posts, publisher, course, watcher, asks=plan.disturbances.arrivals_during_events)
-    )
+    assert run.match is not None  # noqa: S101 -- see conduct_of; this tells the type checker
+    run.generator.events_begin()
+    _post(run, run.match.posts[:-1], memory, asks=run.plan.disturbances.arrivals_during_events)
 
 
-def _play(
-    plan: TrialPlan, publisher: Publisher | None, generator: Generator, course: _Course, watcher: Watcher
-) -> None:
-    match = plan.match
-    if match is not None and publisher is not None:
-        posts = match.posts
-        if course.posts is not None:  # all but the last: who came meanwhile has waited for that one
+def _play(run: _Run, memory: RestWatch) -> None:
+    """Post what was not posted yet, and wait until the fans have it."""
+    if run.match is not None:
+        posts = run.match.posts
+        if run.course.posts is not None:  # all but the last: who came meanwhile has waited for that one
             posts = (replace(posts[-1], due_s=0.0),)
-        watcher.phase("posting", len(posts))
-        run_interruptibly(_post_all(match, posts, publisher, course, watcher, asks=False))
-    watcher.phase("closing", 0)
-    if any(post.accepted for post in course.posts or ()):
-        generator.wait_until_quiet(
-            QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(course, publisher, is_stirred=plan.disturbances != Disturbances())
-        )
+        _post(run, posts, memory, asks=False)
+    run.watcher.phase("closing", 0)
+    if any(post.accepted for post in run.course.posts or ()):
+        run.generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(run))
 
 
-async def _post_all(  # noqa: PLR0913 -- what the reporter needs
-    match: MatchPlan,
-    posts: Sequence[PlannedPost],
-    publisher: Publisher,
-    course: _Course,
-    watcher: Watcher,
-    *,
-    asks: bool,
-) -> None:
+def _post(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch | None, *, asks: bool) -> None:
+    run.watcher.phase("posting", len(posts))
+    run_interruptibly(_post_all(run, posts, memory, asks=asks))
+
+
+async def _post_all(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch | None, *, asks: bool) -> None:
+    match, publisher, course = run.match, run.target.publisher, run.course
+    assert match is not None  # noqa: S101 -- there is nothing to post without; this tells the type checker
+    assert publisher is not None  # noqa: S101 -- nor is there a match
     done = course.posts = course.posts or []
 
     def note(post: Posted) -> None:
         done.append(post)
-        watcher.posted(post)
+        run.watcher.posted(post)
+        if memory is not None and len(done) == len(match.posts) - 1:  # the last event has the fans closed
+            last_s = course.t0 + post.intended_s + match.posts[-1].due_s - match.posts[-2].due_s
+            left_s = last_s - time.monotonic() - _BEFORE_THE_LAST_S
+            if left_s > 0:
+                asyncio.get_running_loop().call_later(left_s, memory.take, "before the last event")
+            else:
+                memory.take("before the last event")
 
     async with publisher.connected() as poster, AsyncExitStack() as stack:
         if asks and isinstance(publisher, ApiPublisher):
@@ -225,12 +259,15 @@ async def _asked(publisher: ApiPublisher, match_id: str) -> AsyncIterator[Answer
             await asyncio.wait([asking])
 
 
-def _receipts_due(course: _Course, publisher: Publisher | None, *, is_stirred: bool) -> int | None:
+def _receipts_due(run: _Run) -> int | None:
     """Return with how many receipts a trial is over whose fans the server does not close.
 
-    None where it closes them, or `is_stirred`: how many fans were there for each event is not known beforehand.
+    None where it closes them, or where fans come and go: how many were there for each event is not known beforehand.
     """
-    if publisher is None or publisher.closes_fans or course.settled is None or is_stirred:
+    publisher, course = run.target.publisher, run.course
+    if publisher is None or publisher.closes_fans or course.settled is None:
+        return None
+    if run.plan.disturbances != Disturbances():
         return None
     return (course.settled.answered - course.settled.closed) * sum(post.accepted for post in course.posts or ())
 

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from harness.interruption import thread_beside
+from harness.interruption import background_thread
 from harness.targets.process_tree import all_processes, descended, open_files_limit, read_stat
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Observer:
 
     def __enter__(self) -> Self:
         self.sample()
-        self._thread.enter_context(thread_beside("observer", self._run, self._over))
+        self._thread.enter_context(background_thread("observer", self._run, self._over))
         return self
 
     def __exit__(self, *_: object) -> None:

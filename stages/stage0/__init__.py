@@ -5,6 +5,7 @@ are the defaults of their time: a backlog of 5, one Redis connection behind a ge
 time, 1,024 open files, a log line a message. Every later stage takes from here what it does not change.
 """
 
+from common.otp import RunQueue
 from common.store.redis_store import RedisStore
 from stages.stage import Parts, Stage
 from stages.stage0.client import Client
@@ -40,6 +41,7 @@ STAGE = Stage(
         store=RedisStore,
         web=Web,
         vm=Vm(),
+        run_queue=RunQueue,
         log=log_everything,
         backlog=5,
         http_backlog=128,

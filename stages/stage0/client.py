@@ -9,20 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from common.domain.errors import DomainError
-from common.otp.gen_fsm import GenFsm, StateTimeout
-from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
+from common.otp import NO_PROCESS, NORMAL, SHUTDOWN, CallError, GenFsm, StateTimeout, Stop
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
 from stages.stage0.log import messages
-from stages.stage0.messages import UNREADABLE, Notification, Watch
+from stages.stage0.messages import UNREADABLE, Dismissal, Notification, Status, Watch
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from common.otp.process import Process
-    from common.otp.signals import Reason
+    from common.otp import Process, Reason
     from stages.stage import Parts
 
 
@@ -109,7 +107,7 @@ class Client(GenFsm):
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._accepted_s: float | None = None  # until the fan is answered
+        self._accepted_s = 0.0
         self._port: SocketPort | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = GreetingReader()
@@ -148,17 +146,24 @@ class Client(GenFsm):
     def running(self, message: Any) -> None:
         """Pass on what the user sends, until the last of it or until the fan has gone."""
         messages.info("%s in running <- %s", self.process.name, type(message).__name__)
+        traffic = self._parts.traffic
         if isinstance(message, Notification):
             self._write(message.frame)
-            if self._accepted_s is not None:
-                self._answered(self._accepted_s)
-            else:
-                traffic = self._parts.traffic
-                traffic.deliveries += 1
-                if message.at_s is not None:
-                    traffic.fan_out.since(message.at_s)
+            traffic.deliveries += 1
+            if message.at_s is not None:
+                traffic.fan_out.since(message.at_s)
             if message.is_last:
                 raise Stop
+        elif isinstance(message, Status):
+            self._write(message.frame)
+            traffic.greetings += 1
+            traffic.response.since(self._accepted_s)
+            if message.is_last:
+                raise Stop
+        elif isinstance(message, Dismissal):
+            self._write(message.frame)
+            traffic.deliveries += 1
+            raise Stop
         elif message == SAID_ALL:
             self._probe()
         elif isinstance(message, StateTimeout):
@@ -210,19 +215,13 @@ class Client(GenFsm):
         while True:
             user = await self._parts.user_sup.start_user(self.node, greeting.user)
             try:
-                await user.call(watch, None)
+                await user.call(watch)
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
                     raise
                 attempt += 1
             else:
                 return user
-
-    def _answered(self, accepted_s: float) -> None:
-        traffic = self._parts.traffic
-        traffic.greetings += 1
-        traffic.response.since(accepted_s)
-        self._accepted_s = None
 
     @property
     def _has_said_all(self) -> bool:

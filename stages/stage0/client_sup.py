@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.supervisor import SimpleOneForOne, StartChild
+from common.otp import SimpleOneForOne, StartChild
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Parts
 
 
@@ -23,7 +22,7 @@ class ClientSup(SimpleOneForOne):
     @classmethod
     async def start_client(cls, node: Node) -> Process:
         """Return a new client that waits for its socket."""
-        client: Process = await cls.supervisor(node).call(StartChild(()), None)
+        client: Process = await cls.supervisor(node).call(StartChild(()))
         return client
 
     @classmethod

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.gen_server import GenServer
-from common.otp.signals import CallError, Failure
+from common.otp import CallError, Failure, GenServer
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError, UnreadableRecordError
 from stages.stage0.log import Seldom, messages
 
 if TYPE_CHECKING:
     from common.domain.match import Match
-    from common.otp.node import Node
-    from common.otp.process import ReplyTo
-    from common.otp.signals import Reason
+    from common.otp import Node, Reason, ReplyTo
     from common.store.connections import ConnectionStatistics
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
@@ -94,7 +91,7 @@ class Db(GenServer):
         Raise UnknownOutcomeError as well if the process ends before it answers.
         """
         try:
-            result: _T = await node[cls.NAME].call(operation, None)
+            result: _T = await node[cls.NAME].call(operation)
         except (CallError, LookupError) as error:
             raise UnknownOutcomeError("the database process was restarted") from error
         return result

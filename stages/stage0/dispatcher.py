@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.gen_event import AddHandler, DeleteHandler, GenEvent
+from common.otp import AddHandler, DeleteHandler, GenEvent
 from stages.stage0.log import messages
-from stages.stage0.messages import Place
+from stages.stage0.messages import NO_PLACE, Dismissal, Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from common.otp.process import ReplyTo
+    from common.otp import ReplyTo
     from stages.stage0.messages import Notification
 
 
@@ -28,8 +28,8 @@ class Dispatcher(GenEvent):
         super().handle_call(request, reply_to)
         return self._place
 
-    def handle_cast(self, message: Notification) -> Awaitable[None]:
-        """Send a notification to every handler."""
+    def handle_cast(self, message: Notification | Dismissal) -> Awaitable[None]:
+        """Send an event, or the word that sends all fans away, to every handler."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
-        self._place = Place(message.seq, message.accepted_at)
+        self._place = NO_PLACE if isinstance(message, Dismissal) else Place(message.seq, message.accepted_at)
         return super().handle_cast(message)

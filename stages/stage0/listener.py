@@ -14,8 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from common.listening import bind_socket
-from common.otp.gen_server import GenServer
-from common.otp.signals import CallError, NoProcessError
+from common.otp import CallError, GenServer, NoProcessError
 from common.tuning.open_files import OpenFiles, kept_files
 from stages.stage0.client import SocketPort
 from stages.stage0.log import Seldom, messages
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
-    from common.otp.signals import Reason
+    from common.otp import Reason
     from stages.stage import Parts
 
 _log = logging.getLogger(__name__)

@@ -28,13 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 from common.domain import rules
 from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import Failure, Stop
+from common.otp import Failure, GenServer, Stop
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.log import events, messages
-from stages.stage0.messages import Accept, Cancel, EventManager, Notification, Place, RedisReturned
+from stages.stage0.messages import Accept, Cancel, Dismissal, EventManager, Notification, Place, RedisReturned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
     from common.domain.posts import Post
-    from common.otp.process import Process, ReplyTo
+    from common.otp import Process, ReplyTo
     from common.store.terms import Terms
     from stages.stage import Parts
 
@@ -78,12 +76,13 @@ class LiveMatch(GenServer):
 
         Failure of a DomainError, UnreadableRecordError or StoreUnavailableError: nothing was changed.
         """
+        del reply_to  # answered by returning, or by a Stop
         messages.info("%s <- %s", self.process.name, type(request).__name__)
         if isinstance(request, EventManager):
-            reply(reply_to, self._event_manager() if self._match.is_live else None)
-            self._stop_if_over()
-            return NO_REPLY
-        return self._change(request, reply_to)
+            manager = self._event_manager() if self._match.is_live else None
+            self._stop_if_over(manager)
+            return manager
+        return self._change(request)
 
     async def handle_info(self, message: Any) -> None:
         """Read a stale match again."""
@@ -100,10 +99,10 @@ class LiveMatch(GenServer):
                 raise Stop from None
         self._stop_if_over()
 
-    async def _change(self, request: Accept | Cancel, reply_to: ReplyTo) -> object:
-        reply(reply_to, await self._decide(request))
-        self._stop_if_over()
-        return NO_REPLY
+    async def _change(self, request: Accept | Cancel) -> object:
+        decided = await self._decide(request)
+        self._stop_if_over(decided)
+        return decided
 
     async def _decide(self, request: Accept | Cancel) -> Event | Failure | None:
         try:
@@ -244,18 +243,20 @@ class LiveMatch(GenServer):
     def _place(self) -> Place:
         return Place(self._match.seq, self._match.last_at)
 
-    def _stop_if_over(self) -> None:
-        """End when the match is not played (any more); whoever has called already is answered first."""
+    def _stop_if_over(self, answer: object = None) -> None:
+        """End, with this answer, when the match is not played (any more); whoever has called already is answered first.
+
+        Raise Stop.
+        """
         if (self._is_over or not self._match.is_live) and not self.process.queued:
-            raise Stop
+            raise Stop(reply=answer)
 
     def _reload_later(self) -> None:
         asyncio.get_running_loop().call_later(RELOAD_S, self.process.send, RELOAD)
 
     def _notify(self, event: Event) -> None:
-        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, monotonic(), event.at))
+        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, event.at, monotonic()))
 
     def _cancelled(self) -> None:
         self._is_over = True
-        frame = error_line(f"the match {self._id} was cancelled")
-        self._dispatcher.cast(Notification(0, frame, is_last=True))
+        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from common.otp.signals import NO_PROCESS, NORMAL, AlreadyStartedError, CallError, NoProcessError
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import (
+    NO_PROCESS,
+    NORMAL,
+    AlreadyStartedError,
+    CallError,
+    NoProcessError,
+    Restart,
+    SimpleOneForOne,
+    StartChild,
+)
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Parts
 
 _ATTEMPTS = 3
@@ -32,7 +39,7 @@ class MatchSup(SimpleOneForOne):
         Raise UnknownMatchError, StoreUnavailableError.
         """
         try:
-            match: Process = await node[cls.NAME].call(StartChild((match_id,), cls.name_of(match_id)), None)
+            match: Process = await node[cls.NAME].call(StartChild((match_id,), cls.name_of(match_id)))
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:
@@ -48,7 +55,7 @@ class MatchSup(SimpleOneForOne):
         for _ in range(_ATTEMPTS):
             match = await cls.start_match(node, match_id)
             try:
-                return await match.call(request, None)
+                return await match.call(request)
             except CallError as error:
                 if error.reason not in (NORMAL, NO_PROCESS):
                     break

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from common.domain.posts import Post
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.terms import Terms
 
 
@@ -28,28 +29,57 @@ class Place(NamedTuple):
     at: datetime | None
 
 
+NO_PLACE: Final = Place(0, None)
+"""Of a match without events, and of one that was cancelled."""
+
+
+class Standing(Enum):
+    """How a subscriber stands to what was sent out before its handler was added."""
+
+    ENDED = "ended"
+    """The match is not live: there is no handler, and the history has the end."""
+    BEHIND = "behind"
+    """What was sent out last is another event than its last: the history has what it missed."""
+    CURRENT = "current"
+    """It was told of all that was sent out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The answer to a fan: the bytes that tell where the match stands, and whether it is over; then no more comes."""
+
+    frame: bytes
+    is_last: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """An accepted event as it goes out: its number in the match, the bytes that a fan gets, and whether it is the last.
 
-    The frame is encoded once, by the match. Number 0 is said of the match as a whole (it was cancelled). `at_s` is when
-    an accepted event set out for the fans, on `time.monotonic`; None of a status, and of what is read from the history.
-    `accepted_at` is when the event was accepted; with its number it is its place in the match.
+    The frame is encoded once, by the match. `accepted_at` is when the event was accepted; with its number it is its
+    place in the match. `at_s` is when it set out for the fans, on `time.monotonic`; None of what the history has.
     """
 
     seq: int
     frame: bytes
     is_last: bool
+    accepted_at: datetime
     at_s: float | None = None
-    accepted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """A fan is sent away, all of a match if it was cancelled: the bytes say why. Nothing comes after it."""
+
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """From a handler to its user: a notification for one of the user's clients."""
+    """From a handler to its user: what the dispatcher has sent out, for one of the user's clients."""
 
     client: Process
-    notification: Notification
+    message: Notification | Dismissal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.gen_server import GenServer
+from common.otp import GenServer
 from common.store.errors import StoreUnavailableError
 from common.store.presence import PresenceUnknownError, SharedRedisError
 from stages.stage0.live_match import LiveMatch
 from stages.stage0.messages import RedisReturned
 
 if TYPE_CHECKING:
-    from common.otp.signals import Reason
+    from common.otp import Reason
     from common.store.presence import Presence
 
 _log = logging.getLogger(__name__)

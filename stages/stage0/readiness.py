@@ -20,7 +20,7 @@ from stages.stage0.listener import Listener, listener_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.otp.node import Node
+    from common.otp import Node
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
 

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from common.http.server import ApiServer
 from common.http.token import forget_token, server_token
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import ChildSpec, Supervisor
+from common.otp import SHUTDOWN, ChildSpec, Node, Supervisor
 from common.store.cluster import with_cluster
 from common.store.presence import Presence, PresenceUnknownError
 from common.tuning.open_files import set_soft_limit
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Options, Parts, Stage
 
 _log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class Server:
         self.parts = replace(parts, traffic=Traffic(), farewells=Farewells())
         self.options = options
         self.redis_url = options.redis_url
-        self.node = Node()
+        self.node = Node(parts.run_queue())
         self.token = ""
         self._listening: Sequence[socket.socket] = ()
         self._top: Process | None = None

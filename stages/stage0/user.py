@@ -19,22 +19,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 from common.domain import rules
 from common.domain.errors import DomainError, UnknownMatchError
-from common.otp.gen_event import AddHandler, DeleteHandler, HandlerExit
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import CallError, Exit, Failure, Stop
+from common.otp import (
+    AddHandler,
+    CallError,
+    DeleteHandler,
+    Exit,
+    Failure,
+    GenServer,
+    HandlerExit,
+    Stop,
+)
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
 from stages.stage0.db import MatchOf, Read
 from stages.stage0.log import messages
-from stages.stage0.messages import UNREADABLE, Delivery, EventManager, Notification, Place, Watch
+from stages.stage0.messages import (
+    UNREADABLE,
+    Delivery,
+    Dismissal,
+    EventManager,
+    Notification,
+    Place,
+    Standing,
+    Status,
+    Watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
     from common.domain.events import Event
     from common.domain.match import Match
-    from common.otp.process import Process, ReplyTo
+    from common.otp import Process, ReplyTo
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
 
@@ -54,11 +70,10 @@ class StatusOf(Read):
 
     match_id: str | None
 
-    async def __call__(self, store: RedisStore) -> tuple[Match, Notification]:
+    async def __call__(self, store: RedisStore) -> tuple[Match, Status]:
         """Return both. Raise UnknownMatchError."""
         match = await (_current(store) if self.match_id is None else MatchOf(self.match_id)(store))
-        frame = encode(rules.status(match, datetime.now(UTC)))
-        return match, Notification(match.seq, frame, is_last=not match.is_live, accepted_at=match.last_at)
+        return match, Status(encode(rules.status(match, datetime.now(UTC))), is_last=not match.is_live)
 
 
 async def _current(store: RedisStore) -> Match:
@@ -87,8 +102,8 @@ class Subscription:
     user: Process
     client: Process
 
-    def handle_event(self, event: Notification) -> object:
-        """Pass the notification to the user."""
+    def handle_event(self, event: Notification | Dismissal) -> object:
+        """Pass it to the user."""
         self.user.cast(Delivery(self.client, event))
         return None
 
@@ -128,30 +143,34 @@ class User(GenServer):
     async def _count_visit(self) -> None:
         await self._parts.db.query(self.node, lambda store: store.visit(self._id))
 
-    async def handle_call(self, request: Watch, reply_to: ReplyTo) -> object:
+    async def handle_call(self, request: Watch, reply_to: ReplyTo) -> Failure | None:
         """Have a client watch a match: answer None, or Failure of UnknownMatchError, UnreadableRecordError, …."""
+        del reply_to  # answered by returning, or by a Stop
         messages.info("%s <- %s", self.process.name, type(request).__name__)
+        answer = None
         try:
             await self._watch(request)
         except (DomainError, StoreUnavailableError, UnreadableRecordError) as error:
-            reply(reply_to, Failure(error))
-        else:
-            reply(reply_to, None)
-        self._stop_if_unused()
-        return NO_REPLY
+            answer = Failure(error)
+        self._stop_if_unused(answer)
+        return answer
 
     def handle_cast(self, message: Delivery) -> Coroutine[Any, Any, None] | None:
-        """Send an event to a client that has not been told of it yet."""
+        """Send an event to a client that has not been told of it yet, or send the client away."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         watching = self._watching.get(message.client)
         if watching is None:
             return None
-        notification = message.notification
-        if notification.seq > watching.seq + 1:
+        sent = message.message
+        if isinstance(sent, Dismissal):
+            self._dismiss(message.client, sent)
+        elif sent.seq > watching.seq + 1:
             return self._resume(message.client)
-        if notification.seq == watching.seq + 1 or notification.is_last:
-            self._transmit(message.client, notification)
-            self._stop_if_unused()
+        elif sent.seq == watching.seq + 1 or sent.is_last:
+            self._transmit(message.client, sent)
+        else:
+            return None
+        self._stop_if_unused()
         return None
 
     async def handle_info(self, message: Any) -> None:
@@ -197,9 +216,9 @@ class User(GenServer):
         try:
             await attempt
         except UnknownMatchError:
-            self._dismiss(client, _GONE.format(match_id))
+            self._send_away(client, _GONE.format(match_id))
         except UnreadableRecordError:
-            self._dismiss(client, UNREADABLE)
+            self._send_away(client, UNREADABLE)
         except (StoreUnavailableError, CallError):
             asyncio.get_running_loop().call_later(RESUME_S, self.process.send, Resume(client))
 
@@ -207,22 +226,22 @@ class User(GenServer):
         """Add the client's handler; what was sent out between its last event and now is read from the history."""
         watching = self._watching[client]
         manager = await self._find_dispatcher(watching.match_id)
-        sent = None if manager is None else await self._add_handler(client, manager)
-        if sent is None or sent != (watching.seq, watching.at):  # None: it has ended, and the history has the end
+        standing = Standing.ENDED if manager is None else await self._add_handler(client, manager)
+        if standing is not Standing.CURRENT:
             await self._catch_up(client)
-        if sent is None and client in self._watching:
-            self._dismiss(client, _SET_BACK.format(watching.match_id))
+        if standing is Standing.ENDED and client in self._watching:  # the history has no end
+            self._send_away(client, _SET_BACK.format(watching.match_id))
 
     async def _find_dispatcher(self, match_id: str) -> Process | None:
         """Return whom to add handlers to; None if the match is not live."""
         manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
         return manager
 
-    async def _add_handler(self, client: Process, manager: Process) -> Place:
+    async def _add_handler(self, client: Process, manager: Process) -> Standing:
         watching = self._watching[client]
-        sent: Place = await manager.call(self._handler(client, watching.match_id), None)
+        sent: Place = await manager.call(self._handler(client, watching.match_id))
         watching.dispatcher = manager
-        return sent
+        return Standing.CURRENT if sent == (watching.seq, watching.at) else Standing.BEHIND
 
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), Subscription(self.process, client), owner=self.process)
@@ -236,10 +255,10 @@ class User(GenServer):
         events = await self._parts.db.query(self.node, HistoryAfter(watching.match_id, watching.seq - 1))
         if not events or watching.at not in {None, events[0].at}:
             await self._parts.db.match(self.node, watching.match_id)  # if it is gone, that is what is to be said
-            self._dismiss(client, _SET_BACK.format(watching.match_id))
+            self._send_away(client, _SET_BACK.format(watching.match_id))
             return
         for event in events[1:]:
-            self._transmit(client, Notification(event.seq, encode(event), event.ends_match, accepted_at=event.at))
+            self._transmit(client, Notification(event.seq, encode(event), event.ends_match, event.at))
 
     async def _resume(self, client: Process) -> None:
         if client in self._watching:
@@ -260,10 +279,14 @@ class User(GenServer):
         self._stop_if_unused()
         if watching.dispatcher is not None and watching.dispatcher.alive:
             with suppress(CallError):  # it ended meanwhile, and the handler with it
-                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
 
-    def _dismiss(self, client: Process, why: str) -> None:
-        self._transmit(client, Notification(0, error_line(why), is_last=True))
+    def _send_away(self, client: Process, why: str) -> None:
+        self._dismiss(client, Dismissal(error_line(why)))
+
+    def _dismiss(self, client: Process, dismissal: Dismissal) -> None:
+        client.cast(dismissal)
+        del self._watching[client]
 
     def _transmit(self, client: Process, notification: Notification) -> None:
         client.cast(notification)
@@ -273,6 +296,7 @@ class User(GenServer):
             watching = self._watching[client]
             watching.seq, watching.at = notification.seq, notification.accepted_at
 
-    def _stop_if_unused(self) -> None:
+    def _stop_if_unused(self, answer: object = None) -> None:
+        """End, with this answer, when no client is left. Raise Stop."""
         if not self._watching:
-            raise Stop
+            raise Stop(reply=answer)

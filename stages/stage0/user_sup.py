@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.otp.signals import AlreadyStartedError, CallError, NoProcessError
-from common.otp.supervisor import SimpleOneForOne, StartChild
+from common.otp import AlreadyStartedError, CallError, NoProcessError, SimpleOneForOne, StartChild
 from common.store.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Parts
 
 
@@ -26,7 +24,7 @@ class UserSup(SimpleOneForOne):
     async def start_user(cls, node: Node, user_id: str) -> Process:
         """Return the process of that user, a new one if there is none. Raise StoreUnavailableError."""
         try:
-            user: Process = await cls.supervisor(node).call(StartChild((user_id,), cls.name_of(user_id)), None)
+            user: Process = await cls.supervisor(node).call(StartChild((user_id,), cls.name_of(user_id)))
         except AlreadyStartedError as error:
             return error.process
         except (CallError, NoProcessError) as error:

@@ -18,10 +18,7 @@ from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.http.api import make_app
 from common.http.statistics import OpenFilesSeen, Statistics
-from common.otp.gen_server import GenServer
-from common.otp.loop_lag import LoopLag
-from common.otp.rounds import Rounds
-from common.otp.survey import Order, Surveyor
+from common.otp import GenServer, LoopLag, Order, Rounds, Surveyor
 from common.store.errors import UnreadableRecordError
 from common.tuning.open_files import OpenFiles, OpenFilesError, count_open_files
 from stages.stage0.db import VersionOf
@@ -37,9 +34,7 @@ if TYPE_CHECKING:
     from common.domain.posts import Post
     from common.http.server import ApiServer
     from common.http.statistics import StatisticsQuery
-    from common.otp.node import Node
-    from common.otp.signals import Reason
-    from common.otp.survey import KindStatistics, ProcessStatistics, Survey
+    from common.otp import KindStatistics, Node, ProcessStatistics, Reason, Survey
     from common.store.index import Listed
     from common.store.redis_store import RedisStore
     from common.store.terms import Terms

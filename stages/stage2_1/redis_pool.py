@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
+from common.otp import NO_REPLY, GenServer, reply
 from stages.stage0.db import Db, Operation
 from stages.stage0.log import messages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from common.otp.process import Process, ReplyTo
+    from common.otp import Process, ReplyTo
 
 
 @dataclass(frozen=True, slots=True)

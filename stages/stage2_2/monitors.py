@@ -17,26 +17,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler
-from common.otp.signals import NORMAL, SHUTDOWN, CallError, Down, Stop
+from common.otp import NORMAL, REMOVE_HANDLER, SHUTDOWN, AddHandler, CallError, DeleteHandler, Down, Stop
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription, User
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
-    from common.otp.signals import Monitor
+    from common.otp import Monitor, Process
     from common.wire.greeting import Greeting
     from stages.stage import Parts
-    from stages.stage0.messages import Notification, Place
+    from stages.stage0.messages import Dismissal, Notification, Standing
 
 
 @dataclass(frozen=True, slots=True)
 class UnsupervisedSubscription(Subscription):
     """A handler that goes by itself when its user has gone."""
 
-    def handle_event(self, event: Notification) -> object:
-        """Pass the notification to the user, if there still is one."""
+    def handle_event(self, event: Notification | Dismissal) -> object:
+        """Pass it to the user, if there still is one."""
         if not self.user.alive:
             return REMOVE_HANDLER
         return Subscription.handle_event(self, event)
@@ -81,7 +79,7 @@ class MonitoringUser(User):
         watching = self._watching[client]
         if watching.dispatcher is not None and watching.dispatcher.alive:
             with suppress(CallError):  # it ended meanwhile, and the handler with it
-                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)), None)
+                await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
         if self._watching.get(client) is watching:
             del self._watching[client]
         self._stop_if_unused()
@@ -89,7 +87,7 @@ class MonitoringUser(User):
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))
 
-    async def _add_handler(self, client: Process, manager: Process) -> Place:
+    async def _add_handler(self, client: Process, manager: Process) -> Standing:
         self._monitor(manager)
         return await super()._add_handler(client, manager)
 

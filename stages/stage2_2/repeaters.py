@@ -13,14 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.otp.gen_event import AddHandler
+from common.otp import AddHandler
 from stages.stage0.live_match import LiveMatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from common.otp.process import Process
-    from stages.stage0.messages import Notification
+    from common.otp import Process
+    from stages.stage0.messages import Dismissal, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Repeat:
 
     repeater: Process
 
-    def handle_event(self, event: Notification) -> None:
+    def handle_event(self, event: Notification | Dismissal) -> None:
         """Have the repeater notify its own handlers."""
         self.repeater.cast(event)
 
@@ -51,5 +51,5 @@ class RepeatedMatch(LiveMatch):
     async def _start_repeater(self) -> Process:
         repeater = await self.node.start(self._parts.dispatcher(self._place()), parent=self._dispatcher)
         self.process.link(repeater)
-        await self._dispatcher.call(AddHandler(repeater, Repeat(repeater)), None)
+        await self._dispatcher.call(AddHandler(repeater, Repeat(repeater)))
         return repeater

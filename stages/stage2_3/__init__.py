@@ -44,6 +44,7 @@ from stages.stage2_3.hibernate import (
     HibernatingUser,
     HibernatingUserSup,
 )
+from stages.stage2_3.low_priority import PriorityRunQueue
 from stages.stage2_3.reply_later import LaterDb, LaterMatch
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _hibernate(parts: Parts) -> Parts:
 
 
 def _delayed_init(parts: Parts) -> Parts:
-    return replace(parts, user=layered(parts.user, DelayedUser))
+    return replace(parts, user=layered(parts.user, DelayedUser), run_queue=PriorityRunQueue)
 
 
 STAGE = stage2_2.STAGE.followed_by(

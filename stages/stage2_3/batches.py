@@ -7,11 +7,11 @@ pipelining).
 
 from __future__ import annotations
 
-import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from common.store.coalescing import Coalescer
 from common.store.connections import refusal_in
-from common.store.errors import StoreUnavailableError
 from common.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from common.store.connections import Connections
     from common.store.endpoint import Argument
+    from common.store.errors import StoreUnavailableError
+
+    Command = tuple[Argument, ...]
 
 PAUSE_S: Final = 0.002
 """The time from one exchange to the next: what is asked after a pause goes at once, what is asked in a crowd collects.
@@ -37,56 +40,21 @@ class Batches:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._is_due = False
-        self._last_s = float("-inf")
-        self._askers: list[tuple[int, int, asyncio.Future[list[Any]]]] = []
-        self._commands: list[tuple[Argument, ...]] = []
-        self._exchanges: set[asyncio.Task[None]] = set()
+        self._questions = Coalescer(self._exchange, "redis-exchange", pause_s=PAUSE_S)
 
     async def call(self, *command: Argument) -> Any:
         """Have one command carried out and return its answer. Raise StoreUnavailableError."""
         (answer,) = await self.call_all((command,))
         return answer
 
-    async def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+    async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Have commands carried out in order and return their answers. Raise StoreUnavailableError."""
-        loop = asyncio.get_running_loop()
-        if not self._is_due:
-            self._is_due = True
-            if self._last_s + PAUSE_S <= loop.time():
-                loop.call_soon(self._send)  # with what else this turn asks
-            else:
-                loop.call_at(self._last_s + PAUSE_S, self._send)
-        first = len(self._commands)
-        self._commands.extend(commands)
-        answers: asyncio.Future[list[Any]] = loop.create_future()
-        self._askers.append((first, first + len(commands), answers))
-        return await answers
+        return await self._questions.ask(commands)
 
-    def _send(self) -> None:
-        self._is_due = False
-        self._last_s = asyncio.get_running_loop().time()
-        exchange = asyncio.create_task(self._exchange(self._commands, self._askers), name="redis-exchange")
-        self._exchanges.add(exchange)
-        exchange.add_done_callback(self._exchanges.discard)
-        self._commands, self._askers = [], []
-
-    async def _exchange(
-        self, commands: list[tuple[Argument, ...]], askers: list[tuple[int, int, asyncio.Future[list[Any]]]]
-    ) -> None:
-        try:
-            answers = await self._connections.answers(commands)
-        except StoreUnavailableError as error:
-            answers = [error] * len(commands)
-        for first, end, asker in askers:
-            if asker.done():
-                continue  # it does not wait any more
-            mine = answers[first:end]
-            refusal = refusal_in(mine)
-            if refusal is None:
-                asker.set_result(mine)
-            else:
-                asker.set_exception(refusal)
+    async def _exchange(self, questions: list[Sequence[Command]]) -> list[list[Any] | StoreUnavailableError]:
+        answers = iter(await self._connections.answers([command for question in questions for command in question]))
+        each = [list(islice(answers, len(question))) for question in questions]
+        return [refusal_in(mine) or mine for mine in each]
 
 
 class BatchingStore(RedisStore):

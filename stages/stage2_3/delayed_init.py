@@ -2,9 +2,9 @@
 
 The talk's server returns a timeout of 0 from `init` and goes on when that arrives, before anything else it is asked.
 Here a user answers its fan with the status, and does the rest at low priority, when those who still wait for an answer
-leave room (`common.otp.scheduler`): it counts the visit, and adds its handler to the dispatcher. What was sent out
-before that it reads from the history, as after a crash. So right after a crowd an event may reach the last of it later
-than it otherwise would; and if the match is cancelled before, its history with it, they are told that, not the event.
+leave room (`low_priority`): it counts the visit, and adds its handler to the dispatcher. What was sent out before that
+it reads from the history, as after a crash. So right after a crowd an event may reach the last of it later than it
+otherwise would; and if the match is cancelled before, its history with it, they are told that, not the event.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from stages.stage0.log import messages
 from stages.stage0.user import User
+from stages.stage2_3.low_priority import PriorityRunQueue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from common.otp.process import Process
-    from common.otp.signals import Reason
+    from common.otp import Process, Reason
     from common.store.redis_store import RedisStore
     from stages.stage import Parts
 
@@ -69,7 +69,9 @@ class DelayedUser(User):
         return super().terminate(reason)
 
     async def _begin_watching(self, client: Process) -> None:
-        self.process.send_low(GoOn(client))
+        run_queue = self.node.run_queue
+        assert isinstance(run_queue, PriorityRunQueue)  # noqa: S101  # the same lesson brings it
+        run_queue.send_low(self.process, GoOn(client))
 
     def _count(self) -> None:
         if not self._is_counted:

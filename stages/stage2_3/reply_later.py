@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.process import NO_REPLY, reply
+from common.otp import NO_REPLY, reply
 from stages.stage0.db import Db, Operation, Read
 from stages.stage0.live_match import RELOAD, LiveMatch
 from stages.stage0.log import messages
 from stages.stage0.messages import EventManager, RedisReturned
 
 if TYPE_CHECKING:
-    from common.otp.process import ReplyTo
+    from common.otp import ReplyTo
     from stages.stage import Parts
     from stages.stage0.messages import Accept, Cancel
 
@@ -101,6 +101,6 @@ class LaterMatch(LiveMatch):
             reply(reply_to, await self._decide(request))
         self.process.send(DECIDED)  # after the answer: the match may end over it
 
-    def _stop_if_over(self) -> None:
+    def _stop_if_over(self, answer: object = None) -> None:
         if not self._deciding.locked():
-            super()._stop_if_over()
+            super()._stop_if_over(answer)

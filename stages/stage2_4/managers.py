@@ -9,13 +9,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import Restart, SimpleOneForOne, StartChild
 from stages.stage0.client_sup import ClientSup
 from stages.stage0.user_sup import UserSup
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Parts
 
 MANAGERS: Final = 20

@@ -21,8 +21,7 @@ from stages.stage0.user import User
 from stages.stage0.user_sup import UserSup
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
 
 
 def event_manager(match_id: str, number: int) -> str:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.gen_server import GenServer
+from common.otp import GenServer
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError
 from stages.stage3.errors import FencedError
@@ -26,7 +26,7 @@ from stages.stage3.lease import TTL_S, Lease
 from stages.stage3.request_queue import RequestQueue
 
 if TYPE_CHECKING:
-    from common.otp.signals import Reason
+    from common.otp import Reason
 
 _log = logging.getLogger(__name__)
 

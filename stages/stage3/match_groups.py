@@ -25,7 +25,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from common.domain.errors import UnknownMatchError
-from common.otp.signals import Down
+from common.otp import Down
 from common.store import codec
 from common.store.errors import StoreUnavailableError
 from stages.stage0.live_match import RELOAD, RELOAD_S, LiveMatch
@@ -35,7 +35,7 @@ from stages.stage3.subscriptions import Published, Resubscribed, Subscriptions
 if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
-    from common.otp.signals import Monitor
+    from common.otp import Monitor
     from stages.stage import Parts
 
 JOIN: Final = "join"

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from common.command_line import without_variables
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import Failure, Stop
+from common.otp import NO_REPLY, Failure, GenServer, Stop, reply
 from common.tuning.children import command_that_dies_with_parent, python_module
 from stages.redis_url import JOIN_VARIABLE
 
 if TYPE_CHECKING:
-    from common.otp.process import ReplyTo
-    from common.otp.signals import Reason
+    from common.otp import Reason, ReplyTo
     from stages.stage import Options, Stage
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from common.otp.supervisor import ChildSpec
+from common.otp import ChildSpec
 from stages.stage import Topology, layered
 from stages.stage0.server import Server
 from stages.stage3.db_writer import DbWriter

@@ -19,9 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from common.http.token import forget_token, server_token
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
+from common.otp import SHUTDOWN, Node, Restart, SimpleOneForOne, StartChild
 from common.store.cluster import with_cluster
 from stages.stage0.ports import reserve
 from stages.stage0.server import Addresses, announced
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Options, Stage, System
 
 
@@ -106,10 +104,9 @@ class Nodes:
         )
         first_ports = zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
         started = [
-            await self._top.call(StartChild(ports, name=f"node-{number}"), None)
-            for number, ports in enumerate(first_ports)
+            await self._top.call(StartChild(ports, name=f"node-{number}")) for number, ports in enumerate(first_ports)
         ]
-        await asyncio.gather(*(process.call(WaitUntilReady(), None) for process in started))  # or until one cannot
+        await asyncio.gather(*(process.call(WaitUntilReady()) for process in started))  # or until one cannot
         self._serves = True
         return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]))
 

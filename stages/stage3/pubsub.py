@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from common.otp.gen_server import GenServer
+from common.otp import GenServer
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.endpoint import Argument, Connection, Endpoint
 
 CONNECT_S = 2.0

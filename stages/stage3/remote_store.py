@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import hiredis
 
-from common.otp.signals import CallError, NoProcessError
+from common.otp import CallError, NoProcessError
 from common.store.connections import refusal_in
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError, WrongTypeError
 from common.store.redis_store import RedisStore
@@ -25,7 +25,7 @@ from stages.stage3.visits import VisitBatches
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from common.otp.node import Node
+    from common.otp import Node
     from common.store.endpoint import Argument
     from stages.stage import Parts
     from stages.stage3.request_queue import Command
@@ -51,7 +51,7 @@ class WriterConnection:
             return []
         packed = pack(commands)
         try:
-            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed), None)
+            answers: list[Any] = await self.node()[Requests.NAME].call(Request(packed))
         except (CallError, NoProcessError) as error:
             raise UnknownOutcomeError("the requests to the writer are being restarted") from error
         answers = [_refusal(answer) if isinstance(answer, hiredis.ReplyError) else answer for answer in answers]

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import Down, Failure
+from common.otp import NO_REPLY, Down, Failure, GenServer, reply
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 from stages.stage3 import keys
@@ -28,8 +26,7 @@ from stages.stage3.subscriptions import Resubscribed, Subscriptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from common.otp.process import ReplyTo
-    from common.otp.signals import Monitor, Reason
+    from common.otp import Monitor, Reason, ReplyTo
     from stages.stage3.request_queue import Command
 
 TIMEOUT_S: Final = 5.0

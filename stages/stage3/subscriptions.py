@@ -20,19 +20,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.otp.gen_server import GenServer
-from common.otp.process import NO_REPLY, reply
-from common.otp.signals import CallError, Down, Failure, NoProcessError
+from common.otp import NO_REPLY, CallError, Down, Failure, GenServer, NoProcessError, reply
 from common.store.endpoint import Endpoint
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import CONNECT_S, Connected, Lost, Outbox, Published, PubSub, Subscribed
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process, ReplyTo
-    from common.otp.signals import Monitor, Reason
+    from common.otp import Monitor, Node, Process, Reason, ReplyTo
 
-__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "SubscriptionsStatistics", "Unsubscribe"]
+__all__ = ["Published", "Resubscribed", "Subscribe", "Subscriptions", "SubscriptionsStatistics"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,14 +42,6 @@ class Subscribe:
 
     Failure of StoreUnavailableError after SUBSCRIBE_S; the channel is subscribed to all the same once Redis is back.
     """
-
-    channel: str
-    process: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    """The call that ends a subscription, if there is one; answered with None."""
 
     channel: str
     process: Process
@@ -108,7 +96,7 @@ class Subscriptions(GenServer):
         """
         try:
             subscriptions = node[cls.NAME]
-            await subscriptions.call(Subscribe(channel, process), None)
+            await subscriptions.call(Subscribe(channel, process))
         except (CallError, NoProcessError) as error:
             raise StoreUnavailableError("the subscriptions are being restarted; try again") from error
         return subscriptions
@@ -117,11 +105,8 @@ class Subscriptions(GenServer):
         """Start to connect; Redis need not be there."""
         self._pubsub = await self.node.start(PubSub(self._endpoint, self.process), parent=self.process)
 
-    def handle_call(self, request: Subscribe | Unsubscribe, reply_to: ReplyTo) -> object:
-        """Subscribe a process to a channel, or end that."""
-        if isinstance(request, Unsubscribe):
-            self._drop(request.channel, request.process)
-            return None
+    def handle_call(self, request: Subscribe, reply_to: ReplyTo) -> object:
+        """Subscribe a process to a channel, until its end."""
         channel = self._channels.get(request.channel)
         if channel is None:
             channel = self._channels[request.channel] = _Channel()

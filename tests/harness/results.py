@@ -20,6 +20,7 @@ from harness.records.trial import (
     GeneratorSeen,
     Host,
     LoopLag,
+    Memory,
     Response,
     Seen,
     ServerSeen,
@@ -33,6 +34,22 @@ from harness.records.trial import (
 LIMIT = 1024
 
 
+def a_memory(**changes: object) -> Memory:
+    memory = Memory(
+        measure="PSS",
+        moment="after the second event",
+        at_s=4.0,
+        connections=900,
+        server_before_bytes=50_000_000,
+        server_bytes=60_000_000,
+        redis_before_bytes=5_000_000,
+        redis_bytes=5_450_000,
+        slab_growth_bytes=9_000_000,
+        sockets_growth_bytes=0,
+    )
+    return msgspec.structs.replace(memory, **changes)
+
+
 def a_server(**changes: object) -> ServerSeen:
     server = ServerSeen(
         processes=2,
@@ -42,9 +59,9 @@ def a_server(**changes: object) -> ServerSeen:
         busiest_name="python",
         busiest_cpu_peak=0.5,
         rss_before_bytes=60_000_000,
-        rss_held_bytes=70_000_000,
         rss_peak_bytes=71_000_000,
-        memory_per_connection_bytes=11_111.1,
+        memory=a_memory(),
+        memory_per_connection_bytes=a_memory().server_per_connection,
         fullest_name="python",
         fullest_open_files=930,
         fullest_limit=LIMIT,

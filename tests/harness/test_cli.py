@@ -345,6 +345,7 @@ def test_the_selftest_says_what_it_found(
             connections=70,
             rounds=2,
             connections_per_s=12_345.6,
+            start_s=2e-5,
             cpu_per_connection_s=6e-5,
             cpu_per_receipt_s=8e-6,
             bytes_per_connection=180.0 if not reasons else None,

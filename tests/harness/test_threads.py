@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness.interruption import thread_beside
+from harness.interruption import background_thread
 
 NAME = "beside a test"
 
@@ -20,7 +20,7 @@ def test_it_works_inside_and_has_ended_after() -> None:
         began.set()
         over.wait()
 
-    with thread_beside(NAME, work, over):
+    with background_thread(NAME, work, over):
         began.wait()
         assert running() == [NAME]
     assert running() == []
@@ -28,6 +28,6 @@ def test_it_works_inside_and_has_ended_after() -> None:
 
 def test_it_ends_with_an_error_inside() -> None:
     over = threading.Event()
-    with pytest.raises(KeyboardInterrupt), thread_beside(NAME, over.wait, over):
+    with pytest.raises(KeyboardInterrupt), background_thread(NAME, over.wait, over):
         raise KeyboardInterrupt
     assert running() == []

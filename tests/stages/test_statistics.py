@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.http.statistics import MOST_ACTORS, StatisticsQuery
-from common.otp.survey import KindStatistics, Order
+from common.otp import KindStatistics, Order
 from stages.traffic import Drop
 from tests.stages.at_rest import at_rest
 from tests.stages.fan import Fan

@@ -15,7 +15,8 @@ from harness.show.charts.style import BLUE, GREY, ORANGE, nothing
 FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
     {
         "N": "N",
-        "C": "C",
+        "C": "sustained C",
+        "burst C": "burst C",
         "served": "number of fans served",
         "art": "ART",
         "response_p99": "p99 of the response",

@@ -15,7 +15,7 @@ from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
 from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
 from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
-from harness.units import show_time
+from harness.units import GENERATORS, show_time
 
 _INCHES: Final = (12.0, 6.0)
 _NINES: Final = (0.0, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
@@ -34,7 +34,7 @@ def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = 
     with page(with_load("How long fans waited for their first event", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(
-            axes, [(each.name, how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]
+            axes, [(_label(each), how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]
         )
         if axes.lines:
             legend_beside(axes)
@@ -99,6 +99,10 @@ def _slowest_p99_s(series: Series) -> tuple[float, ...]:
     """Of the repeat that made them wait longest."""
     found = series.times(_response)
     return (max(math.inf if times.p99_s is None else times.p99_s for times in found),) if found else ()
+
+
+def _label(series: Series) -> str:
+    return series.name if all(result.is_moment for result in series.results) else f"{series.name}{GENERATORS}"
 
 
 def _response(result: TrialResult) -> Distribution | None:

@@ -18,7 +18,8 @@ _LEGEND_IN: Final = 2.6
 _MARKS: Final[tuple[tuple[str, Callable[[SearchTrial], bool], str, str, str], ...]] = (
     ("passed, short", lambda trial: trial.passed and trial.kind == "short", "o", BLUE, "white"),
     ("passed, full or soak", lambda trial: trial.passed and trial.kind != "short", "o", BLUE, BLUE),
-    ("failed", lambda trial: trial.valid and not trial.met, "X", ORANGE, ORANGE),
+    ("failed", lambda trial: trial.valid and trial.is_moment and not trial.met, "X", ORANGE, ORANGE),
+    ("no moment", lambda trial: trial.valid and not trial.is_moment, "D", GREY, "white"),
     ("invalid", lambda trial: not trial.valid, "s", GREY, "white"),
 )
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def chart_staircase(staircase: Staircase) -> Chart:
     with page("The staircase: what each stage holds, starts at once, and how fast it answers", *_INCHES) as figure:
         cells = grid(figure, 1, 3, Margins(right=0.7, above=1.5, below=0.65), wspace=0.32)
         stages, floor = stages_of(staircase), floor_of(staircase)
-        panels = [figure.add_subplot(cell) for cell in cells]
+        panels = [figure.add_subplot(cells[0, column]) for column in range(3)]
         _limits(panels[0], stages, floor, "N", lambda row: row.n)
         _limits(panels[1], stages, floor, "C", lambda row: row.c)
         _art(panels[2], stages, floor)
@@ -152,7 +152,7 @@ def _source(staircase: Staircase) -> str:
 def _limits(
     axes: Axes, stages: Sequence[Step], floor: Step | None, dimension: Dimension, of: Callable[[TalkRow], int]
 ) -> None:
-    axes.set_title({"N": "N: connections held", "C": "C: connections started at once"}.get(dimension, dimension))
+    axes.set_title({"N": "N: connections held", "C": "sustained C: a wave, then the next"}.get(dimension, dimension))
     _stage_axis(axes, stages)
     found = {place: limit for place, step in enumerate(stages) if (limit := limit_of(step, dimension))}
     passed = {place: limit.last_pass for place, limit in found.items() if limit.last_pass}
@@ -207,14 +207,14 @@ def _said_of(limit: FoundLimit) -> str:
 
 def _foot(axes: Axes, place: float, text: str) -> None:
     """Write at the foot of a step."""
-    at = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
+    at: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
     axes.annotate(text, (place, 0), (0, 4), ha="center", va="bottom", fontsize=7.5, **at)
 
 
 def _floor(axes: Axes, value: float, text: str) -> None:
     """Draw the floor, and say what it is beside the panel, where no mark can be."""
     floor_line(axes, "y", value)
-    at = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+    at: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     axes.annotate(f"floor\n{text}", (1, value), (4, 0), ha="left", va="center", fontsize=7.5, color=GREY, **at)
 
 
@@ -282,7 +282,7 @@ def _art_at(axes: Axes, stages: Sequence[Step], loads: Sequence[AskedLoad], styl
 
 def _sideways(axes: Axes, text: str, x: float, y: float) -> None:
     """Write above a point, upwards."""
-    at = {"textcoords": "offset points", "rotation": 90, "fontsize": 7, "color": ORANGE}
+    at: dict[str, Any] = {"textcoords": "offset points", "rotation": 90, "fontsize": 7, "color": ORANGE}
     axes.annotate(text, (x, y), (0, 5), ha="center", va="bottom", **at)
 
 

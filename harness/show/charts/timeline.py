@@ -27,7 +27,7 @@ from harness.show.charts.style import (
     time_axis,
 )
 from harness.trial.figures.heat import grid_of
-from harness.units import show_bytes, show_time
+from harness.units import show_bytes, show_time, show_wave
 
 _WIDTH_IN: Final = 12.0
 _HEIGHT_IN: Final = 10.0
@@ -56,7 +56,8 @@ def chart_timeline(result: TrialResult) -> Chart:
     The result is one that has time lines still.
     """
     load = result.asked.load
-    title = f"{result.asked.target.name} over time: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    c = show_wave(load.c, result.within_s)
+    title = f"{result.asked.target.name} over time: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
     lag = result.loop_lag
     count = 4 if lag is None else 5
     with page(title, _WIDTH_IN, _HEIGHT_IN + (count - 4) * LAG_PANEL_IN) as figure:

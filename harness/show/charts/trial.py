@@ -22,7 +22,7 @@ from harness.show.charts.timeline import (
     loop_lag_panel,
     panels_over_time,
 )
-from harness.units import show_percentile, show_time
+from harness.units import GENERATORS, show_percentile, show_time, show_wave
 
 _WIDTH_IN: Final = 10.0
 _CURVES_IN: Final = 4.5
@@ -41,7 +41,8 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
     """
     beside = () if is_floor(result.asked.target) else with_floors((result,), floors)[1:]
     load, name = result.asked.load, result.asked.target.name
-    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {load.c:,} every {short_time(load.interval_s)}"
+    c = show_wave(load.c, result.within_s)
+    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
     over_time_in = 0.0
     if result.has_time_lines:
         over_time_in = _OVER_TIME_IN + (0.0 if result.loop_lag is None else LAG_PANEL_IN)
@@ -96,7 +97,7 @@ def _bound(result: TrialResult) -> str:
 def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> None:
     axes.set_title("How long fans waited for their first event")
     lines = (
-        ("response: from the intended start", result.seen.response.intended),
+        (f"response: from the intended start{'' if result.is_moment else GENERATORS}", result.seen.response.intended),
         ("as in the talk: from the connect", result.seen.response.art),
     )
     curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rich.live import Live
 
 from common.http.statistics import StatisticsQuery
-from harness.interruption import thread_beside
+from harness.interruption import background_thread
 from harness.load.samples import Progress
 from harness.show.live.course import Pace, Told
 from harness.show.live.screen import show_trial
@@ -83,7 +83,7 @@ class LiveTrial:
         """Draw how far the fans are, inside; see `harness.trial.measure.Onlooker`."""
         self._progress = progress
         try:
-            with thread_beside("live", self._run, self._over):
+            with background_thread("live", self._run, self._over):
                 yield
         finally:
             self._progress = Progress

@@ -18,6 +18,7 @@ from harness.records.trial import (
     AskedLoad,
     GeneratorSeen,
     LoopLag,
+    Memory,
     Placement,
     Seen,
     TrialResult,
@@ -27,8 +28,8 @@ from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.rate import answered_per_s
 from harness.trial.figures.slo import Slo
-from harness.trial.figures.usage import cpu_shares, host_seen, server_seen
-from harness.trial.figures.validity import Circumstances, judge
+from harness.trial.figures.usage import busiest_wave, host_seen, server_seen
+from harness.trial.figures.validity import SHORTEST_PHASE_S, Circumstances, judge, wave_of
 from harness.trial.observer import Observation
 
 
@@ -36,7 +37,7 @@ from harness.trial.observer import Observation
 class Raw:
     """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
 
-    `held` is how many fans were connected when all were settled; `overflows` how much the machine's two counts of full
+    `memory` is what connections took at rest, if it came to that; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
     it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered; `answers` are those
     of its API.
@@ -46,7 +47,7 @@ class Raw:
     usage: GeneratorUsage
     posts: tuple[Posted, ...] | None
     phases: Phases
-    held: int
+    memory: Memory | None
     server: Observation
     generator: Observation
     overflows: tuple[int, int]
@@ -59,19 +60,17 @@ class Raw:
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
     seen = _seen(raw, asked.load)
-    server = server_seen(
-        raw.server, held_s=raw.phases.settled_s, over_s=raw.phases.over_s, held=raw.held, ended=raw.server_ended
-    )
+    server = server_seen(raw.server, over_s=raw.phases.over_s, memory=raw.memory, ended=raw.server_ended)
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
     placement = asked.placement
     generator = _generator_seen(raw, connecting_s)
     circumstances = Circumstances(
-        interval_s=asked.load.interval_s,
         connecting_s=connecting_s,
         cores=machine.cores if placement.generator_cpus is None else len(placement.generator_cpus),
         interrupted_s=raw.phases.over_s if raw.interrupted else None,
     )
+    intended = seen.response.intended
     validity = judge(generator, seen.fans, raw.posts or (), circumstances)
     broken = slo.check(seen)
     verdict = Verdict(met=not broken, broken=broken)
@@ -101,6 +100,7 @@ def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: dat
         verdict=verdict,
         bound=first_bound(observations),
         machine=machine,
+        wave=wave_of(generator, None if intended is None else intended.p99_s),
         interrupted=raw.interrupted,
         loop_lag=raw.loop_lag,
         loop_lag_p99_s=_p99_s(raw.loop_lag),
@@ -128,6 +128,22 @@ def _connecting_s(samples: Samples) -> float:
     return float(np.nanmax(moments, initial=0.0))
 
 
+def wave_times(samples: Samples) -> tuple[tuple[float, float], ...]:
+    """Return of each wave its moment, and when 99 % of its fans had been answered (or started, if none was) after it.
+
+    The last hundredth is left out: it may have waited for a SYN that was lost, while the generator had nothing to do.
+    """
+    intended_s, started_s, answered_s = map(np.asarray, (samples.intended_s, samples.started_s, samples.answered_s))
+    done_s = np.fmax(started_s, answered_s)
+    moments, firsts = np.unique(intended_s, return_index=True)
+    waves = (part[~np.isnan(part)] for part in np.split(done_s, firsts[1:]))
+    return tuple(
+        (float(moment), float(np.quantile(wave, 0.99)))
+        for moment, wave in zip(moments, waves, strict=True)
+        if wave.size
+    )
+
+
 def _server_cores(placement: Placement) -> int | None:
     """Return on how many CPUs the server is kept, its Redis included; None if it is not."""
     if placement.server_cpus is None:
@@ -136,11 +152,12 @@ def _server_cores(placement: Placement) -> int | None:
 
 
 def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
-    shares = cpu_shares(raw.generator, 0.0, connecting_s)
+    waves = [wave for wave in wave_times(raw.samples) if wave[1] - wave[0] >= SHORTEST_PHASE_S]
+    busiest, together = busiest_wave(raw.generator, [(0.0, connecting_s), *waves])
     return GeneratorSeen(
         processes=raw.usage.processes,
-        cpu_share=max(shares, default=0.0),
-        cpu_total=sum(shares),
+        cpu_share=busiest,
+        cpu_total=together,
         lag_p50_s=raw.usage.lag_p50_s,
         lag_p99_s=raw.usage.lag_p99_s,
         lag_max_s=raw.usage.lag_max_s,

@@ -1,11 +1,12 @@
 """Figures of CPU, memory and open files from what an observer saw: pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.trial import Host, ProcessEnd, ServerSeen, Trace
+from harness.records.trial import Host, Memory, ProcessEnd, ServerSeen, Trace
 from harness.trial.observer import Observation, ProcessColumns
 
 PEAK_WINDOW_S = 0.5
@@ -29,6 +30,16 @@ def cpu_shares(seen: Observation, begin_s: float, end_s: float) -> tuple[float, 
         if last > first:
             shares.append((process.cpu_s[last] - process.cpu_s[first]) / (at[last] - at[first]))
     return tuple(map(float, shares))
+
+
+def busiest_wave(seen: Observation, waves: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the largest share of a core that one process used in any of these times, and that all of them used."""
+    shares = [cpu_shares(seen, begin_s, end_s) for begin_s, end_s in waves]
+    return max(map(_largest, shares), default=0.0), max(map(sum, shares), default=0.0)
+
+
+def _largest(shares: tuple[float, ...]) -> float:
+    return max(shares, default=0.0)
 
 
 def peak_share(at_s: _Column, cpu_s: _Column) -> float:
@@ -65,16 +76,15 @@ class _Tree:
     processes: _Column
 
 
-def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, ended: str | None) -> ServerSeen | None:
+def server_seen(seen: Observation, *, over_s: float, memory: Memory | None, ended: str | None) -> ServerSeen | None:
     """Return the server's section of a result, or None where no process of it could be looked at.
 
-    `held_s` is the moment, and `held` the number of fans then connected, at which the memory of a connection is taken;
-    the memory before is that of the last sample before the first start.
+    `rss_before_bytes` is that of the last sample before the first start.
     """
     if not seen.processes:
         return None
     tree = _add_up(seen)
-    before, at_held = (max(int(np.searchsorted(seen.at_s, moment, side="right")) - 1, 0) for moment in (0.0, held_s))
+    before = max(int(np.searchsorted(seen.at_s, 0.0, side="right")) - 1, 0)
     over = max(int(np.searchsorted(seen.at_s, over_s)), before + 1)
     end = min(over, seen.at_s.size - 1)
     span_s = seen.at_s[end] - seen.at_s[before]
@@ -89,10 +99,10 @@ def server_seen(seen: Observation, *, held_s: float, over_s: float, held: int, e
         busiest_name=busiest.name,
         busiest_cpu_peak=peaks[busiest.pid],
         rss_before_bytes=int(tree.rss[before]),
-        rss_held_bytes=int(tree.rss[at_held]),
         rss_peak_bytes=int(tree.rss.max()),
         rss_end_bytes=int(tree.rss[-1]),
-        memory_per_connection_bytes=float((tree.rss[at_held] - tree.rss[before]) / held) if held else None,
+        memory=memory,
+        memory_per_connection_bytes=None if memory is None else memory.server_per_connection,
         fullest_name=fullest.name,
         fullest_open_files=max(fullest.files, default=0),
         fullest_limit=fullest.limit,

@@ -2,20 +2,22 @@
 
 Two things make response times of an overloaded generator worthless. Fans that start late load the server less than was
 asked, and the worst moments are never seen: *coordinated omission* (Gil Tene, "How NOT to Measure Latency", 2013).
-And a process that is busy all the time reads answers late, and books its own queue on the server's account. So:
+And a process that is busy all the time asks late, and books its own queue on the server's account. So:
 
-* **late**: the 99th percentile of the lag behind the schedule must not exceed the interval between two waves, beyond
-  which waves run into each other and C is not what was asked; for shorter intervals 0.1 s is allowed, since C is then
-  a rate rather than a moment.
-* **saturated**: the busiest process must not use more than 90 % of a core while fans are being connected: from the
-  first start to the last start or answer, whichever came later; nor all of them together more than 90 % of the cores
-  that they may run on, where each gets less than one because there are more processes than cores. Above that, queueing
-  in the generator grows without bound (M/D/1: at 90 % the mean wait is 4.5 service times). The kernel counts CPU time
-  in ticks of 10 ms, so a phase of less than half a second is not judged by this rule: there the lag says the same, with
-  better resolution.
+* **no moment**: C is fans who come at the same moment. They do where the 99th percentile of the lag behind the
+  schedule is at most 25 ms, a tenth of the talk's interval, or at most a tenth of the response's 99th percentile, so
+  that the lag is lost in what the server takes. Otherwise C was a rate, which the result says; the trial is valid.
+* **late**: from 0.25 s on, the talk's interval, it is not: the load was another than was asked for. A longer interval
+  does not make a generator quicker, so it does not allow more.
+* **saturated**: in no wave may the busiest process use more than 90 % of a core, nor all of them together more than
+  90 % of the cores that they may run on, where each gets less than one because there are more processes than cores.
+  Above that, queueing in the generator grows without bound (M/D/1: at 90 % the mean wait is 4.5 service times). A wave
+  lasts from its moment until 99 % of its fans were answered; the pause after it would only hide how it was. The kernel
+  counts CPU time in ticks of 10 ms, so waves of less than half a second are judged all together, and a load of less
+  than that not at all: there the lag says the same, with better resolution.
 * **at a standstill**: no process may stand still for more than half a second, whether it was stopped, got no CPU, or
-  had too much to do in a turn of its loop. What came meanwhile was read so much later, which nothing else shows once
-  all fans are started.
+  had too much to do in a turn of its loop. What fans had to say meanwhile was said so much later, which nothing else
+  shows once all of them are started.
 * **out of room**: a connection that the generator itself could not make says nothing about the server.
 * **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
 * **interrupted**: what was asked was not done.
@@ -27,8 +29,11 @@ from dataclasses import dataclass
 
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome
-from harness.records.trial import Fans, GeneratorSeen, Validity
+from harness.records.trial import Fans, GeneratorSeen, Validity, Wave
 
+LONGEST_MOMENT_S = 0.025
+LAG_SHARE = 0.1
+LONGEST_LAG_S = 0.25
 SHORTEST_LAG_S = 0.1
 BUSIEST = 0.9
 SHORTEST_PHASE_S = 0.5
@@ -37,36 +42,36 @@ LONGEST_STANDSTILL_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Of a trial: how its load was asked for, and how it went.
+    """Of a trial: fans were being connected for `connecting_s` seconds; the generator had `cores` to run on.
 
-    `interval_s` is the time between two waves; fans were being connected for `connecting_s` seconds; the generator had
-    `cores` to run on. The trial was interrupted after `interrupted_s` seconds; None if it was not.
+    The trial was interrupted after `interrupted_s` seconds; None if it was not.
     """
 
-    interval_s: float
     connecting_s: float
     cores: int
     interrupted_s: float | None = None
 
 
-def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: Circumstances) -> Validity:
-    """Return whether the trial is valid and every reason why not.
+def wave_of(generator: GeneratorSeen, response_p99_s: float | None) -> Wave:
+    """Return whether the waves were moments; the response is that from the intended start, None if nobody had one."""
+    allowed_s = max(LONGEST_MOMENT_S, LAG_SHARE * (response_p99_s or 0.0))
+    return Wave(moment=generator.lag_p99_s <= allowed_s, within_s=generator.lag_max_s)
 
-    `generator.cpu_*` must be over the seconds in which fans were being connected.
-    """
+
+def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: Circumstances) -> Validity:
+    """Return whether the trial is valid and every reason why not."""
     reasons = []
     if trial.interrupted_s is not None:
         reasons.append(f"it was interrupted after {trial.interrupted_s:.1f} s; measure again")
-    allowed_s = max(SHORTEST_LAG_S, trial.interval_s)
-    if generator.lag_p99_s > allowed_s:
+    if generator.lag_p99_s > LONGEST_LAG_S:
         reasons.append(
             f"the generator was late: 1 % of the fans started {generator.lag_p99_s:.2f} s or more after their moment "
-            f"(allowed: {allowed_s:.2f} s); use a smaller C or a machine with more cores"
+            f"(allowed: {LONGEST_LAG_S:.2f} s); use a smaller C or a machine with more cores"
         )
     used = _saturated(generator, trial.cores)
     if used is not None and trial.connecting_s >= SHORTEST_PHASE_S:
         reasons.append(
-            f"the generator was saturated: it used {used} while connecting fans (allowed: {BUSIEST:.0%}); use a "
+            f"the generator was saturated: it used {used} in a wave (allowed: {BUSIEST:.0%}); use a "
             "smaller C, a longer interval, or more processes on more cores"
         )
     if generator.turn_max_s > LONGEST_STANDSTILL_S:

@@ -3,8 +3,7 @@
 from typing import Any
 
 from common.http.statistics import Histogram, OpenFilesSeen, Statistics
-from common.otp.loop_lag import LoopLagStatistics
-from common.otp.survey import KindStatistics, ProcessStatistics
+from common.otp import KindStatistics, LoopLagStatistics, ProcessStatistics
 from common.store.connections import ConnectionStatistics
 
 

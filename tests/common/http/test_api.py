@@ -7,7 +7,7 @@ from common.domain.match import Match
 from common.domain.script import Script
 from common.http.answers import History, Matches
 from common.http.statistics import Statistics, StatisticsQuery
-from common.otp.survey import Order
+from common.otp import Order
 from tests.common.http.conftest import MATCH_ID
 from tests.common.http.memory_backend import AT, MemoryBackend
 from tests.common.http.samples import statistics

@@ -40,7 +40,7 @@ async def node(node_kind: type[Node]) -> AsyncIterator[Node]:
         process.kill()
     for process in processes:
         await process.wait()
-    assert node.statistics().processes == 0
+    assert not node.processes()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert unhandled == []
 

@@ -6,8 +6,8 @@ import pytest
 
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
-from common.otp.process import NO_REPLY, ReplyTo, reply
-from common.otp.signals import NO_PROCESS, SHUTDOWN, CallError, CallTimeoutError, Failure, Reason, Stop
+from common.otp.process import ReplyTo, reply
+from common.otp.signals import NO_PROCESS, NO_REPLY, SHUTDOWN, CallError, Failure, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
@@ -126,43 +126,17 @@ async def test_a_failure_may_come_later(node: Node) -> None:
         await call
 
 
-async def test_a_call_times_out_on_time_and_its_late_reply_is_dropped(node: Node) -> None:
+async def test_the_late_reply_to_a_caller_that_waits_no_longer_is_dropped(node: Node) -> None:
     process = await node.start(Slow())
-    with pytest.raises(CallTimeoutError, match=r"Slow did not answer within 2\.0 s"):
-        await process.call(3.0, timeout_s=2.0)
-    assert now_s() == 2.0
-    assert await process.call(0.5, timeout_s=2.0) == 0.5
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(process.call(3.0), 2.0)
+    assert await process.call(0.5) == 0.5
     assert now_s() == 3.5
 
 
-async def test_a_call_that_is_answered_leaves_no_timer(node: Node) -> None:
-    process, loop = await node.start(Probe()), asyncio.get_running_loop()
-    for _ in range(10):
-        await process.call("x", timeout_s=1e6)
-    await asyncio.sleep(0)
-    assert all(handle.cancelled() for handle in loop._scheduled)  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way to see them
-
-
-async def test_five_seconds_is_the_default(node: Node) -> None:
+async def test_a_call_waits_as_long_as_it_takes(node: Node) -> None:
     process = await node.start(Slow())
-    with pytest.raises(CallTimeoutError):
-        await process.call(6.0)
-    assert now_s() == 5.0
-
-
-async def test_a_call_without_a_timeout_waits(node: Node) -> None:
-    process = await node.start(Slow())
-    assert await process.call(86400.0, timeout_s=None) == 86400.0
-
-
-@pytest.mark.parametrize("answer", ["in time", Failure(Boom())])
-async def test_an_answer_at_the_very_moment_of_the_timeout_counts(node: Node, answer: object) -> None:
-    """Both are due in one turn of the loop; the answer came first."""
-    server = Postponing()
-    process = await node.start(server)
-    asyncio.get_running_loop().call_later(2.0, lambda: reply(server.callers[0], answer))
-    outcome = (await asyncio.gather(process.call("x", timeout_s=2.0), return_exceptions=True))[0]
-    assert isinstance(outcome, Boom) if isinstance(answer, Failure) else outcome == answer
+    assert await process.call(86400.0) == 86400.0
 
 
 async def test_a_timeout_error_of_the_server_is_its_own_word(node: Node) -> None:
@@ -268,7 +242,7 @@ async def test_a_linked_caller_ends_with_the_server_it_calls(node: Node) -> None
     callee.cast(forever)
 
     async def call(_: Probe) -> None:
-        await callee.call("x", timeout_s=None)
+        await callee.call("x")
 
     caller.cast(call)
     await idle()
@@ -287,3 +261,55 @@ async def test_a_server_without_the_callback_crashes_and_says_so(node: Node, way
         getattr(process, way)("x")
         await process.wait()
     assert not process.alive
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("answer", [7, None])
+async def test_a_stop_may_answer_the_call_that_it_ends_over(node: Node, waits: bool, answer: int | None) -> None:
+    async def wait() -> None:
+        await asyncio.sleep(1.0)
+        raise Stop("done", reply=answer)
+
+    def last(*_: object) -> object:
+        if waits:
+            return wait()
+        raise Stop("done", reply=answer)
+
+    process = await node.start(Probe())
+    assert await process.call(last) == answer
+    await process.wait()
+    assert probe_of(process).ended == ["done"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_the_answer_of_a_stop_may_be_a_failure_and_does_not_wait_for_the_end(node: Node, waits: bool) -> None:
+    class SlowToEnd(Probe):
+        async def terminate(self, reason: Reason) -> None:
+            await asyncio.sleep(60.0)
+            super().terminate(reason)
+
+    async def wait() -> None:
+        raise Stop(reply=Failure(Boom()))
+
+    def stop(*_: object) -> object:
+        if waits:
+            return wait()
+        raise Stop(reply=Failure(Boom()))
+
+    process = await node.start(SlowToEnd())
+    with pytest.raises(Boom):
+        await process.call(stop)
+    assert now_s() == 0.0
+    await process.wait()
+    assert probe_of(process).ended == ["normal"]
+
+
+async def test_nobody_is_answered_by_a_stop_over_a_cast(node: Node) -> None:
+    process = await node.start(Probe())
+
+    async def stop(_: Probe) -> None:
+        raise Stop(reply=7)
+
+    process.cast(stop)
+    await process.wait()
+    assert probe_of(process).ended == ["normal"]

@@ -6,8 +6,8 @@ import contextlib
 import pytest
 
 from common.otp.node import Node
-from common.otp.process import Process
-from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Down, Exit, Reason, Stop
+from common.otp.process import Down, Exit, Process
+from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Reason, Stop
 from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
@@ -144,7 +144,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(node: Node, kind: typ
         await start
     assert now_s() == 1.0
     assert server.left_init
-    assert node.statistics().processes == 1
+    assert len(node.processes()) == 1
     assert await parent.call("unharmed?") == ("answer", "unharmed?")
 
 
@@ -441,7 +441,7 @@ async def test_the_end_of_the_loop_terminates_every_process() -> None:
     assert [server.ended for server in servers] == [[SHUTDOWN]] * 3
     assert all(task.cancelled() for task in tasks)
     assert not any(process.alive for process in processes)
-    assert node.statistics().processes == 0
+    assert not node.processes()
 
 
 async def test_the_end_of_the_loop_ends_a_process_before_its_first_step(node: Node) -> None:
@@ -457,7 +457,7 @@ async def test_the_end_of_the_loop_ends_a_process_before_its_first_step(node: No
         task.cancel()
     await asyncio.wait(tasks)
     assert starter.cancelled()
-    assert node.statistics().processes == 0
+    assert not node.processes()
 
 
 async def test_a_cancellation_from_elsewhere_before_the_first_step_fails_the_start(node: Node) -> None:

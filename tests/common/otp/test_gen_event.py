@@ -10,7 +10,8 @@ import pytest
 
 from common.otp.gen_event import REMOVE_HANDLER, AddHandler, DeleteHandler, GenEvent, HandlerExit
 from common.otp.gen_server import DONE
-from common.otp.signals import KILLED, NO_PROCESS, SHUTDOWN, Exit
+from common.otp.process import Exit
+from common.otp.signals import KILLED, NO_PROCESS, SHUTDOWN
 from tests.common.otp.servers import Boom, Probe, Trapping, probe_of
 from tests.virtual_time import idle
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.otp.gen_server import DONE
-from common.otp.node import Node
-from common.otp.scheduler import SLICE, TURN, RunQueue
-from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, AlreadyStartedError, CallError, Down, Exit, Stop
-from tests.common.otp.servers import Boom, Probe, Sleepy, SleepyTrapping, crash, forever, probe_of, raising
-from tests.virtual_time import VirtualTimeLoop, idle, now_s, run_virtual
+from common.otp.node import AlreadyStartedError, Node
+from common.otp.process import Down, Exit
+from common.otp.signals import NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
+from tests.common.otp.servers import Boom, Probe, Sleepy, SleepyTrapping, crash, forever, probe_of
+from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     from common.otp.process import Process
     from common.otp.signals import Reason
@@ -228,39 +228,6 @@ async def test_a_child_of_the_dead_does_not_start(node: Node) -> None:
     assert caught.value.reason == NO_PROCESS
 
 
-async def test_a_flood_to_one_lets_the_others_have_their_turns(node: Node) -> None:
-    flooded, other = await node.start(Sleepy()), await node.start(Sleepy())
-    handled: list[int] = []
-    for number in range(100 * TURN):
-        flooded.cast(number)
-    other.cast(lambda _: handled.append(flooded.handled))
-    await idle()
-    assert handled == [TURN]
-    assert flooded.handled == 100 * TURN
-
-
-async def test_an_end_is_work_as_well(node: Node) -> None:
-    processes = [await node.start(Sleepy()) for _ in range(2 * SLICE)]
-    for process in processes:
-        process.exit(SHUTDOWN)
-    await asyncio.sleep(0)
-    assert sum(not process.alive for process in processes) == SLICE
-
-
-async def test_many_with_mail_let_the_loop_go_on(node: Node) -> None:
-    processes = [await node.start(Sleepy()) for _ in range(MANY)]
-    for process in processes:
-        for number in range(10):
-            process.cast(number)
-    seen = 0
-    while any(process.queued for process in processes):
-        await asyncio.sleep(0)
-        handled = sum(process.handled for process in processes)
-        assert handled - seen <= SLICE + TURN
-        seen = handled
-    assert seen == 10 * MANY
-
-
 @pytest.mark.parametrize("by", ["exit", "outside"])
 async def test_a_task_that_is_cancelled_before_its_first_step_ends_its_process(node: Node, by: str) -> None:
     process, watcher = await node.start(Sleepy(), name="target"), await node.start(Sleepy())
@@ -369,24 +336,3 @@ async def test_an_exit_signal_in_the_moment_in_which_a_callback_is_done_leaves_i
     assert await process.call(answer) == "answer"
     await process.wait()
     assert probe_of(process).ended == ["why"]
-
-
-def test_a_keyboard_interrupt_in_one_turn_leaves_the_others_theirs() -> None:
-    turns: list[str] = []
-
-    class Turn:
-        def __init__(self, do: Callable[[], None]) -> None:
-            self._do = do
-
-        def turn(self) -> int:
-            self._do()
-            return 1
-
-    loop, queue = VirtualTimeLoop(), RunQueue()
-    loop.call_soon(queue.add, Turn(raising(KeyboardInterrupt())))
-    loop.call_soon(queue.add, Turn(lambda: turns.append("other")))
-    with pytest.raises(KeyboardInterrupt):
-        loop.run_forever()
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
-    assert turns == ["other"]

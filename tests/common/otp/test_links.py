@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from common.otp.node import Node
-from common.otp.process import Process
-from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, Down, Exit, Monitor, Stop
+from common.otp.process import Down, Exit, Monitor, Process
+from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, Stop
 from tests.common.otp.servers import Boom, Probe, Trapping, crash, probe_of, raising
 from tests.virtual_time import idle
 

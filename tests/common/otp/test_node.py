@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from common.otp.gen_server import GenServer
-from common.otp.node import Node, NodeStatistics
-from common.otp.signals import SHUTDOWN, AlreadyStartedError, NoProcessError
+from common.otp.node import AlreadyStartedError, Node
+from common.otp.signals import SHUTDOWN, NoProcessError
 from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping
 from tests.virtual_time import idle
 
@@ -69,7 +69,7 @@ async def test_a_name_can_be_taken_once(node: Node) -> None:
     with pytest.raises(AlreadyStartedError, match="db is registered already") as caught:
         await node.start(Probe(), name="db")
     assert caught.value.process is process
-    assert node.statistics().processes == 1
+    assert len(node.processes()) == 1
 
 
 async def test_a_name_is_taken_and_can_be_called_from_before_init(node: Node) -> None:
@@ -116,15 +116,19 @@ async def test_a_server_knows_its_process_and_node_in_init(node: Node) -> None:
     assert server.seen == ["me", True, True]
 
 
-async def test_statistics_count_processes_kinds_and_waiting_messages(node: Node) -> None:
-    assert node.statistics() == NodeStatistics(0, {}, 0)
+async def test_a_node_knows_who_runs_and_a_process_what_waits_for_it(node: Node) -> None:
+    assert node.processes() == []
     probes = [await node.start(Probe()) for _ in range(3)]
-    await node.start(Trapping())
+    trapping = await node.start(Trapping())
+    assert set(node.processes()) == {*probes, trapping}
     for number in range(5):
         probes[0].cast(number)
-    assert node.statistics() == NodeStatistics(4, {"Probe": 3, "Trapping": 1}, 5)
+    assert [process.queued for process in probes] == [5, 0, 0]
     await idle()
-    assert node.statistics().queued == 0
+    assert probes[0].queued == 0
+    trapping.kill()
+    await trapping.wait()
+    assert set(node.processes()) == {*probes}
 
 
 async def test_the_servers_of_a_kind_can_be_gone_through(node: Node) -> None:

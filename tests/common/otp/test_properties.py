@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.otp.gen_server import GenServer
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN, AlreadyStartedError, CallError, Stop
+from common.otp.node import AlreadyStartedError, Node
+from common.otp.signals import SHUTDOWN, CallError, Stop
 from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
 from tests.common.otp.servers import Probe, Sleepy, SleepyTrapping, Trapping, crash, raising
 from tests.virtual_time import idle, run_virtual
@@ -38,7 +38,7 @@ async def end_all(node: Node) -> None:
     for server in list(node.servers(GenServer)):
         server.process.kill()
     await idle()
-    assert node.statistics().processes == 0
+    assert not node.processes()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -69,7 +69,7 @@ def test_the_messages_of_each_sender_arrive_in_order_and_none_is_lost(
         node, server = Node(), Pausing()
         process = await node.start(server)
         await asyncio.gather(*(send(process, sender) for sender in range(4)))
-        await process.call("all before this are handled", timeout_s=None)
+        await process.call("all before this are handled")
         await end_all(node)
         return server.seen
 
@@ -105,7 +105,7 @@ def test_any_sequence_of_starts_and_ends_leaves_the_registry_consistent(
             if rest:
                 await idle()
                 assert {each for each in NAMES if node.whereis(each) is not None} == expected
-                assert node.statistics().processes == len(expected)
+                assert len(node.processes()) == len(expected)
                 for each in expected:
                     assert await node[each].call("hello") == ("answer", "hello")
         await end_all(node)
@@ -165,16 +165,16 @@ def test_every_start_and_call_is_answered_whenever_the_supervisor_ends(
                 supervisor.exit(SHUTDOWN)
             process = node.whereis(name)
             if action == "start":
-                pending.append(asyncio.create_task(supervisor.call(StartChild((), name), timeout_s=None)))
+                pending.append(asyncio.create_task(supervisor.call(StartChild((), name))))
             elif process is not None:
-                pending.append(asyncio.create_task(process.call("x", timeout_s=None)))
+                pending.append(asyncio.create_task(process.call("x")))
                 ENDS[action](process)
             await asyncio.sleep(0)
         supervisor.exit(SHUTDOWN)
         await supervisor.wait()
         for outcome in await asyncio.gather(*pending, return_exceptions=True):
             assert not isinstance(outcome, BaseException) or isinstance(outcome, CallError | AlreadyStartedError)
-        assert node.statistics().processes == 0
+        assert not node.processes()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_virtual(main())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.otp.signals import SHUTDOWN, AlreadyStartedError, CallError, Stop
+from common.otp.node import AlreadyStartedError
+from common.otp.signals import SHUTDOWN, CallError, Stop
 from common.otp.supervisor import Restart, SimpleOneForOne, StartChild
 from tests.common.otp.servers import Boom, Probe, Stubborn, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
@@ -152,7 +153,7 @@ async def test_one_that_is_killed_while_a_child_starts_leaves_none(node: Node, s
     await asyncio.wait([supervisor.gone(), asking])
     assert isinstance(asking.exception(), CallError) == (slow == 1)
     await idle()
-    assert node.statistics().processes == 0
+    assert not node.processes()
 
 
 async def test_crashes_of_many_children_count_together_and_spread_out_they_do_not(node: Node) -> None:
@@ -204,7 +205,7 @@ async def test_a_crowd_is_shut_down_side_by_side(node: Node) -> None:
     assert now_s() == 3.0
     assert len(servers) == 2000
     assert all(server.ended == [SHUTDOWN] for server in servers)
-    assert node.statistics().processes == 0
+    assert not node.processes()
 
 
 async def test_those_that_do_not_stop_in_time_are_killed(node: Node) -> None:

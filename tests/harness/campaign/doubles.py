@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 
@@ -10,7 +11,7 @@ from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
 from harness.campaign.run import Standing
 from harness.records.search import SearchResult
-from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Placement, Response, TrialResult, Validity
+from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Placement, TrialResult, Validity
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
 from harness.trial.figures.slo import parse_slo
@@ -31,17 +32,25 @@ def a_server(stage: str) -> Server:
     return Server(f"stage-{stage}", variant.name, lambda: StageTarget(variant))
 
 
+@cache
+def _plain() -> TrialResult:
+    """A result to be changed: its histograms are made once."""
+    result = a_result()
+    nobody = seen_by(Fans(asked=900, answered=900, served=900, failures={}))
+    return msgspec.structs.replace(result, seen=msgspec.structs.replace(nobody, delivery=result.seen.delivery))
+
+
 def a_trial_of(name: str = "stage 0", art_s: float = 0.002, served: int = 900, *, valid: bool = True) -> TrialResult:
-    plain = a_result()
+    plain = _plain()
     art = plain.seen.response.art
     assert art is not None
-    seen = seen_by(Fans(asked=900, answered=served, served=served, failures={}))
     seen = msgspec.structs.replace(
-        seen,
-        delivery=plain.seen.delivery,
-        response=Response(intended=plain.seen.response.intended, art=msgspec.structs.replace(art, mean_s=art_s)),
+        plain.seen,
+        fans=Fans(asked=900, answered=served, served=served, failures={}),
+        response=msgspec.structs.replace(plain.seen.response, art=msgspec.structs.replace(art, mean_s=art_s)),
     )
-    return a_result(
+    return msgspec.structs.replace(
+        plain,
         asked=Asked(
             target=AskedTarget(name=name, stage=None, fans=(), http=None),
             load=LIGHT.asked,

@@ -81,6 +81,8 @@ def test_a_trial_is_planned_by_its_load() -> None:
     assert plan.match is not None
     assert len(plan.match.posts) == LIGHT.events + 1
     assert plan.placement == CONDITIONS.placement
+    apart = trial_plan(replace(LIGHT, in_netns=True), CONDITIONS)
+    assert apart.placement == Placement(network="netns", server_cpus=(0,))
 
 
 def test_n_is_searched_with_the_arrivals_of_the_server_and_c_in_one_wave() -> None:

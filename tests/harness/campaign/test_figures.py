@@ -1,8 +1,11 @@
+from collections.abc import Iterable
+
 import msgspec
 import pytest
 
-from harness.campaign.figures import mean, ratios, ratios_of_limits, values
-from harness.records.campaign import Figure
+from harness.campaign.figures import MEASURED, compare, mean, ratios_of_limits, values
+from harness.campaign.verdicts import judged
+from harness.records.campaign import Figure, Measurement, Ratio
 from tests.harness.made_records import a_limit, a_measurement
 
 FAST = [a_measurement(art, served=8_000) for art in (0.050, 0.051, 0.052)]
@@ -10,8 +13,12 @@ SLOW = [a_measurement(art, served=8_000) for art in (0.100, 0.101, 0.102)]
 FEW = [a_measurement(0.001, served=974) for _ in range(3)]
 
 
-def judgements(found: object) -> dict[Figure, str]:
-    return {ratio.figure: ratio.judgement for ratio in found}  # type: ignore[attr-defined]
+def ratios(a: list[Measurement], b: list[Measurement]) -> list[Ratio]:
+    return [judged(figure, compare(figure, a, {"b": b}))["b"] for figure in MEASURED]
+
+
+def judgements(found: Iterable[Ratio]) -> dict[Figure, str]:
+    return {ratio.figure: ratio.judgement for ratio in found}
 
 
 def test_figures_are_of_valid_trials_that_have_them() -> None:
@@ -53,4 +60,10 @@ def test_nothing_is_compared_with_nothing() -> None:
 def test_limits_are_compared_by_their_dimension() -> None:
     a = (a_limit("N", 1000, 1050), a_limit("C", 5, 6))
     found = ratios_of_limits(a, (a_limit("C", 500, 550),))
-    assert judgements(found) == {"N": "not measured", "C": "better"}
+    assert judgements(found) == {"N": "not measured", "C": "too few runs"}
+
+
+def test_a_time_that_only_some_trials_have_is_not_compared() -> None:
+    lucky = [SLOW[0], *(msgspec.structs.replace(trial, response_p99_s=None) for trial in SLOW[1:])]
+    assert judgements(ratios(FAST, lucky))["response_p99"] == "not measured"
+    assert judgements(ratios(FAST, lucky))["art"] == "worse"

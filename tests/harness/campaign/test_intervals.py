@@ -28,7 +28,7 @@ def test_two_alone_have_the_interval_of_the_t_test_on_logarithms() -> None:
 
 
 def test_the_others_beside_them_tell_how_much_trials_differ() -> None:
-    a, b = [1.0, 1.2, 0.8], [1.3, 1.1, 1.5]
+    a, b = [1.0, 1.1, 0.95], [1.3, 1.2, 1.4]
     steady = {f"other {number}": [1.0, 1.1, 0.9, 1.05, 0.95] for number in range(5)}
     alone, among = one(a, b), estimates(a, {"b": b, **steady})["b"]
     assert among.value == alone.value

@@ -1,29 +1,34 @@
 """The staircase and the ablation, from their plans to their summaries, without a server."""
 
-from datetime import UTC, datetime
+from collections import Counter
 
 import pytest
 
 from harness.campaign import ablation as ablating
 from harness.campaign.ablation import Subject, ablation
-from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
 from harness.campaign.findings import Findings
-from harness.campaign.plan import GENTLE, GENTLEST, PlannedSearch, PlannedTrial, Server
+from harness.campaign.plan import GENTLE, GENTLEST, PlannedTrial, Server
 from harness.campaign.run import Campaign, Terms
-from harness.campaign.staircase import HEAVY, LIGHT, STAGES, Outline, floor_server, outline, stage_server, staircase
+from harness.campaign.scenarios import SCENARIOS, chosen
+from harness.campaign.staircase import (
+    HEAVY,
+    LIGHT,
+    STAGES,
+    TALKS_LOADS,
+    Outline,
+    floor_server,
+    outline,
+    stage_server,
+    staircase,
+)
 from harness.records.campaign import Ablation, Staircase
-from harness.records.trial import Placement
 from harness.targets.target import TargetError
-from harness.trial.figures.slo import parse_slo
-from tests.harness.campaign.doubles import FakeBench, Told
+from harness.units import show_load
+from tests.harness.campaign.doubles import AROUND, FakeBench, Told
 from tests.harness.results import a_machine
 from tests.needs import needs
 
-AROUND = Circumstances(
-    Conditions(parse_slo("failures=0"), FULL_EFFORT, Placement()), a_machine(), datetime(2026, 1, 2, tzinfo=UTC)
-)
 LESSONS = {"0": (), "1": ("open-files",), "2.1": ("open-files", "backlog"), "3": ("open-files", "backlog", "nodes")}
-WHOLE = ablating.FixedLoad(n=8_000, c=1_000, interval_s=0.25, events=10, rate_per_s=5.0)
 
 
 def servers(*stages: str) -> list[Server]:
@@ -44,42 +49,66 @@ def ablated(plan: ablating.Outline, bench: FakeBench) -> Ablation:
 
 
 def test_a_staircase_has_every_step_with_its_limits_and_loads() -> None:
-    found = climbed(outline(servers("0", "2.1"), 3, quick=False), FakeBench())
+    found = climbed(outline(servers("0", "2.1"), 3, 2012, quick=False), FakeBench())
     assert [step.target.name for step in found.steps] == ["stage 0", "stage 2.1"]
-    for step in found.steps:
+    for step, talks, trials in zip(found.steps, ("0", "2.1"), (3, 6), strict=True):
         assert [limit.dimension for limit in step.limits] == ["N", "C"]
-        assert [repeats.load for repeats in step.loads] == [LIGHT.asked, HEAVY.asked]
-        assert [len(repeats.trials) for repeats in step.loads] == [3, 3]
-    assert (found.state, found.repeats, found.quick, found.slo) == ("done", 3, False, "failures=0")
+        assert [len(limit.files) for limit in step.limits] == [3, 3]
+        loads = dict.fromkeys((LIGHT.asked, HEAVY.asked, TALKS_LOADS[talks].asked))
+        assert [repeats.load for repeats in step.loads] == list(loads)
+        assert {len(repeats.trials) for repeats in step.loads} == {trials}
+    assert (found.state, found.rounds, found.quick, found.slo) == ("done", 3, False, "failures=0")
+
+
+def test_each_step_is_compared_with_the_one_before_and_the_placebo_with_itself() -> None:
+    art_s = {"stage-0": 0.004, "stage-1": 0.002, "stage-2.1": 0.002, "stage-2.1-placebo": 0.002}
+    found = climbed(outline(servers("0", "1", "2.1"), 3, 2012, quick=False), FakeBench(art_s=art_s.__getitem__))
+    judged = [
+        {(ratio.figure, ratio.of): ratio.judgement for ratio in step.ratios if ratio.figure in {"art", "C"}}
+        for step in found.steps
+    ]
+    light, heavy = (show_load(load.asked) for load in (LIGHT, HEAVY))
+    assert judged[0] == {}
+    assert judged[1][("art", light)] == "better"
+    assert judged[2] == {
+        ("C", None): "no change seen",
+        ("art", light): "no change seen",
+        ("art", heavy): "no change seen",
+    }
+    assert found.placebo is not None
+    assert [len(repeats.trials) for repeats in found.placebo.loads] == [3, 3]
+    assert {ratio.judgement for ratio in found.placebo.ratios} == {"no change seen"}
+    assert (found.placebo_verdicts.compared, found.placebo_verdicts.false) == (len(found.placebo.ratios), 0)
 
 
 def test_what_was_not_measured_yet_is_left_out() -> None:
-    plan = outline(servers("0", "1"), 2, quick=False)
+    plan = outline(servers("0", "1"), 2, 2012, quick=False)
     findings = Findings()
-    bench = FakeBench(raises={"stage-1-n900-c4-1.json": KeyboardInterrupt()})
+    third = plan.plan[2].file
+    bench = FakeBench(raises={third: KeyboardInterrupt()})
     campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now))
     with pytest.raises(KeyboardInterrupt):
         campaign.run()
     found = staircase(plan, findings, AROUND, "interrupted")
-    assert [step.target.name for step in found.steps] == ["stage 0"]
-    assert [len(repeats.trials) for repeats in found.steps[0].loads] == [1, 1]
-    assert found.steps[0].limits == ()
+    seen = [*(step for step in found.steps), *([] if found.placebo is None else [found.placebo])]
+    count = sum(len(repeats.trials) for step in seen for repeats in step.loads)
+    assert count + sum(len(limit.files) for step in seen for limit in step.limits) == 2
     assert staircase(plan, Findings(), AROUND, "interrupted").started_at == AROUND.started_at
 
 
 def test_a_quick_one_measures_once_and_searches_where_a_limit_moves() -> None:
-    plan = outline(servers("0", "1", "2.1"), 3, quick=True)
+    plan = outline(servers("0", "1", "2.1"), 3, 2012, quick=True)
     bench = FakeBench()
     found = climbed(plan, bench)
     assert {planned.repeat for planned in plan.plan if isinstance(planned, PlannedTrial)} == {1}
     assert set(bench.hints) == {
-        "stage-0-search-n.json",
-        "stage-0-search-c.json",
-        "stage-2.1-search-n.json",
-        "stage-2.1-search-c.json",
+        "stage-0-search-n-1.json",
+        "stage-0-search-c-1.json",
+        "stage-2.1-search-n-1.json",
+        "stage-2.1-search-c-1.json",
     }
     assert all(hint is not None for hint in bench.hints.values())
-    assert (found.repeats, found.quick) == (1, True)
+    assert (found.rounds, found.quick, found.placebo) == (1, True, None)
 
 
 def test_only_a_stage_with_nodes_gets_them_and_fans_arrive_as_its_queue_allows() -> None:
@@ -101,67 +130,91 @@ def test_the_floor_is_a_step() -> None:
     assert (server.key, server.make().peer) == ("floor", "floor")
 
 
-def test_each_lesson_is_left_out_and_added() -> None:
-    subject = Subject("2.1", ("open-files", "backlog"), ("open-files", "backlog"))
-    art_s = {"stage-2.1-without-backlog": 0.004, "baseline-with-backlog": 0.001}
-    bench = FakeBench(art_s=lambda key: art_s.get(key, 0.002))
-    found = ablated(ablating.outline(subject, WHOLE, 3, with_limits=False), bench)
-    assert [(worth.lesson, worth.change) for worth in found.lessons] == [
-        ("open-files", "left out"),
-        ("backlog", "left out"),
-        ("open-files", "added"),
-        ("backlog", "added"),
-    ]
-    judged = [{ratio.figure: ratio.judgement for ratio in worth.ratios} for worth in found.lessons]
-    assert [of["art"] for of in judged] == ["no change seen", "worse", "no change seen", "better"]
-    assert {of["N"] for of in judged} == {"not measured"}
-    assert found.whole.target.name == "stage 2.1"
-    assert found.baseline.target.name == "stage 0"
-    assert found.whole.load == WHOLE.asked
-    assert len(found.baseline.trials) == 3
-    assert bench.made[:4] == [
-        "stage-2.1-n8000-c1000-1.json",
-        "baseline-n900-c4-1.json",
-        "stage-2.1-without-open-files-n8000-c1000-1.json",
-        "stage-2.1-without-backlog-n8000-c1000-1.json",
-    ]
+SUBJECT = Subject(
+    {"0": (), "1": ("open-files",), "2.1": ("open-files", "backlog"), "2.3": ("open-files", "backlog", "logging")},
+    ("open-files", "backlog", "logging"),
+)
+
+
+def an_outline(*scenarios: str, rounds: int = 3) -> ablating.Outline:
+    return ablating.outline(SUBJECT, chosen(scenarios), rounds, seed=2012)
+
+
+def test_each_lesson_is_left_out_where_it_came_and_last_in_the_scenarios_that_exercise_it() -> None:
+    plan = an_outline("gentle", "waves")
+    altered = {
+        (group.scenario.name, group.stage, one.lesson, one.change) for group in plan.groups for one in group.altered
+    }
+    assert altered == {
+        ("gentle", "1", "open-files", "left out"),
+        ("gentle", "2.3", "open-files", "left out"),
+        ("gentle", "0", "open-files", "added"),
+        ("waves", "2.1", "backlog", "left out"),
+        ("waves", "2.3", "backlog", "left out"),
+        ("waves", "2.3", "logging", "left out"),
+        ("few", "0", "logging", "added"),
+    }
+    assert {(one.lesson, one.change, one.stage) for one in plan.unexercised} == {("backlog", "added", "0")}
+
+
+def test_a_reference_is_measured_twice_a_round_its_placebo_and_the_others_once() -> None:
+    plan = an_outline("waves", rounds=5)
+    trials = Counter(planned.server.key for planned in plan.plan)
+    for group in plan.groups:
+        assert trials[group.reference.server.key] == 10
+        assert {trials[arm.server.key] for arm in group.arms[1:]} == {5}
+        reference, placebo = (arm.server.make().variant for arm in (group.reference, group.placebo))
+        assert reference == placebo
+    assert len(plan.plan) == len({planned.file for planned in plan.plan})
+
+
+def test_lessons_are_judged_against_their_own_reference_by_the_figures_of_the_scenario() -> None:
+    art_s = {"waves-stage-2.3-without-logging": 0.004, "few-stage-0-with-logging": 0.001, "waves-stage-2.1": 0.003}
+    art_s |= {"waves-stage-2.1-placebo": 0.003, "waves-stage-2.1-without-backlog": 0.003}
+    found = ablated(an_outline("waves"), FakeBench(art_s=lambda key: art_s.get(key, 0.002)))
+    judged = {(one.lesson, one.stage): {ratio.figure: ratio.judgement for ratio in one.ratios} for one in found.lessons}
+    assert judged["logging", "2.3"]["art"] == "worse"
+    assert judged["logging", "0"]["art"] == "better"
+    assert judged["backlog", "2.1"]["art"] == judged["backlog", "2.3"]["art"] == "no change seen"
+    assert set(judged["logging", "2.3"]) == set(SCENARIOS["waves"].figures)
+    assert judged["backlog", "0"] == {}
+    assert [(one.stage, one.scenario) for one in found.references] == [("2.1", "waves"), ("2.3", "waves"), ("0", "few")]
+    assert {ratio.judgement for one in found.references for ratio in one.ratios} <= {"no change seen", "not measured"}
+    assert found.placebo_verdicts.compared > 0
+    assert found.placebo_verdicts.false == 0
+
+
+def test_a_lesson_that_nothing_exercised_says_so() -> None:
+    found = ablated(an_outline("waves"), FakeBench())
+    (one,) = (one for one in found.lessons if (one.lesson, one.change) == ("open-files", "added"))
+    assert (one.scenario, one.measured, one.ratios) == (None, None, ())
 
 
 def test_a_change_that_the_server_refuses_has_its_reason_and_no_figures() -> None:
-    subject = Subject("3", ("db-writer", "db-readers"), ("db-writer",))
-    refused = "stage-3-without-db-writer-n8000-c1000-1.json"
-    found = ablated(
-        ablating.outline(subject, WHOLE, 2, with_limits=False),
-        FakeBench(raises={refused: TargetError("db-readers makes no sense without db-writer")}),
-    )
-    left_out, added = found.lessons
-    assert left_out.refused == "db-readers makes no sense without db-writer"
-    assert (left_out.measured, left_out.ratios) == (None, ())
-    assert added.refused is None
-    assert added.measured is not None
+    plan = an_outline("waves", rounds=2)
+    key = "waves-stage-2.3-without-backlog"
+    reason = TargetError("logging makes no sense without backlog")
+    found = ablated(plan, FakeBench(raises={one.file: reason for one in plan.plan if one.server.key == key}))
+    refused = {(one.lesson, one.stage): one for one in found.lessons if one.refused is not None}
+    assert list(refused) == [("backlog", "2.3")]
+    assert refused["backlog", "2.3"].refused == "logging makes no sense without backlog"
+    assert (refused["backlog", "2.3"].measured, refused["backlog", "2.3"].ratios) == (None, ())
 
 
-def test_limits_are_searched_from_those_of_the_reference_on() -> None:
-    subject = Subject("2.1", ("open-files", "backlog"), ("backlog",))
-    plan = ablating.outline(subject, WHOLE, 1, with_limits=True)
-    searches = [planned for planned in plan.plan if isinstance(planned, PlannedSearch)]
-    hints = {planned.file: planned.hint.file for planned in searches if isinstance(planned.hint, PlannedSearch)}
-    assert hints == {
-        "stage-2.1-without-backlog-search-n.json": "stage-2.1-search-n.json",
-        "stage-2.1-without-backlog-search-c.json": "stage-2.1-search-c.json",
-        "baseline-with-backlog-search-n.json": "baseline-search-n.json",
-        "baseline-with-backlog-search-c.json": "baseline-search-c.json",
-    }
-    assert [planned.server.arrivals for planned in searches] == [
-        GENTLE, GENTLE, GENTLEST, GENTLEST, GENTLEST, GENTLEST, GENTLE, GENTLE
-    ]  # fmt: skip
-    found = ablated(plan, FakeBench())
-    assert [limit.last_pass for limit in found.whole_limits] == [1_500, 1_500]
-    assert {ratio.figure: ratio.judgement for ratio in found.lessons[0].ratios}["N"] == "no change seen"
+def test_a_campaign_that_was_cut_is_complete_up_to_its_last_round() -> None:
+    plan = an_outline("waves", rounds=5)
+    one_round = len(plan.plan) // 5
+    bench = FakeBench(raises={plan.plan[3 * one_round].file: KeyboardInterrupt()})
+    findings = Findings()
+    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(a_machine(), now=bench.now))
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run()
+    found = ablation(plan, findings, AROUND, "interrupted")
+    assert {len(one.measured.trials) for one in found.lessons if one.measured is not None} == {3}
+    assert all(ratio.judgement != "too few runs" for one in found.lessons for ratio in one.ratios)
 
 
-def test_an_ablation_before_its_first_trial_names_its_references() -> None:
-    subject = Subject("2.1", ("open-files", "backlog"), ("backlog",))
-    found = ablation(ablating.outline(subject, WHOLE, 1, with_limits=False), Findings(), AROUND, "interrupted")
-    assert (found.whole.target.name, found.whole.trials) == ("stage 2.1", ())
-    assert [worth.measured for worth in found.lessons] == [None, None]
+def test_nothing_measured_yet_is_a_summary_too() -> None:
+    found = ablation(an_outline(), Findings(), AROUND, "interrupted")
+    assert {one.measured for one in found.references} == {None}
+    assert found.placebo_verdicts.compared == 0

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from harness.campaign.findings import Findings
-from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial, interleaved, searches_of
+from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial, again, searches_of
 from harness.campaign.run import Campaign, Terms, title_of
 from harness.records.search import State
 from harness.targets.target import TargetError
@@ -11,7 +11,7 @@ from tests.harness.campaign.doubles import LIGHT, FakeBench, Told, a_server, a_t
 from tests.harness.made_records import a_search
 
 ZERO, ONE = a_server("0"), a_server("1")
-TRIALS = interleaved([(ZERO, LIGHT), (ONE, LIGHT)], 2)
+TRIALS = tuple(PlannedTrial(server, LIGHT, repeat) for repeat in (1, 2) for server in (ZERO, ONE))
 FIRST, SECOND, THIRD, FOURTH = (planned.file for planned in TRIALS)
 
 
@@ -56,7 +56,7 @@ def test_the_time_left_is_told_from_the_second_step_on() -> None:
 
 
 def test_no_time_left_is_told_before_a_step_of_each_kind_was_made() -> None:
-    plan = interleaved([(ZERO, LIGHT)], 2, searches_of((ZERO,), ("N",), {}))
+    plan = (TRIALS[0], *searches_of((ZERO,), ("N",), {}), TRIALS[2])
     run = Run(plan, FakeBench())
     run.state()
     assert [standing.left_s for standing in run.told.standings] == [None, None, 1.0]
@@ -123,22 +123,29 @@ def test_a_search_has_the_limit_of_the_one_before_as_its_hint() -> None:
     run = Run(plan, bench)
     assert run.state() == "done"
     assert bench.hints == {
-        "stage-0-search-n.json": None,
-        "stage-0-search-c.json": None,
-        "stage-1-search-n.json": 6_000.0,
-        "stage-1-search-c.json": 1_500.0,
-        "stage-2.1-search-c.json": 500.0,
+        "stage-0-search-n-1.json": None,
+        "stage-0-search-c-1.json": None,
+        "stage-1-search-n-1.json": 6_000.0,
+        "stage-1-search-c-1.json": 1_500.0,
+        "stage-2.1-search-c-1.json": 500.0,
     }
-    assert run.findings.limits["stage-0-search-n.json"].last_pass == 1_500
+    assert run.findings.searches["stage-0-search-n-1.json"].last_pass == 1_500
+
+
+def test_where_a_hint_is_not_known_yet_its_own_counts() -> None:
+    zero, one = searches_of((ZERO, ONE), ("N",), {"N": 900})
+    bench = FakeBench()
+    Run((one, zero, again(one, 2)), bench).state()
+    assert bench.hints == {one.file: 900, zero.file: 900, "stage-1-search-n-2.json": 1_500.0}
 
 
 def test_a_search_that_found_nothing_is_no_hint() -> None:
     plan = searches_of((ZERO, ONE), ("N",), {})
-    bench = FakeBench(there={"stage-0-search-n.json": a_search(last_pass=None)})
+    bench = FakeBench(there={"stage-0-search-n-1.json": a_search(last_pass=None)})
     Run(plan, bench).state()
-    assert bench.hints == {"stage-1-search-n.json": None}
+    assert bench.hints == {"stage-1-search-n-1.json": None}
 
 
 def test_titles() -> None:
     assert title_of(PlannedTrial(ZERO, LIGHT, 2)) == "stage 0, N=900, C=4, repeat 2"
-    assert title_of(PlannedSearch(ZERO, "N")) == "stage 0, search for N"
+    assert title_of(PlannedSearch(ZERO, "N")) == "stage 0, search 1 for N"

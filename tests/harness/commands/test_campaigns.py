@@ -22,6 +22,7 @@ from harness.records.campaign import ABLATION, STAIRCASE, Ablation, Comparison, 
 from harness.records.files import load, write
 from harness.records.search import SearchResult
 from harness.records.trial import TrialResult
+from harness.trial.placement.errors import PlacementError
 from tests.harness.campaign.doubles import FakeBench, a_trial_of
 from tests.harness.fake import started, wait_until
 from tests.harness.made_records import a_comparison, a_search, a_staircase
@@ -59,6 +60,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fa
 
     monkeypatch.setattr(campaign_runs, "TrialBench", KeptBench)
     monkeypatch.setattr(campaign_runs, "describe_machine", a_machine)
+    monkeypatch.setattr(ablate_command, "STAGES", tuple(LESSONS))
     for module in (staircase_command, ablate_command):
         monkeypatch.setattr(module, "lessons_of", LESSONS.__getitem__)
     return fake
@@ -71,15 +73,17 @@ def stair(out: Path, *words: str) -> int:
 def test_a_staircase_leaves_its_summary_and_prints_its_tables(
     bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert stair(tmp_path / "out", "--repeats", "2") == 0
+    assert stair(tmp_path / "out", "--rounds", "2") == 0
     stored = load(tmp_path / "out" / "staircase.json", Staircase, STAIRCASE)
     assert [step.target.name for step in stored.steps] == ["stage 0", "stage 2.1"]
-    assert (stored.state, stored.repeats) == ("done", 2)
-    assert len(bench.made) == 2 * 2 * 2 + 2 * 2
+    assert (stored.state, stored.rounds, stored.seed) == ("done", 2, 2012)
+    # Stage 0 at three loads, stage 2.1 twice at two, its placebo once; N and C of both.
+    assert len(bench.made) == 2 * (3 + 4 + 2 + 4)
     said = capsys.readouterr()
     assert "1,500 … 1,600" in said.out
     assert "N=900, C=4 every 25.0 ms" in said.out
-    assert "12 of 12: stage 2.1, N=8,000, C=500, repeat 2" in said.err
+    assert "18 trials and 8 searches, some" in said.err
+    assert "26 of 26: " in said.err
 
 
 def test_markdown_is_all_that_is_on_standard_output(
@@ -96,16 +100,16 @@ def test_markdown_is_all_that_is_on_standard_output(
 def test_the_same_command_goes_on_and_fresh_begins_anew(bench: FakeBench, tmp_path: Path) -> None:
     mine = tmp_path / "notes.json"
     mine.write_text("{}")
-    stair(tmp_path, "--repeats", "1")
+    stair(tmp_path, "--rounds", "1")
     first = len(bench.made)
     trials = tmp_path / "trials.jsonl"
     lines = trials.read_text().splitlines(keepends=True)
     trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1.json" not in line))
     bench.made.clear()
-    stair(tmp_path, "--repeats", "1")
+    stair(tmp_path, "--rounds", "1")
     assert bench.made.count("stage-0-n900-c4-1.json") == 1
     bench.made.clear()
-    stair(tmp_path, "--repeats", "1", "--fresh")
+    stair(tmp_path, "--rounds", "1", "--fresh")
     assert len(bench.made) == first
     assert mine.exists()
 
@@ -116,7 +120,7 @@ def test_an_interrupted_campaign_says_where_it_is(
 ) -> None:
     assert stair(tmp_path) == 130
     assert load(tmp_path / "staircase.json", Staircase, STAIRCASE).state == "interrupted"
-    assert len(bench.made) == 3
+    assert bench.made[-1] == "stage-2.1-n900-c4-1.json"
     assert f"{tmp_path}/staircase.json: has what was measured so far; the same command goes on" in _one_line(capsys)
 
 
@@ -146,46 +150,61 @@ def test_another_commit_has_another_directory(
 def test_the_floor_is_the_last_step(bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staircase_command, "floor_server", lambda: staircase_command.stage_server("3", LESSONS["3"], 2))
     assert stair(tmp_path, "--floor", "--quick") == 0
-    assert bench.made[2] == "stage-3-n900-c4-1.json"
+    assert "stage-3-n900-c4-1.json" in bench.made
+
+
+def ablate(out: Path, *words: str) -> int:
+    return main(["ablate", "--out", str(out), *words])
 
 
 def test_an_ablation_leaves_its_summary_and_prints_its_tables(
     bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--stage", "2.1", "--lesson", "backlog", "--lesson", "vm", "--repeats", "3", "-N", "50", "-C", "10")
-    assert main(["ablate", *words, "--no-limits", "--out", str(tmp_path)]) == 0
+    words = ("--stage", "2.1", "--lesson", "backlog", "--lesson", "vm", "--scenario", "waves", "--rounds", "3")
+    assert ablate(tmp_path, *words, "--seed", "7") == 0
     stored = load(tmp_path / "ablation.json", Ablation, ABLATION)
-    assert [(worth.lesson, worth.change) for worth in stored.lessons] == [
-        ("vm", "left out"),
-        ("backlog", "left out"),
-        ("vm", "added"),
-        ("backlog", "added"),
-    ]
-    assert (stored.whole.load.n, stored.whole.load.c) == (50, 10)
-    assert "no change seen" in capsys.readouterr().out
-    assert len(bench.made) == 6 * 3
-
-
-def test_an_ablation_searches_limits_unless_it_is_told_not_to(bench: FakeBench, tmp_path: Path) -> None:
-    words = ["ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "--out", str(tmp_path)]
-    assert main([*words, "--no-limits"]) == 0
+    assert {(worth.lesson, worth.change, worth.stage, worth.scenario) for worth in stored.lessons} == {
+        ("vm", "left out", "1", None),
+        ("vm", "left out", "2.1", "waves"),
+        ("backlog", "left out", "2.1", "waves"),
+        ("vm", "added", "0", "few"),
+        ("backlog", "added", "0", None),
+    }
+    assert (stored.rounds, stored.seed) == (3, 7)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no change seen" in said
+    assert "not exercised" in said
+    assert len(bench.made) == 3 * (2 + 1 + 2 + 2 + 1 + 1)
     assert not bench.hints
-    assert main(words) == 0
-    assert len(bench.hints) == 8
+
+
+def test_a_scenario_that_needs_root_is_left_out_and_that_is_said(
+    bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible() -> None:
+        raise PlacementError("--netns needs root")
+
+    monkeypatch.setattr(ablate_command, "check_possible", impossible)
+    monkeypatch.setattr(ablate_command, "lessons_of", {**LESSONS, "2.1": ("sysctl",)}.__getitem__)
+    assert ablate(tmp_path, "--stage", "2.1", "--lesson", "sysctl", "--rounds", "1") == 0
+    assert bench.made == []
+    assert "the scenario overflow is not run: --netns needs root" in _one_line(capsys)
+    assert {worth.scenario for worth in load(tmp_path / "ablation.json", Ablation, ABLATION).lessons} == {None}
 
 
 @pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("staircase", "--quick", "--repeats", "3"), "leave --repeats out"),
+        (("staircase", "--quick", "--rounds", "3"), "leave --rounds out"),
         (("staircase", "--slo", "p98<1s"), "no figure is called 'p98'"),
         (("staircase", "--budget", "40"), "is no duration"),
         (("ablate", "--patience", "long"), "is no duration"),
         (("staircase", "--stage", "0", "--out", "/dev/null/x"), "choose another --out"),
         (("ablate", "--stage", "0"), "stage 0 has no lessons"),
         (("ablate", "--stage", "1", "--lesson", "sleep"), "stage 1 has no lesson 'sleep'; it has: open-files, vm"),
-        (("ablate", "--stage", "1", "-N", "5", "-C", "6"), "needs N=6 fans or more"),
+        (("ablate", "--stage", "9"), "there is no stage '9'; there is: 0, 1"),
+        (("ablate", "--stage", "1", "--scenario", "rain"), "there is no scenario 'rain'"),
     ],
 )
 def test_what_cannot_be_asked(words: Sequence[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,13 +230,23 @@ def test_directories_of_repeats_are_compared(tmp_path: Path, capsys: pytest.Capt
     assert main(["compare", str(b), str(a), "--fail-on", "worse"]) == 0
 
 
+def test_one_run_each_is_never_called_better_or_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = (keep(tmp_path / name, art_s) / "0.json" for name, art_s in (("a", 0.1), ("b", 9.0)))
+    assert main(["compare", str(a), str(b)]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"all +ART +1 / 1 +\u00d790\.0. +- +too few runs", said.out)
+    assert "too few runs: a judgement needs 3" in said.err
+    assert main(["compare", str(a), str(b), "--fail-on", "worse"]) == 2
+    assert "give directories of three repeats or more" in _one_line(capsys)
+
+
 def test_a_comparison_can_be_read_by_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = (keep(tmp_path / name, 0.1) / "0.json" for name in ("a", "b"))
     assert main(["compare", str(a), str(b), "--json"]) == 0
     said = capsys.readouterr()
     found = json.loads(said.out)
     assert found["schema"] == Comparison.__annotations__["schema"].__args__[0]
-    assert found["warnings"][0].startswith("one run each")
+    assert found["warnings"][0].startswith("too few runs")
     assert said.err == ""
 
 
@@ -226,7 +255,7 @@ def test_warnings_are_told_beside_the_table(tmp_path: Path, capsys: pytest.Captu
     write(search, a_search())
     staircase = keep(tmp_path / "b", 0.1) / "0.json"
     assert main(["compare", str(staircase), str(staircase)]) == 0
-    assert "warning: one run each" in capsys.readouterr().err
+    assert "warning: too few runs" in capsys.readouterr().err
     assert main(["compare", str(search), str(search), "--markdown"]) == 0
     assert "| all | N | 1 / 1 |" in capsys.readouterr().out
 
@@ -263,8 +292,7 @@ def test_neither_a_comparison_nor_an_empty_directory_is_compared(
 
 @pytest.mark.slow
 def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
-    words = ("ablate", "--stage", "1", "--lesson", "vm", "--repeats", "1", "-N", "6", "-C", "3", "--patience", "0s")
-    words += ("--no-limits",)
+    words = ("ablate", "--stage", "1", "--lesson", "vm", "--scenario", "gentle", "--rounds", "1", "--patience", "0s")
     command = [sys.executable, "-m", "harness.cli", *words, "--out", str(tmp_path)]
     first = tmp_path / "trials.jsonl"
     with started(command, stderr=subprocess.PIPE) as harness:
@@ -279,8 +307,10 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=60)[1] == []
     stored = load(tmp_path / "ablation.json", Ablation, ABLATION)
     assert stored.state == "interrupted"
-    assert [trial.file for trial in stored.whole.trials] == ["stage-1-n6-c3-1.json"]
+    lines = [json.loads(line) for line in first.read_text().splitlines()]
+    made = len(lines)
+    assert made > 0
     again = subprocess.run([*command, "--budget", "0s"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert "1 of 4 are there already and are kept" in " ".join(again.stderr.split())
+    assert f"{made} of 11 are there already and are kept" in " ".join(again.stderr.split())
     assert load(tmp_path / "ablation.json", Ablation, ABLATION).state == "out of budget"

@@ -33,7 +33,7 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit in ("SHORTEST_LAG_S", "LONGEST_STANDSTILL_S", "BUSIEST"):
+    for limit in ("LONGEST_LAG_S", "SHORTEST_LAG_S", "LONGEST_STANDSTILL_S", "BUSIEST"):
         monkeypatch.setattr(f"harness.trial.figures.validity.{limit}", 60.0)  # others may have the machine for a while
     with NewsServer() as server:
         address = f"tcp://127.0.0.1:{server.lines}"

@@ -145,6 +145,7 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytes
         (("--for", "N", "--stage", "0", "-N", "5"), "-N is what is searched for: leave it out"),
         (("--for", "C", "--stage", "0", "-C", "5"), "-C is what is searched for"),
         (("--for", "rate", "--stage", "0", "--rate", "5"), "--rate is what is searched for"),
+        (("--for", "N", "--stage", "0", "--burst"), "--burst is for C"),
         (("--for", "N", "--stage", "0", "--slo", "p99<fast"), "'p99<fast' cannot be read"),
         (("--for", "N", "--stage", "0", "--budget", "soon"), "'soon' is no duration"),
         (("--for", "N", "--stage", "0", "--soak", "60"), "'60' is no duration"),

@@ -24,6 +24,10 @@ class Machine:
         self.monotonic_ns += 1_000
         return self.monotonic_ns + (self.ahead_ns if clock == CLOCK_REALTIME else 0)
 
+    def monotonic(self) -> float:
+        self.monotonic_ns += 1_000
+        return self.monotonic_ns / SECOND
+
     def stamp(self) -> list[tuple[int, int, bytes]]:
         """What the kernel adds to something that arrives now."""
         return [(1, 35, struct.pack("ll", *divmod(self.monotonic_ns + self.ahead_ns, SECOND)))]
@@ -34,7 +38,7 @@ def test_what_arrived_is_told_by_its_arrival_however_late_it_is_read(
     ahead_ns: int, later_ns: int, read_after_ns: int
 ) -> None:
     machine = Machine(ahead_ns)
-    clock = ArrivalClock(machine.read_ns)
+    clock = ArrivalClock(machine.read_ns, machine.monotonic)
     clock.begin(1_000.0)
     machine.monotonic_ns += later_ns
     clock.check()
@@ -48,7 +52,7 @@ def test_what_arrived_is_told_by_its_arrival_however_late_it_is_read(
 @given(step_ns=st.integers(-(2**50), 2**50).filter(lambda step: abs(step) > 100_000))
 def test_a_clock_that_was_set_is_not_believed_until_the_next_turn(step_ns: int) -> None:
     machine = Machine(2**60)
-    clock = ArrivalClock(machine.read_ns)
+    clock = ArrivalClock(machine.read_ns, machine.monotonic)
     clock.begin(1_000.0)
     before_step = machine.stamp()
     machine.ahead_ns += step_ns
@@ -63,7 +67,7 @@ def test_a_clock_that_was_set_is_not_believed_until_the_next_turn(step_ns: int) 
 
 def test_what_has_no_stamp_came_when_it_was_read() -> None:
     machine = Machine(0)
-    clock = ArrivalClock(machine.read_ns)
+    clock = ArrivalClock(machine.read_ns, machine.monotonic)
     clock.begin(1_000.0)
     machine.monotonic_ns += 5 * SECOND
     assert abs(clock.arrival([]) - 5) < 1e-3

@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-from harness.commands.selftest import selftest
-from harness.load import bare_server
+from harness.load import bare_server, selftest
 from harness.load.selftest import SelfTest, SelfTestError, run_selftest
 from harness.load.workload import Endpoint, Load, OpenFilesError
 from tests.harness.known_servers import PATIENCE_S
@@ -72,8 +71,8 @@ def test_a_server_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatc
 
 
 def test_passed_means_that_nothing_was_missed() -> None:
-    assert SelfTest(1, 1, 1.0, 0.0, 0.0, None, 0.0, 0.0, 0.0, ()).passed
-    assert not SelfTest(1, 1, 1.0, 0.0, 0.0, None, 0.0, 0.0, 0.0, ("late",)).passed
+    assert SelfTest(1, 1, 1.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 0.0, ()).passed
+    assert not SelfTest(1, 1, 1.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 0.0, ("late",)).passed
 
 
 def test_the_bare_server_serves_on_each_port_and_ends_with_its_orders() -> None:

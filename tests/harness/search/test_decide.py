@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.search.decide import Bracket, Rules, Try, bracket, next_trial
-from harness.search.evidence import Jury, Outcome, Vote
+from harness.search.evidence import Majority, Outcome, Vote
 from harness.search.levels import Scale
 
 Server = Callable[[Try], Vote]
@@ -20,7 +20,7 @@ SCALE = Scale(unit=1.0, ceiling=100_000.0, precision=0.05)
 
 
 def rules(**changes: object) -> Rules:
-    wanted: dict[str, object] = {"scale": SCALE, "begin": 100.0, "stride": 1.0, "jury": Jury(3), "soaks": False}
+    wanted: dict[str, object] = {"scale": SCALE, "begin": 100.0, "stride": 1.0, "majority": Majority(3), "soaks": False}
     return Rules(**{**wanted, **changes})  # type: ignore[arg-type]
 
 
@@ -36,7 +36,7 @@ def search(how: Rules, server: Server, most: int = 100_000) -> tuple[Bracket, li
     while (trial := next_trial(how, outcomes)) is not None:
         outcomes.append(Outcome(trial.level, trial.kind, server(trial)))
         assert len(outcomes) <= most, "it does not end"
-    return bracket(outcomes, how.jury), outcomes
+    return bracket(outcomes, how.majority), outcomes
 
 
 def tried(outcomes: list[Outcome]) -> list[tuple[float, str]]:
@@ -116,8 +116,8 @@ def test_what_was_reached_lies_below_all_that_failed_and_has_passed() -> None:
     made = [
         Outcome(level, "short", vote) for level, vote in ((100, Vote.PASSED), (200, Vote.FAILED), (400, Vote.PASSED))
     ]
-    assert bracket(made, Jury(3)) == Bracket(None, 200, 200, 100, is_open=False)
-    assert bracket([Outcome(100, "short", Vote.INVALID)], Jury(3)).reached is None
+    assert bracket(made, Majority(3)) == Bracket(None, 200, 200, 100, is_open=False)
+    assert bracket([Outcome(100, "short", Vote.INVALID)], Majority(3)).reached is None
 
 
 @pytest.mark.parametrize("limit", [1_000, 7_000, 9_000, 60_000])
@@ -211,21 +211,23 @@ def test_a_fail_beyond_what_the_generator_can_do_sure_is_told() -> None:
 
 
 def test_nothing_is_known_before_the_first_trial() -> None:
-    assert bracket([], Jury(3)) == Bracket(None, None, None, None, is_open=True)
+    assert bracket([], Majority(3)) == Bracket(None, None, None, None, is_open=True)
     assert next_trial(rules(), []) == Try(100, "short")
 
 
 scales = st.builds(Scale, unit=st.sampled_from([1.0, 0.5]), ceiling=st.floats(10, 1e6), precision=st.floats(0.001, 0.5))
-juries = st.builds(Jury, st.integers(1, 7))
+majorities = st.builds(Majority, st.integers(1, 7))
 
 
-@given(scale=scales, limit=st.floats(0, 2e6), begin=st.floats(1, 1e6), jury=juries, hinted=st.booleans())
+@given(scale=scales, limit=st.floats(0, 2e6), begin=st.floats(1, 1e6), majority=majorities, hinted=st.booleans())
 def test_a_monotone_server_is_bracketed_in_logarithmically_many_trials(
-    scale: Scale, limit: float, begin: float, jury: Jury, hinted: bool
+    scale: Scale, limit: float, begin: float, majority: Majority, hinted: bool
 ) -> None:
-    how = rules(scale=scale, begin=scale.at(begin), stride=scale.precision if hinted else 1.0, jury=jury, soaks=True)
+    how = rules(
+        scale=scale, begin=scale.at(begin), stride=scale.precision if hinted else 1.0, majority=majority, soaks=True
+    )
     steps = math.log2(scale.ceiling / scale.unit) + math.log2(1 / scale.precision)
-    found, outcomes = search(how, holds(limit), most=int(2 * steps) + 2 * jury.repeats + 6)
+    found, outcomes = search(how, holds(limit), most=int(2 * steps) + 2 * majority.repeats + 6)
     if limit < scale.smallest:
         assert found == Bracket(None, scale.smallest, scale.smallest, None, is_open=False)
     elif limit >= scale.largest:
@@ -239,15 +241,15 @@ def test_a_monotone_server_is_bracketed_in_logarithmically_many_trials(
         assert outcomes[-1] == Outcome(found.last_pass, "soak", Vote.PASSED)
 
 
-@given(scale=scales, short=st.floats(0, 2e6), share=st.floats(0, 1), jury=juries)
+@given(scale=scales, short=st.floats(0, 2e6), share=st.floats(0, 1), majority=majorities)
 def test_full_trials_that_hold_less_cost_logarithmically_many_more(
-    scale: Scale, short: float, share: float, jury: Jury
+    scale: Scale, short: float, share: float, majority: Majority
 ) -> None:
     steps = math.log2(scale.ceiling / scale.unit) + math.log2(1 / scale.precision) + 4
     found, _ = search(
-        rules(scale=scale, begin=scale.at(100), jury=jury),
+        rules(scale=scale, begin=scale.at(100), majority=majority),
         holds(short, full=short * share),
-        most=int(3 * steps) * jury.repeats,
+        most=int(3 * steps) * majority.repeats,
     )
     if found.last_pass is not None:
         assert found.last_pass <= short * share
@@ -256,19 +258,23 @@ def test_full_trials_that_hold_less_cost_logarithmically_many_more(
 
 
 @given(
-    scale=scales, jury=juries, begin=st.floats(1, 1e6), soaks=st.booleans(), random=st.randoms(use_true_random=False)
+    scale=scales,
+    majority=majorities,
+    begin=st.floats(1, 1e6),
+    soaks=st.booleans(),
+    random=st.randoms(use_true_random=False),
 )
 def test_whatever_a_server_does_the_search_ends_and_passes_only_what_a_majority_passed(
-    scale: Scale, jury: Jury, begin: float, soaks: bool, random: Random
+    scale: Scale, majority: Majority, begin: float, soaks: bool, random: Random
 ) -> None:
-    how = rules(scale=scale, begin=scale.at(begin), jury=jury, soaks=soaks)
+    how = rules(scale=scale, begin=scale.at(begin), majority=majority, soaks=soaks)
     found, outcomes = search(how, lambda _: random.choice(list(Vote)))
     full = Counter(outcome for outcome in outcomes if outcome.kind == "full")
     for level in {outcome.level for outcome in outcomes}:
-        assert full[Outcome(level, "full", Vote.PASSED)] <= jury.majority
+        assert full[Outcome(level, "full", Vote.PASSED)] <= majority.votes
     if found.last_pass is not None:
-        assert full[Outcome(found.last_pass, "full", Vote.PASSED)] == jury.majority
-        assert full[Outcome(found.last_pass, "full", Vote.FAILED)] < jury.veto
+        assert full[Outcome(found.last_pass, "full", Vote.PASSED)] == majority.votes
+        assert full[Outcome(found.last_pass, "full", Vote.FAILED)] < majority.veto
         assert not soaks or Outcome(found.last_pass, "soak", Vote.PASSED) in outcomes
     if found.last_pass is not None and found.cap is not None:
         assert scale.is_close(found.last_pass, found.cap)

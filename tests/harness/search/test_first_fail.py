@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from harness.records.search import TrialKind
 from harness.search.decide import Rules, Try, bracket, next_trial
-from harness.search.evidence import Jury, Outcome, Vote, fates
+from harness.search.evidence import Majority, Outcome, Vote, level_states
 from harness.search.first_fail import UpperEnd, next_level, upper_end
 from harness.search.levels import Scale
 
-JURY = Jury(3)
+MAJORITY = Majority(3)
 SCALE = Scale(unit=1.0, ceiling=1_000.0, precision=0.1)
 KINDS: dict[str, TrialKind] = {"s": "short", "f": "full", "k": "soak"}
 VOTES = {"+": Vote.PASSED, "-": Vote.FAILED, "?": Vote.INVALID}
@@ -25,7 +25,7 @@ def outcomes(trials: str) -> list[Outcome]:
 
 def end_of(trials: str) -> UpperEnd:
     made = outcomes(trials)
-    return upper_end(fates(made, JURY), made, JURY)
+    return upper_end(level_states(made, MAJORITY), made, MAJORITY)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_short_trials_that_are_too_kind_do_not_count() -> None:
 )
 def test_the_level_to_try_next(trials: str, level: float | None) -> None:
     made = outcomes(trials)
-    known = fates(made, JURY)
-    assert next_level(SCALE, known, upper_end(known, made, JURY)) == level
+    known = level_states(made, MAJORITY)
+    assert next_level(SCALE, known, upper_end(known, made, MAJORITY)) == level
 
 
 def searched(seed: int, noise: float, rules: Rules) -> tuple[float, float, int]:
@@ -82,7 +82,7 @@ def searched(seed: int, noise: float, rules: Rules) -> tuple[float, float, int]:
 
     while (trial := next_trial(rules, made)) is not None:
         made.append(Outcome(trial.level, trial.kind, vote(trial)))
-    found = bracket(made, rules.jury)
+    found = bracket(made, rules.majority)
     assert found.last_pass is not None
     assert found.first_fail is not None
     return found.last_pass, found.first_fail, len(made)
@@ -90,7 +90,7 @@ def searched(seed: int, noise: float, rules: Rules) -> tuple[float, float, int]:
 
 @pytest.mark.parametrize(("noise", "repeats"), [(0.02, 3), (0.04, 3), (0.04, 5), (0.08, 5)])
 def test_searches_of_the_same_server_give_the_same_answer(noise: float, repeats: int) -> None:
-    rules = Rules(Scale(1.0, 100_000.0, 0.05), begin=4.0, stride=1.0, jury=Jury(repeats), soaks=False)
+    rules = Rules(Scale(1.0, 100_000.0, 0.05), begin=4.0, stride=1.0, majority=Majority(repeats), soaks=False)
     answers = [searched(seed, noise, rules) for seed in range(20)]
     assert max(last_pass for last_pass, _, _ in answers) <= min(first_fail for _, first_fail, _ in answers)
     assert max(trials for _, _, trials in answers) < 60
@@ -100,12 +100,12 @@ def test_searches_of_the_same_server_give_the_same_answer(noise: float, repeats:
 def test_as_many_failed_there_as_would_confirm_a_pass_and_nothing_passed(
     random: Random, repeats: int, precision: float
 ) -> None:
-    rules = Rules(Scale(1.0, 1_000.0, precision), begin=4.0, stride=1.0, jury=Jury(repeats), soaks=False)
+    rules = Rules(Scale(1.0, 1_000.0, precision), begin=4.0, stride=1.0, majority=Majority(repeats), soaks=False)
     made: list[Outcome] = []
     while (trial := next_trial(rules, made)) is not None:
         made.append(Outcome(trial.level, trial.kind, random.choice([Vote.PASSED, Vote.FAILED])))
-    end = upper_end(fates(made, rules.jury), made, rules.jury)
-    found = bracket(made, rules.jury)
+    end = upper_end(level_states(made, rules.majority), made, rules.majority)
+    found = bracket(made, rules.majority)
     if found.last_pass is None or found.first_fail is None:
         return
     if end.first_fail is None:  # the largest level passed once, and failed more often

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.load.workload import InvalidLoadError
 from harness.records.search import TrialKind
 from harness.search.decide import Try
-from harness.search.evidence import Jury
+from harness.search.evidence import Majority
 from harness.search.plan import SearchPlan, asked_of, connections, default_plan, rules_of, schedule_s, trial_of
 from tests.harness.search.worlds import a_plan, a_target
 
@@ -23,10 +25,18 @@ def test_for_n_fans_arrive_gently() -> None:
     assert schedule_s(trial_of(default_plan("N"), Try(801, "full"), publishes=False)) == pytest.approx(1.0)
 
 
-def test_for_c_all_start_at_once_unless_n_is_given() -> None:
-    assert trial(default_plan("C"), 700)[:2] == (700, 700)
-    assert trial(a_plan("C", n=1_000), 700)[:2] == (1_000, 700)
-    assert trial(a_plan("C", n=1_000), 1_400)[:2] == (1_400, 1_400)
+def test_a_sustained_c_is_borne_in_four_waves_at_least() -> None:
+    plan = default_plan("C")
+    assert plan.interval_s == 0.25
+    assert trial(plan, 700)[:2] == (2_800, 700)
+    assert trial(replace(plan, n=5_000), 700)[:2] == (5_000, 700)
+    assert trial(replace(plan, n=5_000), 1_400)[:2] == (5_600, 1_400)
+
+
+def test_a_burst_is_one_wave_unless_n_is_given() -> None:
+    assert trial(default_plan("burst C"), 700)[:2] == (700, 700)
+    assert trial(a_plan("burst C", n=1_000), 700)[:2] == (1_000, 700)
+    assert trial(a_plan("burst C", n=1_000), 1_400)[:2] == (1_400, 1_400)
 
 
 def test_for_a_rate_posting_takes_its_time() -> None:
@@ -52,7 +62,7 @@ def test_no_wave_of_nobody() -> None:
 
 def test_where_a_search_begins_and_how_it_strides() -> None:
     plain = rules_of(a_plan(soak_s=3.0, repeats=5), 2_000.0)
-    assert (plain.begin, plain.stride, plain.soaks, plain.jury) == (100, 1.0, True, Jury(5))
+    assert (plain.begin, plain.stride, plain.soaks, plain.majority) == (100, 1.0, True, Majority(5))
     assert (plain.scale.smallest, plain.scale.largest) == (1, 2_000)
     hinted = rules_of(a_plan(hint=701.3), 2_000.0)
     assert (hinted.begin, hinted.stride, hinted.soaks) == (701, 0.05, False)
@@ -64,6 +74,7 @@ def test_what_is_searched_for_is_not_among_what_was_asked() -> None:
     for_n, for_c, for_rate = (asked_of(default_plan(dimension), a_target(), 9.0) for dimension in ("N", "C", "rate"))
     assert (for_n.n, for_n.c, for_n.rate_per_s) == (None, 4, 5.0)
     assert (for_c.n, for_c.c, for_c.rate_per_s) == (None, None, 5.0)
+    assert (for_n.waves, for_c.waves, for_rate.waves) == (None, 4, None)
     assert (for_rate.n, for_rate.c, for_rate.rate_per_s) == (500, 4, None)
     assert for_n.slo == "failures=0,lost=0,p99<1s"
     assert for_rate.slo == "failures=0,lost=0,p99<1s,fanout_p99<1s,post_lag_p99<250ms"
@@ -72,6 +83,7 @@ def test_what_is_searched_for_is_not_among_what_was_asked() -> None:
 
 def test_how_many_connections_a_level_takes() -> None:
     assert connections(default_plan("N"), 7.0) == 7
-    assert connections(default_plan("C"), 7.0) == 7
-    assert connections(a_plan("C", n=50), 7.0) == 50
+    assert connections(default_plan("C"), 7.0) == 28
+    assert connections(default_plan("burst C"), 7.0) == 7
+    assert connections(a_plan("burst C", n=50), 7.0) == 50
     assert connections(default_plan("rate"), 7.0) == 500

@@ -19,7 +19,7 @@ from harness.search.run import run_search
 from harness.targets.address import AddressTarget
 from harness.targets.target import TargetError
 from harness.trial.figures.slo import parse_slo
-from tests.harness.search.worlds import FAILED, LATE, Notes, World, a_plan, put
+from tests.harness.search.worlds import FAILED, LATE, NO_MOMENT, Notes, World, a_plan, put
 
 
 @pytest.fixture
@@ -64,6 +64,22 @@ def test_a_generator_at_its_end(world: World, journal: Journal) -> None:
     assert 250 < result.last_pass <= 300
     assert (result.first_fail, result.broken, result.at_least) == (None, (), True)
     assert result.bound == LATE["bound"]
+
+
+def test_a_search_for_c_ends_where_waves_are_no_moments(world: World, journal: Journal) -> None:
+    world.judge = lambda n: NO_MOMENT if n > 300 else None
+    result = search(world, journal, dimension="C")
+    assert result.last_pass is not None
+    assert 250 < result.last_pass <= 300
+    assert (result.first_fail, result.broken, result.at_least) == (None, (), True)
+    assert result.bound is not None
+    assert result.bound.name == "generator"
+    assert "it took 150 ms to start" in result.bound.evidence
+
+
+def test_a_search_for_n_does_not_ask_for_moments(world: World, journal: Journal) -> None:
+    world.judge = lambda n: NO_MOMENT if n <= 430 else None
+    assert search(world, journal).last_pass == 417
 
 
 def test_a_ceiling_that_holds(world: World, journal: Journal) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.records.search import Dimension
-from harness.records.trial import Bound, TrialResult, Validity, Verdict
+from harness.records.trial import Bound, TrialResult, Validity, Verdict, Wave
 from harness.search.decide import Bracket, Try
 from harness.search.plan import SearchPlan, default_plan
 from harness.show.progress import Silent
@@ -26,6 +26,7 @@ LATE = {
     "validity": Validity(valid=False, reasons=("the generator was late",)),
     "bound": Bound(name="generator", evidence="the generator was late"),
 }
+NO_MOMENT = {"wave": Wave(moment=False, within_s=0.15)}
 
 
 def a_plan(dimension: Dimension = "N", **changes: Any) -> SearchPlan:

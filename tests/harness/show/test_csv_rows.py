@@ -19,7 +19,7 @@ def test_a_trial_is_one_row_of_plain_numbers() -> None:
     assert (row["server"], row["N"], row["C"], row["interval_s"]) == ("stage 0", "900", "4", "0.25")
     assert (row["served"], row["lost"], row["valid"], row["bound"]) == ("900", "0", "True", "nothing")
     assert float(row["fanout_last_s"]) == 0.045
-    assert float(row["memory_per_connection_bytes"]) == pytest.approx(11_111.1)
+    assert float(row["memory_per_connection_bytes"]) == pytest.approx(11_111.11)
     (bare,) = read(a_result(seen=seen_by(some_fans(0, refused=9)), server=None))
     assert (bare["art_mean_s"], bare["lost"], bare["memory_per_connection_bytes"]) == ("", "", "")
 

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.trial import Asked, Placement, ProcessEnd, Validity, Verdict
+from harness.records.trial import Asked, Placement, ProcessEnd, Validity, Verdict, Wave
 from harness.show.trial import show_result
 from harness.units import show_bytes, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
@@ -31,7 +31,7 @@ def test_every_figure_is_there() -> None:
         "last fan: mean 45.0 ms, max 50.0 ms",
         "5 posted; of 4,500 deliveries 0 lost, 0 duplicated, 0 reordered",
         "CPU 30% of a core, peak 60%",
-        "10.9 KiB a connection",
+        "server 10.9 KiB, Redis 500 B (PSS); kernel 9.77 KiB for both ends; after the second event, of 900 connections",
         "open files 930 of 1,024 in the fullest of 2 processes",
         "lag p99 400 µs, max 2.00 ms; CPU 12% of a core; 1 process",
         "nothing: all 900 fans were served and no limit was reached",
@@ -70,16 +70,18 @@ def test_what_was_not_measured_is_not_made_up() -> None:
     assert "not observed" in text
     text = printed(
         seen=seen_by(some_fans(), delivery=a_delivery(fanout=None, last_mean_s=None, last_max_s=None)),
-        server=a_server(fullest_limit=0, memory_per_connection_bytes=None),
+        server=a_server(fullest_limit=0, memory=None, memory_per_connection_bytes=None),
     )
     assert "nothing arrived" in text
-    assert "- a connection; open files 930 in the fullest of 2 processes" in text
+    assert "a connection" not in text
+    assert "open files 930 in the fullest of 2 processes" in text
 
 
 def test_a_wave_that_took_long_to_start_is_told() -> None:
-    assert "4 started at the same moment" in printed()
-    late = "4 asked for at the same moment, the last of them started 1.30 s later"
-    assert late in printed(generator=a_generator(lag_max_s=1.3))
+    assert "4 at the same moment; the last of them started 2.00 ms later" in printed()
+    late = printed(wave=Wave(moment=False, within_s=0.15))
+    assert "4 within 150 ms: a rate, no moment" in late
+    assert "counted from the intended start, so they are the generator's" in late
 
 
 def test_figures_of_one_process_of_many_say_so() -> None:

@@ -3,7 +3,7 @@ import io
 import msgspec
 from rich.console import Console
 
-from harness.records.trial import Bound, TrialResult, Validity
+from harness.records.trial import Bound, TrialResult, Validity, Wave
 from harness.show.trials import markdown, show_results
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
 
@@ -31,7 +31,7 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert text.endswith("|\n")
     head, rule, *rows = text.splitlines()
     assert len(rows) == 3
-    assert {line.count("|") for line in (head, rule, *rows)} == {17}
+    assert {line.count("|") for line in (head, rule, *rows)} == {18}
     first, lost, bare = (dict(zip(cells(head), cells(row), strict=True)) for row in rows)
     assert (first["server"], first["N"], first["C"], first["every"]) == ("stage 3, 6 nodes", "900", "4", "250 ms")
     assert (first["served"], first["lost"], first["valid"], first["bound first"]) == ("900", "0", "yes", "nothing")
@@ -42,6 +42,12 @@ def test_markdown_has_a_row_a_result_in_their_order() -> None:
     assert lost["commit"] == "0123456+"
     for name in ("lost", "ART mean / p99", "response mean / p99", "fan-out mean / last", "a connection"):
         assert bare[name] == "-"
+
+
+def test_a_wave_that_was_no_moment_is_marked_with_the_times_that_it_spoils() -> None:
+    (row,) = markdown([a_result(wave=Wave(moment=False, within_s=0.15))]).splitlines()[2:]
+    assert "| 4 within 150 ms |" in row
+    assert row.count("(generator's)") == 1
 
 
 def test_a_name_cannot_break_a_row() -> None:
@@ -67,3 +73,10 @@ def test_nothing_heard_of_the_server_or_the_events_is_not_made_up() -> None:
     )
     row = dict(zip(*(cells(line) for line in markdown([quiet]).splitlines()[::2]), strict=True))
     assert (row["fan-out mean / last"], row["a connection"]) == ("-", "-")
+
+
+def test_a_row_that_breaks_the_slo_of_the_page_is_marked() -> None:
+    slow = a_result(seen=seen_by(some_fans(), slowest_s=30.0))
+    first, second = markdown([a_result(), slow]).splitlines()[2:]
+    assert "| met |" in first
+    assert "| BROKE p99<1s (" in second

@@ -17,7 +17,7 @@ from common.tuning.open_files import OpenFiles
 from harness.interruption import interruptions_deferred
 from harness.load.workload import Dialogue
 from harness.targets.payload import MARK
-from harness.targets.peers import floor, peer, redis, target, websockets
+from harness.targets.peers import peer, redis, target, websockets
 from harness.targets.peers.catalogue import PEERS, peer_target
 from harness.targets.peers.mosquitto import packet
 from harness.targets.peers.peer import Peer, Place, most_connections
@@ -187,14 +187,15 @@ def test_who_does_not_want_to_wait_for_a_program_interrupts_that(temporary: Path
     assert measured.pids == ()
 
 
-def test_a_floor_that_does_not_compile(tmp_path: Path) -> None:
+def test_a_floor_that_does_not_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = tmp_path / "cc"
     compiler.write_text("#!/bin/sh\necho 'floor.c:1: fatal error: sys/epoll.h: No such file' >&2; exit 1\n")
     compiler.chmod(0o755)
-    with pytest.raises(
-        TargetError, match=r"cannot compile floor\.c: floor\.c:1: fatal error: sys/epoll\.h: .* apt-get"
-    ):
-        floor.compile_floor(str(compiler), tmp_path / "floor")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    measured = peer_target("floor")
+    said = r"cannot compile floor\.c: floor\.c:1: fatal error: sys/epoll\.h: .* apt-get"
+    with pytest.raises(TargetError, match=said):
+        measured.start()
 
 
 def test_most_connections_leave_files_for_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import resource
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from common.otp import Node
     from stages.stage import Stage
     from tests.stages.fan import Connect
 
@@ -45,6 +47,11 @@ def same_process() -> Iterator[None]:
     gc.unfreeze()
 
 
+def kinds(node: Node) -> Counter[str]:
+    """Return how many processes of each kind run."""
+    return Counter(process.kind for process in node.processes())
+
+
 @pytest.fixture
 async def running(stage: Stage, same_process: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Return a running server; at the end check that only its permanent processes are left, and then none."""
@@ -53,13 +60,13 @@ async def running(stage: Stage, same_process: None, monkeypatch: pytest.MonkeyPa
         server = stage.parts.server(stage.parts, Options(host="127.0.0.1", port=0, http_port=0, redis_url=redis.url))
         node = server.node
         addresses = await server.start()
-        permanent = node.statistics().kinds
+        permanent = kinds(node)
         try:
             yield Running(stage, node, addresses, redis.url)
-            await eventually(lambda: node.statistics().kinds == permanent, f"only {permanent} are left")
+            await eventually(lambda: kinds(node) == permanent, f"only {permanent} are left")
         finally:
             await server.stop()
-        assert node.statistics().processes == 0
+        assert not node.processes()
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Stage
     from stages.stage0.server import Addresses
     from tests.stages.fan import Connect, Fan

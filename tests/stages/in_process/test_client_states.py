@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from common.otp.node import Node
+from common.otp import Node
 from common.wire.frames import WELCOME
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
-from stages.stage0.messages import Notification
+from stages.stage0.messages import Notification, Status
 from stages.traffic import Drop, Traffic
 from tests.virtual_time import idle, now_s, run_virtual
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Parts, Stage
 
 
@@ -158,9 +159,9 @@ def run_to_its_last_event(parts: Parts, unread: int) -> FakeTransport:
         client = fan.process.server
         assert isinstance(client, Client)
         client.next_state(client.running)
-        fan.process.cast(Notification(1, b"one", is_last=False))
+        fan.process.cast(Status(b"one", is_last=False))
         await asyncio.sleep(10 * STATE_TIMEOUT_S)  # a match may be dull
-        fan.process.cast(Notification(2, b"two", is_last=True))
+        fan.process.cast(Notification(2, b"two", is_last=True, accepted_at=datetime.now(UTC)))
         await fan.process.wait()
         await asyncio.sleep(LINGER_S + 1)
         return fan.transport

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.otp.gen_event import AddHandler
+from common.otp import AddHandler
 from stages.stage0.client import Client
 from stages.stage0.user import Subscription
 from stages.traffic import Drop
@@ -17,7 +17,7 @@ from tests.stages.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage0.messages import Notification
     from tests.stages.fan import Connect
     from tests.stages.game import Game

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
     from common.http.client import ReporterClient
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.terms import Terms
     from tests.stages.fan import Connect
     from tests.stages.game import Game

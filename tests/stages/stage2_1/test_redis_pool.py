@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
-from common.otp.supervisor import ChildSpec, Supervisor
+from common.otp import SHUTDOWN, ChildSpec, Node, Supervisor
 from common.store.errors import StoreUnavailableError
 from stages.catalogue import STAGES
 from stages.stage0.db import Db
@@ -18,7 +16,7 @@ from stages.stage2_1.redis_pool import Connection
 from tests.virtual_time import DeadlockError, idle, run_virtual
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.redis_store import RedisStore
 
 CONNECTIONS: Final = 3
@@ -45,7 +43,7 @@ def test_there_are_as_many_connections_as_the_stage_has() -> None:
     async def main() -> None:
         node = Node()
         await start(node)
-        assert node.statistics().kinds["Connection"] == CONNECTIONS
+        assert sum(1 for _ in node.servers(Connection)) == CONNECTIONS
 
     run_virtual(main())
 
@@ -84,7 +82,7 @@ def test_a_connection_that_ends_leaves_nobody_waiting() -> None:
             assert "restarted" in str(answer)
         await idle()
         assert node[Db.NAME] is not first
-        assert node.statistics().kinds["Connection"] == CONNECTIONS
+        assert sum(1 for _ in node.servers(Connection)) == CONNECTIONS
         await asyncio.gather(*(meet(node, asyncio.Barrier(1)) for _ in range(10)))
 
     run_virtual(main())
@@ -125,6 +123,6 @@ def test_the_pool_is_closed_with_its_db() -> None:
         with pytest.raises(StoreUnavailableError, match="closed"):
             await kept[0].ping()
         await idle()
-        assert node.statistics().processes == 0
+        assert not node.processes()
 
     run_virtual(main())

@@ -13,7 +13,7 @@ from tests.stages.in_process.running import play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from stages.stage import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.domain.errors import UnknownMatchError
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, Node
 from stages.stage import layered
 from stages.stage0 import STAGE
 from stages.stage0.db import Db, Read

@@ -16,7 +16,7 @@ from tests.stages.in_process.running import play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from common.otp.signals import Reason
+    from common.otp import Reason
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.in_process.running import Running

@@ -17,8 +17,7 @@ from tests.stages.in_process.running import are_subscribed, play_on, watching
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from common.otp.node import Node
-    from common.otp.process import Process
+    from common.otp import Node, Process
     from stages.stage import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game

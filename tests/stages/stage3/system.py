@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.otp.gen_server import GenServer
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, GenServer, Node
 from stages.stage3.db_writer import DbWriter
 from stages.stage3.group_store import GroupStore
 from stages.stage3.remote_store import WriterStore
@@ -15,7 +13,7 @@ from stages.stage3.requests import Requests
 from stages.stage3.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.redis_store import RedisStore
 
 LEASE_S = 0.4

@@ -12,8 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from common.domain.errors import UnknownMatchError
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, Node
 from common.store.errors import ConflictError, StoreUnavailableError
 from stages.stage3 import keys
 from stages.stage3.request_queue import RequestQueue
@@ -25,7 +24,7 @@ from tests.stages.waiting import DEADLINE_S, eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from common.otp.process import Process
+    from common.otp import Process
     from common.store.connections import Connections
     from common.store.redis_store import RedisStore
     from stages.stage3.db_writer import DbWriter

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN
 from stages.stage3 import keys
 from tests.common.store.test_redis_store import MATCH, event, play
 from tests.redis_server import RedisServer

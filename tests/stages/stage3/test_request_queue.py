@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.otp.node import Node
+from common.otp import Node
 from stages.stage3 import keys
 from stages.stage3.errors import FencedError
 from stages.stage3.request_queue import (

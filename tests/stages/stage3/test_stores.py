@@ -11,7 +11,7 @@ import pytest
 
 from common.domain.errors import UnknownMatchError
 from common.domain.match import Team
-from common.otp.node import Node
+from common.otp import Node
 from common.store import codec
 from common.store.errors import ConflictError, StoreUnavailableError, UnknownOutcomeError
 from stages.stage3 import keys, visits
@@ -168,7 +168,7 @@ async def test_a_store_that_is_closed_lets_nobody_wait(system: System) -> None:
     late = asyncio.create_task(store.visit("bea"), name="late")
     await asyncio.sleep(0)
     await store.close()
-    with pytest.raises(StoreUnavailableError, match="given up before it was counted"):
+    with pytest.raises(StoreUnavailableError, match="given up before it was answered"):
         await sent
     with pytest.raises(StoreUnavailableError, match="closed by this program"):
         await late
@@ -225,7 +225,7 @@ async def test_without_subscriptions_nothing_is_asked(system: System, raw: Conne
 
 async def test_a_caller_who_left_before_it_was_sent_asks_for_nothing(system: System, raw: Connections) -> None:
     node = await system.node()
-    caller = asyncio.create_task(node[Requests.NAME].call(Request(pack([("INCR", "n")])), None), name="leaves")
+    caller = asyncio.create_task(node[Requests.NAME].call(Request(pack([("INCR", "n")]))), name="leaves")
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.otp.gen_server import GenServer
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, GenServer, Node
 from common.store.errors import StoreUnavailableError
 from stages.stage3.pubsub import Connected, Lost, Outbox, Subscribed
-from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions, Unsubscribe
+from stages.stage3.subscriptions import Resubscribed, Subscribe, Subscriptions
 from tests.stages.stage3.system import Listener
 from tests.virtual_time import idle, run_virtual
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from common.otp.process import Process
+    from common.otp import Process
 
 
 class Silent(GenServer):
@@ -58,9 +56,9 @@ class Connection:
         await self.node.start(listener)
         return listener
 
-    async def ask(self, request: Subscribe | Unsubscribe) -> asyncio.Task[object]:
+    async def ask(self, request: Subscribe) -> asyncio.Task[object]:
         """Make a call that may be answered later."""
-        asking = asyncio.create_task(self.subscriptions.call(request, None), name="asks")
+        asking = asyncio.create_task(self.subscriptions.call(request), name="asks")
         await idle()
         return asking
 
@@ -76,7 +74,7 @@ def subscribing(monkeypatch: pytest.MonkeyPatch, test: Callable[[Connection], Aw
         for server in [*node.servers(Listener), *node.servers(Subscriptions)]:
             server.process.exit(SHUTDOWN)
             await server.process.wait()
-        assert node.statistics().processes == 0
+        assert not node.processes()
 
     run_virtual(main())
 
@@ -108,12 +106,12 @@ def test_a_channel_is_heard_from_the_last_confirmation_on_and_not_from_an_earlie
 
     async def test(connection: Connection) -> None:
         await connection.connect()
-        process = (await connection.listener()).process
-        first = await connection.ask(Subscribe("goals", process))
-        await connection.ask(Unsubscribe("goals", process))
+        leaving, staying = (await connection.listener()).process, (await connection.listener()).process
+        first = await connection.ask(Subscribe("goals", leaving))
+        leaving.kill()
         with pytest.raises(StoreUnavailableError, match="was ended before Redis had confirmed it"):
             await first
-        last = await connection.ask(Subscribe("goals", process))
+        last = await connection.ask(Subscribe("goals", staying))
         assert connection.sent() == [("SUBSCRIBE", "goals"), ("UNSUBSCRIBE", "goals"), ("SUBSCRIBE", "goals")]
         await connection.say(Subscribed("goals"))
         assert not last.done()
@@ -128,7 +126,8 @@ def test_who_ends_its_subscription_ends_no_other(monkeypatch: pytest.MonkeyPatch
         await connection.connect()
         leaving, staying = await connection.listener(), await connection.listener()
         left, stayed = [await connection.ask(Subscribe("goals", each.process)) for each in (leaving, staying)]
-        await connection.ask(Unsubscribe("goals", leaving.process))
+        leaving.process.kill()
+        await idle()
         with pytest.raises(StoreUnavailableError, match="was ended before Redis had confirmed it"):
             await left
         await connection.say(Subscribed("goals"))
@@ -142,10 +141,10 @@ def test_a_redis_that_confirms_too_late_is_named_and_the_wish_is_kept(monkeypatc
     async def test(connection: Connection) -> None:
         listener = await connection.listener()
         with pytest.raises(StoreUnavailableError, match="it was not connected to yet"):
-            await connection.subscriptions.call(Subscribe("goals", listener.process), None)
+            await connection.subscriptions.call(Subscribe("goals", listener.process))
         await connection.connect()
         with pytest.raises(StoreUnavailableError, match=r"127\.0\.0\.1:6379 did not confirm in time"):
-            await connection.subscriptions.call(Subscribe("goals", listener.process), None)
+            await connection.subscriptions.call(Subscribe("goals", listener.process))
         await connection.say(Subscribed("goals"))
         assert listener.heard == [Resubscribed("goals")]
         assert connection.sent() == [("SUBSCRIBE", "goals")]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.otp.node import Node
+from common.otp import Node
 from common.store.cluster import with_cluster
 from common.store.errors import StoreUnavailableError
-from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions, Unsubscribe
+from stages.stage3.subscriptions import Published, Resubscribed, Subscribe, Subscriptions
 from tests.redis_cluster import RedisCluster
 from tests.stages.stage3.system import System
 from tests.stages.waiting import eventually
@@ -65,10 +65,9 @@ async def test_a_channel_without_subscribers_is_given_up(system: System, raw: Co
     for process in (first, first, second):
         await Subscriptions.subscribe(node, "goals", process)
     second.kill()
-    await node["subscriptions"].call(Unsubscribe("cards", first))
     await eventually(lambda: subscriptions.statistics().subscribers == 1, "a dead subscriber is dropped")
     assert await receivers(raw, "goals") == 1
-    await node["subscriptions"].call(Unsubscribe("goals", first))
+    first.kill()
     await nobody_on(raw, "goals")
     assert subscriptions.statistics().channels == 0
     assert one.heard == []
@@ -91,13 +90,19 @@ async def test_however_often_one_comes_and_goes_what_counts_is_the_last(system: 
     await system.subscriptions(node)
     listener, process = await system.listener(node)
     subscriptions = await Subscriptions.subscribe(node, "cards", process)
-    calls = [Subscribe("goals", process) if number % 2 == 0 else Unsubscribe("goals", process) for number in range(9)]
-    outcomes = await asyncio.gather(*(subscriptions.call(call) for call in calls), return_exceptions=True)
-    assert outcomes[-1] is None
-    _, last = await asyncio.gather(*(subscriptions.call(each("goals", process)) for each in (Unsubscribe, Subscribe)))
-    assert last is None
-    fouls = [subscriptions.call(each("fouls", process)) for each in (Subscribe, Unsubscribe)]
-    await asyncio.gather(*fouls, return_exceptions=True)
+
+    async def come_and_go(channel: str) -> None:
+        _, passing = await system.listener(node)
+        asking = asyncio.create_task(subscriptions.call(Subscribe(channel, passing)), name="passing")
+        await asyncio.sleep(0)
+        passing.kill()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    for _ in range(4):
+        await come_and_go("goals")
+    await Subscriptions.subscribe(node, "goals", process)
+    for channel in ("goals", "fouls"):
+        await come_and_go(channel)
     await nobody_on(raw, "fouls")
     assert await raw.call("PUBLISH", "goals", "one") == 1
     await eventually(lambda: Published("goals", b"one") in listener.heard, "it is heard")
@@ -162,11 +167,12 @@ async def test_in_a_cluster_subscriptions_follow_a_shard_that_is_handed_over() -
         subscriptions = await system.subscriptions(node)
         listener, process = await system.listener(node)
         await Subscriptions.subscribe(node, "goals", process)
-        await Subscriptions.subscribe(node, "cards", process)
+        _, passing = await system.listener(node)
+        await Subscriptions.subscribe(node, "cards", passing)
         master, replica = cluster.masters[0], cluster.servers[-1]
         assert await master.call("SPUBLISH", "{7}goals", "1-0") == 1
         await heard(listener, Published("goals", b"1-0"))
-        await node["subscriptions"].call(Unsubscribe("cards", process))
+        passing.kill()
         await eventually(lambda: answers(master, ("PUBSUB", "SHARDCHANNELS"), [b"{7}goals"]), "one is given up")
         assert subscriptions.statistics().connections == 1
 
@@ -189,6 +195,6 @@ async def test_killed_subscriptions_leave_no_connection_behind(system: System, r
     killed.kill()
     await killed.wait()
     await nobody_on(raw, "goals")
-    assert set(node.statistics().kinds) == {"Listener"}
+    assert {process.kind for process in node.processes()} == {"Listener"}
     with pytest.raises(StoreUnavailableError, match="being restarted"):
         await Subscriptions.subscribe(node, "goals", process)

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from common.otp.node import Node
-from common.otp.signals import SHUTDOWN
+from common.otp import SHUTDOWN, Node
 from common.store.errors import StoreUnavailableError
 from stages.stage3.db_writer import CAMPAIGN_S, DbWriter
 from stages.stage3.lease import TTL_S

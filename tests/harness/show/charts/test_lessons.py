@@ -4,17 +4,12 @@ import msgspec
 import pytest
 
 from harness.records.campaign import Ablation, Comparison, Figure, Staircase
-from harness.records.trial import AskedLoad, TrialResult
-from harness.show.charts.ablation import ablation_finding, chart_ablation, floor_ratio, measured_figures, worth
-from harness.show.charts.chart import page
+from harness.show.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
 from harness.show.charts.comparison import chart_comparison, comparison_finding
 from harness.show.charts.every import charts
-from harness.show.charts.forest import Row, draw_forest
-from harness.show.charts.style import floor_look
 from tests.harness.made_records import (
     HEAVY,
     a_comparison,
-    a_floor,
     a_ratio,
     a_search,
     a_staircase,
@@ -23,7 +18,6 @@ from tests.harness.made_records import (
     an_ablation,
     some_repeats,
 )
-from tests.harness.results import a_result, seen_by, some_fans
 from tests.harness.show.charts.pictures import fits, is_drawn, texts
 
 EMPTY = an_ablation(lessons=())
@@ -35,7 +29,7 @@ UNMEASURED = an_ablation(
     )
 )
 SHORT = some_repeats(a_target("2.5"), HEAVY, (0.002, 0.003), served=974)
-ONE_RUN = msgspec.structs.replace(a_ratio("art", 1.3), low=None, high=None, judgement="no change seen")
+ONE_RUN = msgspec.structs.replace(a_ratio("art", 1.3), low=None, high=None, judgement="too few runs")
 LESSONS = an_ablation(
     lessons=(
         a_worth("vm", art=1.5),
@@ -87,12 +81,11 @@ def test_a_lesson_helps_if_its_absence_is_worse_or_its_presence_better() -> None
 
 def test_the_finding_lists_what_pays_the_most_first() -> None:
     assert ablation_finding(LESSONS) == (
-        "Stage 2.5: without backlog only 12% served; ART is worse without logging (3 times) and vm (1.5 times); "
-        "ART is better without repeaters (0.8 times); no change was seen without 2 of 6 lessons."
+        "Stage 2.5: without backlog in waves only 12% served; ART is worse without logging in waves (3 times) and "
+        "vm in waves (1.5 times); ART is better without repeaters in waves (0.8 times); no change was seen in 2 of 6."
     )
     assert ablation_finding(LESSONS, "served") == (
-        "Stage 2.5: number of fans served is worse without backlog (0.12 times); "
-        "no change was seen without 4 of 5 lessons."
+        "Stage 2.5: number of fans served is worse without backlog in waves (0.12 times); no change was seen in 4 of 5."
     )
     assert ablation_finding(EMPTY) == "No lesson's ART was measured."
     assert ablation_finding(LESSONS, "N") == "No lesson's N was measured."
@@ -118,44 +111,22 @@ def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() ->
     assert "no two stages were measured" in texts(chart_ablation(an_ablation(), alone).figure)
 
 
-def the_floor(load: AskedLoad, art_s: float) -> TrialResult:
-    result = a_result(seen=seen_by(some_fans(), slowest_s=art_s))
-    return msgspec.structs.replace(result, asked=msgspec.structs.replace(result.asked, target=a_floor(), load=load))
-
-
-def test_the_floor_is_drawn_over_what_the_lessons_are_compared_with() -> None:
-    alone = texts(chart_ablation(an_ablation(), None, "art", [the_floor(HEAVY, 0.1)]).figure)
-    assert {text for text in alone if "floor" in text} == {"floor: 0.53"}  # under the load of the stage only
+def test_the_floor_is_drawn_beside_the_stages() -> None:
     beside = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)  # of which one step is the floor
-    assert {text for text in beside if "floor" in text} == {"floor: 203 µs", "floor: 0.018", "← floor: 0.11"}
-    counted = texts(chart_ablation(an_ablation(), None, "served", [the_floor(HEAVY, 0.1)]).figure)
-    assert not any("floor" in text for text in counted)
+    assert {text for text in beside if "floor" in text} == {"floor: 203 µs"}
     assert not any("floor" in text for text in texts(chart_ablation(an_ablation(), None, "art").figure))
 
 
-def test_a_ratio_of_the_floor_is_of_two_means_of_every_fan() -> None:
-    floors = some_repeats(a_floor(), HEAVY, (0.001, 0.003)).trials
-    whole = some_repeats(a_target("2.5"), HEAVY, (0.01, 0.03))
-    assert floor_ratio(whole, floors, "art") == pytest.approx(0.1)
-    assert floor_ratio(whole, floors, "memory") == pytest.approx(1.0)
-    assert floor_ratio(whole, (), "art") is None
-    assert floor_ratio(whole, floors, "N") is None
-    assert floor_ratio(SHORT, floors, "art") is None
-    assert floor_ratio(some_repeats(a_target("2.5"), HEAVY, ()), floors, "art") is None
+def test_placebos_stand_among_the_lessons_and_what_they_say_of_chance_under_them() -> None:
+    chart = chart_ablation(an_ablation(), None, "art")
+    assert {"placebo 2.1, waves", "placebo 2.5, waves", "placebo 0, few"} <= texts(chart.figure)
+    assert "Of 6 ratios of placebos, which can only be 1, 0 were called better or worse." in chart.source
 
 
-@pytest.mark.parametrize(
-    ("floor", "label", "at"), [(0.7, "floor: 0.7", 0.7), (0.001, "← floor: 0.001", None), (0.0, "← floor: 0", None)]
-)
-def test_a_floor_far_beyond_the_rows_does_not_squeeze_them(floor: float, label: str, at: float | None) -> None:
-    with page("", 6, 3) as figure:
-        axes = figure.add_subplot()
-        draw_forest(axes, [Row("vm", a_ratio("art", 1.5), "good")], "", floor)
-    low, _ = axes.get_xlim()
-    assert low > 0.5
-    assert label in texts(figure)
-    (line,) = [line for line in axes.get_lines() if line.get_color() == floor_look().colour and line.is_dashed()]
-    assert line.get_xdata() == [at or low] * 2
+def test_a_server_that_serves_nobody_has_no_point_and_a_word() -> None:
+    nobody = msgspec.structs.replace(a_ratio("served", 0.5), value=0.0, low=None, high=None)
+    found = an_ablation(lessons=(a_worth("open-files", ratios=(nobody,)),))
+    assert "none" in texts(chart_ablation(found, None, "served").figure)
 
 
 def test_only_figures_that_were_compared_are_drawn() -> None:

@@ -3,7 +3,7 @@ from array import array
 import numpy as np
 import pytest
 
-from harness.trial.figures.usage import TRACE_STEPS, cpu_shares, host_seen, peak_share, server_seen
+from harness.trial.figures.usage import TRACE_STEPS, busiest_wave, cpu_shares, host_seen, peak_share, server_seen
 from harness.trial.observer import Observation, ProcessColumns
 
 AT = np.arange(-2, 41, dtype=np.float64) / 10  # -0.2 s to 4.0 s
@@ -54,10 +54,17 @@ def test_the_busiest_process_between_two_moments() -> None:
     assert cpu_shares(observed(), 0.0, 1.0) == ()
 
 
+def test_a_generator_is_judged_in_its_busiest_wave_not_over_the_pauses() -> None:
+    seen = observed(process(1, busy_between(0.0, 0.6, 0.9)), process(2, busy_between(2.0, 2.8, 0.5)))
+    assert busiest_wave(seen, [(0.0, 0.6), (2.0, 2.8)]) == pytest.approx((0.9, 0.9))
+    assert busiest_wave(seen, [(2.0, 2.8)]) == pytest.approx((0.5, 0.5))
+    assert busiest_wave(seen, []) == (0.0, 0.0)
+
+
 def test_the_server_is_its_processes_added_up() -> None:
     late = process(2, busy_between(1.0, 4.0, 0.5)[10:], first=10, rss=5000, files=90, limit=100)
     seen = observed(process(1, busy_between(0.0, 4.0, 0.2), files=100, limit=1000), late)
-    server = server_seen(seen, held_s=2.0, over_s=4.0, held=10, ended=None)
+    server = server_seen(seen, over_s=4.0, memory=None, ended=None)
     assert server is not None
     assert server.processes == 2
     assert server.threads_peak == 6
@@ -67,8 +74,6 @@ def test_the_server_is_its_processes_added_up() -> None:
     assert server.busiest_cpu_peak == pytest.approx(0.5)
     assert (server.fullest_name, server.fullest_open_files, server.fullest_limit) == ("p2", 90, 100)
     assert server.rss_before_bytes == 1000 + 20
-    assert server.rss_held_bytes == 1000 + 220 + 5000 + 220
-    assert server.memory_per_connection_bytes == pytest.approx((1220 + 5220 - 1020) / 10)
     assert server.rss_peak_bytes == 1000 + 420 + 5000 + 420
     assert len(server.trace.at_s) == len(server.trace.cpu_share) == AT.size
     assert server.trace.open_files[5] == 100
@@ -86,14 +91,14 @@ def test_a_process_that_was_there_at_the_start_and_not_at_the_end_has_ended() ->
         process(5, all_along[:1]),  # ended before the first start
         process(6, all_along[:42]),  # last seen at 3.9 s
     )
-    server = server_seen(seen, held_s=1.0, over_s=4.0, held=0, ended=None)
+    server = server_seen(seen, over_s=4.0, memory=None, ended=None)
     assert server is not None
     assert [(one.name, one.pid, round(one.at_s, 3)) for one in server.ended_processes] == [
         ("p2", 2, 2.0),
         ("p6", 6, 4.0),
     ]
     assert server.processes == 4
-    before_that = server_seen(seen, held_s=1.0, over_s=3.9, held=0, ended=None)
+    before_that = server_seen(seen, over_s=3.9, memory=None, ended=None)
     assert before_that is not None
     assert [one.pid for one in before_that.ended_processes] == [2]
 
@@ -104,7 +109,7 @@ def test_the_trace_of_a_long_trial_is_thinned_and_keeps_its_cpu() -> None:
     columns = [array("q", [each] * at.size) for each in (1000, 10, 1)]
     one = ProcessColumns(1, "p1", 0, array("q", ticks), array("d", cpu_s), *columns)
     seen = Observation(at, np.zeros(at.size), np.ones(at.size, dtype=np.int64), (one,))
-    server = server_seen(seen, held_s=1.0, over_s=599.0, held=1, ended=None)
+    server = server_seen(seen, over_s=599.0, memory=None, ended=None)
     assert server is not None
     trace = server.trace
     assert len(trace.at_s) == TRACE_STEPS + 1
@@ -114,7 +119,7 @@ def test_the_trace_of_a_long_trial_is_thinned_and_keeps_its_cpu() -> None:
 
 
 def test_cpu_of_a_process_that_ended_is_not_taken_back() -> None:
-    server = server_seen(observed(process(1, [0.0, 0.1, 0.2])), held_s=2.0, over_s=4.0, held=0, ended="it ended")
+    server = server_seen(observed(process(1, [0.0, 0.1, 0.2])), over_s=4.0, memory=None, ended="it ended")
     assert server is not None
     assert min(server.trace.cpu_share) == 0.0
     assert server.memory_per_connection_bytes is None
@@ -122,13 +127,13 @@ def test_cpu_of_a_process_that_ended_is_not_taken_back() -> None:
 
 
 def test_a_server_of_which_nothing_was_seen() -> None:
-    assert server_seen(observed(), held_s=1.0, over_s=2.0, held=1, ended=None) is None
+    assert server_seen(observed(), over_s=2.0, memory=None, ended=None) is None
 
 
 def test_a_single_sample_is_enough_for_figures() -> None:
     one = process(1, [1.0])
     seen = Observation(AT[:1], np.zeros(1), np.array([5]), (one,))
-    server = server_seen(seen, held_s=1.0, over_s=2.0, held=1, ended=None)
+    server = server_seen(seen, over_s=2.0, memory=None, ended=None)
     assert server is not None
     assert (server.cpu_mean, server.cpu_peak) == (0.0, 0.0)
 

@@ -1,16 +1,20 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.load.reporter import Posted
 from harness.records.trial import GeneratorSeen, Validity
 from harness.trial.figures.validity import (
     BUSIEST,
+    LONGEST_LAG_S,
     LONGEST_STANDSTILL_S,
     SHORTEST_LAG_S,
     SHORTEST_PHASE_S,
     Circumstances,
     judge,
+    wave_of,
 )
 from tests.harness.results import a_generator, some_fans
 
@@ -18,7 +22,6 @@ from tests.harness.results import a_generator, some_fans
 def judged(
     generator: GeneratorSeen | None = None,
     *,
-    interval_s: float = 0.25,
     connecting_s: float = 5.0,
     no_socket: int = 0,
     own_lag_s: float = 0.0,
@@ -27,22 +30,34 @@ def judged(
 ) -> Validity:
     fans = some_fans(10, no_socket=no_socket) if no_socket else some_fans(10, refused=1)
     posts = [Posted(1, "shot", 1.0, 3.0, math.nan, own_lag_s)]
-    return judge(generator or a_generator(), fans, posts, Circumstances(interval_s, connecting_s, cores, interrupted_s))
+    return judge(generator or a_generator(), fans, posts, Circumstances(connecting_s, cores, interrupted_s))
 
 
 def test_a_generator_in_time_and_with_room_makes_a_valid_trial() -> None:
     assert judged() == Validity(valid=True, reasons=())
-    assert judge(a_generator(), some_fans(), [], Circumstances(0.25, 1.0, cores=2)).valid
+    assert judge(a_generator(), some_fans(), [], Circumstances(1.0, cores=2)).valid
 
 
-@pytest.mark.parametrize(
-    ("lag_s", "interval_s", "valid"),
-    [(0.24, 0.25, True), (0.26, 0.25, False), (0.09, 0.01, True), (0.11, 0.01, False), (0.9, 1.0, True)],
-)
-def test_lag_may_reach_the_interval_or_a_tenth_of_a_second(lag_s: float, interval_s: float, valid: bool) -> None:
-    found = judged(a_generator(lag_p99_s=lag_s), interval_s=interval_s)
-    assert found.valid is valid
-    assert valid or "late" in found.reasons[0]
+@given(lag_s=st.floats(0, 10))
+def test_a_lag_of_more_than_a_quarter_of_a_second_is_invalid_whatever_the_interval(lag_s: float) -> None:
+    found = judged(a_generator(lag_p99_s=lag_s, lag_max_s=lag_s))
+    assert found.valid is (lag_s <= LONGEST_LAG_S)
+    assert found.valid or "late" in found.reasons[0]
+
+
+@given(lag_s=st.floats(0, 10), more_s=st.floats(0, 10), response_s=st.one_of(st.none(), st.floats(0, 100)))
+def test_a_moment_is_a_tenth_of_the_talks_interval_or_of_the_response(
+    lag_s: float, more_s: float, response_s: float | None
+) -> None:
+    wave = wave_of(a_generator(lag_p99_s=lag_s, lag_max_s=lag_s + more_s), response_s)
+    assert wave.moment is (lag_s <= 0.025 or (response_s is not None and lag_s <= 0.1 * response_s))
+    assert wave.within_s == lag_s + more_s
+
+
+@given(lag_s=st.floats(0, 0.25), response_s=st.floats(0, 100), slower_s=st.floats(0, 100))
+def test_a_slower_server_never_makes_a_moment_less_of_one(lag_s: float, response_s: float, slower_s: float) -> None:
+    generator = a_generator(lag_p99_s=lag_s, lag_max_s=lag_s)
+    assert wave_of(generator, response_s).moment <= wave_of(generator, response_s + slower_s).moment
 
 
 @pytest.mark.parametrize(("share", "connecting_s", "valid"), [(0.91, 0.6, False), (0.89, 0.6, True), (1.0, 0.4, True)])

@@ -1,0 +1,119 @@
+"""Whether the harness and the generator in C say the same of a server: the instrument held against another.
+
+Each load is played three times a round, each time to a server that was just started and in another order: by the
+harness, by the harness again, and by the generator in C. The second is a placebo: what it differs from the first is
+noise, of these minutes on this machine. Figures are medians over the rounds.
+
+Two generators agree in a figure if they differ by at most 5 %, or by no more than the harness differs from itself.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from harness.load.c_generator import playing
+from harness.load.controller import Generator
+from harness.load.match import synthetic_match
+from harness.load.workload import Dialogue, Endpoint, Load
+from harness.targets.target import Target
+from harness.trial.plan import trial_id
+
+TOLERANCE = 0.05
+_PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one run says: figures in seconds, NaN where nobody was answered; `lag_p99_s` is the generator's own."""
+
+    answered: int
+    art_s: float
+    response_s: float
+    lag_p99_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The medians of a server at a load, by each generator, of `rounds` runs each."""
+
+    server: str
+    load: Load
+    rounds: int
+    harness: Reading
+    placebo: Reading
+    in_c: Reading
+
+    def ratio(self, figure: str) -> float:
+        """Return the harness's figure over that of the generator in C."""
+        return float(getattr(self.harness, figure) / getattr(self.in_c, figure))
+
+    def noise(self, figure: str) -> float:
+        """Return the harness's figure over that of its placebo."""
+        return float(getattr(self.harness, figure) / getattr(self.placebo, figure))
+
+    def agrees(self, figure: str) -> bool:
+        """Whether the two agree in a figure, `art_s` or `response_s`."""
+        allowed = max(math.log1p(TOLERANCE), abs(math.log(self.noise(figure))))
+        return abs(math.log(self.ratio(figure))) <= allowed
+
+
+def compare_generators(make_target: Callable[[], Target], load: Load, rounds: int, program: Path) -> Agreement:
+    """Play a load so many rounds by each generator. Raise HarnessError where the server or a generator cannot."""
+    ways = (_by_harness, _by_harness, partial(_in_c, program))
+    readings: list[list[Reading]] = [[], [], []]
+    name = make_target().name
+    for number in range(rounds):
+        for way in (*range(number % 3, 3), *range(number % 3)):
+            with _serving(make_target()) as (dialogue, endpoints):
+                readings[way].append(ways[way](load, dialogue, endpoints))
+    return Agreement(name, load, rounds, *map(_medians, readings))
+
+
+def _medians(readings: Sequence[Reading]) -> Reading:
+    return Reading(
+        answered=min(reading.answered for reading in readings),
+        art_s=median(reading.art_s for reading in readings),
+        response_s=median(reading.response_s for reading in readings),
+        lag_p99_s=median(reading.lag_p99_s for reading in readings),
+    )
+
+
+def _by_harness(load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> Reading:
+    with Generator(load, dialogue, endpoints, "c") as generator:
+        generator.start()
+        generator.wait_all_settled(_PATIENCE_S)
+        samples, usage = generator.finish(0.0)
+    return Reading(len(samples.response_s()), _mean(samples.talk_s()), _mean(samples.response_s()), usage.lag_p99_s)
+
+
+def _mean(times: Sequence[float]) -> float:
+    return sum(times) / len(times) if times else math.nan
+
+
+def _in_c(program: Path, load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> Reading:
+    with playing(program, load, dialogue, endpoints) as generator:
+        generator.wait_all_settled()
+        played = generator.finish()
+    art_s, response_s, late_s = (
+        (math.nan,) * 3
+        if played.art is None or played.response is None or played.late is None
+        else (played.art.mean_s, played.response.mean_s, played.late.p99_s)
+    )
+    return Reading(played.answered, art_s, response_s, late_s)
+
+
+@contextmanager
+def _serving(target: Target) -> Iterator[tuple[Dialogue, Sequence[Endpoint]]]:
+    """Run a target with a match of its own; give what a fan says, and where."""
+    match = synthetic_match(trial_id(), 1, 1.0)
+    try:
+        target.start()
+        publisher = target.publisher
+        with nullcontext() if publisher is None else publisher.announced(match):
+            yield target.dialogue(match.match.id), target.endpoints
+    finally:
+        target.stop()
