@@ -101,10 +101,10 @@ def test_a_quick_one_measures_once_and_searches_where_a_limit_moves() -> None:
     found = climbed(plan, bench)
     assert {planned.repeat for planned in plan.plan if isinstance(planned, PlannedTrial)} == {1}
     assert set(bench.hints) == {
-        "stage-0-search-n-1.json",
-        "stage-0-search-c-1.json",
-        "stage-2.1-search-n-1.json",
-        "stage-2.1-search-c-1.json",
+        "stage-0-search-n-1",
+        "stage-0-search-c-1",
+        "stage-2.1-search-n-1",
+        "stage-2.1-search-c-1",
     }
     assert all(hint is not None for hint in bench.hints.values())
     assert (found.rounds, found.quick, found.placebo) == (1, True, None)

@@ -104,23 +104,23 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(bench: FakeBench, tmp_pa
     first = len(bench.made)
     trials = tmp_path / "trials.jsonl"
     lines = trials.read_text().splitlines(keepends=True)
-    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1.json" not in line))
+    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1" not in line))
     bench.made.clear()
     stair(tmp_path, "--rounds", "1")
-    assert bench.made.count("stage-0-n900-c4-1.json") == 1
+    assert bench.made.count("stage-0-n900-c4-1") == 1
     bench.made.clear()
     stair(tmp_path, "--rounds", "1", "--fresh")
     assert len(bench.made) == first
     assert mine.exists()
 
 
-@pytest.mark.parametrize("bench", [{"stage-2.1-n900-c4-1.json": KeyboardInterrupt()}], indirect=True)
+@pytest.mark.parametrize("bench", [{"stage-2.1-n900-c4-1": KeyboardInterrupt()}], indirect=True)
 def test_an_interrupted_campaign_says_where_it_is(
     bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stair(tmp_path) == 130
     assert load(tmp_path / "staircase.json", Staircase, STAIRCASE).state == "interrupted"
-    assert bench.made[-1] == "stage-2.1-n900-c4-1.json"
+    assert bench.made[-1] == "stage-2.1-n900-c4-1"
     assert f"{tmp_path}/staircase.json: has what was measured so far; the same command goes on" in _one_line(capsys)
 
 
@@ -150,7 +150,7 @@ def test_another_commit_has_another_directory(
 def test_the_floor_is_the_last_step(bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staircase_command, "floor_server", lambda: staircase_command.stage_server("3", LESSONS["3"], 2))
     assert stair(tmp_path, "--floor", "--quick") == 0
-    assert "stage-3-n900-c4-1.json" in bench.made
+    assert "stage-3-n900-c4-1" in bench.made
 
 
 def ablate(out: Path, *words: str) -> int:
