@@ -73,6 +73,12 @@ class GenServer:
     def terminate(self, reason: Reason) -> Awaitable[None] | None:
         """Clean up; called once at the end, with the reason, unless the process was killed."""
 
+    def close_port(self) -> None:
+        """Close the socket of a process that was killed, at once: a port is linked to its owner and ends with it.
+
+        Source: https://www.erlang.org/doc/system/ports ("If the port owner terminates, so does the port").
+        """
+
     def reply_later(self, reply_to: ReplyTo, awaitable: Awaitable[Any]) -> None:
         """Work on a call beside the server's loop, and answer when done; `handle_call` returns `NO_REPLY`.
 

@@ -341,9 +341,10 @@ class Process(ABC):
     def _finish(self) -> Reason:
         """End by `_exit`: tell everybody, and let go of everything. Return the reason as others see it."""
         assert self._exit is not None  # noqa: S101  # nothing ends without a reason
-        reason, self._exit = KILLED if self._exit == KILL else self._exit, None
+        was_killed = self._exit == KILL
+        reason, self._exit = KILLED if was_killed else self._exit, None
         self.node.forget(self)
-        self.server = _ENDED
+        server, self.server = self.server, _ENDED
         self._mailbox = None
         for reply_to in tuple(self._callers):
             if not reply_to.done():
@@ -365,6 +366,8 @@ class Process(ABC):
             other.exit(reason, self)
         if self._gone is not None:
             self._gone.set_result(None)
+        if was_killed:
+            server.close_port()
         return reason
 
     def _start_error(self, reason: Reason) -> Exception:

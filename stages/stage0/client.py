@@ -194,6 +194,11 @@ class Client(GenFsm):
         if self._refused or self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
+    def close_port(self) -> None:
+        """Cut the fan off: nobody is there to write to it."""
+        if self._transport is not None:
+            self._transport.abort()
+
     async def _start_watching(self, greeting: Greeting) -> None:
         assert self._port is not None  # noqa: S101  # bytes come from it
         self._port.deaf = True

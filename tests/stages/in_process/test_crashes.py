@@ -115,6 +115,15 @@ async def test_who_goes_takes_its_handler_along_and_leaves_its_users_other_one(
     assert stays.kinds == ["status", "foul", "stop"]
 
 
+async def test_a_client_is_killed_and_its_connection_ends(running: Running, connect: Connect, game: Game) -> None:
+    async with watching(connect, game, "one") as (unlucky,):
+        (client,) = running.node.servers(Client)
+        client.process.kill()
+        await unlucky.read_to_end()
+    async with watching(connect, game, "two") as (other,):
+        await play_on(game, [other])
+
+
 @injected
 async def test_a_user_crashes(running: Running, connect: Connect, game: Game, end: Callable[[Process], None]) -> None:
     async with (
