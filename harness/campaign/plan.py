@@ -101,7 +101,7 @@ class PlannedTrial:
     @property
     def file(self) -> str:
         """The name of its result: the same one whenever the campaign is planned."""
-        return f"{self.server.key}-n{self.load.n}-c{self.load.c}-{self.repeat}.json"
+        return f"{self.server.key}-n{self.load.n}-c{self.load.c}-{self.repeat}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class PlannedSearch:
     @property
     def file(self) -> str:
         """The name of its result: the same one whenever the campaign is planned."""
-        return f"{self.server.key}-search-{file_stem(self.dimension)}-{self.repeat}.json"
+        return f"{self.server.key}-search-{file_stem(self.dimension)}-{self.repeat}"
 
 
 Planned = PlannedTrial | PlannedSearch

@@ -70,6 +70,9 @@ TALKS_LOADS: Mapping[str, FixedLoad] = MappingProxyType(
 4,000 take four minutes, one process holds some 17,000, and waves of 32,000 are no moment here.
 """
 
+GUESSES: Mapping[Dimension, float] = MappingProxyType({"N": 900, "C": 4, "burst C": 4})
+"""Where the limits of the first stage may lie."""
+
 QUICK_GUESSES: Mapping[tuple[str, Dimension], float] = MappingProxyType(
     {("0", "N"): 900, ("2.1", "N"): 4_000, ("0", "C"): 4, ("2.1", "C"): 1_000, ("2.5", "C"): 2_000}
 )
@@ -100,11 +103,7 @@ class Outline:
     @property
     def plan(self) -> tuple[Planned, ...]:
         """Everything that it is made of, in its order."""
-        searches = (
-            self._guesses()
-            if self.quick
-            else searches_of(self.servers, DIMENSIONS, {"N": LIGHT.n, "C": LIGHT.c, "burst C": LIGHT.c})
-        )
+        searches = self._guesses() if self.quick else searches_of(self.servers, DIMENSIONS, GUESSES)
         arms = [arm for server in self.servers for arm in self.arms_of(server)]
         return in_rounds([*arms, *self.placebo_arms], searches, self.rounds, self.seed)
 

@@ -44,13 +44,11 @@ class CampaignOptions:
 
     slo: SloOption = SLO
     budget: Annotated[
-        str | None, typer.Option("--budget", metavar="TIME", help="For how long to measure at most, such as 40m.")
+        str | None, typer.Option("--budget", metavar="TIME", help="Longest time to measure, such as 40m.")
     ] = None
     patience: Annotated[
         str,
-        typer.Option(
-            "--patience", metavar="TIME", help="For how long to wait before each trial for a machine at rest."
-        ),
+        typer.Option("--patience", metavar="TIME", help="Longest wait before each trial until the machine is at rest."),
     ] = f"{PATIENCE_S:g}s"
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove what --out has, and measure everything anew.")] = False
     seed: Annotated[int, typer.Option("--seed", min=0, help="What the random order of each round is drawn from.")] = (

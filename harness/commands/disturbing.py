@@ -20,14 +20,20 @@ class Disturbing:
 
     churn: Annotated[
         str | None,
-        typer.Option("--churn", metavar="PERCENT/s", help="So many fans leave, and as many come, such as 5%/s."),
+        typer.Option(
+            "--churn", metavar="PERCENT/s", help="Share of the fans who leave a second, and are replaced, such as 5%/s."
+        ),
     ] = None
     slow: Annotated[
-        str | None, typer.Option("--slow", metavar="PERCENT", help="So many fans stop reading, such as 5%.")
+        str | None, typer.Option("--slow", metavar="PERCENT", help="Share of the fans who stop reading, such as 5%.")
     ] = None
     reset: Annotated[
         str | None,
-        typer.Option("--reset", metavar="FANS@TIME", help="So many fans break off at once then, such as 2000@10s."),
+        typer.Option(
+            "--reset",
+            metavar="FANS@TIME",
+            help="How many fans break off at once, how long after the first event: 2000@10s.",
+        ),
     ] = None
     arrivals_during_events: Annotated[
         bool, typer.Option("--arrivals-during-events", help="Post events, and ask the API, while the fans come.")

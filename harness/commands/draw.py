@@ -22,7 +22,7 @@ def draw(
         list[Path] | None,
         typer.Option("--floor", metavar="FILE", help="A trial or a search of the peer floor, to draw too; repeatable."),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the charts go.")] = Path("out"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for the charts.")] = Path("out"),
 ) -> None:
     """Draw stored results as PNG files: trials, searches, staircases, ablations and comparisons.
 

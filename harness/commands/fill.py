@@ -12,9 +12,9 @@ from harness.show.page_figures import filled
 def fill(
     page: Annotated[Path, typer.Argument(metavar="PAGE", help="A page in Markdown with marked figures.")],
     results: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the directories of results are that its marks name.")
+        Path, typer.Option(metavar="DIR", help="Directory with the results that the page names.")
     ] = Path("reports/results"),
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a figure is another.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a figure differs.")] = False,
 ) -> None:
     """Fill in the figures of a page from stored results.
 

@@ -50,7 +50,7 @@ def http(  # noqa: PLR0913 -- each is an option of the command
         float | None, typer.Option(min=0.001, help="Requests a second, each sent when it is due: an open load.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a request must be answered.")] = 30.0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result goes.")] = Path("out"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for the result.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
 ) -> None:
     """Load a JSON API with HTTP requests: requests a second, times, failures and bytes. -n, -c and -k are as in ab.

@@ -59,7 +59,8 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         str | None, typer.Option(metavar="FILE", help="A match script whose events to post instead, or its name.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(min=0.001, help=f"How many times real time. Default: {DEFAULT_SPEED:g}.")
+        float | None,
+        typer.Option(min=0.001, help=f"Speed of the script, in times real time. Default: {DEFAULT_SPEED:g}."),
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
@@ -72,12 +73,12 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Directory that keeps results in lines, without what was from moment to moment; what it has already "
-            "is shown, and not measured again.",
+            help="Keep the result as a line in this directory, without its time lines. A trial that is there is shown, "
+            "and not measured again.",
         ),
     ] = None,
     repeat: Annotated[
-        int | None, typer.Option(min=1, help="Which of several trials of the same this is, with --keep. Default: 1.")
+        int | None, typer.Option(min=1, help="Number of this trial among several of the same, with --keep. Default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,

@@ -70,10 +70,11 @@ def search(  # noqa: PLR0913 -- each is an option of the command
         float | None, typer.Option(min=0.5, help="Where to begin. Default: N=200, C=4, 5 events/s.")
     ] = None,
     ceiling: Annotated[
-        float | None, typer.Option(min=0.5, help="Beyond which not to go; default: what the machine allows.")
+        float | None, typer.Option(min=0.5, help="The highest level to try; default: what the machine allows.")
     ] = None,
     precision: Annotated[
-        float | None, typer.Option(min=0.001, max=0.9, help="Relative width at which to end; default: 0.05.")
+        float | None,
+        typer.Option(min=0.001, max=0.9, help="How narrow the answer must be, relative to itself; default: 0.05."),
     ] = None,
     repeats: Annotated[
         int | None,
@@ -82,14 +83,14 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     soak: Annotated[
         str | None, typer.Option(metavar="TIME", help="For how long the answer must hold at the end, such as 60s.")
     ] = None,
-    budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="For how long to search at most, such as 10m.")
-    ] = None,
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time to search, such as 10m.")] = None,
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered; default: 10.")
     ] = None,
     where: Where,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the result is kept.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for the result; a search that is there goes on.")
+    ] = Path("out"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, also where a search was interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
 ) -> None:

@@ -23,7 +23,8 @@ def table(
         bool, typer.Option("--csv", help="Print CSV: plain numbers in the unit that ends a column's name.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it there, with --markdown or --csv, and print nothing.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write to, with --markdown or --csv, instead of the terminal."),
     ] = None,
 ) -> None:
     """Show stored results: trials in one table, a row each; searches, staircases, ablations, comparisons in their own.

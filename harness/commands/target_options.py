@@ -27,7 +27,8 @@ class WhichStage:
         typer.Option("--with", metavar="LESSON", help="A lesson the stage is to have too; repeatable."),
     ] = None
     without_lessons: Annotated[
-        list[str] | None, typer.Option("--without", metavar="LESSON", help="One it is not to have; repeatable.")
+        list[str] | None,
+        typer.Option("--without", metavar="LESSON", help="A lesson the stage is not to have; repeatable."),
     ] = None
     nodes: Annotated[
         int | None, typer.Option("--nodes", min=1, help="Node processes of the stage, if it has nodes.")

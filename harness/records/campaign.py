@@ -53,7 +53,7 @@ Judgement = Literal["better", "worse", "no change seen", "too few runs", "not me
 
 
 class Measurement(Section, frozen=True, kw_only=True):
-    """The figures of one trial; None where it saw none. `file` is the name of its result, beside the summary."""
+    """The figures of one trial; None where it saw none. `file` is the name of its line."""
 
     file: str
     started_at: datetime
@@ -89,7 +89,7 @@ class Repeats(Section, frozen=True, kw_only=True):
 
 
 class FoundLimit(Section, frozen=True, kw_only=True):
-    """The limit of a server as all its searches have it; `files` are the names of their results. See SearchResult.
+    """The limit of a server as all its searches have it; `files` are the names of their lines. See SearchResult.
 
     `last_pass` is the median of their last passes, and the fields down to `state` are those of that search. The ranges
     are over all of them: from the lowest last pass to the highest, and the highest first fail. None of these is a

@@ -1,4 +1,4 @@
-"""From stage to stage: each bar goes from what a figure was before to what it became."""
+"""From stage to stage: each bar goes from what a figure was before to what it became; grey where no change was seen."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ from harness.records.trial import AskedLoad
 from harness.show.charts.forest import FIGURES
 from harness.show.charts.staircase import all_served, at_load, is_open, limit_of, loads_of
 from harness.show.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis
-from harness.units import show_time
+from harness.units import show_load, show_time
 
 _MORE_IS_BETTER: Final = frozenset({"N", "C", "served"})
 _WIDTH: Final = 0.7
@@ -42,11 +42,19 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
         better = (now > before) == (figure in _MORE_IS_BETTER)
         low, high = sorted((before, now))
         colour, hatch = (BLUE, None) if better else (ORANGE, "//")
+        if _is_no_change(measured[place][0], load, figure):
+            colour, hatch = GREY, None
         axes.bar([place], [high - low], bottom=low, edgecolor="white", width=_WIDTH, color=colour, hatch=hatch)
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
         _label(axes, place, high, f"{now / before:.3g}")
     last = f"{_at_least(measured[-1][0], figure)}{_show(values[-1], figure)}"
     _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
+
+
+def _is_no_change(step: Step, load: AskedLoad | None, figure: Figure) -> bool:
+    """Whether no change was seen from the step before."""
+    of = None if load is None else show_load(load)
+    return any(ratio.judgement == "no change seen" for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
 
 
 def _title(figure: Figure, load: AskedLoad | None) -> str:

@@ -87,7 +87,9 @@ class FakeBench:
     def search(self, planned: PlannedSearch, hint: float | None) -> SearchResult:
         self._make(planned)
         self.hints[planned.file] = hint
-        asked = msgspec.structs.replace(a_search().asked, dimension=planned.dimension)
+        asked = a_search().asked
+        target = msgspec.structs.replace(asked.target, name=planned.server.name)
+        asked = msgspec.structs.replace(asked, dimension=planned.dimension, target=target)
         return a_search(asked=asked, last_pass=1_500.0, first_fail=1_600.0)
 
     def wait_until_quiet(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def test_nothing_is_compared_with_nothing() -> None:
 def test_limits_are_compared_by_their_dimension() -> None:
     a = (a_limit("N", 1000, 1050), a_limit("C", 5, 6))
     found = ratios_of_limits(a, (a_limit("C", 500, 550),))
-    assert judgements(found) == {"N": "not measured", "C": "too few runs"}
+    assert judgements(found) == {"N": "not measured", "C": "too few runs", "burst C": "not measured"}
 
 
 def test_a_time_that_only_some_trials_have_is_not_compared() -> None:

@@ -25,7 +25,6 @@ from harness.records.campaign import Ablation, Staircase
 from harness.targets.target import TargetError
 from harness.units import show_load
 from tests.harness.campaign.doubles import AROUND, FakeBench, Told
-from tests.harness.results import a_machine
 from tests.needs import needs
 
 LESSONS = {"0": (), "1": ("open-files",), "2.1": ("open-files", "backlog"), "3": ("open-files", "backlog", "nodes")}
@@ -52,8 +51,8 @@ def test_a_staircase_has_every_step_with_its_limits_and_loads() -> None:
     found = climbed(outline(servers("0", "2.1"), 3, 2012, quick=False), FakeBench())
     assert [step.target.name for step in found.steps] == ["stage 0", "stage 2.1"]
     for step, talks, trials in zip(found.steps, ("0", "2.1"), (3, 6), strict=True):
-        assert [limit.dimension for limit in step.limits] == ["N", "C"]
-        assert [len(limit.files) for limit in step.limits] == [3, 3]
+        assert [limit.dimension for limit in step.limits] == ["N", "C", "burst C"]
+        assert [len(limit.files) for limit in step.limits] == [3, 3, 3]
         loads = dict.fromkeys((LIGHT.asked, HEAVY.asked, TALKS_LOADS[talks].asked))
         assert [repeats.load for repeats in step.loads] == list(loads)
         assert {len(repeats.trials) for repeats in step.loads} == {trials}
@@ -102,10 +101,10 @@ def test_a_quick_one_measures_once_and_searches_where_a_limit_moves() -> None:
     found = climbed(plan, bench)
     assert {planned.repeat for planned in plan.plan if isinstance(planned, PlannedTrial)} == {1}
     assert set(bench.hints) == {
-        "stage-0-search-n-1.json",
-        "stage-0-search-c-1.json",
-        "stage-2.1-search-n-1.json",
-        "stage-2.1-search-c-1.json",
+        "stage-0-search-n-1",
+        "stage-0-search-c-1",
+        "stage-2.1-search-n-1",
+        "stage-2.1-search-c-1",
     }
     assert all(hint is not None for hint in bench.hints.values())
     assert (found.rounds, found.quick, found.placebo) == (1, True, None)
@@ -206,7 +205,7 @@ def test_a_campaign_that_was_cut_is_complete_up_to_its_last_round() -> None:
     one_round = len(plan.plan) // 5
     bench = FakeBench(raises={plan.plan[3 * one_round].file: KeyboardInterrupt()})
     findings = Findings()
-    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(a_machine(), now=bench.now))
+    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now))
     with pytest.raises(KeyboardInterrupt):
         campaign.run()
     found = ablation(plan, findings, AROUND, "interrupted")

@@ -54,7 +54,7 @@ def test_a_longer_campaign_begins_as_the_shorter_one() -> None:
 def test_a_search_is_repeated_from_where_the_first_one_ended() -> None:
     first, second, third = in_rounds((), searches_of(SERVERS[:1], ("N",), {"N": 900}), 4, 1)
     assert isinstance(first, PlannedSearch)
-    assert (first.file, first.hint) == ("stage-0-search-n-1.json", 900)
+    assert (first.file, first.hint) == ("stage-0-search-n-1", 900)
     for number, again in ((2, second), (3, third)):
         assert again == PlannedSearch(SERVERS[0], "N", first, number)
 

@@ -123,27 +123,27 @@ def test_a_search_has_the_limit_of_the_one_before_as_its_hint() -> None:
     run = Run(plan, bench)
     assert run.state() == "done"
     assert bench.hints == {
-        "stage-0-search-n-1.json": None,
-        "stage-0-search-c-1.json": None,
-        "stage-1-search-n-1.json": 6_000.0,
-        "stage-1-search-c-1.json": 1_500.0,
-        "stage-2.1-search-c-1.json": 500.0,
+        "stage-0-search-n-1": None,
+        "stage-0-search-c-1": None,
+        "stage-1-search-n-1": 6_000.0,
+        "stage-1-search-c-1": 1_500.0,
+        "stage-2.1-search-c-1": 500.0,
     }
-    assert run.findings.searches["stage-0-search-n-1.json"].last_pass == 1_500
+    assert run.findings.searches["stage-0-search-n-1"].last_pass == 1_500
 
 
 def test_where_a_hint_is_not_known_yet_its_own_counts() -> None:
     zero, one = searches_of((ZERO, ONE), ("N",), {"N": 900})
     bench = FakeBench()
     Run((one, zero, again(one, 2)), bench).state()
-    assert bench.hints == {one.file: 900, zero.file: 900, "stage-1-search-n-2.json": 1_500.0}
+    assert bench.hints == {one.file: 900, zero.file: 900, "stage-1-search-n-2": 1_500.0}
 
 
 def test_a_search_that_found_nothing_is_no_hint() -> None:
     plan = searches_of((ZERO, ONE), ("N",), {})
-    bench = FakeBench(there={"stage-0-search-n-1.json": a_search(last_pass=None)})
+    bench = FakeBench(there={"stage-0-search-n-1": a_search(last_pass=None)})
     Run(plan, bench).state()
-    assert bench.hints == {"stage-1-search-n-1.json": None}
+    assert bench.hints == {"stage-1-search-n-1": None}
 
 
 def test_titles() -> None:

@@ -77,13 +77,13 @@ def test_a_staircase_leaves_its_summary_and_prints_its_tables(
     stored = load(tmp_path / "out" / "staircase.json", Staircase, STAIRCASE)
     assert [step.target.name for step in stored.steps] == ["stage 0", "stage 2.1"]
     assert (stored.state, stored.rounds, stored.seed) == ("done", 2, 2012)
-    # Stage 0 at three loads, stage 2.1 twice at two, its placebo once; N and C of both.
-    assert len(bench.made) == 2 * (3 + 4 + 2 + 4)
+    # Stage 0 at three loads, stage 2.1 twice at two, its placebo once; three limits of both.
+    assert len(bench.made) == 2 * (3 + 4 + 2 + 6)
     said = capsys.readouterr()
     assert "1,500 … 1,600" in said.out
     assert "N=900, C=4 every 25.0 ms" in said.out
-    assert "18 trials and 8 searches, some" in said.err
-    assert "26 of 26: " in said.err
+    assert "18 trials and 12 searches, some" in said.err
+    assert "30 of 30: " in said.err
 
 
 def test_markdown_is_all_that_is_on_standard_output(
@@ -104,23 +104,23 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(bench: FakeBench, tmp_pa
     first = len(bench.made)
     trials = tmp_path / "trials.jsonl"
     lines = trials.read_text().splitlines(keepends=True)
-    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1.json" not in line))
+    trials.write_text("".join(line for line in lines if "stage-0-n900-c4-1" not in line))
     bench.made.clear()
     stair(tmp_path, "--rounds", "1")
-    assert bench.made.count("stage-0-n900-c4-1.json") == 1
+    assert bench.made.count("stage-0-n900-c4-1") == 1
     bench.made.clear()
     stair(tmp_path, "--rounds", "1", "--fresh")
     assert len(bench.made) == first
     assert mine.exists()
 
 
-@pytest.mark.parametrize("bench", [{"stage-2.1-n900-c4-1.json": KeyboardInterrupt()}], indirect=True)
+@pytest.mark.parametrize("bench", [{"stage-2.1-n900-c4-1": KeyboardInterrupt()}], indirect=True)
 def test_an_interrupted_campaign_says_where_it_is(
     bench: FakeBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stair(tmp_path) == 130
     assert load(tmp_path / "staircase.json", Staircase, STAIRCASE).state == "interrupted"
-    assert bench.made[-1] == "stage-2.1-n900-c4-1.json"
+    assert bench.made[-1] == "stage-2.1-n900-c4-1"
     assert f"{tmp_path}/staircase.json: has what was measured so far; the same command goes on" in _one_line(capsys)
 
 
@@ -138,11 +138,11 @@ def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_another_commit_has_another_directory(
     bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stair(tmp_path, "--repeats", "1")
+    stair(tmp_path, "--rounds", "1")
     first = len(bench.made)
     later = msgspec.structs.replace(a_machine(), commit="0123456789")
     monkeypatch.setattr(campaign_runs, "describe_machine", lambda: later)
-    assert stair(tmp_path, "--repeats", "1") == 2
+    assert stair(tmp_path, "--rounds", "1") == 2
     assert "holds results of no commit and this is 0123456: remove it to measure anew" in _one_line(capsys)
     assert len(bench.made) == first
 
@@ -150,7 +150,7 @@ def test_another_commit_has_another_directory(
 def test_the_floor_is_the_last_step(bench: FakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staircase_command, "floor_server", lambda: staircase_command.stage_server("3", LESSONS["3"], 2))
     assert stair(tmp_path, "--floor", "--quick") == 0
-    assert "stage-3-n900-c4-1.json" in bench.made
+    assert "stage-3-n900-c4-1" in bench.made
 
 
 def ablate(out: Path, *words: str) -> int:
@@ -312,5 +312,5 @@ def test_ctrl_c_ends_a_real_one_which_then_goes_on(tmp_path: Path) -> None:
     assert made > 0
     again = subprocess.run([*command, "--budget", "0s"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert f"{made} of 11 are there already and are kept" in " ".join(again.stderr.split())
+    assert f"{made} of 12 are there already and are kept" in " ".join(again.stderr.split())
     assert load(tmp_path / "ablation.json", Ablation, ABLATION).state == "out of budget"

@@ -17,7 +17,7 @@ def test_all_trials_stand_in_one_table_and_the_others_in_their_own() -> None:
     assert "stage 2.2 holds N = 1,500 … 2,000" in text
     assert "| 2,000 | short | broke p99<1s: 1.4 s | 2.00 ms | 1.40 s | 50.0 ms | CPU |" in text
     assert "| 1,600 | full | invalid | 2.00 ms | ∞ | - | CPU |" in text
-    assert "Left out of stage 2.5" in text
+    assert "Left out: without the lesson" in text
     assert "B over A" in text
     assert (
         "| stage 0 | GET /1/checkin | 500 | 4 | 200 a second | 500 | 200 | 10.5 ms | 19.8 ms | 20.0 ms | yes |" in text
@@ -33,7 +33,7 @@ def test_a_terminal_gets_the_same_tables() -> None:
     for said in (
         "stage 2.2: N under",
         "Limits under",
-        "Left out of stage 2.5",
+        "Left out: without the lesson",
         "B over A",
         "response mean / p99",
         "500 of 500 succeeded",

@@ -70,7 +70,7 @@ def test_a_step_without_limits_or_figures_has_dashes() -> None:
     load = msgspec.structs.replace(some.steps[0].loads[0], trials=(blind,))
     bare = msgspec.structs.replace(some.steps[0], limits=(), loads=(load,))
     limits, light = staircase_sheets(msgspec.structs.replace(some, steps=(bare,)))
-    assert limits.rows == (("stage 0", *["-"] * 6),)
+    assert limits.rows == (("stage 0", *["-"] * 7),)
     assert light.rows == (("stage 0", "-", "-", "-", "-", "- / -", "-", "0 of 1", "-", "-"),)
 
 

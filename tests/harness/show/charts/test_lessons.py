@@ -2,13 +2,17 @@
 
 import msgspec
 import pytest
+from matplotlib.colors import to_rgba
 
 from harness.records.campaign import Ablation, Comparison, Figure, Staircase
 from harness.show.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
 from harness.show.charts.comparison import chart_comparison, comparison_finding
 from harness.show.charts.every import charts
+from harness.show.charts.style import GREY
+from harness.units import show_load
 from tests.harness.made_records import (
     HEAVY,
+    LIGHT,
     a_comparison,
     a_ratio,
     a_search,
@@ -157,3 +161,13 @@ def test_a_comparison_says_what_became_better_and_worse() -> None:
 
 def test_searches_and_comparisons_are_drawn_too() -> None:
     assert [name for name, _ in charts([("s", a_search()), ("c", a_comparison())])] == ["s", "c"]
+
+
+def test_a_step_of_which_no_change_was_seen_is_grey() -> None:
+    found = a_staircase()
+    same = msgspec.structs.replace(a_ratio("art", 1.01), of=show_load(LIGHT))
+    steps = (found.steps[0], msgspec.structs.replace(found.steps[1], ratios=(same,)), *found.steps[2:])
+    stages, *_ = chart_ablation(an_ablation(), msgspec.structs.replace(found, steps=steps), "art").figure.axes
+    looks = [patch.get_facecolor() for patch in stages.patches]
+    assert looks[0] == looks[1] == to_rgba(GREY)
+    assert looks[2] != to_rgba(GREY)

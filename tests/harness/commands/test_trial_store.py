@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.commands.options import AskedError
+from harness.commands.trial_store import TrialStore, trial_store
+from harness.records.directory import read_results
+from harness.records.machine import describe_machine
+from harness.records.trial import load_result
+from tests.harness.results import a_result
+
+RESULT = a_result(machine=describe_machine())
+
+
+def kept(path: Path, repeat: int | None = None) -> TrialStore:
+    return trial_store(None, path, repeat)
+
+
+def test_a_trial_that_is_there_is_not_made_again_and_its_repeat_is(tmp_path: Path) -> None:
+    assert kept(tmp_path).earlier(RESULT.asked) is None
+    assert kept(tmp_path).put(RESULT) == (("kept in", tmp_path / "trials.jsonl"),)
+    assert kept(tmp_path).earlier(RESULT.asked) == RESULT.without_time_lines()
+    assert kept(tmp_path, 2).earlier(RESULT.asked) is None
+    assert kept(tmp_path).earlier(msgspec.structs.replace(RESULT.asked, slo="failures=0")) is None
+    kept(tmp_path, 2).put(RESULT)
+    assert [name for name, _ in read_results(tmp_path)] == ["stage-0-n900-c4-1", "stage-0-n900-c4-2"]
+
+
+def test_half_a_trial_is_no_line(tmp_path: Path) -> None:
+    assert kept(tmp_path).put(msgspec.structs.replace(RESULT, interrupted=True)) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_result_has_its_chart_beside_it(tmp_path: Path) -> None:
+    store = trial_store(tmp_path / "new", None, None)
+    assert store.earlier(RESULT.asked) is None
+    (_, result), (_, chart) = store.put(RESULT)
+    assert load_result(result) == RESULT
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("out", "keep", "repeat"), [(Path("a"), Path("b"), None), (Path("a"), None, 2)])
+def test_options_that_do_not_go_together(out: Path, keep: Path | None, repeat: int | None) -> None:
+    with pytest.raises(AskedError):
+        trial_store(out, keep, repeat)
