@@ -12,7 +12,7 @@ import pytest
 from common.otp import Node
 from common.wire.frames import WELCOME
 from stages.stage0.client import CLOSED, LINGER_S, STATE_TIMEOUT_S, Client, Connected, SocketPort
-from stages.stage0.messages import Notification, Status
+from stages.stage0.messages import Dismissal, Notification, Status
 from stages.traffic import Drop, Traffic
 from tests.virtual_time import idle, now_s, run_virtual
 
@@ -178,6 +178,23 @@ def test_the_connection_is_closed_after_the_last_event(parts: Parts) -> None:
 def test_a_fan_that_does_not_read_is_cut_off_after_the_last_event(parts: Parts) -> None:
     transport = run_to_its_last_event(parts, unread=1)
     assert transport.done == [("close", 10 * STATE_TIMEOUT_S), ("abort", 10 * STATE_TIMEOUT_S + LINGER_S)]
+
+
+def test_a_fan_that_is_sent_away_is_told_why_and_closed(parts: Parts) -> None:
+    async def main() -> None:
+        fan = await start_connected(parts)
+        await idle()
+        client = fan.process.server
+        assert isinstance(client, Client)
+        client.next_state(client.running)
+        fan.process.cast(Status(b"one", is_last=False))
+        fan.process.cast(Dismissal(b"why"))
+        await fan.process.wait()
+        assert fan.transport.written == WELCOME + b"onewhy"
+        assert fan.transport.done == [("close", 0)]
+        assert (parts.traffic.greetings, parts.traffic.deliveries) == (1, 1)
+
+    run_virtual(main())
 
 
 def test_a_fan_that_goes_away_from_a_match_ends_its_client(parts: Parts) -> None:
