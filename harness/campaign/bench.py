@@ -27,6 +27,11 @@ ANSWER_TIMEOUT_S = 10.0
 """
 
 
+LONGEST_ARRIVAL_S = 100.0
+"""How long all fans of a search for N may take to come. At 50 a second, as a short accept queue takes them, that is 5,000:
+what holds more is told as "at least".
+"""
+
 SHORT_EVENTS = 1
 """Of a short trial of a search. A server without a free file answers no post, and each is waited for ten seconds."""
 
@@ -138,14 +143,16 @@ def search_plan(planned: PlannedSearch, hint: float | None, conditions: Conditio
     """Return the search of a server."""
     plan, server = default_plan(planned.dimension), planned.server
     effort = conditions.efforts.of(planned.dimension)
+    ceiling = min(effort.ceiling, likely_room(psutil.virtual_memory().total) // plan.waves)
     if planned.dimension == "N":
         plan = replace(plan, c=server.arrivals.c * server.nodes, interval_s=server.arrivals.interval_s)
+        ceiling = min(ceiling, int(LONGEST_ARRIVAL_S * plan.c / plan.interval_s))
     return replace(
         plan,
         slo=conditions.slo,
         hint=hint,
         short_events=SHORT_EVENTS,
-        ceiling=float(min(effort.ceiling, likely_room(psutil.virtual_memory().total) // plan.waves)),
+        ceiling=float(ceiling),
         precision=effort.precision,
         repeats=effort.repeats,
         budget_s=conditions.efforts.budget_s,

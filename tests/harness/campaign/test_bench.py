@@ -103,3 +103,8 @@ def test_the_hint_is_not_what_a_search_is_told_by() -> None:
     target = SERVER.make()
     near, far = (asked_of(search_plan(SEARCH, hint, CONDITIONS), target, 1.0) for hint in (5.0, None))
     assert msgspec.to_builtins(near) == msgspec.to_builtins(far)
+
+
+def test_a_search_for_n_tries_no_more_than_can_arrive_in_its_time() -> None:
+    slow = replace(SERVER, arrivals=Arrivals(1, 0.02), nodes=1)
+    assert search_plan(PlannedSearch(slow, "N"), None, CONDITIONS).ceiling == 50 * benches.LONGEST_ARRIVAL_S
