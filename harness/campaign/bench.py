@@ -11,9 +11,10 @@ from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTria
 from harness.campaign.quiet import PATIENCE_S, wait_until_quiet
 from harness.load.match import synthetic_match
 from harness.load.workload import Load
+from harness.records.asked import Disturbances, Placement
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Disturbances, Placement, TrialResult
+from harness.records.trial import TrialResult
 from harness.search.capacity import likely_room
 from harness.search.plan import OF_C, SearchPlan, asked_of, default_plan
 from harness.search.roles import SearchWatcher
@@ -28,8 +29,8 @@ ANSWER_TIMEOUT_S = 10.0
 
 
 LONGEST_ARRIVAL_S = 100.0
-"""How long all fans of a search for N may take to come. At 50 a second, as a short accept queue takes them, that is 5,000:
-what holds more is told as "at least".
+"""How long all fans of a search for N may take to come. At 50 a second, as a short accept queue takes them, that is
+5,000: what holds more is told as "at least".
 """
 
 SHORT_EVENTS = 1

@@ -15,6 +15,7 @@ from harness.campaign.figures import compare as compare_by
 from harness.campaign.intervals import FEWEST_RUNS
 from harness.campaign.verdicts import has_too_few_runs, judged, ratio_of_limits
 from harness.errors import HarnessError
+from harness.records.asked import Placement
 from harness.records.campaign import (
     COMPARISON,
     Ablation,
@@ -30,7 +31,7 @@ from harness.records.campaign import (
 from harness.records.machine import Machine
 from harness.records.machines import differences
 from harness.records.search import SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import TrialResult
 from harness.units import show_load
 
 Comparable = tuple[TrialResult, ...] | SearchResult | Staircase | Ablation

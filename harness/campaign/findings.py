@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from harness.campaign.plan import SEARCHES, Arm, PlannedSearch, PlannedTrial, Server
+from harness.records.asked import AskedTarget
 from harness.records.campaign import FoundLimit, Measurement, Repeats, found_limit, measurement
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import AskedTarget, TrialResult
+from harness.records.trial import TrialResult
 
 
 @dataclass(slots=True)

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from harness.records.asked import Asked
 from harness.records.directory import ResultsDirectory
 from harness.records.files import write
 from harness.records.search import AskedSearch, SearchResult
-from harness.records.trial import Asked, TrialResult
+from harness.records.trial import TrialResult
 
 
 class Journal:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from harness.records.asked import AskedLoad, Disturbances
 from harness.records.files import file_stem
 from harness.records.search import Dimension
-from harness.records.trial import AskedLoad, Disturbances
 from harness.targets.target import Target
 
 

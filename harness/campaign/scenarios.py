@@ -14,8 +14,8 @@ from typing import Final
 
 from harness.campaign.plan import FixedLoad
 from harness.errors import HarnessError
+from harness.records.asked import Disturbances
 from harness.records.campaign import Figure
-from harness.records.trial import Disturbances
 
 
 class UnknownScenarioError(HarnessError):

@@ -8,7 +8,7 @@ import typer
 
 from common.durations import DurationError, parse_duration
 from harness.commands.options import AskedError
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _LONGEST_LATENCY_S: Final = 1.0

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import HarnessError
-from harness.records.trial import Placement
+from harness.records.asked import Placement
 from harness.trial.placement.namespaces import check_possible
 from harness.trial.placement.pinning import Pins, allowed_cpus, parse_pins
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.commands.options import AskedError
-from harness.records.trial import Topology
+from harness.records.asked import Topology
 from harness.targets.address import AddressTarget
 from harness.targets.custom import CustomTarget
 from harness.targets.description import DEFAULT_MARK, Description, check, load_description

@@ -6,10 +6,11 @@ from typing import Protocol
 
 from harness.campaign.journal import Journal
 from harness.commands.options import AskedError
+from harness.records.asked import Asked
 from harness.records.directory import TRIALS_FILE, ResultsDirectory, make_directory
 from harness.records.files import file_stem
 from harness.records.machine import describe_machine
-from harness.records.trial import Asked, TrialResult, encode_result
+from harness.records.trial import TrialResult, encode_result
 
 Places = tuple[tuple[str, Path], ...]
 """What was written, with a word for each."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from harness.load.workload import InvalidLoadError
 
 if TYPE_CHECKING:
-    from harness.records.trial import Disturbances
+    from harness.records.asked import Disturbances
 
 SEED: Final = 1
 

@@ -12,7 +12,7 @@ import msgspec
 from common.domain.match import NewMatch, Player, Team
 from common.domain.posts import Post, Shot, Start, Stop
 from common.domain.script import Script
-from harness.records.trial import AskedEvents
+from harness.records.asked import AskedEvents
 
 MAX_COMMENT = 280
 """Characters that the API takes in a comment."""

@@ -14,9 +14,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from harness.records.asked import AskedLoad, AskedTarget, Placement
 from harness.records.machine import Machine
 from harness.records.search import Dimension, SearchResult, State
-from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Section, TrialResult, Wave
+from harness.records.section import Section
+from harness.records.trial import Bound, TrialResult
+from harness.records.usage import Wave
 
 STAIRCASE: Literal["matchstream-lab/staircase/2"] = "matchstream-lab/staircase/2"
 ABLATION: Literal["matchstream-lab/ablation/2"] = "matchstream-lab/ablation/2"

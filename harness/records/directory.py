@@ -25,7 +25,8 @@ from harness.records.files import ResultError, as_record, encode, load, replace_
 from harness.records.machine import CHECKOUT, Machine, describe_machine
 from harness.records.machines import differences
 from harness.records.search import SearchResult
-from harness.records.trial import Section, TrialResult
+from harness.records.section import Section
+from harness.records.trial import TrialResult
 
 MACHINE: Literal["matchstream-lab/machine/1"] = "matchstream-lab/machine/1"
 MACHINE_FILE = "machine.json"

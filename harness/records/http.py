@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from harness.records.asked import AskedTarget
 from harness.records.distribution import Distribution
 from harness.records.machine import Machine
-from harness.records.trial import AskedTarget, Count, Seconds, Section, Share, Validity
+from harness.records.section import Count, Seconds, Section, Share
+from harness.records.trial import Validity
 
 SCHEMA: Literal["matchstream-lab/http/2"] = "matchstream-lab/http/2"
 

@@ -5,8 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from harness.records.asked import AskedTarget, Placement
 from harness.records.machine import Machine
-from harness.records.trial import AskedTarget, Bound, Placement, Section, Wave
+from harness.records.section import Section
+from harness.records.trial import Bound
+from harness.records.usage import Wave
 
 SCHEMA: Literal["matchstream-lab/search/2"] = "matchstream-lab/search/2"
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from harness.load.match import synthetic_match
 from harness.load.workload import Load
+from harness.records.asked import Placement
 from harness.records.search import AskedSearch, Dimension, TrialKind
-from harness.records.trial import Placement
 from harness.search.decide import Rules, Try
 from harness.search.evidence import Majority
 from harness.search.levels import Scale

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from harness.campaign.figures import mean, values
+from harness.records.asked import AskedLoad
 from harness.records.campaign import (
     Ablation,
     Comparison,
@@ -19,7 +20,6 @@ from harness.records.campaign import (
     Staircase,
 )
 from harness.records.search import Dimension
-from harness.records.trial import AskedLoad
 from harness.units import GENERATORS, NOTHING, show_bytes, show_load, show_time
 
 TITLES: dict[Figure, str] = {

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from harness.records.asked import AskedLoad
 from harness.records.campaign import (
     Ablation,
     Comparison,
@@ -17,7 +18,7 @@ from harness.records.campaign import (
 from harness.records.http import HttpResult
 from harness.records.kinds import Record
 from harness.records.search import SearchResult
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.trial import TrialResult
 
 Value = str | int | float | bool | None
 Flat = Mapping[str, Value]

@@ -1,6 +1,6 @@
 """What else happened in a trial, as people write it."""
 
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 from harness.units import show_time
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from harness.records.asked import AskedLoad
 from harness.records.campaign import Ablation, LessonWorth
 from harness.records.distribution import Distribution, merge
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.trial import TrialResult
 from harness.show.campaign import TITLES
 from harness.units import NOTHING, show_bytes, show_percentile, show_time
 

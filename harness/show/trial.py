@@ -5,8 +5,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from harness.records.asked import Placement
 from harness.records.distribution import Distribution
-from harness.records.trial import ApiSeen, Delivery, Fans, GeneratorSeen, Memory, Placement, ServerSeen, TrialResult
+from harness.records.seen import ApiSeen, Delivery, Fans
+from harness.records.trial import TrialResult
+from harness.records.usage import GeneratorSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
 from harness.units import NOTHING, show_bytes, show_percentile, show_time, show_wave
 

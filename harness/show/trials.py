@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from harness.campaign.staircase import SLO
+from harness.records.asked import AskedEvents
 from harness.records.distribution import Distribution
-from harness.records.trial import AskedEvents, Delivery, TrialResult
+from harness.records.seen import Delivery
+from harness.records.trial import TrialResult
 from harness.trial.figures.slo import parse_slo
 from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
 

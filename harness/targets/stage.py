@@ -10,7 +10,7 @@ from typing import IO
 from common.addresses import reachable
 from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.far_redis import FarRedis
 from harness.targets.lessons import MATCHSTREAM, lessons_of

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.records.trial import Topology
+from harness.records.asked import Topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import msgspec
 from common.http.token import TokenError, client_token
 from harness.load.http import HttpPlan, HttpSamples, load_http
 from harness.load.match import synthetic_match
+from harness.records.asked import AskedTarget
 from harness.records.http import HttpResult
 from harness.records.machine import describe_machine
-from harness.records.trial import AskedTarget
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError, parse_http_url

@@ -18,7 +18,7 @@ from harness.load.controller import Generator, GeneratorError
 from harness.load.match import MatchPlan, PlannedPost
 from harness.load.reporter import Posted, Reporter
 from harness.load.samples import GeneratorUsage, Progress, Samples
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.target import Target

@@ -26,7 +26,7 @@ from typing import Final, Self
 from common.store.process import REDIS_PROGRAMS
 from harness.interruption import background_thread, raise_if_interrupted
 from harness.load.samples import Progress
-from harness.records.trial import MemoryMoment
+from harness.records.usage import MemoryMoment
 from harness.targets.process_tree import ProcessStat, all_processes, descended, read_stat
 
 EVENTS: Final = 2

@@ -8,7 +8,7 @@ import msgspec
 from harness.load.conduct import ONLY_WATCH, Conduct, planned
 from harness.load.match import MatchPlan
 from harness.load.workload import InvalidLoadError, Load
-from harness.records.trial import Asked, AskedLoad, AskedTarget, Disturbances, Placement
+from harness.records.asked import Asked, AskedLoad, AskedTarget, Disturbances, Placement
 from harness.targets.target import Target, show_address
 from harness.trial.figures.slo import Slo
 

@@ -20,8 +20,9 @@ import msgspec
 
 from harness.interruption import interruptions_deferred
 from harness.load.match import MatchPlan
+from harness.records.asked import Disturbances
 from harness.records.machine import describe_machine
-from harness.records.trial import Disturbances, TrialResult
+from harness.records.trial import TrialResult
 from harness.targets.publisher import Publisher
 from harness.targets.target import Target, TargetError
 from harness.trial.figures.assemble import Raw, assemble

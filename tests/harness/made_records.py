@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
+from harness.records.asked import AskedLoad, AskedTarget, Placement
 from harness.records.campaign import (
     ABLATION,
     COMPARISON,
@@ -27,7 +28,7 @@ from harness.records.distribution import distribution
 from harness.records.http import SCHEMA as HTTP
 from harness.records.http import AskedHttp, HttpResult, HttpSeen
 from harness.records.search import SCHEMA, AskedSearch, Dimension, SearchResult, SearchTrial
-from harness.records.trial import AskedLoad, AskedTarget, Bound, Placement, Validity
+from harness.records.trial import Bound, Validity
 from tests.harness.results import a_machine
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -5,31 +5,12 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
+from harness.records.asked import Asked, AskedEvents, AskedLoad, AskedTarget
 from harness.records.distribution import distribution
 from harness.records.machine import Limit, Machine
-from harness.records.trial import (
-    SCHEMA,
-    Asked,
-    AskedEvents,
-    AskedLoad,
-    AskedTarget,
-    Bound,
-    Delivery,
-    EventSeen,
-    Fans,
-    GeneratorSeen,
-    Host,
-    LoopLag,
-    Memory,
-    Response,
-    Seen,
-    ServerSeen,
-    Timeline,
-    Trace,
-    TrialResult,
-    Validity,
-    Verdict,
-)
+from harness.records.seen import Delivery, EventSeen, Fans, Response, Seen, Timeline
+from harness.records.trial import SCHEMA, Bound, TrialResult, Validity, Verdict
+from harness.records.usage import GeneratorSeen, Host, LoopLag, Memory, ServerSeen, Trace
 
 LIMIT = 1024
 

@@ -13,8 +13,9 @@ import pytest
 
 from harness.cli import main
 from harness.commands.report import NOTEBOOKS
+from harness.records.asked import AskedLoad
 from harness.records.files import write
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.trial import TrialResult
 from harness.show.report.errors import ReportError
 from harness.show.report.execute import execute, store
 from harness.show.report.page import Part

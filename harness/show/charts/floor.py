@@ -5,9 +5,10 @@ It is a peer of its own, measured as any other: a chart draws those of its resul
 
 from collections.abc import Sequence
 
+from harness.records.asked import AskedTarget
 from harness.records.kinds import Record
 from harness.records.search import SearchResult
-from harness.records.trial import AskedTarget, TrialResult
+from harness.records.trial import TrialResult
 
 Floor = TrialResult | SearchResult
 """What may be known of the floor: what it takes under a load, and what limit was found for it."""

@@ -7,7 +7,8 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.asked import AskedLoad
+from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, names_in, page
 from harness.show.charts.fanout import last_fan_s
 from harness.show.charts.floor import Floor, with_floors

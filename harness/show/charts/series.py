@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.campaign.figures import SAME_FANS
 from harness.records.distribution import Distribution, curve, merge
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.trial import TrialResult
 from harness.show.charts.floor import is_floor
 from harness.show.charts.style import Look, floor_look, look, short_time
 from harness.units import show_load
+
+if TYPE_CHECKING:
+    from harness.records.asked import AskedLoad
 
 Pick = Callable[[TrialResult], Distribution | None]
 """Takes the times in question from a result."""

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.campaign.figures import SAME_FANS
+from harness.records.asked import AskedLoad
 from harness.records.campaign import FoundLimit, Repeats, Staircase, Step
 from harness.records.search import Dimension
-from harness.records.trial import AskedLoad
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import is_floor
 from harness.show.charts.style import (

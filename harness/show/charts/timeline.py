@@ -12,7 +12,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from common.otp.loop_lag import PERIOD_S
-from harness.records.trial import Heat, LoopLag, Timeline, TrialResult
+from harness.records.seen import Heat, Timeline
+from harness.records.trial import TrialResult
+from harness.records.usage import LoopLag
 from harness.show.charts.chart import Chart, grid, made_on, page
 from harness.show.charts.style import (
     AMBER,

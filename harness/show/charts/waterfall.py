@@ -7,8 +7,8 @@ from typing import Final, Literal
 from matplotlib.axes import Axes
 
 from harness.campaign.figures import TIMES, mean
+from harness.records.asked import AskedLoad
 from harness.records.campaign import Figure, Step
-from harness.records.trial import AskedLoad
 from harness.show.charts.forest import FIGURES
 from harness.show.charts.staircase import all_served, at_load, is_open, limit_of, loads_of
 from harness.show.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis

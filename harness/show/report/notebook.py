@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from IPython.display import Image, Markdown, display
 
+from harness.records.asked import AskedLoad
 from harness.records.kinds import Record, load_record, load_records
-from harness.records.trial import AskedLoad, TrialResult
+from harness.records.trial import TrialResult
 from harness.show.charts.chart import NOTEBOOK_DPI, Chart
 from harness.show.charts.floor import floors_in
 from harness.show.charts.peers import loads_measured

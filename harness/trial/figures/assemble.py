@@ -9,21 +9,12 @@ import numpy as np
 from harness.load.asking import Answers
 from harness.load.reporter import Posted
 from harness.load.samples import GeneratorUsage, Samples
+from harness.records.asked import Asked, AskedLoad, Placement
 from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import (
-    SCHEMA,
-    ApiSeen,
-    Asked,
-    AskedLoad,
-    GeneratorSeen,
-    LoopLag,
-    Memory,
-    Placement,
-    Seen,
-    TrialResult,
-    Verdict,
-)
+from harness.records.seen import ApiSeen, Seen
+from harness.records.trial import SCHEMA, TrialResult, Verdict
+from harness.records.usage import GeneratorSeen, LoopLag, Memory
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.rate import answered_per_s

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from common.store.process import REDIS_PROGRAMS
 from common.tuning.open_files import kept_files
-from harness.records.trial import AskedLoad, Bound, GeneratorSeen, Host, Seen, ServerSeen, Validity, Verdict
+from harness.records.asked import AskedLoad
+from harness.records.seen import Seen
+from harness.records.trial import Bound, Validity, Verdict
+from harness.records.usage import GeneratorSeen, Host, ServerSeen
 
 BUSY = 0.95
 """Share of a core, or of all cores, from which on the CPU counts as used up."""

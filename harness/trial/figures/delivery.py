@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
 from harness.records.distribution import distribution, percentile
-from harness.records.trial import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
+from harness.records.seen import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
 from harness.trial.figures.heat import heat
 
 STEPS = 300

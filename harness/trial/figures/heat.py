@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.trial import Heat
+from harness.records.seen import Heat
 
 STEPS: Final = 100
 """Steps of time, at most …"""

@@ -7,10 +7,11 @@ from datetime import datetime
 import numpy as np
 
 from harness.load.http import SUCCESS, HttpPlan, HttpSamples
+from harness.records.asked import AskedTarget
 from harness.records.distribution import distribution, percentile
 from harness.records.http import SCHEMA, AskedHttp, HttpResult, HttpSeen
 from harness.records.machine import Machine, harness_version
-from harness.records.trial import AskedTarget, Validity
+from harness.records.trial import Validity
 from harness.trial.figures.validity import BUSIEST, SHORTEST_LAG_S, SHORTEST_PHASE_S
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from common.otp.loop_lag import PERIOD_S
-from harness.records.trial import LoopLag
+from harness.records.usage import LoopLag
 from harness.trial.figures.usage import TRACE_STEPS
 
 if TYPE_CHECKING:

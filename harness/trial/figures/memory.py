@@ -1,6 +1,6 @@
 """What a connection takes of the memory, from two readings: pure."""
 
-from harness.records.trial import Memory
+from harness.records.usage import Memory
 from harness.trial.memory import AtRest, Reading, Sizes
 
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from harness.records.trial import Timeline
+from harness.records.seen import Timeline
 
 _STEPS_OF_A_WAVE = 3
 """Steps of a timeline that answering a wave must take on average for a rate to be read from it."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from harness.errors import HarnessError
 from harness.records.distribution import Distribution
-from harness.records.trial import Seen
+from harness.records.seen import Seen
 
 DEFAULT_SLO = "failures=0,lost=0,duplicated=0,reordered=0,unposted=0"
 """Everyone served, everything delivered: what a trial must show where nothing else is asked."""

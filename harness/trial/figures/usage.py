@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.trial import Host, Memory, ProcessEnd, ServerSeen, Trace
+from harness.records.usage import Host, Memory, ProcessEnd, ServerSeen, Trace
 from harness.trial.observer import Observation, ProcessColumns
 
 PEAK_WINDOW_S = 0.5

@@ -29,7 +29,9 @@ from dataclasses import dataclass
 
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome
-from harness.records.trial import Fans, GeneratorSeen, Validity, Wave
+from harness.records.seen import Fans
+from harness.records.trial import Validity
+from harness.records.usage import GeneratorSeen, Wave
 
 LONGEST_MOMENT_S = 0.025
 LAG_SHARE = 0.1

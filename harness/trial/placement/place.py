@@ -14,7 +14,7 @@ import msgspec
 
 from common.tuning.sysctl import load_profile
 from harness.load.workload import LOOPBACK_SOURCES, Sources
-from harness.records.trial import Placement
+from harness.records.asked import Placement
 from harness.trial.observer import listen_counters
 from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, Pair, joined_namespaces

@@ -10,8 +10,10 @@ import msgspec
 from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
 from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
 from harness.campaign.run import Standing
+from harness.records.asked import Asked, AskedEvents, AskedTarget, Placement
 from harness.records.search import SearchResult
-from harness.records.trial import Asked, AskedEvents, AskedTarget, Fans, Placement, TrialResult, Validity
+from harness.records.seen import Fans
+from harness.records.trial import TrialResult, Validity
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
 from harness.trial.figures.slo import parse_slo

@@ -8,9 +8,10 @@ from harness.campaign import bench as benches
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Conditions, TrialBench, search_plan, trial_plan
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Arrivals, PlannedSearch, PlannedTrial
+from harness.records.asked import Placement
 from harness.records.directory import ResultsDirectory
 from harness.records.search import SearchResult
-from harness.records.trial import Placement, TrialResult
+from harness.records.trial import TrialResult
 from harness.search.plan import SearchPlan, asked_of
 from harness.search.roles import SearchJournal
 from harness.show.search_progress import SilentSearch

@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from harness.campaign.comparing import Comparable, ComparisonError, Side, compare
+from harness.records.asked import AskedEvents, Placement
 from harness.records.campaign import Comparison, FoundLimit
-from harness.records.trial import AskedEvents, Placement, TrialResult
+from harness.records.trial import TrialResult
 from tests.harness.campaign.doubles import a_trial_of
 from tests.harness.made_records import a_limit, a_search, a_staircase, an_ablation
 from tests.harness.results import a_machine, a_result

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from harness.campaign.journal import Journal
+from harness.records.asked import Placement
 from harness.records.directory import ResultsDirectory
 from harness.records.kinds import load_record
-from harness.records.trial import Placement
 from tests.harness.made_records import a_search, a_staircase
 from tests.harness.results import a_machine, a_result
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.commands.disturbing import Disturbing
 from harness.commands.options import AskedError
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 
 
 def test_nothing_is_asked_for_by_default() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.load.conduct import Agenda, Conduct, Departure, planned
 from harness.load.workload import InvalidLoadError
-from harness.records.trial import Disturbances
+from harness.records.asked import Disturbances
 
 
 @st.composite

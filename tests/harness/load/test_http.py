@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.load.http import HttpPlan, HttpSamples, load_http
+from harness.records.asked import AskedTarget
 from harness.records.files import load
 from harness.records.http import SCHEMA, HttpResult
 from harness.records.machine import describe_machine
-from harness.records.trial import AskedTarget
 from harness.trial.figures.http import HttpHead, asked_http, http_result
 from tests.harness.fake import fake_server, started, wait_until
 from tests.harness.test_cli import command, run

@@ -11,8 +11,9 @@ import pytest
 from common.tuning.open_files import OpenFiles
 from harness.errors import HarnessError
 from harness.load.workload import InvalidLoadError, NoRoomError
+from harness.records.asked import Placement
 from harness.records.search import Dimension, SearchResult
-from harness.records.trial import Bound, Placement, TrialResult
+from harness.records.trial import Bound, TrialResult
 from harness.search.decide import Bracket, Try
 from harness.search.journal import Journal, load_search
 from harness.search.run import run_search

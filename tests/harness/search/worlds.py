@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.records.search import Dimension
-from harness.records.trial import Bound, TrialResult, Validity, Verdict, Wave
+from harness.records.trial import Bound, TrialResult, Validity, Verdict
+from harness.records.usage import Wave
 from harness.search.decide import Bracket, Try
 from harness.search.plan import SearchPlan, default_plan
 from harness.show.progress import Silent

@@ -5,7 +5,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.trial import Asked, Placement, ProcessEnd, Validity, Verdict, Wave
+from harness.records.asked import Asked, Placement
+from harness.records.trial import Validity, Verdict
+from harness.records.usage import ProcessEnd, Wave
 from harness.show.trial import show_result
 from harness.units import show_bytes, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans

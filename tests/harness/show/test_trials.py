@@ -3,7 +3,8 @@ import io
 import msgspec
 from rich.console import Console
 
-from harness.records.trial import Bound, TrialResult, Validity, Wave
+from harness.records.trial import Bound, TrialResult, Validity
+from harness.records.usage import Wave
 from harness.show.trials import markdown, show_results
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
 

@@ -4,7 +4,8 @@ import pytest
 
 from harness.load.match import synthetic_match
 from harness.load.workload import InvalidLoadError, Load
-from harness.records.trial import Disturbances, TrialResult
+from harness.records.asked import Disturbances
+from harness.records.trial import TrialResult
 from harness.show.progress import Silent
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError

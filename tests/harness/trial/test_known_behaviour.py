@@ -15,7 +15,7 @@ import pytest
 
 from harness.load.match import synthetic_match
 from harness.load.workload import Endpoint, Load
-from harness.records.trial import Placement
+from harness.records.asked import Placement
 from harness.show.progress import Silent
 from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant

@@ -15,7 +15,8 @@ import pytest
 from harness.load.match import synthetic_match
 from harness.load.reporter import Posted
 from harness.load.workload import Load
-from harness.records.trial import LoopLag, TrialResult
+from harness.records.trial import TrialResult
+from harness.records.usage import LoopLag
 from harness.show.progress import Silent
 from harness.targets.address import AddressTarget
 from harness.targets.stage import StageTarget

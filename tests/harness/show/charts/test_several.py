@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from harness.records.asked import AskedLoad
 from harness.records.distribution import distribution
-from harness.records.trial import AskedLoad, TrialResult, Validity
+from harness.records.trial import TrialResult, Validity
 from harness.show.charts.chart import Chart
 from harness.show.charts.every import charts
 from harness.show.charts.fanout import chart_fanout, fanout_finding

@@ -2,7 +2,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.records.trial import LoopLag, TrialResult, Validity
+from harness.records.trial import TrialResult, Validity
+from harness.records.usage import LoopLag
 from harness.show.charts.timeline import chart_timeline, timeline_finding
 from harness.trial.figures.heat import heat
 from tests.harness.results import a_delivery, a_loop_lag, a_result, seen_by, some_fans

@@ -6,8 +6,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from harness.records.asked import Asked
 from harness.records.distribution import distribution
-from harness.records.trial import Asked, Bound, Timeline, TrialResult, Validity
+from harness.records.seen import Timeline
+from harness.records.trial import Bound, TrialResult, Validity
 from harness.show.charts.style import short_time, time_axis
 from harness.show.charts.trial import chart_trial, draw_trial, finding
 from tests.harness.made_records import HEAVY, a_floor

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from common.tuning.open_files import kept_files
-from harness.records.trial import AskedLoad, GeneratorSeen, ProcessEnd, Validity, Verdict
+from harness.records.asked import AskedLoad
+from harness.records.trial import Validity, Verdict
+from harness.records.usage import GeneratorSeen, ProcessEnd
 from harness.trial.figures.bound import BUSY, SCARCE, SYN_RETRY_S, Observations, first_bound
 from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans
 

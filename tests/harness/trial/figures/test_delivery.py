@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
-from harness.records.trial import Delivery
+from harness.records.seen import Delivery
 from harness.trial.figures.delivery import STEPS, Phases, analyse, count_fans, timeline
 from harness.trial.figures.heat import grid_of
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.records.trial import Heat
+from harness.records.seen import Heat
 from harness.trial.figures.heat import BUCKETS, STEPS, grid_of, heat
 
 times = st.floats(0, 1000) | st.just(math.nan)

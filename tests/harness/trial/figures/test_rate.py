@@ -1,6 +1,6 @@
 import pytest
 
-from harness.records.trial import Timeline
+from harness.records.seen import Timeline
 from harness.trial.figures.rate import answered_per_s
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.reporter import Posted
-from harness.records.trial import GeneratorSeen, Validity
+from harness.records.trial import Validity
+from harness.records.usage import GeneratorSeen
 from harness.trial.figures.validity import (
     BUSIEST,
     LONGEST_LAG_S,

@@ -10,7 +10,8 @@ from harness.campaign.journal import Journal
 from harness.load.match import synthetic_match
 from harness.load.reporter import Posted
 from harness.load.workload import Load
-from harness.records.trial import Placement, TrialResult, encode_result, load_result
+from harness.records.asked import Placement
+from harness.records.trial import TrialResult, encode_result, load_result
 from harness.show.progress import Silent
 from harness.targets.address import AddressTarget
 from harness.targets.peers.catalogue import peer_target

@@ -1,0 +1,152 @@
+"""What the fans of a trial saw."""
+
+from typing import Annotated
+
+import msgspec
+
+from harness.records.distribution import Distribution
+from harness.records.section import Count, Seconds, Section
+
+
+class Fans(Section, frozen=True, kw_only=True):
+    """What became of the N fans.
+
+    `answered` got their first event; `served` of them were also held until the match was over, or the trial.
+    `failures` counts the others by what happened to them.
+
+    Those who did what they were told to are set apart, and are neither: `left` closed their connections in good order,
+    `reset` broke them, and `slow` stopped reading, of whom the server closed `slow_closed` before the end. Together
+    with served and failures they are all who were asked to come: N, and those who came in the place of others.
+    """
+
+    asked: Count
+    answered: Count
+    served: Count
+    failures: dict[str, Count]
+    left: Count = 0
+    reset: Count = 0
+    slow: Count = 0
+    slow_closed: Count = 0
+
+    @property
+    def failed(self) -> int:
+        """How many fans were not served."""
+        return sum(self.failures.values())
+
+
+class Response(Section, frozen=True, kw_only=True):
+    """Response times of the fans, by both clocks; None where nobody was answered.
+
+    `intended` runs from the *intended* start to the first event, so that time lost in the generator, in the accept
+    queue or in a SYN retry counts. It is that of all N: a fan who was not answered waited infinitely long. `art` is the
+    talk's, of those who were answered, which its `count` tells: the larger of the time until the welcome line and the
+    time from the watch line to the first event, both counted after the connect.
+    """
+
+    intended: Distribution | None
+    art: Distribution | None
+
+
+class EventSeen(Section, frozen=True, kw_only=True):
+    """One post, and how it reached the fans. `answered_s` is None, and `error` is set, if the server did not accept it.
+
+    `fanout_mean_s` and `last_s` run from `intended_s` to a fan's receipt, `fanout_service_mean_s` and `last_service_s`
+    from `sent_s`; None where no fan received it.
+    """
+
+    sequence: int
+    kind: str
+    intended_s: Seconds
+    sent_s: Seconds
+    answered_s: Seconds | None
+    error: str | None
+    received: Count
+    fanout_mean_s: Seconds | None
+    fanout_service_mean_s: Seconds | None
+    last_s: Seconds | None
+    last_service_s: Seconds | None
+
+
+class Delivery(Section, frozen=True, kw_only=True):
+    """How the events reached the fans, counted against what every answered fan must receive.
+
+    `fanout` runs from the *intended* post to a fan's receipt. A post waits until the one before it was answered, and
+    the fans with it: from the sending, which is `fanout_service`, a slow server would not be seen to make anyone wait
+    (coordinated omission). A lost delivery took infinitely long. `last_*` are over the events: the time until the
+    slowest fan had it, from the intended post; `last_service_mean_s` from the sending.
+    """
+
+    posted: Count
+    unposted: Count
+    expected: Count
+    received: Count
+    lost: Count
+    duplicated: Count
+    reordered: Count
+    fanout: Distribution | None
+    fanout_service: Distribution | None
+    last_mean_s: Seconds | None
+    last_max_s: Seconds | None
+    last_service_mean_s: Seconds | None
+    post_answer: Distribution | None
+    post_lag_p99_s: Seconds
+    post_lag_max_s: Seconds
+    events: tuple[EventSeen, ...]
+
+
+class Heat(Section, frozen=True, kw_only=True):
+    """How many times of each length fell into each step of the trial: all of them, where a curve shows only one.
+
+    Steps are `step_s` long, the first begins at 0; there is a row for each up to the last in which anything happened.
+    A row lists `bucket:count`, with a space between, for the buckets that are not empty. Bucket i holds the times from
+    `edges_s[i]` up to `edges_s[i + 1]`, the last one also those that are equal to its end.
+    """
+
+    step_s: Seconds
+    edges_s: tuple[float, ...]
+    rows: tuple[Annotated[str, msgspec.Meta(pattern=r"^(\d+:\d+( \d+:\d+)*)?$")], ...]
+
+
+class Timeline(Section, frozen=True, kw_only=True):
+    """The trial in steps of time, for charts: at the end of each, the fans connected (and answered) and not closed.
+
+    `slowest_s` is the longest intended-start response time among the fans answered in the step; None where nobody was.
+    `responses` are those of all, in the step of the answer; `deliveries` the fan-out times (from the
+    intended post), in the step of receipt.
+    Either is None where there were none, as in results from before they were kept.
+    """
+
+    at_s: tuple[float, ...]
+    connected: tuple[int, ...]
+    answered: tuple[int, ...]
+    slowest_s: tuple[float | None, ...]
+    responses: Heat | None = None
+    deliveries: Heat | None = None
+
+
+class ApiSeen(Section, frozen=True, kw_only=True):
+    """How the API answered while fans came and events flowed; `failed` questions got no answer, or a refusal."""
+
+    answers: Distribution | None
+    failed: Count
+
+
+class Seen(Section, frozen=True, kw_only=True):
+    """What the fans saw. No `delivery` where no events were posted, and no `api` where it was not asked.
+
+    `recovery_s` is how long a fan waited for its answer who came after the first connection was cut, the longest; None
+    where none was cut, or nobody came after it.
+
+    `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
+    be told, since waves were answered within a step or two of the timeline.
+    """
+
+    fans: Fans
+    response: Response
+    delivery: Delivery | None
+    timeline: Timeline
+    connect_phase_s: Seconds
+    events_phase_s: Seconds
+    answered_per_s: float | None = None
+    api: ApiSeen | None = None
+    recovery_s: Seconds | None = None
