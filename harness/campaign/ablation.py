@@ -14,7 +14,7 @@ from harness.campaign.bench import Circumstances
 from harness.campaign.figures import compare
 from harness.campaign.findings import Findings
 from harness.campaign.intervals import Estimate
-from harness.campaign.plan import Arm, FixedLoad, Planned, Server, in_rounds
+from harness.campaign.plan import Arm, FixedLoad, MeasuredServer, Planned, in_rounds
 from harness.campaign.scenarios import Scenario, lessons_in
 from harness.campaign.verdicts import judged, placebo_verdicts
 from harness.records.campaign import ABLATION, Ablation, Figure, LessonWorth, Measurement, Ratio, Reference
@@ -184,7 +184,9 @@ def _group(stage: str, scenario: Scenario, lessons: Collection[str]) -> Iterator
     change: Change = "added" if stage == BASELINE else "left out"
 
     def arm(name: str, variant: Variant, per_round: int = 1) -> Arm:
-        return Arm(Server(f"{scenario.name}-{name}", variant.name, lambda: StageTarget(variant)), load, per_round)
+        return Arm(
+            MeasuredServer(f"{scenario.name}-{name}", variant.name, lambda: StageTarget(variant)), load, per_round
+        )
 
     def changed(lesson: str) -> Variant:
         only = (lesson,)

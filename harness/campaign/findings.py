@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.campaign.plan import SEARCHES, Arm, PlannedSearch, PlannedTrial, Server
+from harness.campaign.plan import SEARCHES, Arm, MeasuredServer, PlannedSearch, PlannedTrial
 from harness.records.asked import AskedTarget
 from harness.records.campaign import FoundLimit, Measurement, Repeats, found_limit, measurement
 from harness.records.search import Dimension, SearchResult
@@ -31,7 +31,7 @@ class Findings:
         self.searches[planned.file] = result
         self._saw(planned.server, result.asked.target, result)
 
-    def refused(self, server: Server, reason: str) -> None:
+    def refused(self, server: MeasuredServer, reason: str) -> None:
         """Take it that a server would not start."""
         self.refusals[server.key] = reason
 
@@ -45,14 +45,14 @@ class Findings:
         target = self.targets[arm.server.key]
         return Repeats(target=target, load=arm.load.asked, rate_per_s=arm.load.rate_per_s, trials=found)
 
-    def limits_of(self, server: Server, dimensions: Iterable[Dimension]) -> tuple[FoundLimit, ...]:
+    def limits_of(self, server: MeasuredServer, dimensions: Iterable[Dimension]) -> tuple[FoundLimit, ...]:
         """Return the limits of a server that were searched so far."""
         return tuple(found_limit(found) for dimension in dimensions if (found := self._searches_of(server, dimension)))
 
-    def _searches_of(self, server: Server, dimension: Dimension) -> dict[str, SearchResult]:
+    def _searches_of(self, server: MeasuredServer, dimension: Dimension) -> dict[str, SearchResult]:
         files = (PlannedSearch(server, dimension, repeat=repeat).file for repeat in range(1, SEARCHES + 1))
         return {file: self.searches[file] for file in files if file in self.searches}
 
-    def _saw(self, server: Server, target: AskedTarget, result: TrialResult | SearchResult) -> None:
+    def _saw(self, server: MeasuredServer, target: AskedTarget, result: TrialResult | SearchResult) -> None:
         self.targets.setdefault(server.key, target)
         self.began.append(result.started_at)

@@ -38,7 +38,7 @@ KEPT_FILES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MeasuredServer:
     """Whom to measure. `key` is what its files are called by, and `make` returns a target for one trial.
 
     `name` is what people call it. `arrivals` are such that its N is found, and not how many it can greet in a second.
@@ -85,7 +85,7 @@ class FixedLoad:
 class Arm:
     """A server under a load, measured so many times in every round."""
 
-    server: Server
+    server: MeasuredServer
     load: FixedLoad
     per_round: int = 1
 
@@ -94,7 +94,7 @@ class Arm:
 class PlannedTrial:
     """A server under a load; `repeat` counts from 1."""
 
-    server: Server
+    server: MeasuredServer
     load: FixedLoad
     repeat: int
 
@@ -111,7 +111,7 @@ class PlannedSearch:
     `hint` is about where it should be, or a search that may tell; where that was not made yet, its own hint counts.
     """
 
-    server: Server
+    server: MeasuredServer
     dimension: Dimension
     hint: "PlannedSearch | float | None" = None
     repeat: int = 1
@@ -167,7 +167,7 @@ def estimated_s(plan: Iterable[Planned]) -> float:
 
 
 def searches_of(
-    servers: Sequence[Server], dimensions: Sequence[Dimension], guesses: Mapping[Dimension, float]
+    servers: Sequence[MeasuredServer], dimensions: Sequence[Dimension], guesses: Mapping[Dimension, float]
 ) -> tuple[PlannedSearch, ...]:
     """Return the searches of the servers in their order, each with the server before it as its hint.
 

@@ -21,9 +21,9 @@ from harness.campaign.plan import (
     KEPT_FILES,
     Arm,
     FixedLoad,
+    MeasuredServer,
     Planned,
     PlannedSearch,
-    Server,
     arrivals_at,
     in_rounds,
     searches_of,
@@ -92,10 +92,10 @@ class Outline:
     None where there is no placebo.
     """
 
-    servers: tuple[Server, ...]
+    servers: tuple[MeasuredServer, ...]
     loads: tuple[FixedLoad, ...]
     talks_loads: Mapping[str, FixedLoad]
-    twice: Server | None
+    twice: MeasuredServer | None
     rounds: int
     seed: int
     quick: bool
@@ -107,7 +107,7 @@ class Outline:
         arms = [arm for server in self.servers for arm in self.arms_of(server)]
         return in_rounds([*arms, *self.placebo_arms], searches, self.rounds, self.seed)
 
-    def arms_of(self, server: Server) -> tuple[Arm, ...]:
+    def arms_of(self, server: MeasuredServer) -> tuple[Arm, ...]:
         """Return a server under each of its loads."""
         own = self.talks_loads.get(server.key)
         known = {load.asked for load in self.loads}
@@ -131,13 +131,13 @@ class Outline:
         )
 
 
-def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> Server:
+def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> MeasuredServer:
     """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes."""
     variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
     # More than open files does not fit into one process, and they are what ends a stage that may have all of them.
     files = min(OpenFiles.read().hard, FULL_EFFORT.n.ceiling)
     likely_n = files - KEPT_FILES if "open-files" in lessons and variant.nodes is None else None
-    return Server(
+    return MeasuredServer(
         key=_stage_key(stage),
         name=variant.name,
         make=lambda: StageTarget(variant),
@@ -147,12 +147,12 @@ def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> Server:
     )
 
 
-def floor_server() -> Server:
+def floor_server() -> MeasuredServer:
     """Return the floor, a server that does nothing else. Raise TargetError where it cannot be compiled."""
-    return Server(FLOOR_KEY, peer_target("floor").name, lambda: peer_target("floor"))
+    return MeasuredServer(FLOOR_KEY, peer_target("floor").name, lambda: peer_target("floor"))
 
 
-def outline(servers: Sequence[Server], rounds: int, seed: int, *, quick: bool) -> Outline:
+def outline(servers: Sequence[MeasuredServer], rounds: int, seed: int, *, quick: bool) -> Outline:
     """Return the outline of a full staircase, or of the rough picture that takes five minutes."""
     if quick:
         return Outline(tuple(servers), (GLANCE,), {}, None, 1, seed, quick=True)
@@ -192,7 +192,7 @@ def staircase(plan: Outline, findings: Findings, around: Circumstances, state: S
     )
 
 
-def _step(server: Server, plan: Outline, findings: Findings) -> Step:
+def _step(server: MeasuredServer, plan: Outline, findings: Findings) -> Step:
     return Step(
         target=findings.targets[server.key],
         limits=findings.limits_of(server, DIMENSIONS),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.campaign.bench import FULL_EFFORT, QUICK_EFFORT, Efforts
-from harness.campaign.plan import Server
+from harness.campaign.plan import MeasuredServer
 from harness.campaign.staircase import DEFAULT_NODES, STAGES, floor_server, outline, stage_server, staircase
 from harness.commands.campaign_runs import (
     ROUNDS,
@@ -81,7 +81,7 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
     typer.echo(f"result: {errand.path}", err=options.as_markdown)
 
 
-def _server(stage: str, nodes: int) -> Server:
+def _server(stage: str, nodes: int) -> MeasuredServer:
     return stage_server(stage, lessons_of(stage), nodes)
 
 

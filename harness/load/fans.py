@@ -136,9 +136,9 @@ class Fans:
             if fan in self._conduct.slow:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)  # before the window is offered
             self._sockets[fan] = sock
-            self._watch(sock.fileno(), fan)
+            self._register(sock.fileno(), fan)
 
-    def _watch(self, fd: int, fan: int) -> None:
+    def _register(self, fd: int, fan: int) -> None:
         if fd >= len(self._fan_of):
             self._fan_of.extend([-1] * (fd + 1 - len(self._fan_of)))
         self._fan_of[fd] = fan

@@ -8,7 +8,7 @@ from functools import cache
 import msgspec
 
 from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
-from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial, Server
+from harness.campaign.plan import FixedLoad, MeasuredServer, Planned, PlannedSearch, PlannedTrial
 from harness.campaign.run import Standing
 from harness.records.asked import Asked, AskedEvents, AskedTarget, Placement
 from harness.records.search import SearchResult
@@ -29,9 +29,9 @@ AROUND = Circumstances(
 )
 
 
-def a_server(stage: str) -> Server:
+def a_server(stage: str) -> MeasuredServer:
     variant = Variant(stage)
-    return Server(f"stage-{stage}", variant.name, lambda: StageTarget(variant))
+    return MeasuredServer(f"stage-{stage}", variant.name, lambda: StageTarget(variant))
 
 
 @cache

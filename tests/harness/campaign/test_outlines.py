@@ -7,7 +7,7 @@ import pytest
 from harness.campaign import ablation as ablating
 from harness.campaign.ablation import Subject, ablation
 from harness.campaign.findings import Findings
-from harness.campaign.plan import GENTLE, GENTLEST, PlannedTrial, Server
+from harness.campaign.plan import GENTLE, GENTLEST, MeasuredServer, PlannedTrial
 from harness.campaign.run import Campaign, Terms
 from harness.campaign.scenarios import SCENARIOS, chosen
 from harness.campaign.staircase import (
@@ -30,7 +30,7 @@ from tests.needs import needs
 LESSONS = {"0": (), "1": ("open-files",), "2.1": ("open-files", "backlog"), "3": ("open-files", "backlog", "nodes")}
 
 
-def servers(*stages: str) -> list[Server]:
+def servers(*stages: str) -> list[MeasuredServer]:
     return [stage_server(stage, LESSONS[stage], 4) for stage in stages]
 
 

@@ -78,7 +78,7 @@ def test_an_invalid_trial_has_that_written_across_it() -> None:
 
 def test_the_finding_is_one_sentence_that_says_what_was_seen() -> None:
     assert finding(a_result()) == (
-        "All 900 fans were served, 1 % of the answered waited 19.8 ms or more, "
+        "All 900 fans were served, 1 % of all waited 19.8 ms or more, "
         "and an event took 50.0 ms at most to reach its last fan."
     )
     assert finding(LOST).startswith("90 of 100 fans were served, ")
