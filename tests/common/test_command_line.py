@@ -38,7 +38,8 @@ def test_every_option_has_a_variable_of_its_own_and_help_names_it(prefix: str) -
         variables = [option.envvar for option in options]
         assert all(isinstance(name, str) and name.startswith(f"{prefix}_") for name in variables), words
         assert max(Counter(variables).values(), default=1) == 1, words
-        assert [name for name in variables if str(name) not in shown] == [], words
+        told = [option.envvar for option in options if not option.hidden]
+        assert [name for name in told if str(name) not in shown] == [], words
 
 
 def test_common_options_have_plain_names() -> None:

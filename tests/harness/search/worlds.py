@@ -90,7 +90,13 @@ class Notes(Silent):
         self.notes.append(text)
 
 
+def replace_target(world: World, make_target: Callable[[], Target]) -> World:
+    world.make_target = make_target
+    return world
+
+
 def put(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Have searches made in this world, on a machine that stays as it is."""
     monkeypatch.setattr("harness.search.run.describe_machine", a_machine)
+    monkeypatch.setattr("harness.commands.search.TrialMeasurer", lambda make_target: replace_target(world, make_target))
     return world

@@ -11,6 +11,8 @@ from harness.load.match import synthetic_match
 from harness.load.reporter import Posted
 from harness.load.workload import Load
 from harness.records.asked import Placement
+from harness.records.directory import ResultsDirectory
+from harness.records.machine import describe_machine
 from harness.records.trial import TrialResult, encode_result, load_result
 from harness.show.progress import Silent
 from harness.targets.address import AddressTarget
@@ -72,7 +74,7 @@ def test_server_and_generator_are_in_networks_of_their_own(processes: StartedPro
     assert result.seen.delivery is not None
     assert result.seen.delivery.lost == 0
     assert result.asked.target.fans[0].startswith(f"{SERVER_ADDRESS}:")
-    server, generator = looking.of("fake_match_stream")[0], looking.of("generator.worker")[0]
+    server, generator = looking.of("fake_match_stream")[0], looking.of("load.worker")[0]
     assert len({server, generator, here}) == 3
     assert network_of() == here
     assert processes.running() == []
@@ -139,7 +141,7 @@ def test_parts_are_kept_on_their_cpus(processes: StartedProcesses) -> None:
     result = trial(StageTarget(Variant("0")), placement, looking)
     assert result.asked.placement == placement
     assert looking.of("-m stages ")[1] == {FIRST}
-    assert looking.of("generator.worker")[1] == {LAST}
+    assert looking.of("load.worker")[1] == {LAST}
     assert looking.of(find_redis_server().name)[1] == {LAST}
     assert os.sched_getaffinity(0) == before
 
@@ -171,13 +173,13 @@ def test_the_generator_of_a_server_that_runs_already_can_be_pinned(
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
         trial(target, Placement(generator_cpus=(LAST,)), looking)
-    assert looking.of("generator.worker")[1] == {LAST}
+    assert looking.of("load.worker")[1] == {LAST}
     assert looking.of("fake_match_stream")[1] == allowed_cpus()
 
 
 @needs_namespaces
 def test_a_campaign_knows_the_trial_again_that_it_asked_for(tmp_path: Path) -> None:
-    journal, target = Journal(tmp_path), fake()
+    journal, target = Journal(ResultsDirectory(tmp_path, describe_machine())), fake()
     plan = plan_of(NETNS)
     journal.keep("one.json", run_trial(plan, target, Silent()))
     assert journal.trial("one.json", asked(plan, target)) is not None
