@@ -112,7 +112,8 @@ def test_as_many_failed_there_as_would_confirm_a_pass_and_nothing_passed(
         assert end.passed == rules.scale.largest
         return
     assert found.first_fail == end.first_fail
-    there = [outcome.vote for outcome in made if outcome.level == end.first_fail]
-    assert there.count(Vote.FAILED) >= repeats
-    assert Vote.PASSED not in there
+    there = [outcome for outcome in made if outcome.level == end.first_fail]
+    assert sum(outcome.vote is Vote.FAILED for outcome in there) >= repeats
+    # A short trial may have passed where full ones failed afterwards: it was too kind, and does not count.
+    assert all(outcome.kind == "short" for outcome in there if outcome.vote is Vote.PASSED)
     assert rules.scale.is_close(end.passed, end.first_fail)
