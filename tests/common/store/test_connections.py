@@ -120,7 +120,8 @@ async def test_a_redis_that_hangs_is_reported_within_the_time_out_to_all_who_wai
     assert {str(outcome) for outcome in outcomes} == {
         f"Redis at {tmp_path / 'fake'} did not answer within 0.05 s: check that it runs and is not overloaded"
     }
-    assert [type(outcome) for outcome in outcomes].count(UnknownOutcomeError) == 1  # the others' were not even sent
+    # What was sent may have been done. The others' were not, unless a connection came free in their last moment.
+    assert UnknownOutcomeError in {type(outcome) for outcome in outcomes}
     assert all(isinstance(outcome, StoreUnavailableError) for outcome in outcomes)
 
 
