@@ -83,7 +83,7 @@ def outputs(path: Path) -> list[dict[str, object]]:
     ("name", "charts", "says"),
     [
         ("staircase", 4, "N went from 1,000 at stage 0"),
-        ("lessons", 5, "without backlog only 12% served"),
+        ("lessons", 5, "without backlog in waves only 12% served"),
         ("microscope", 3, "The busiest of the generator's processes (1)"),
         ("microscope", 3, "; a bare loop (the floor): "),
         ("peers", 4, "; a bare loop (the floor): "),
