@@ -30,7 +30,7 @@ from harness.show.campaign import show_ratio
 from harness.show.page_tables import lessons_table, trials_table
 from harness.units import show_bytes, show_percentile, show_time
 
-_MARKED: Final = re.compile(r"<!-- (?P<asked>[^/ ][^>]*?) -->(?P<shown>.*?)<!-- / -->", re.DOTALL)
+_MARKED: Final = re.compile(r"<!-- (?P<asked>[^/ ][^>]*?) -->(?P<shown>(?:(?!<!--).)*)<!-- / -->", re.DOTALL)
 
 
 class PageError(HarnessError):

@@ -48,6 +48,11 @@ def test_a_figure_is_filled_in_whatever_was_there(results: Path, mark: str, show
     assert filled(f"takes <!-- {mark} -->7 s<!-- / --> here", results) == f"takes <!-- {mark} -->{shown}<!-- / --> here"
 
 
+def test_a_comment_before_a_figure_is_left_alone(results: Path) -> None:
+    page = "<!-- figures -->\nIt takes <!-- stages/stage-0-n900-c4-1 art -->{}<!-- / -->.\n<!-- end of figures -->\n"
+    assert filled(page.format("?"), results) == page.format("10.0 ms")
+
+
 def test_a_page_that_is_filled_in_again_stays_as_it_is(results: Path) -> None:
     page = "a <!-- stages/stage-0* response_p99 --><!-- / -->\n<!-- table stages -->\n<!-- / -->\n<!-- a comment -->\n"
     once = filled(page, results)
