@@ -187,11 +187,6 @@ OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """The scenarios that exercise each lesson of stages 1 to 3."""
 
 
-def scenarios_of(lesson: str) -> tuple[Scenario, ...]:
-    """Return the scenarios that exercise a lesson; none where no scenario does."""
-    return tuple(SCENARIOS[name] for name in OF_LESSON.get(lesson, ()))
-
-
 def lessons_in(scenario: str) -> tuple[str, ...]:
     """Return the lessons that a scenario exercises, in the talk's order."""
     return tuple(lesson for lesson, names in OF_LESSON.items() if scenario in names)
