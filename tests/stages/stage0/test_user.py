@@ -90,10 +90,11 @@ def heard(store: Store, place: Place | None, *, then: tuple[object, ...] = ()) -
             assert manager is not None
             manager.cast(message)
         await idle()
+        told = list(fan.heard)  # before the end, in whose midst a user may see its dispatcher go first
         for process in node.processes():
             process.kill()
             await process.wait()
-        return fan.heard
+        return told
 
     return run_virtual(main())
 
