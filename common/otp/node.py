@@ -37,7 +37,7 @@ class Node:
     def __init__(self, run_queue: RunQueue | None = None) -> None:
         self._names: dict[str, Process] = {}
         self._aliases: dict[Process, list[str]] = {}
-        self._processes: set[Process] = set()
+        self._processes: dict[Process, None] = {}  # a set that keeps the order, and takes less
         self._past: dict[type[GenServer], list[int]] = {}  # of those that ended: how many, and the messages of all
         self.restarts: Counter[tuple[str, str]] = Counter()
         """How often each (kind, name) was started again by its supervisor."""
@@ -89,7 +89,7 @@ class Node:
         server.process = process
         if name is not None:
             self._names[name] = process
-        self._processes.add(process)
+        self._processes[process] = None
         if server.hibernates:
             self._guard_sleepers()
         if parent is not None:
@@ -104,11 +104,11 @@ class Node:
         self._aliases.setdefault(process, []).append(name)
 
     def servers(self, kind: type[_Server]) -> Iterator[_Server]:
-        """Go through the running servers of a kind."""
+        """Go through the running servers of a kind, in the order in which they were started."""
         return (process.server for process in self._processes if isinstance(process.server, kind))
 
     def processes(self) -> list[Process]:
-        """Return all running processes (`processes/0`)."""
+        """Return all running processes (`processes/0`), in the order in which they were started."""
         return list(self._processes)
 
     def past(self) -> dict[str, tuple[int, int]]:
@@ -125,7 +125,7 @@ class Node:
 
     def forget(self, process: Process) -> None:
         """Drop an ended process and its name; called by the process itself."""
-        self._processes.discard(process)
+        self._processes.pop(process, None)
         past = self._past.setdefault(type(process.server), [0, 0])
         past[0] += 1
         past[1] += process.handled
