@@ -37,7 +37,7 @@ class Drop(StrEnum):
     """The connection broke: reset by the fan or the network, or cut off since the fan did not read."""
 
 
-class Times:
+class TimeCounts:
     """Times counted in buckets."""
 
     __slots__ = ("counts", "sum_s")
@@ -66,5 +66,5 @@ class Traffic:
         self.since_s = monotonic()
         self.greetings = self.deliveries = 0
         self.drops: Counter[Drop] = Counter(dict.fromkeys(Drop, 0))
-        self.response = Times()
-        self.fan_out = Times()
+        self.response = TimeCounts()
+        self.fan_out = TimeCounts()

@@ -37,7 +37,7 @@ class Node:
     def __init__(self, run_queue: RunQueue | None = None) -> None:
         self._names: dict[str, Process] = {}
         self._aliases: dict[Process, list[str]] = {}
-        self._processes: dict[Process, None] = {}  # a set that keeps the order, and takes less
+        self._processes: dict[Process, None] = {}  # a set that keeps the order
         self._past: dict[type[GenServer], list[int]] = {}  # of those that ended: how many, and the messages of all
         self.restarts: Counter[tuple[str, str]] = Counter()
         """How often each (kind, name) was started again by its supervisor."""

@@ -40,7 +40,7 @@ from common.store.errors import (
 )
 from common.store.index import Listed
 from common.store.terms import PLAIN, Terms, version_of
-from common.store.unreadable import Reading
+from common.store.unreadable import Decoding
 from common.store.visits import Visits
 
 _KEPT_S: Final = 24 * 60 * 60
@@ -81,7 +81,7 @@ class RedisStore:
         # Fans who come together read the same bytes, and checking some sixty names takes longer than fetching them. A
         # match cannot change, so all may have the same one; what is compared is what Redis just said, never older.
         self._decode_match = lru_cache(maxsize=32)(codec.decode_match)
-        self._reading = Reading()
+        self._decoding = Decoding()
 
     async def ping(self) -> None:
         """Return once Redis has answered. Raise StoreUnavailableError."""
@@ -112,7 +112,7 @@ class RedisStore:
         stored = await self._get(f"the team {team_id}", _MEND_TEAM, "GET", self._tag + keys.team_key(team_id))
         if stored is None:
             return None
-        return self._reading.read(codec.decode_team, stored, f"the team {team_id}", _MEND_TEAM)
+        return self._decoding.read(codec.decode_team, stored, f"the team {team_id}", _MEND_TEAM)
 
     async def create_match(self, match: Match, terms: Terms = PLAIN) -> Match | None:
         """Store a match that has no events yet; return None, and change nothing, if there is one with that id.
@@ -173,10 +173,10 @@ class RedisStore:
         try:
             return await self._reads.call(*command)
         except WrongTypeError as error:
-            raise self._reading.refusal(b"", what, advice, error) from None
+            raise self._decoding.refusal(b"", what, advice, error) from None
 
     def _read_match(self, match_id: str, stored: bytes) -> Match:
-        return self._reading.read(self._decode_match, stored, f"the match {match_id}", _MEND_MATCH)
+        return self._decoding.read(self._decode_match, stored, f"the match {match_id}", _MEND_MATCH)
 
     async def append(
         self, match: Match, event: Event, *, after: datetime | None = None, terms: Terms = PLAIN
@@ -226,14 +226,14 @@ class RedisStore:
         return [self._read_event(match_id, entry, fields) for entry, fields in entries]
 
     def _read_answered(self, match_id: str, stored: bytes) -> Event:
-        return self._reading.read(codec.decode_event, stored, f"an event of the match {match_id}", _MEND_MATCH)
+        return self._decoding.read(codec.decode_event, stored, f"an event of the match {match_id}", _MEND_MATCH)
 
     def _read_event(self, match_id: str, entry: bytes, fields: list[bytes]) -> Event:
         what = f"event {entry.decode().removesuffix('-0')} of the match {match_id}"
         stored = dict(zip(fields[::2], fields[1::2], strict=True)).get(keys.EVENT_FIELD.encode())
         if stored is None:
-            raise self._reading.refusal(entry, what, _MEND_MATCH, f"it has no field {keys.EVENT_FIELD}")
-        return self._reading.read(codec.decode_event, stored, what, _MEND_MATCH)
+            raise self._decoding.refusal(entry, what, _MEND_MATCH, f"it has no field {keys.EVENT_FIELD}")
+        return self._decoding.read(codec.decode_event, stored, what, _MEND_MATCH)
 
     async def cancel(self, match_id: str, terms: Terms = PLAIN) -> bool:
         """Delete a match and its events in one step.

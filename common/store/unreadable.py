@@ -18,7 +18,7 @@ _REMEMBERED: Final = 1000
 """How many records that were told of are remembered; when there are more, they are told of again."""
 
 
-class Reading:
+class Decoding:
     """Decodes what one Redis holds, and remembers what could not be decoded."""
 
     def __init__(self) -> None:

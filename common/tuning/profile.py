@@ -36,7 +36,7 @@ class ProfileError(Exception):
         super().__init__(" ".join(message.split()))  # a quoted key may hold a line feed
 
 
-class Comparison(StrEnum):
+class Requirement(StrEnum):
     """When the kernel's value is as the profile asks: with each number at least as large, or with the same ones."""
 
     AT_LEAST = "at least"
@@ -57,7 +57,7 @@ class Setting:
     name: str
     numbers: tuple[int, ...]
     percent: bool
-    comparison: Comparison
+    requirement: Requirement
     belongs_to: Scope
     default: str
     reason: str
@@ -80,7 +80,7 @@ class Setting:
         (Smaller only for one that is compared exactly, or has another count of numbers than the profile knows.)
         """
         wanted, found = self.wanted(memory_pages), numbers_in(now)
-        if self.comparison is Comparison.EXACTLY or len(found) != len(wanted):
+        if self.requirement is Requirement.EXACTLY or len(found) != len(wanted):
             return wanted
         return tuple(max(pair) for pair in zip(wanted, found, strict=True))
 
@@ -136,7 +136,7 @@ def _setting(name: str, table: object) -> Setting:
         name=name,
         numbers=numbers,
         percent=percent,
-        comparison=_one_of(Comparison, compare, f"{name}: compare"),
+        requirement=_one_of(Requirement, compare, f"{name}: compare"),
         belongs_to=_one_of(Scope, belongs_to, f"{name}: belongs_to"),
         default=default,
         reason=reason,

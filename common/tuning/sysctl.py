@@ -103,7 +103,7 @@ def shortfalls(profile: Profile, root: Path = PROC_SYS) -> tuple[str, ...]:
     """
     short = (found for found in check(profile, root) if found.standing is Standing.SHORT)
     return tuple(
-        f"{found.setting.name} is {found.now}, not {found.setting.comparison} {found.wanted}" for found in short
+        f"{found.setting.name} is {found.now}, not {found.setting.requirement} {found.wanted}" for found in short
     )
 
 

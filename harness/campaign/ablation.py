@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.campaign.bench import Circumstances
+from harness.campaign.bench import CampaignCircumstances
 from harness.campaign.figures import compare
 from harness.campaign.findings import Findings
 from harness.campaign.intervals import Estimate
@@ -140,7 +140,7 @@ def outline(subject: Subject, scenarios: Sequence[Scenario], rounds: int, seed: 
     return Outline(subject.stages[-1], groups, missing, rounds, seed)
 
 
-def ablation(plan: Outline, findings: Findings, around: Circumstances, state: State) -> Ablation:
+def ablation(plan: Outline, findings: Findings, around: CampaignCircumstances, state: State) -> Ablation:
     """Return the summary of what was found so far, all that is compared by a figure judged together."""
     ratios = _judged(plan, findings)
     references = tuple(_reference(group, plan, findings, ratios) for group in plan.groups)

@@ -82,7 +82,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class CampaignCircumstances:
     """Under what a campaign is run, on which machine, and since when."""
 
     conditions: Conditions

@@ -19,8 +19,8 @@ from harness.targets.target import TargetError
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a campaign is: it is about to make the `number`th of `total`, and has `left_s` to go, if it can tell."""
+class Upcoming:
+    """What a campaign makes next: the `number`th of `total`; all that is left takes `left_s`, if it can tell."""
 
     number: int
     total: int
@@ -31,7 +31,7 @@ class Standing:
 class CampaignWatcher(Protocol):
     """Whoever tells a user how far a campaign is."""
 
-    def begin(self, standing: Standing) -> None:
+    def begin(self, upcoming: Upcoming) -> None:
         """Tell what is made next."""
         ...
 
@@ -61,7 +61,7 @@ class Bench(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CampaignTerms:
     """How a campaign is run.
 
     After `budget_s` seconds, if it is not None, nothing more is begun, nor what would probably not be over by then.
@@ -82,14 +82,14 @@ class Campaign:
         bench: Bench,
         findings: Findings,
         summarize: Callable[[State], None],
-        reporter: CampaignWatcher,
-        terms: Terms,
+        watcher: CampaignWatcher,
+        terms: CampaignTerms,
     ) -> None:
         self._plan = plan
         self._bench = bench
         self._findings = findings
         self._summarize = summarize
-        self._reporter = reporter
+        self._watcher = watcher
         self._terms = terms
         self._took_s: dict[type[Planned], list[float]] = {PlannedTrial: [], PlannedSearch: []}
 
@@ -110,7 +110,7 @@ class Campaign:
                 break
             number = len(self._plan) - len(missing) + index + 1
             left_s = self._left_s(missing[index:])
-            self._reporter.begin(Standing(number, len(self._plan), title_of(planned), left_s))
+            self._watcher.begin(Upcoming(number, len(self._plan), title_of(planned), left_s))
             self._make(planned)
             self._summarize("interrupted")
         self._summarize(state)
@@ -121,7 +121,7 @@ class Campaign:
         missing = [planned for planned in self._plan if not self._take(planned, self._bench.stored(planned))]
         there = len(self._plan) - len(missing)
         if there:
-            self._reporter.say(f"{there} of {len(self._plan)} are there already and are kept: --fresh measures anew")
+            self._watcher.say(f"{there} of {len(self._plan)} are there already and are kept: --fresh measures anew")
         return missing
 
     def _take(self, planned: Planned, result: TrialResult | SearchResult | None) -> bool:
@@ -135,7 +135,7 @@ class Campaign:
 
     def _make(self, planned: Planned) -> None:
         for disturbance in self._bench.wait_until_quiet():
-            self._reporter.say(f"the machine is not at rest: {disturbance}; {title_of(planned)} goes on")
+            self._watcher.say(f"the machine is not at rest: {disturbance}; {title_of(planned)} goes on")
         began_s = self._terms.now()
         try:
             self._take(planned, self._measure(planned))

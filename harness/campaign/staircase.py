@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from common.tuning.open_files import OpenFiles
-from harness.campaign.bench import FULL_EFFORT, Circumstances
+from harness.campaign.bench import FULL_EFFORT, CampaignCircumstances
 from harness.campaign.figures import MEASURED, compare, ratios_of_limits
 from harness.campaign.findings import Findings
 from harness.campaign.intervals import Estimate
@@ -29,7 +29,7 @@ from harness.campaign.plan import (
     searches_of,
 )
 from harness.campaign.verdicts import judged, placebo_verdicts
-from harness.records.campaign import STAIRCASE, Figure, Ratio, Repeats, Staircase, Step
+from harness.records.campaign import STAIRCASE, Figure, Ratio, Repeats, Staircase, StaircaseStep
 from harness.records.machine import harness_version
 from harness.records.search import Dimension, State
 from harness.targets.peers.catalogue import peer_target
@@ -162,7 +162,7 @@ def outline(servers: Sequence[MeasuredServer], rounds: int, seed: int, *, quick:
     return Outline(tuple(servers), (LIGHT, HEAVY), talks, twice, rounds, seed, quick=False)
 
 
-def staircase(plan: Outline, findings: Findings, around: Circumstances, state: State) -> Staircase:
+def staircase(plan: Outline, findings: Findings, around: CampaignCircumstances, state: State) -> Staircase:
     """Return the summary of what was found so far; a step of which nothing was measured yet is left out."""
     measured = [server for server in plan.servers if server.key in findings.targets]
     steps = [_step(server, plan, findings) for server in measured]
@@ -192,24 +192,24 @@ def staircase(plan: Outline, findings: Findings, around: Circumstances, state: S
     )
 
 
-def _step(server: MeasuredServer, plan: Outline, findings: Findings) -> Step:
-    return Step(
+def _step(server: MeasuredServer, plan: Outline, findings: Findings) -> StaircaseStep:
+    return StaircaseStep(
         target=findings.targets[server.key],
         limits=findings.limits_of(server, DIMENSIONS),
         loads=_measured(plan.arms_of(server), plan, findings),
     )
 
 
-def _placebo(plan: Outline, findings: Findings) -> Step | None:
+def _placebo(plan: Outline, findings: Findings) -> StaircaseStep | None:
     loads = _measured(plan.placebo_arms, plan, findings)
-    return Step(target=loads[0].target, limits=(), loads=loads) if loads else None
+    return StaircaseStep(target=loads[0].target, limits=(), loads=loads) if loads else None
 
 
 def _measured(arms: Sequence[Arm], plan: Outline, findings: Findings) -> tuple[Repeats, ...]:
     return tuple(found for arm in arms if (found := findings.repeats(arm, plan.rounds)) is not None)
 
 
-def _common(one: Step, other: Step) -> Iterator[tuple[Repeats, Repeats]]:
+def _common(one: StaircaseStep, other: StaircaseStep) -> Iterator[tuple[Repeats, Repeats]]:
     """Yield what both did under each load that both had."""
     theirs = {repeats.load: repeats for repeats in other.loads}
     return ((repeats, theirs[repeats.load]) for repeats in one.loads if repeats.load in theirs)
@@ -219,7 +219,7 @@ _Families = dict[Figure, dict[tuple[int, str], Estimate]]
 """What is judged together: of each figure, how every pair of steps compares under each load."""
 
 
-def _judged(pairs: Sequence[tuple[Step, Step]]) -> list[tuple[Ratio, ...]]:
+def _judged(pairs: Sequence[tuple[StaircaseStep, StaircaseStep]]) -> list[tuple[Ratio, ...]]:
     """Return for each pair the ratios of its second step over the first; all those of a figure are judged together."""
     families: _Families = {figure: {} for figure in MEASURED}
     for number, (before, step) in enumerate(pairs):

@@ -11,12 +11,12 @@ import typer
 
 from common.durations import parse_duration, show_duration
 from common.terminal import harmless_lines
-from harness.campaign.bench import Circumstances, Conditions, Efforts, TrialBench
+from harness.campaign.bench import CampaignCircumstances, Conditions, Efforts, TrialBench
 from harness.campaign.findings import Findings
 from harness.campaign.journal import Journal
 from harness.campaign.plan import Planned, PlannedSearch, estimated_s
 from harness.campaign.quiet import PATIENCE_S
-from harness.campaign.run import Campaign, Terms
+from harness.campaign.run import Campaign, CampaignTerms
 from harness.campaign.staircase import SLO
 from harness.commands.options import SloOption, Where
 from harness.commands.printing import print_whole
@@ -69,14 +69,14 @@ class CampaignOptions:
 class Errand:
     """A campaign as a command asks for it.
 
-    `summary` makes the record that is kept in `file`, of what was found until then. `tolerates`: see Terms.
+    `summary` makes the record that is kept in `file`, of what was found until then. `tolerates`: see CampaignTerms.
     """
 
     out: Path
     file: str
     plan: Sequence[Planned]
     conditions: Conditions
-    summary: Callable[[Findings, Circumstances, State], msgspec.Struct]
+    summary: Callable[[Findings, CampaignCircumstances, State], msgspec.Struct]
     budget_s: float | None
     fresh: bool
     tolerates: frozenset[str] = frozenset()
@@ -89,7 +89,7 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
-    around = Circumstances(errand.conditions, describe_machine(), datetime.now(UTC))
+    around = CampaignCircumstances(errand.conditions, describe_machine(), datetime.now(UTC))
     directory = ResultsDirectory(errand.out, around.machine, fresh=errand.fresh)
     make_directory(errand.out)
     if errand.fresh:
@@ -105,7 +105,7 @@ def run_errand(errand: Errand) -> State:
             findings,
             lambda state: journal.keep_summary(errand.file, errand.summary(findings, around, state)),
             shown,
-            Terms(errand.budget_s, errand.tolerates),
+            CampaignTerms(errand.budget_s, errand.tolerates),
         )
         try:
             state = campaign.run()

@@ -36,7 +36,7 @@ def trial_store(out: Path | None, keep: Path | None, repeat: int | None) -> Tria
         return WholeFiles(Path("out") if out is None else out)
     if out is not None:
         raise AskedError("give --out for a whole result with its chart, or --keep for a line, not both")
-    return Lines(Journal(ResultsDirectory(keep, describe_machine())), keep, repeat or 1)
+    return ResultLines(Journal(ResultsDirectory(keep, describe_machine())), keep, repeat or 1)
 
 
 class WholeFiles:
@@ -67,7 +67,7 @@ class WholeFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class ResultLines:
     """A line for each result in a directory of results; the name of one says its server, its load and which repeat."""
 
     journal: Journal

@@ -120,7 +120,7 @@ def _table(findings: Iterable[Finding]) -> Table:
         table.add_row(
             Text(f"{setting.name}\n  {found.standing}", _STYLES[found.standing]),
             Text(found.now or NOTHING),
-            Text(f"{setting.comparison} {found.wanted}"),
+            Text(f"{setting.requirement} {found.wanted}"),
             Text(setting.default),
             Text(setting.belongs_to),
         )

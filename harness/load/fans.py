@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final
 from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
 from harness.load.connecting import Destination, handshake_s, outcome_of, prepare, take_error
-from harness.load.parsing import Heard, Reader
+from harness.load.parsing import Completeness, Reader
 from harness.load.samples import Outcome, Progress, Samples
 
 if TYPE_CHECKING:
@@ -321,17 +321,17 @@ class Fans:
 
     def _on_greeting(self, fan: int, sock: socket.SocketType, data: bytes, now: float) -> None:
         heard = self._reader.greeting(fan, data)
-        if heard is Heard.REFUSAL:
+        if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
-        elif heard is Heard.COMPLETE:
+        elif heard is Completeness.COMPLETE:
             self.samples.welcomed_s[fan] = now
             self._ask(fan, sock)
 
     def _on_answer(self, fan: int, data: bytes, now: float) -> None:
         heard, rest = self._reader.answer(fan, data)
-        if heard is Heard.REFUSAL:
+        if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
-        elif heard is Heard.COMPLETE:
+        elif heard is Completeness.COMPLETE:
             self.samples.answered_s[fan] = now
             self.answered += 1
             if fan in self._conduct.slow:

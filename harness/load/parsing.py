@@ -17,7 +17,7 @@ MAX_PENDING: Final = 64 * 1024  # bytes kept of an answer that does not end; a f
 _DIGITS: Final = 9  # of an event's number: fits an array of 32-bit integers
 
 
-class Heard(Enum):
+class Completeness(Enum):
     """How far a greeting or an answer is."""
 
     PART = auto()
@@ -57,44 +57,44 @@ class Reader:
         self._last = self._last_cut = self._usual_greeting = self._usual_answer = b""
         self._last_numbers: tuple[int, ...] = ()
 
-    def greeting(self, fan: int, data: bytes) -> Heard:
+    def greeting(self, fan: int, data: bytes) -> Completeness:
         """Read more of the fan's greeting. What follows it in `data` was said before the question: it is no answer.
 
         Most fans are greeted in the same words, in one piece: those are remembered, which is ten times as quick.
         """
         if data == self._usual_greeting and fan not in self._cut:
-            return Heard.COMPLETE
+            return Completeness.COMPLETE
         data = self._cut.pop(fan, b"") + data
         end = data.find(self._welcome_end)
         if self._is_refusal(data):
-            return Heard.REFUSAL
+            return Completeness.REFUSAL
         if end < 0:
             self._cut[fan] = data[-MAX_PENDING:]
-            return Heard.PART
+            return Completeness.PART
         if rest := data[max(end + len(self._welcome_end), data.rfind(b"\n") + 1) :]:
             self._cut[fan] = rest  # the beginning of a line: what comes next is not the start of one
         else:
             self._usual_greeting = data
-        return Heard.COMPLETE
+        return Completeness.COMPLETE
 
-    def answer(self, fan: int, data: bytes) -> tuple[Heard, bytes]:
+    def answer(self, fan: int, data: bytes) -> tuple[Completeness, bytes]:
         """Read more of the fan's answer; return with it what follows the answer in `data`.
 
         Most answers are the same, and remembered as greetings are.
         """
         if data == self._usual_answer and fan not in self._cut:
-            return Heard.COMPLETE, b""
+            return Completeness.COMPLETE, b""
         data = self._cut.pop(fan, b"") + data
         end = data.find(self._answer_end)
         if self._is_refusal(data if end < 0 else data[:end]):
-            return Heard.REFUSAL, b""
+            return Completeness.REFUSAL, b""
         if end < 0:
             self._cut[fan] = data[-MAX_PENDING:]
-            return Heard.PART, b""
+            return Completeness.PART, b""
         rest = data[end + len(self._answer_end) :]
         if not rest:
             self._usual_answer = data
-        return Heard.COMPLETE, rest
+        return Completeness.COMPLETE, rest
 
     def sequences(self, fan: int, data: bytes) -> tuple[int, ...]:
         """Return the numbers of the events whose marks are complete now, in order.

@@ -141,7 +141,7 @@ class PlaceboVerdicts(Section, frozen=True, kw_only=True):
     false: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Step(Section, frozen=True, kw_only=True):
+class StaircaseStep(Section, frozen=True, kw_only=True):
     """One stage of the staircase, or the floor beside it: its limits, and what it did at the fixed loads.
 
     `ratios` compare it with the step before, load by load and limit by limit; none of the first one and of the floor.
@@ -167,8 +167,8 @@ class Staircase(Section, frozen=True, kw_only=True):
     rounds: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     quick: bool
-    steps: tuple[Step, ...]
-    placebo: Step | None
+    steps: tuple[StaircaseStep, ...]
+    placebo: StaircaseStep | None
     placebo_verdicts: PlaceboVerdicts
     state: State
     placement: Placement

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from common.durations import show_duration
-from harness.campaign.run import Standing
+from harness.campaign.run import Upcoming
 from harness.load.reporter import Posted
 from harness.load.samples import Progress as FansProgress
 from harness.search.decide import Bracket, Try
@@ -28,9 +28,9 @@ class Lines(Silent):
     ) -> None:
         """Do nothing: there is nothing to give back."""
 
-    def begin(self, standing: Standing) -> None:
+    def begin(self, upcoming: Upcoming) -> None:
         """Print what is made next."""
-        self.say(f"{standing.number} of {standing.total}: {standing.title}{_left(standing.left_s)}")
+        self.say(f"{upcoming.number} of {upcoming.total}: {upcoming.title}{_left(upcoming.left_s)}")
 
     def trying(self, step: Try, known: Bracket, trials: int) -> None:
         """Show nothing."""
@@ -71,14 +71,14 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def begin(self, standing: Standing) -> None:
+    def begin(self, upcoming: Upcoming) -> None:
         """Move the bar to the step."""
         self._progress.update(
             self._task,
-            description=standing.title,
-            completed=standing.number - 1,
-            total=standing.total,
-            left=_left(standing.left_s).removeprefix(", "),
+            description=upcoming.title,
+            completed=upcoming.number - 1,
+            total=upcoming.total,
+            left=_left(upcoming.left_s).removeprefix(", "),
             note="",
         )
 

@@ -53,11 +53,6 @@ def filled(page: str, results: Path) -> str:
     return _MARKED.sub(shown, page)
 
 
-def unmarked(page: str) -> str:
-    """Return what of a page is no marked figure."""
-    return _MARKED.sub("", page)
-
-
 def _shown(words: Sequence[str], of: Callable[[str], list[tuple[str, Kept]]], results: Path) -> str:
     match words:
         case ["table", "lessons"]:

@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from harness.load.parsing import Heard, Reader
+from harness.load.parsing import Completeness, Reader
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
@@ -55,12 +55,12 @@ def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
         raise TargetError(f"{name}: the connection broke ({error.strerror or error})") from error
 
 
-def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Heard]) -> None:
+def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Completeness]) -> None:
     """Hear the server out up to `end`. Raise TargetError with what it said if that does not come."""
-    state, said = Heard.PART, b""
+    state, said = Completeness.PART, b""
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     try:
-        while state is Heard.PART:
+        while state is Completeness.PART:
             fan.settimeout(max(0.001, deadline - time.monotonic()))
             data = fan.recv(_CHUNK)
             if not data:
@@ -71,7 +71,7 @@ def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Hea
         raise TargetError(
             f"{what} does not end with {_shown(end)} within {ANSWER_TIMEOUT_S:g} s{_quoted(said)}"
         ) from None
-    if state is Heard.REFUSAL:
+    if state is Completeness.REFUSAL:
         raise TargetError(f"{what} is a refusal{_quoted(said)}")
 
 

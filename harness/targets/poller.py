@@ -38,7 +38,7 @@ def urls_of(addresses: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Polled:
     """The statistics of a node, and the moment at which they came, in seconds of time.monotonic."""
 
     at_s: float
@@ -50,11 +50,11 @@ class Look:
     """The last that was seen of a node, what was seen the time before, and why it did not answer, if it did not."""
 
     address: str
-    now: Seen | None = None
-    before: Seen | None = None
+    now: Polled | None = None
+    before: Polled | None = None
     away: str | None = None
 
-    def next(self, seen: Seen) -> Look:
+    def next(self, seen: Polled) -> Look:
         """Return the look after this one. A node that was started anew has no past, nor has another one there."""
         last = self.now
         is_same = (
@@ -116,7 +116,7 @@ class Poller:
             seen = await self._clients[url].statistics(query)
         except (ApiError, ApiUnreachableError) as error:
             return look.missed(str(error))
-        return look.next(Seen(time.monotonic(), seen))
+        return look.next(Polled(time.monotonic(), seen))
 
     def _leave_alone(self) -> None:
         known: set[str] = set()

@@ -27,7 +27,7 @@ _PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RunFigures:
     """What one run says: figures in seconds, NaN where nobody was answered; `lag_p99_s` is the generator's own."""
 
     answered: int
@@ -43,9 +43,9 @@ class Agreement:
     server: str
     load: Load
     rounds: int
-    harness: Reading
-    placebo: Reading
-    in_c: Reading
+    harness: RunFigures
+    placebo: RunFigures
+    in_c: RunFigures
 
     def ratio(self, figure: str) -> float:
         """Return the harness's figure over that of the generator in C."""
@@ -64,37 +64,37 @@ class Agreement:
 def compare_generators(make_target: Callable[[], Target], load: Load, rounds: int, program: Path) -> Agreement:
     """Play a load so many rounds by each generator. Raise HarnessError where the server or a generator cannot."""
     ways = (_by_harness, _by_harness, partial(_in_c, program))
-    readings: list[list[Reading]] = [[], [], []]
+    runs: list[list[RunFigures]] = [[], [], []]
     name = make_target().name
     for number in range(rounds):
         for way in (*range(number % 3, 3), *range(number % 3)):
             with _serving(make_target()) as (dialogue, endpoints):
-                readings[way].append(ways[way](load, dialogue, endpoints))
-    return Agreement(name, load, rounds, *map(_medians, readings))
+                runs[way].append(ways[way](load, dialogue, endpoints))
+    return Agreement(name, load, rounds, *map(_medians, runs))
 
 
-def _medians(readings: Sequence[Reading]) -> Reading:
-    return Reading(
-        answered=min(reading.answered for reading in readings),
-        art_s=median(reading.art_s for reading in readings),
-        response_s=median(reading.response_s for reading in readings),
-        lag_p99_s=median(reading.lag_p99_s for reading in readings),
+def _medians(runs: Sequence[RunFigures]) -> RunFigures:
+    return RunFigures(
+        answered=min(reading.answered for reading in runs),
+        art_s=median(reading.art_s for reading in runs),
+        response_s=median(reading.response_s for reading in runs),
+        lag_p99_s=median(reading.lag_p99_s for reading in runs),
     )
 
 
-def _by_harness(load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> Reading:
+def _by_harness(load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> RunFigures:
     with Generator(load, dialogue, endpoints, "c") as generator:
         generator.start()
         generator.wait_all_settled(_PATIENCE_S)
         samples, usage = generator.finish(0.0)
-    return Reading(len(samples.response_s()), _mean(samples.talk_s()), _mean(samples.response_s()), usage.lag_p99_s)
+    return RunFigures(len(samples.response_s()), _mean(samples.talk_s()), _mean(samples.response_s()), usage.lag_p99_s)
 
 
 def _mean(times: Sequence[float]) -> float:
     return sum(times) / len(times) if times else math.nan
 
 
-def _in_c(program: Path, load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> Reading:
+def _in_c(program: Path, load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -> RunFigures:
     with playing(program, load, dialogue, endpoints) as generator:
         generator.wait_all_settled()
         played = generator.finish()
@@ -103,7 +103,7 @@ def _in_c(program: Path, load: Load, dialogue: Dialogue, endpoints: Sequence[End
         if played.art is None or played.response is None or played.late is None
         else (played.art.mean_s, played.response.mean_s, played.late.p99_s)
     )
-    return Reading(played.answered, art_s, response_s, late_s)
+    return RunFigures(played.answered, art_s, response_s, late_s)
 
 
 @contextmanager

@@ -33,15 +33,14 @@ NO_PLACE: Final = Place(0, None)
 """Of a match without events, and of one that was cancelled."""
 
 
-class Standing(Enum):
-    """How a subscriber stands to what was sent out before its handler was added."""
+class Missed(Enum):
+    """What a subscriber was not told of that was sent out before its handler was added."""
 
-    ENDED = "ended"
+    NOTHING = "nothing"
+    EVENTS = "events"
+    """What was sent out last is another event than its last: the history has those between."""
+    END = "end"
     """The match is not live: there is no handler, and the history has the end."""
-    BEHIND = "behind"
-    """What was sent out last is another event than its last: the history has what it missed."""
-    CURRENT = "current"
-    """It was told of all that was sent out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Dismissal:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Forwarded:
     """From a handler to its user: what the dispatcher has sent out, for one of the user's clients."""
 
     client: Process

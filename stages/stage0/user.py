@@ -34,12 +34,12 @@ from common.wire.frames import encode, error_line
 from stages.stage0.log import messages
 from stages.stage0.messages import (
     UNREADABLE,
-    Delivery,
     Dismissal,
     EventManager,
+    Forwarded,
+    Missed,
     Notification,
     Place,
-    Standing,
     Status,
     Watch,
 )
@@ -91,7 +91,7 @@ class Subscription:
 
     def handle_event(self, event: Notification | Dismissal) -> object:
         """Pass it to the user."""
-        self.user.cast(Delivery(self.client, event))
+        self.user.cast(Forwarded(self.client, event))
         return None
 
 
@@ -142,7 +142,7 @@ class User(GenServer):
         self._stop_if_unused(answer)
         return answer
 
-    def handle_cast(self, message: Delivery) -> Coroutine[Any, Any, None] | None:
+    def handle_cast(self, message: Forwarded) -> Coroutine[Any, Any, None] | None:
         """Send an event to a client that has not been told of it yet, or send the client away."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         watching = self._watching.get(message.client)
@@ -205,10 +205,10 @@ class User(GenServer):
         """Add the client's handler; what was sent out between its last event and now is read from the history."""
         watching = self._watching[client]
         manager = await self._find_dispatcher(watching.match_id)
-        standing = Standing.ENDED if manager is None else await self._add_handler(client, manager)
-        if standing is not Standing.CURRENT:
+        missed = Missed.END if manager is None else await self._add_handler(client, manager)
+        if missed is not Missed.NOTHING:
             await self._catch_up(client)
-        if standing is Standing.ENDED and client in self._watching:  # the history has no end
+        if missed is Missed.END and client in self._watching:  # the history has no end
             self._send_away(client, _SET_BACK.format(watching.match_id))
 
     async def _catch_up(self, client: Process) -> None:
@@ -282,12 +282,12 @@ class User(GenServer):
         manager: Process | None = await self._parts.match_sup.call(self.node, match_id, EventManager())
         return manager
 
-    async def _add_handler(self, client: Process, manager: Process) -> Standing:
+    async def _add_handler(self, client: Process, manager: Process) -> Missed:
         """Add the client's handler; return how the client stands to what was sent until then."""
         watching = self._watching[client]
         sent: Place = await manager.call(self._handler(client, watching.match_id))
         watching.dispatcher = manager
-        return Standing.CURRENT if sent == (watching.seq, watching.at) else Standing.BEHIND
+        return Missed.NOTHING if sent == (watching.seq, watching.at) else Missed.EVENTS
 
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         """Return the call that adds the client's handler."""

@@ -25,7 +25,7 @@ from stages.traffic import Drop
 if TYPE_CHECKING:
     from common.otp import Monitor, Process
     from common.wire.greeting import Greeting
-    from stages.stage0.messages import Dismissal, Notification, Standing
+    from stages.stage0.messages import Dismissal, Missed, Notification
     from stages.stage0.parts import Parts
 
 
@@ -87,7 +87,7 @@ class MonitoringUser(User):
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))
 
-    async def _add_handler(self, client: Process, manager: Process) -> Standing:
+    async def _add_handler(self, client: Process, manager: Process) -> Missed:
         self._monitor(manager)
         return await super()._add_handler(client, manager)
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.faults.records import Posted, Records, Segment, Standing, Stored, Stream, Timeline
+    from tests.faults.records import FinalScore, Posted, Records, Segment, Stored, Stream, Timeline
 
 _UNTRUE: Final = re.compile(r"was cancelled$|there is no match")
 """What fans may not be told in a run, in which every match is there from the beginning to the end."""
@@ -63,11 +63,11 @@ class Violation:
 def check(records: Records) -> list[Violation]:
     """Return all violations in the records of a run; none if the server kept its word."""
     found = [Violation(Breach.CRASHED, where) for where in records.tracebacks]
-    for standing in records.standings:
-        match = standing.match
+    for final_score in records.final_scores:
+        match = final_score.match
         posted = [event for event in records.posted if event.match == match]
         timelines = [timeline for timeline in records.timelines if timeline.match == match]
-        found += _check_standing(standing, timelines[-1])
+        found += _check_final_score(final_score, timelines[-1])
         found += _check_refusals(posted)
         for number, timeline in enumerate(timelines):
             found += _check_stored(timeline, posted)
@@ -78,10 +78,10 @@ def check(records: Records) -> list[Violation]:
     return found
 
 
-def _check_standing(standing: Standing, last: Timeline) -> Iterator[Violation]:
+def _check_final_score(final_score: FinalScore, last: Timeline) -> Iterator[Violation]:
     home, visit = _score(last.events)
-    if (standing.seq, standing.home, standing.visit) != (len(last.events), home, visit):
-        says = f"{standing.match} is at {standing.home}:{standing.visit} after {standing.seq} events"
+    if (final_score.seq, final_score.home, final_score.visit) != (len(last.events), home, visit):
+        says = f"{final_score.match} is at {final_score.home}:{final_score.visit} after {final_score.seq} events"
         yield Violation(Breach.SCORE, f"{says}, its history at {home}:{visit} after {len(last.events)}")
 
 

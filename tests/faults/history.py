@@ -13,7 +13,7 @@ from yarl import URL
 
 from common.domain.events import Event
 from common.domain.match import Match
-from tests.faults.records import Standing, Stored
+from tests.faults.records import FinalScore, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,10 +40,10 @@ class Archive:
             entries += page["events"]
         return stored(match_id, msgspec.convert(entries, list[Event]))
 
-    async def standing(self, match_id: str) -> Standing:
+    async def final_score(self, match_id: str) -> FinalScore:
         """Return how the match stands."""
         match = msgspec.json.decode(await self._read(URL(f"/1/match/{match_id}")), type=Match)
-        return Standing(match.id, match.seq, match.home_score, match.visit_score)
+        return FinalScore(match.id, match.seq, match.home_score, match.visit_score)
 
     async def _read(self, path: URL) -> bytes:
         async with asyncio.timeout(_PATIENCE_S):

@@ -113,7 +113,7 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FinalScore:
     """The match itself, as the API tells it in the end."""
 
     match: str
@@ -129,6 +129,6 @@ class Records:
     posted: tuple[Posted, ...]
     streams: tuple[Stream, ...]
     timelines: tuple[Timeline, ...]
-    standings: tuple[Standing, ...]
+    final_scores: tuple[FinalScore, ...]
     tracebacks: tuple[str, ...] = ()
     """Where the programs' logs tell of an exception that nobody expected."""

@@ -97,7 +97,7 @@ async def run(plan: Plan, directory: Path) -> Outcome:
                 *await _lost(world, ids),
                 *[Timeline(match_id, await archive.history(match_id)) for match_id in ids],
             ),
-            standings=tuple([await archive.standing(match_id) for match_id in ids]),
+            final_scores=tuple([await archive.final_score(match_id) for match_id in ids]),
             tracebacks=tuple(world.tracebacks()),
         )
     return Outcome(plan, records, tuple(check(records)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.checking import Breach, check
-from tests.faults.records import End, Fork, Posted, Records, Segment, Standing, Stored, Stream, Timeline
+from tests.faults.records import End, FinalScore, Fork, Posted, Records, Segment, Stored, Stream, Timeline
 
 M = "elp-tig-2011-09-10"
 GOALS = ("one", "two", "three", "four")
@@ -45,7 +45,7 @@ GOOD = Records(
         stream(segment(0, "one", end=End.ANEW), segment(1, *HISTORY[2:])),
     ),
     timelines=(Timeline(M, events(*HISTORY)),),
-    standings=(Standing(M, 6, 4, 0),),
+    final_scores=(FinalScore(M, 6, 4, 0),),
 )
 
 # Saved when the first goal had been answered, killed after the third; the second was posted again, under its old key.
@@ -57,7 +57,7 @@ FORKED = Records(
         stream(segment(0, "one", "two", "three", "four", "stop")),
     ),
     timelines=(Timeline(M, events("start", "one", "lost", "two"), FORK), Timeline(M, events(*HISTORY))),
-    standings=(Standing(M, 6, 4, 0),),
+    final_scores=(FinalScore(M, 6, 4, 0),),
 )
 
 
@@ -75,7 +75,7 @@ def stored_as(*comments: str) -> Records:
     history = events(*comments)
     goals = sum(event.is_home_goal for event in history)
     return replace(
-        GOOD, streams=(), timelines=(Timeline(M, history),), standings=(Standing(M, len(history), goals, 0),)
+        GOOD, streams=(), timelines=(Timeline(M, history),), final_scores=(FinalScore(M, len(history), goals, 0),)
     )
 
 
@@ -98,14 +98,14 @@ def test_what_is_stored_is_what_was_answered(comments: tuple[str, ...], expected
 def test_a_number_is_missing_or_there_twice(seq: int) -> None:
     good = stored_as(*HISTORY)
     numbered = (*good.timelines[0].events, Stored(seq, "never"))
-    wrong = replace(good, timelines=(Timeline(M, numbered),), standings=(Standing(M, 7, 4, 0),))
+    wrong = replace(good, timelines=(Timeline(M, numbered),), final_scores=(FinalScore(M, 7, 4, 0),))
     assert breaches(wrong) == [Breach.NUMBERS]
 
 
 def test_numbers_do_not_begin_with_1() -> None:
     late = tuple(replace(event, seq=event.seq + 1) for event in events("start", *GOALS))
     wrong = replace(GOOD, posted=posted("start", *GOALS, first=2), streams=(), timelines=(Timeline(M, late),))
-    assert breaches(replace(wrong, standings=(Standing(M, 5, 4, 0),))) == [Breach.NUMBERS]
+    assert breaches(replace(wrong, final_scores=(FinalScore(M, 5, 4, 0),))) == [Breach.NUMBERS]
 
 
 def test_matches_do_not_mix() -> None:
@@ -114,7 +114,7 @@ def test_matches_do_not_mix() -> None:
         (*GOOD.posted, *(replace(event, match=other) for event in FORKED.posted)),
         (*GOOD.streams, *(replace(stream, match=other) for stream in FORKED.streams)),
         (*GOOD.timelines, *(replace(timeline, match=other) for timeline in FORKED.timelines)),
-        (*GOOD.standings, *(replace(standing, match=other) for standing in FORKED.standings)),
+        (*GOOD.final_scores, *(replace(final_score, match=other) for final_score in FORKED.final_scores)),
     )
     assert check(both) == []
 
@@ -125,9 +125,9 @@ def test_a_status_says_that_the_match_has_ended_and_it_has_not() -> None:
     assert breaches(wrong) == [Breach.STATUS]
 
 
-@pytest.mark.parametrize("standing", [Standing(M, 5, 4, 0), Standing(M, 6, 3, 0), Standing(M, 6, 4, 1)])
-def test_the_match_does_not_stand_as_its_events_say(standing: Standing) -> None:
-    assert breaches(replace(GOOD, standings=(standing,))) == [Breach.SCORE]
+@pytest.mark.parametrize("final_score", [FinalScore(M, 5, 4, 0), FinalScore(M, 6, 3, 0), FinalScore(M, 6, 4, 1)])
+def test_the_match_does_not_stand_as_its_events_say(final_score: FinalScore) -> None:
+    assert breaches(replace(GOOD, final_scores=(final_score,))) == [Breach.SCORE]
 
 
 def test_a_right_event_is_refused() -> None:

@@ -22,7 +22,7 @@ from harness.records.campaign import (
     Reference,
     Repeats,
     Staircase,
-    Step,
+    StaircaseStep,
 )
 from harness.records.distribution import distribution
 from harness.records.http import SCHEMA as HTTP
@@ -94,10 +94,10 @@ def a_limit(dimension: Dimension, last_pass: float | None, first_fail: float | N
     return msgspec.structs.replace(limit, **changes)
 
 
-def a_step(target: AskedTarget, n: float, c: float, light_s: float, heavy_s: float) -> Step:
+def a_step(target: AskedTarget, n: float, c: float, light_s: float, heavy_s: float) -> StaircaseStep:
     """Return a step that holds less than the heavy load only where its N is smaller."""
     served = HEAVY.n if n >= HEAVY.n else int(n)
-    return Step(
+    return StaircaseStep(
         target=target,
         limits=(
             a_limit("N", n, None, at_least=True) if n > 19_000 else a_limit("N", n, round(n * 1.05)),

@@ -3,7 +3,7 @@
 import pytest
 
 from stages import traffic
-from stages.traffic import BOUNDS_S, Drop, Times, Traffic
+from stages.traffic import BOUNDS_S, Drop, TimeCounts, Traffic
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from stages.traffic import BOUNDS_S, Drop, Times, Traffic
 def test_a_time_is_counted_in_its_bucket(took_s: float, bucket: int, monkeypatch: pytest.MonkeyPatch) -> None:
     began_s = 1024.0
     monkeypatch.setattr(traffic, "monotonic", lambda: began_s + took_s)
-    times = Times()
+    times = TimeCounts()
     times.since(began_s)
     seen = times.statistics()
     assert seen.counts == tuple(int(number == bucket) for number in range(len(BOUNDS_S) + 1))

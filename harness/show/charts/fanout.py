@@ -10,8 +10,8 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
-from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
+from harness.show.charts.series import Series, group, rank, ribbon, series_styles, with_load
+from harness.show.charts.style import LEGEND_IN, SeriesStyle, legend_beside, nothing, time_axis
 from harness.units import show_time
 
 _INCHES: Final = (12.0, 6.0)
@@ -29,7 +29,7 @@ def chart_fanout(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -
         shown = [each for each in series if each.times(_fanout)]
         if not shown:
             nothing(axes, "no event arrived")
-        for each, how in zip(shown, looks(shown), strict=True):
+        for each, how in zip(shown, series_styles(shown), strict=True):
             _curve(axes, each, how)
         if shown:
             _frame(axes, [one for each in shown for one in each.times(_fanout)])
@@ -56,7 +56,7 @@ def last_fan_s(result: TrialResult) -> float | None:
     return None if result.seen.delivery is None else result.seen.delivery.last_mean_s
 
 
-def _curve(axes: Axes, series: Series, style: Look) -> None:
+def _curve(axes: Axes, series: Series, style: SeriesStyle) -> None:
     times = series.times(_fanout)
     shares = np.linspace(0, 1, _POINTS)
     drawn = ribbon(times, shares)

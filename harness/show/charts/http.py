@@ -5,7 +5,7 @@ from typing import Final
 from harness.records.http import HttpResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.percentiles import percentile_axes
-from harness.show.charts.style import LEGEND_IN, legend_beside, look
+from harness.show.charts.style import LEGEND_IN, legend_beside, series_style
 from harness.units import show_percentile
 
 _INCHES: Final = (12.0, 6.0)
@@ -15,9 +15,9 @@ def chart_http(result: HttpResult) -> Chart:
     """Return the times of the requests that succeeded, from when they were due and, in an open load, from sending."""
     asked, seen = result.asked, result.seen
     first = "from sending" if asked.rate_per_s is None else "from when they were due"
-    times = [(first, look(0), () if seen.response is None else (seen.response,))]
+    times = [(first, series_style(0), () if seen.response is None else (seen.response,))]
     if seen.service is not None:
-        times.append(("from sending", look(1), (seen.service,)))
+        times.append(("from sending", series_style(1), (seen.service,)))
     title = f"{asked.target.name}: {asked.method} {asked.path}, n = {asked.requests:,}, c = {asked.concurrency:,}"
     with page(title, *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])

@@ -13,7 +13,7 @@ from harness.show.charts.chart import Chart, Margins, grid, made_on, names_in, p
 from harness.show.charts.fanout import last_fan_s
 from harness.show.charts.floor import Floor, with_floors
 from harness.show.charts.series import Ranking, Series, by_target, group, rank, with_load
-from harness.show.charts.style import AMBER, BLUE, count_axis, floor_line, floor_look, nothing, short_time, time_axis
+from harness.show.charts.style import AMBER, BLUE, count_axis, floor_line, floor_style, nothing, short_time, time_axis
 from harness.units import show_bytes, show_time
 
 _ROW_IN: Final = 0.42
@@ -178,11 +178,11 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
 
 
 def _colour(series: Series) -> str:
-    return floor_look().colour if series.is_floor else BLUE if _is_stage(series) else AMBER
+    return floor_style().colour if series.is_floor else BLUE if _is_stage(series) else AMBER
 
 
 def _marker(series: Series) -> str:
-    return floor_look().marker if series.is_floor else "o" if _is_stage(series) else "s"
+    return floor_style().marker if series.is_floor else "o" if _is_stage(series) else "s"
 
 
 def _is_stage(series: Series) -> bool:

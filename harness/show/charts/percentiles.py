@@ -13,16 +13,16 @@ from harness.records.distribution import Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, with_floors
-from harness.show.charts.series import Series, group, looks, rank, ribbon, with_load
-from harness.show.charts.style import LEGEND_IN, Look, legend_beside, nothing, time_axis
+from harness.show.charts.series import Series, group, rank, ribbon, series_styles, with_load
+from harness.show.charts.style import LEGEND_IN, SeriesStyle, legend_beside, nothing, time_axis
 from harness.units import GENERATORS, show_time
 
 _INCHES: Final = (12.0, 6.0)
 _NINES: Final = (0.0, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 _POINTS: Final = 400
 
-Curve = tuple[str, Look, Sequence[Distribution]]
-"""A line: its label, its look, and the times of each repeat."""
+Curve = tuple[str, SeriesStyle, Sequence[Distribution]]
+"""A line: its label, its style, and the times of each repeat."""
 
 
 def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -> Chart:
@@ -34,7 +34,11 @@ def chart_percentiles(results: Sequence[TrialResult], floors: Sequence[Floor] = 
     with page(with_load("How long fans waited for their first event", series), *_INCHES) as figure:
         axes = figure.add_subplot(grid(figure, 1, 1, Margins(right=LEGEND_IN, above=0.65))[0])
         percentile_axes(
-            axes, [(_label(each), how, each.times(_response)) for each, how in zip(series, looks(series), strict=True)]
+            axes,
+            [
+                (_label(each), how, each.times(_response))
+                for each, how in zip(series, series_styles(series), strict=True)
+            ],
         )
         if axes.lines:
             legend_beside(axes)

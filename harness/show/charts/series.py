@@ -12,7 +12,7 @@ from harness.campaign.figures import SAME_FANS
 from harness.records.distribution import Distribution, curve, merge
 from harness.records.trial import TrialResult
 from harness.show.charts.floor import is_floor
-from harness.show.charts.style import Look, floor_look, look, short_time
+from harness.show.charts.style import SeriesStyle, floor_style, series_style, short_time
 from harness.units import show_load
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ def by_target(results: Sequence[TrialResult]) -> tuple[Series, ...]:
     return tuple(Series(name, tuple(same)) for name, same in grouped.items())
 
 
-def looks(series: Sequence[Series]) -> tuple[Look, ...]:
+def series_styles(series: Sequence[Series]) -> tuple[SeriesStyle, ...]:
     """Return how each series is drawn: the floor in its own way, the others one after the other."""
     servers, floors = count(), count()
-    return tuple(floor_look(next(floors)) if each.is_floor else look(next(servers)) for each in series)
+    return tuple(floor_style(next(floors)) if each.is_floor else series_style(next(servers)) for each in series)
 
 
 def rank(series: Sequence[Series], of: Callable[[Series], Sequence[float]]) -> Ranking:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from harness.campaign.figures import SAME_FANS
 from harness.records.asked import AskedLoad
-from harness.records.campaign import FoundLimit, Repeats, Staircase, Step
+from harness.records.campaign import FoundLimit, Repeats, Staircase, StaircaseStep
 from harness.records.search import Dimension
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import is_floor
@@ -19,12 +19,12 @@ from harness.show.charts.style import (
     BLUE,
     GREY,
     ORANGE,
-    Look,
+    SeriesStyle,
     count_axis,
     floor_line,
-    floor_look,
-    look,
+    floor_style,
     nothing,
+    series_style,
     time_axis,
 )
 from harness.show.charts.talk import TalkRow, said
@@ -56,22 +56,22 @@ def chart_staircase(staircase: Staircase) -> Chart:
     return Chart(figure, staircase_finding(staircase), _source(staircase))
 
 
-def stages_of(staircase: Staircase) -> tuple[Step, ...]:
+def stages_of(staircase: Staircase) -> tuple[StaircaseStep, ...]:
     """Return the steps that are stages, in their order."""
     return tuple(step for step in staircase.steps if step.target.stage is not None)
 
 
-def floor_of(staircase: Staircase) -> Step | None:
+def floor_of(staircase: Staircase) -> StaircaseStep | None:
     """Return the step of the bare server that does nothing else, or None where it was not measured."""
     return next((step for step in staircase.steps if is_floor(step.target)), None)
 
 
-def limit_of(step: Step | None, dimension: Dimension) -> FoundLimit | None:
+def limit_of(step: StaircaseStep | None, dimension: Dimension) -> FoundLimit | None:
     """Return the limit that was searched for in a dimension, or None."""
     return None if step is None else next((limit for limit in step.limits if limit.dimension == dimension), None)
 
 
-def loads_of(steps: Sequence[Step]) -> tuple[AskedLoad, ...]:
+def loads_of(steps: Sequence[StaircaseStep]) -> tuple[AskedLoad, ...]:
     """Return the loads that most of the steps had, each once, the lightest first: by them steps can be compared."""
     counts = Counter(repeats.load for step in steps for repeats in step.loads)
     common = [load for load, count in counts.items() if 2 * count > len(steps)]
@@ -84,7 +84,7 @@ def arts(repeats: Repeats | None) -> tuple[float, ...]:
     return tuple(trial.art_mean_s for trial in trials if trial.valid and trial.art_mean_s is not None)
 
 
-def at_load(step: Step, load: AskedLoad) -> Repeats | None:
+def at_load(step: StaircaseStep, load: AskedLoad) -> Repeats | None:
     """Return what the step did at a load, or None."""
     return next((repeats for repeats in step.loads if repeats.load == load), None)
 
@@ -104,7 +104,7 @@ def staircase_finding(staircase: Staircase) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _risen(stages: Sequence[Step], dimension: Dimension) -> str | None:
+def _risen(stages: Sequence[StaircaseStep], dimension: Dimension) -> str | None:
     found = [(step.target.stage, limit) for step in stages if (limit := limit_of(step, dimension)) is not None]
     known = [(stage, limit.last_pass, limit) for stage, limit in found if limit.last_pass]
     if len(known) < 2:
@@ -118,7 +118,7 @@ def _risen(stages: Sequence[Step], dimension: Dimension) -> str | None:
     return f"{text}, most of it by stage {stage} ({_times(factor)})" if factor > 1 and len(known) > 2 else text
 
 
-def _answered(stages: Sequence[Step], load: AskedLoad) -> str | None:
+def _answered(stages: Sequence[StaircaseStep], load: AskedLoad) -> str | None:
     known = [(step.target.stage, sum(values) / len(values)) for step in stages if (values := arts(at_load(step, load)))]
     if len(known) < 2:
         return None
@@ -150,7 +150,11 @@ def _source(staircase: Staircase) -> str:
 
 
 def _limits(
-    axes: Axes, stages: Sequence[Step], floor: Step | None, dimension: Dimension, of: Callable[[TalkRow], int]
+    axes: Axes,
+    stages: Sequence[StaircaseStep],
+    floor: StaircaseStep | None,
+    dimension: Dimension,
+    of: Callable[[TalkRow], int],
 ) -> None:
     axes.set_title({"N": "N: connections held", "C": "sustained C: a wave, then the next"}.get(dimension, dimension))
     _stage_axis(axes, stages)
@@ -222,7 +226,7 @@ def _short_count(value: float) -> str:
     return f"{value / 1000:.3g}k" if value >= 9_999.5 else f"{value:,.0f}"
 
 
-def _art(axes: Axes, stages: Sequence[Step], floor: Step | None) -> None:
+def _art(axes: Axes, stages: Sequence[StaircaseStep], floor: StaircaseStep | None) -> None:
     axes.set_title("ART: average response time")
     _stage_axis(axes, stages)
     loads = loads_of(stages)
@@ -233,7 +237,7 @@ def _art(axes: Axes, stages: Sequence[Step], floor: Step | None) -> None:
     seen = [
         value
         for index, same in enumerate(series)
-        for value in _art_at(axes, stages, same, look(index), _DODGE * (index - (len(series) - 1) / 2))
+        for value in _art_at(axes, stages, same, series_style(index), _DODGE * (index - (len(series) - 1) / 2))
     ]
     if not seen:
         nothing(axes, "no response was measured")
@@ -251,7 +255,9 @@ def _art(axes: Axes, stages: Sequence[Step], floor: Step | None) -> None:
     time_axis(axes, "y", min(everything), max(everything))
 
 
-def _art_at(axes: Axes, stages: Sequence[Step], loads: Sequence[AskedLoad], style: Look, shift: float) -> list[float]:
+def _art_at(
+    axes: Axes, stages: Sequence[StaircaseStep], loads: Sequence[AskedLoad], style: SeriesStyle, shift: float
+) -> list[float]:
     """Draw the mean over the repeats of a load, hollow where fans were not served, and return what was drawn."""
     drawn: list[float] = []
     for place, step in enumerate(stages):
@@ -293,7 +299,7 @@ def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
         Line2D([], [], color=BLUE, marker="_", markersize=9, linewidth=1.4, label="up to where one failed"),
         Line2D([], [], color=BLUE, marker=r"$\uparrow$", markersize=9, linestyle="", label="or more"),
         Line2D([], [], color=GREY, marker="D", mfc="white", linestyle="", label="the talk, 2012, at its own loads"),
-        Line2D([], [], label="the floor: a bare loop in C", **floor_look().line),
+        Line2D([], [], label="the floor: a bare loop in C", **floor_style().line),
         *(handle for axes in panels for handle in axes.get_legend_handles_labels()[0]),
     ]
     figure.legend(
@@ -307,7 +313,7 @@ def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
     )
 
 
-def _stage_axis(axes: Axes, stages: Sequence[Step]) -> None:
+def _stage_axis(axes: Axes, stages: Sequence[StaircaseStep]) -> None:
     names = [_short_name(step) for step in stages]
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.85, max(len(names), 1) - 0.4)
@@ -315,6 +321,6 @@ def _stage_axis(axes: Axes, stages: Sequence[Step]) -> None:
     axes.xaxis.grid(visible=False)
 
 
-def _short_name(step: Step) -> str:
+def _short_name(step: StaircaseStep) -> str:
     nodes = step.target.nodes
     return f"{step.target.stage}" if nodes is None else f"{step.target.stage}\n{nodes} nodes"

@@ -50,7 +50,7 @@ STYLE: Final[Mapping[Any, Any]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SeriesStyle:
     """How one of several series is drawn: unlike the others in colour, in dashes and in the shape of its points."""
 
     colour: str
@@ -64,17 +64,17 @@ class Look:
         return {"color": self.colour, "linestyle": self.dashes, "linewidth": self.width}
 
 
-_LOOKS: Final = (
-    Look(BLUE, "-", "o"),
-    Look(ORANGE, "--", "s"),
-    Look(GREEN, "-.", "^"),
-    Look(PURPLE, ":", "D"),
-    Look(BLACK, (0, (6, 1, 1, 1, 1, 1)), "v"),
-    Look(AMBER, (0, (3, 1)), "P"),
-    Look(SKY, (0, (1, 2)), "X"),
-    Look(WINE, (0, (8, 2)), "<"),
-    Look(OLIVE, (0, (4, 1, 1, 1)), ">"),
-    Look(INDIGO, (0, (2, 1)), "h"),
+_STYLES: Final = (
+    SeriesStyle(BLUE, "-", "o"),
+    SeriesStyle(ORANGE, "--", "s"),
+    SeriesStyle(GREEN, "-.", "^"),
+    SeriesStyle(PURPLE, ":", "D"),
+    SeriesStyle(BLACK, (0, (6, 1, 1, 1, 1, 1)), "v"),
+    SeriesStyle(AMBER, (0, (3, 1)), "P"),
+    SeriesStyle(SKY, (0, (1, 2)), "X"),
+    SeriesStyle(WINE, (0, (8, 2)), "<"),
+    SeriesStyle(OLIVE, (0, (4, 1, 1, 1)), ">"),
+    SeriesStyle(INDIGO, (0, (2, 1)), "h"),
 )
 
 _FLOOR_DASHES: Final = ((0, (5, 3)), (0, (2, 2)), (0, (9, 3, 2, 3)))
@@ -90,16 +90,16 @@ LEGEND_IN: Final = 3.3
 """Inches that `legend_beside` needs."""
 
 
-def look(index: int) -> Look:
-    """Return the look of the series of that index; after ten the colours come again, with other dashes and points."""
-    again, place = divmod(index, len(_LOOKS))
-    other = _LOOKS[(place + again) % len(_LOOKS)]
-    return Look(_LOOKS[place].colour, other.dashes, other.marker)
+def series_style(index: int) -> SeriesStyle:
+    """Return the style of the series of that index; after ten the colours come again, with other dashes and points."""
+    again, place = divmod(index, len(_STYLES))
+    other = _STYLES[(place + again) % len(_STYLES)]
+    return SeriesStyle(_STYLES[place].colour, other.dashes, other.marker)
 
 
-def floor_look(index: int = 0) -> Look:
-    """Return the look of the floor in every chart: thin, dashed, grey; of several, under several loads, one each."""
-    return Look(GREY, _FLOOR_DASHES[index % len(_FLOOR_DASHES)], "d", _FLOOR_WIDTH)
+def floor_style(index: int = 0) -> SeriesStyle:
+    """Return the style of the floor in every chart: thin, dashed, grey; of several, under several loads, one each."""
+    return SeriesStyle(GREY, _FLOOR_DASHES[index % len(_FLOOR_DASHES)], "d", _FLOOR_WIDTH)
 
 
 def floor_line(
@@ -109,7 +109,7 @@ def floor_line(
 
     The label stands on a horizontal line, at its left or right end as `to` says, and upwards beside a vertical one.
     """
-    style = floor_look()
+    style = floor_style()
     text: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7.5, "color": style.colour, "zorder": 1.4}
     if along == "x":
         axes.axvline(value, zorder=1.4, **style.line)

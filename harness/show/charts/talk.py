@@ -12,21 +12,20 @@ class TalkRow:
     """What the talk says of a stage: connections held, connections started at once, mean response in seconds."""
 
     stage: str
-    slide: str
     n: int
     c: int
     art_s: float
 
 
 TALK: Final = (
-    TalkRow("0", "Stage 1, Results (the first of that name, after *Establishing a baseline*)", 1_000, 4, 26.0),
-    TalkRow("1", "Stage 1, Results", 4_000, 4, 31.0),
-    TalkRow("2.1", "Stage 2.1, Results", 8_000, 500, 15.0),
-    TalkRow("2.2", "Stage 2.2, Results", 8_000, 1_000, 2.0),
-    TalkRow("2.3", "Stage 2.3, Results", 40_000, 5_000, 0.025),
-    TalkRow("2.4", "Stage 2.4, Results", 50_000, 8_000, 0.025),
-    TalkRow("2.5", "Stage 2.5, Results", 50_000, 8_000, 0.010),
-    TalkRow("3", "Stage 3, Results (four nodes on one machine)", 100_000, 32_000, 0.010),
+    TalkRow("0", 1_000, 4, 26.0),  # slide: Stage 1, Results (the first of that name, after *Establishing a baseline*)
+    TalkRow("1", 4_000, 4, 31.0),  # slide: Stage 1, Results
+    TalkRow("2.1", 8_000, 500, 15.0),  # slide: Stage 2.1, Results
+    TalkRow("2.2", 8_000, 1_000, 2.0),  # slide: Stage 2.2, Results
+    TalkRow("2.3", 40_000, 5_000, 0.025),  # slide: Stage 2.3, Results
+    TalkRow("2.4", 50_000, 8_000, 0.025),  # slide: Stage 2.4, Results
+    TalkRow("2.5", 50_000, 8_000, 0.010),  # slide: Stage 2.5, Results
+    TalkRow("3", 100_000, 32_000, 0.010),  # slide: Stage 3, Results (four nodes on one machine)
 )
 """In the talk's order."""
 

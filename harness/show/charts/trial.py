@@ -13,7 +13,7 @@ from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, is_floor, with_floors
 from harness.show.charts.percentiles import percentile_axes
 from harness.show.charts.series import ribbon
-from harness.show.charts.style import BLUE, GREY, ORANGE, floor_look, look, nothing, short_time, time_axis
+from harness.show.charts.style import BLUE, GREY, ORANGE, floor_style, nothing, series_style, short_time, time_axis
 from harness.show.charts.timeline import (
     LAG_PANEL_IN,
     connections_panel,
@@ -100,9 +100,11 @@ def _percentiles(axes: Axes, result: TrialResult, floors: Sequence[TrialResult])
         (f"response: from the intended start{'' if result.is_moment else GENERATORS}", result.seen.response.intended),
         ("as in the talk: from the connect", result.seen.response.art),
     )
-    curves = [(label, look(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)]
+    curves = [
+        (label, series_style(index), () if times is None else (times,)) for index, (label, times) in enumerate(lines)
+    ]
     responses = tuple(times for floor in floors if (times := floor.seen.response.intended) is not None)
-    percentile_axes(axes, [*curves, ("the floor, response", floor_look(), responses)])
+    percentile_axes(axes, [*curves, ("the floor, response", floor_style(), responses)])
     if axes.lines:
         axes.legend(loc="best")
 
@@ -125,7 +127,7 @@ def _fan_out(axes: Axes, result: TrialResult, floors: Sequence[TrialResult]) -> 
     times = tuple(each.fanout for floor in floors if (each := floor.seen.delivery) is not None and each.fanout)
     if times:
         floor_s = ribbon(times, shares).merged_s
-        axes.plot(floor_s, 100 * shares, label="the floor", **floor_look().line)
+        axes.plot(floor_s, 100 * shares, label="the floor", **floor_style().line)
         first_s, last_s = min(first_s, float(floor_s[0])), max(last_s, float(floor_s[-1]))
     time_axis(axes, "x", first_s, last_s)
     axes.set_ylim(0, 104)

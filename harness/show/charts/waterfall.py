@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from harness.campaign.figures import TIMES, mean
 from harness.records.asked import AskedLoad
-from harness.records.campaign import Figure, Step
+from harness.records.campaign import Figure, StaircaseStep
 from harness.show.charts.forest import FIGURES
 from harness.show.charts.staircase import all_served, at_load, is_open, limit_of, loads_of
 from harness.show.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis
@@ -18,7 +18,7 @@ _MORE_IS_BETTER: Final = frozenset({"N", "C", "served"})
 _WIDTH: Final = 0.7
 
 
-def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figure: Figure) -> None:
+def draw_waterfall(axes: Axes, stages: Sequence[StaircaseStep], floor: StaircaseStep | None, figure: Figure) -> None:
     """Draw the mean of a figure, stage after stage, each with its ratio to the one before.
 
     Except for limits it is that at the heaviest of the loads at which most stages served every fan. The floor's is a
@@ -51,7 +51,7 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
     _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
 
 
-def _is_no_change(step: Step, load: AskedLoad | None, figure: Figure) -> bool:
+def _is_no_change(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> bool:
     """Whether no change was seen from the step before."""
     of = None if load is None else show_load(load)
     return any(ratio.judgement == "no change seen" for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
@@ -98,7 +98,7 @@ def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = F
     axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=8)
 
 
-def _at_least(step: Step, figure: Figure) -> str:
+def _at_least(step: StaircaseStep, figure: Figure) -> str:
     """Return what stands before a limit that nobody reached."""
     limit = limit_of(step, figure) if figure in {"N", "C"} else None
     return "≥ " if limit is not None and is_open(limit) else ""
@@ -110,7 +110,7 @@ def _show(value: float, figure: Figure) -> str:
     return f"{value:.3g} KiB" if figure == "memory" else f"{value:,.0f}"
 
 
-def _common_load(stages: Sequence[Step], figure: Figure) -> AskedLoad | None:
+def _common_load(stages: Sequence[StaircaseStep], figure: Figure) -> AskedLoad | None:
     """Return the heaviest of the loads at which most stages served every fan."""
     return max(
         loads_of(stages),
@@ -119,7 +119,7 @@ def _common_load(stages: Sequence[Step], figure: Figure) -> AskedLoad | None:
     )
 
 
-def _value(step: Step, load: AskedLoad | None, figure: Figure) -> float | None:
+def _value(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> float | None:
     """Return the mean of a figure, sizes in KiB; None where it was not measured, or not every fan was served."""
     match figure:
         case "N" | "C":

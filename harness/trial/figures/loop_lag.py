@@ -19,7 +19,7 @@ from harness.trial.figures.usage import TRACE_STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.targets.poller import Look, Seen
+    from harness.targets.poller import Look, Polled
 
 _SAME_S: Final = PERIOD_S / 2
 """Samples are further apart than this. One that was told before comes again with its moment but for a rounding."""
@@ -34,7 +34,7 @@ class _Node:
     at_s: list[float] = field(default_factory=list)
     late_s: list[float] = field(default_factory=list)
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: Polled) -> None:
         told = seen.statistics
         self.uptime_s = told.uptime_s
         self.behind_s = min(self.behind_s, seen.at_s - told.uptime_s)
@@ -77,7 +77,7 @@ class LagLog:
         latest = order[np.append(np.diff(step[order]) > 0, True)]  # the last step has one, too
         return LoopLag(at_s=tuple(at_s[latest].round(4).tolist()), late_s=tuple(late_s[latest].round(6).tolist()))
 
-    def _node(self, seen: Seen) -> _Node:
+    def _node(self, seen: Polled) -> _Node:
         node = self._nodes.get(seen.statistics.node)
         if node is not None and seen.statistics.uptime_s < node.uptime_s:  # it was started anew
             self._ended.append(node)

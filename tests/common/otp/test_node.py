@@ -116,19 +116,21 @@ async def test_a_server_knows_its_process_and_node_in_init(node: Node) -> None:
     assert server.seen == ["me", True, True]
 
 
-async def test_a_node_knows_who_runs_and_a_process_what_waits_for_it(node: Node) -> None:
+async def test_a_node_knows_who_runs_in_the_order_of_their_starts_and_a_process_what_waits_for_it(node: Node) -> None:
     assert node.processes() == []
     probes = [await node.start(Probe()) for _ in range(3)]
     trapping = await node.start(Trapping())
-    assert set(node.processes()) == {*probes, trapping}
+    assert node.processes() == [*probes, trapping]
     for number in range(5):
         probes[0].cast(number)
     assert [process.queued for process in probes] == [5, 0, 0]
     await idle()
     assert probes[0].queued == 0
-    trapping.kill()
-    await trapping.wait()
-    assert set(node.processes()) == {*probes}
+    ended = probes.pop(1)
+    ended.kill()
+    await ended.wait()
+    last = await node.start(Probe())
+    assert node.processes() == [*probes, trapping, last]
 
 
 async def test_the_servers_of_a_kind_can_be_gone_through(node: Node) -> None:

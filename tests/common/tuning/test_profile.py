@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.tuning.profile import (
-    Comparison,
     ProfileError,
+    Requirement,
     Scope,
     Setting,
     numbers_in,
@@ -36,8 +36,8 @@ def profile_text(**changed: str | None) -> str:
     return f'purpose = "A test"\n[settings."net.core.somaxconn"]\n{table}'
 
 
-def setting(wanted: tuple[int, ...], comparison: Comparison, *, percent: bool = False) -> Setting:
-    return Setting("net.core.x", wanted, percent, comparison, Scope.MACHINE, "1", "It bounds N.", "tcp(7)")
+def setting(wanted: tuple[int, ...], requirement: Requirement, *, percent: bool = False) -> Setting:
+    return Setting("net.core.x", wanted, percent, requirement, Scope.MACHINE, "1", "It bounds N.", "tcp(7)")
 
 
 def show(found: tuple[int, ...]) -> str:
@@ -75,7 +75,7 @@ def test_what_belongs_to_the_whole_machine() -> None:
 def test_listeners_are_outside_the_ports_that_clients_get() -> None:
     ranges = [each for each in load_profile("generator").settings if each.name.endswith("port_range")]
     (first, last) = ranges[0].numbers
-    assert ranges[0].comparison is Comparison.EXACTLY
+    assert ranges[0].requirement is Requirement.EXACTLY
     assert not set(range(FIRST_LISTENER, LAST_LISTENER + 1)) & set(range(first, last + 1))
 
 
@@ -94,7 +94,7 @@ def test_a_profile_is_read() -> None:
     assert [each.name for each in profile.settings][:2] == ["net.core.somaxconn", "net.ipv4.tcp_rmem"]
     first, mem = profile.settings[0], profile.settings[3]
     assert first == Setting(
-        "net.core.somaxconn", (1024,), False, Comparison.AT_LEAST, Scope.NAMESPACE, "4096", "Bounds C.", "listen(2)"
+        "net.core.somaxconn", (1024,), False, Requirement.AT_LEAST, Scope.NAMESPACE, "4096", "Bounds C.", "listen(2)"
     )
     assert mem.value == "10% 15% 20%"
     assert mem.wanted(1005) == (100, 150, 201)
@@ -102,7 +102,7 @@ def test_a_profile_is_read() -> None:
 
 @given(vectors, vectors, numbers)
 def test_at_least_is_reached_and_lowers_nothing(wanted: tuple[int, ...], now: tuple[int, ...], pages: int) -> None:
-    asked = setting(wanted, Comparison.AT_LEAST)
+    asked = setting(wanted, Requirement.AT_LEAST)
     target = asked.target(show(now), pages)
     assert asked.is_met(show(target), pages)
     assert all(got >= least for got, least in zip(target, wanted, strict=True))
@@ -115,28 +115,28 @@ def test_at_least_is_reached_and_lowers_nothing(wanted: tuple[int, ...], now: tu
 
 @given(vectors, vectors, numbers)
 def test_exactly_is_what_it_says(wanted: tuple[int, ...], now: tuple[int, ...], pages: int) -> None:
-    asked = setting(wanted, Comparison.EXACTLY)
+    asked = setting(wanted, Requirement.EXACTLY)
     assert asked.target(show(now), pages) == wanted
     assert asked.is_met(show(now), pages) == (now == wanted)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=3).map(tuple), numbers)
 def test_a_share_is_never_more_than_the_memory(percent: tuple[int, ...], pages: int) -> None:
-    assert all(0 <= number <= pages for number in setting(percent, Comparison.AT_LEAST, percent=True).wanted(pages))
+    assert all(0 <= number <= pages for number in setting(percent, Requirement.AT_LEAST, percent=True).wanted(pages))
 
 
-@given(vectors, st.sampled_from(list(Comparison)), st.sampled_from(list(Scope)), st.booleans())
+@given(vectors, st.sampled_from(list(Requirement)), st.sampled_from(list(Scope)), st.booleans())
 def test_what_is_written_is_read(
     wanted: tuple[int, ...],
-    comparison: Comparison,
+    requirement: Requirement,
     scope: Scope,
     percent: bool,
 ) -> None:
     wanted = tuple(number % 101 for number in wanted) if percent else wanted
-    value = Setting("a.b", wanted, percent, comparison, scope, "1", "r", "s").value
-    text = profile_text(value=f'"{value}"', compare=f'"{comparison}"', belongs_to=f'"{scope}"')
+    value = Setting("a.b", wanted, percent, requirement, scope, "1", "r", "s").value
+    text = profile_text(value=f'"{value}"', compare=f'"{requirement}"', belongs_to=f'"{scope}"')
     (read,) = parse_profile(text, "test").settings
-    assert (read.numbers, read.percent, read.comparison, read.belongs_to) == (wanted, percent, comparison, scope)
+    assert (read.numbers, read.percent, read.requirement, read.belongs_to) == (wanted, percent, requirement, scope)
 
 
 @given(st.text())
@@ -154,8 +154,8 @@ def test_any_value_of_the_kernel_is_numbers_or_none(text: str) -> None:
 @pytest.mark.parametrize("value", ["cubic", "", "1,2-4", "4096 cubic"])
 def test_what_is_no_number_is_never_met(value: str) -> None:
     assert numbers_in(value) == ()
-    assert not setting((0,), Comparison.AT_LEAST).is_met(value, 1)
-    assert setting((7,), Comparison.AT_LEAST).target(value, 1) == (7,)
+    assert not setting((0,), Requirement.AT_LEAST).is_met(value, 1)
+    assert setting((7,), Requirement.AT_LEAST).target(value, 1) == (7,)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from functools import cache
 
 import msgspec
 
-from harness.campaign.bench import FULL_EFFORT, Circumstances, Conditions
+from harness.campaign.bench import FULL_EFFORT, CampaignCircumstances, Conditions
 from harness.campaign.plan import FixedLoad, MeasuredServer, Planned, PlannedSearch, PlannedTrial
-from harness.campaign.run import Standing
+from harness.campaign.run import Upcoming
 from harness.records.asked import Asked, AskedEvents, AskedTarget, Placement
 from harness.records.search import SearchResult
 from harness.records.seen import Fans
@@ -24,7 +24,7 @@ LIGHT = FixedLoad(n=900, c=4, interval_s=0.025, events=20, rate_per_s=5.0)
 HEAVY = FixedLoad(n=8_000, c=500, interval_s=0.25, events=20, rate_per_s=5.0)
 
 
-AROUND = Circumstances(
+AROUND = CampaignCircumstances(
     Conditions(parse_slo("failures=0"), FULL_EFFORT, Placement()), a_machine(), datetime(2026, 1, 2, tzinfo=UTC)
 )
 
@@ -108,11 +108,11 @@ class FakeBench:
 class Told:
     """What a reporter was told."""
 
-    standings: list[Standing] = field(default_factory=list)
+    announced: list[Upcoming] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    def begin(self, standing: Standing) -> None:
-        self.standings.append(standing)
+    def begin(self, upcoming: Upcoming) -> None:
+        self.announced.append(upcoming)
 
     def say(self, line: str) -> None:
         self.lines.append(line)

@@ -8,7 +8,7 @@ from harness.campaign import ablation as ablating
 from harness.campaign.ablation import Subject, ablation
 from harness.campaign.findings import Findings
 from harness.campaign.plan import GENTLE, GENTLEST, MeasuredServer, PlannedTrial
-from harness.campaign.run import Campaign, Terms
+from harness.campaign.run import Campaign, CampaignTerms
 from harness.campaign.scenarios import SCENARIOS, chosen
 from harness.campaign.staircase import (
     HEAVY,
@@ -36,13 +36,13 @@ def servers(*stages: str) -> list[MeasuredServer]:
 
 def climbed(plan: Outline, bench: FakeBench) -> Staircase:
     findings = Findings()
-    state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now)).run()
+    state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), CampaignTerms(now=bench.now)).run()
     return staircase(plan, findings, AROUND, state)
 
 
 def ablated(plan: ablating.Outline, bench: FakeBench) -> Ablation:
     findings = Findings()
-    terms = Terms(now=bench.now, tolerates=plan.altered_keys)
+    terms = CampaignTerms(now=bench.now, tolerates=plan.altered_keys)
     state = Campaign(plan.plan, bench, findings, lambda _: None, Told(), terms).run()
     return ablation(plan, findings, AROUND, state)
 
@@ -85,7 +85,7 @@ def test_what_was_not_measured_yet_is_left_out() -> None:
     findings = Findings()
     third = plan.plan[2].file
     bench = FakeBench(raises={third: KeyboardInterrupt()})
-    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now))
+    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), CampaignTerms(now=bench.now))
     with pytest.raises(KeyboardInterrupt):
         campaign.run()
     found = staircase(plan, findings, AROUND, "interrupted")
@@ -205,7 +205,7 @@ def test_a_campaign_that_was_cut_is_complete_up_to_its_last_round() -> None:
     one_round = len(plan.plan) // 5
     bench = FakeBench(raises={plan.plan[3 * one_round].file: KeyboardInterrupt()})
     findings = Findings()
-    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), Terms(now=bench.now))
+    campaign = Campaign(plan.plan, bench, findings, lambda _: None, Told(), CampaignTerms(now=bench.now))
     with pytest.raises(KeyboardInterrupt):
         campaign.run()
     found = ablation(plan, findings, AROUND, "interrupted")

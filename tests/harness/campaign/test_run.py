@@ -4,7 +4,7 @@ import pytest
 
 from harness.campaign.findings import Findings
 from harness.campaign.plan import Planned, PlannedSearch, PlannedTrial, again, searches_of
-from harness.campaign.run import Campaign, Terms, title_of
+from harness.campaign.run import Campaign, CampaignTerms, title_of
 from harness.records.search import State
 from harness.targets.target import TargetError
 from tests.harness.campaign.doubles import LIGHT, FakeBench, Told, a_server, a_trial_of
@@ -23,7 +23,7 @@ class Run:
         self.findings = Findings()
         self.told = Told()
         self.states: list[State] = []
-        asked = replace(Terms(now=bench.now), **terms)  # type: ignore[arg-type]
+        asked = replace(CampaignTerms(now=bench.now), **terms)  # type: ignore[arg-type]
         self.campaign = Campaign(plan, bench, self.findings, self.states.append, self.told, asked)
 
     def state(self) -> State:
@@ -36,7 +36,7 @@ def test_everything_is_made_in_order_and_the_summary_is_kept_after_each() -> Non
     assert run.bench.made == [FIRST, SECOND, THIRD, FOURTH]
     assert run.states == ["interrupted"] * 5 + ["done"]
     assert list(run.findings.trials) == [FIRST, SECOND, THIRD, FOURTH]
-    assert [standing.title for standing in run.told.standings] == [
+    assert [upcoming.title for upcoming in run.told.announced] == [
         "stage 0, N=900, C=4, repeat 1",
         "stage 1, N=900, C=4, repeat 1",
         "stage 0, N=900, C=4, repeat 2",
@@ -47,7 +47,7 @@ def test_everything_is_made_in_order_and_the_summary_is_kept_after_each() -> Non
 def test_the_time_left_is_told_from_the_second_step_on() -> None:
     run = Run(TRIALS, FakeBench())
     run.state()
-    assert [(standing.number, standing.left_s) for standing in run.told.standings] == [
+    assert [(upcoming.number, upcoming.left_s) for upcoming in run.told.announced] == [
         (1, None),
         (2, 3.0),
         (3, 2.0),
@@ -59,7 +59,7 @@ def test_no_time_left_is_told_before_a_step_of_each_kind_was_made() -> None:
     plan = (TRIALS[0], *searches_of((ZERO,), ("N",), {}), TRIALS[2])
     run = Run(plan, FakeBench())
     run.state()
-    assert [standing.left_s for standing in run.told.standings] == [None, None, 1.0]
+    assert [upcoming.left_s for upcoming in run.told.announced] == [None, None, 1.0]
 
 
 def test_what_is_there_is_not_made_again() -> None:
@@ -68,7 +68,7 @@ def test_what_is_there_is_not_made_again() -> None:
     assert run.state() == "done"
     assert bench.made == [THIRD, FOURTH]
     assert run.told.lines == ["2 of 4 are there already and are kept: --fresh measures anew"]
-    assert [standing.number for standing in run.told.standings] == [3, 4]
+    assert [upcoming.number for upcoming in run.told.announced] == [3, 4]
     assert set(run.findings.trials) == {FIRST, SECOND, THIRD, FOURTH}
 
 

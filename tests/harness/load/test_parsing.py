@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.wire.frames import GOODBYE
-from harness.load.parsing import MAX_PENDING, Heard, Reader
+from harness.load.parsing import MAX_PENDING, Completeness, Reader
 from tests.harness.known_servers import DIALOGUE, ERROR, STATUS, WELCOME, event
 
 FAN = 3
@@ -74,8 +74,8 @@ def test_a_greeting_is_complete_when_its_end_was_seen(at: list[int], end: bytes)
     for chunk in _cut(WELCOME, at):
         seen += chunk
         heard = reader.greeting(FAN, chunk)
-        assert heard is (Heard.COMPLETE if end in seen else Heard.PART)
-        if heard is Heard.COMPLETE:
+        assert heard is (Completeness.COMPLETE if end in seen else Completeness.PART)
+        if heard is Completeness.COMPLETE:
             break
 
 
@@ -83,21 +83,21 @@ def test_a_greeting_is_complete_when_its_end_was_seen(at: list[int], end: bytes)
 def test_an_answer_is_complete_at_its_end_and_gives_what_follows(at: list[int]) -> None:
     reader = Reader(DIALOGUE)
     chunks = _cut(STATUS + event(1) + event(2), at)
-    heard, rest = Heard.PART, b""
+    heard, rest = Completeness.PART, b""
     taken = 0
-    while heard is Heard.PART:
+    while heard is Completeness.PART:
         heard, rest = reader.answer(FAN, chunks[taken])
         taken += 1
-    assert heard is Heard.COMPLETE
+    assert heard is Completeness.COMPLETE
     assert rest + b"".join(chunks[taken:]) == event(1) + event(2)
     assert reader.kept == 0
 
 
 def test_an_empty_line_in_the_greeting_is_no_answer() -> None:
     reader = Reader(DIALOGUE)
-    assert reader.greeting(FAN, b"Welcome\n\r\n\n\r\nSay he") is Heard.COMPLETE
-    assert reader.answer(FAN, b"llo\n") == (Heard.PART, b"")
-    assert reader.answer(FAN, STATUS) == (Heard.COMPLETE, b"")
+    assert reader.greeting(FAN, b"Welcome\n\r\n\n\r\nSay he") is Completeness.COMPLETE
+    assert reader.answer(FAN, b"llo\n") == (Completeness.PART, b"")
+    assert reader.answer(FAN, STATUS) == (Completeness.COMPLETE, b"")
 
 
 @given(cuts)
@@ -105,39 +105,39 @@ def test_an_error_line_is_a_refusal_however_it_is_cut(at: list[int]) -> None:
     reader = Reader(DIALOGUE)
     reader.greeting(FAN, WELCOME)
     heard = [reader.answer(FAN, chunk)[0] for chunk in _cut(b"Wait.\n" + ERROR, at)]
-    assert Heard.REFUSAL in heard
-    assert Heard.COMPLETE not in heard
+    assert Completeness.REFUSAL in heard
+    assert Completeness.COMPLETE not in heard
 
 
 def test_a_farewell_is_no_event_no_answer_and_no_refusal() -> None:
     reader = Reader(DIALOGUE)
-    assert reader.greeting(FAN, WELCOME) is Heard.COMPLETE
-    assert reader.answer(FAN, GOODBYE) == (Heard.PART, b"")
+    assert reader.greeting(FAN, WELCOME) is Completeness.COMPLETE
+    assert reader.answer(FAN, GOODBYE) == (Completeness.PART, b"")
     reader.forget(FAN)
     assert reader.sequences(FAN, event(71) + GOODBYE) == (71,)
     assert reader.kept == 0
 
 
 def test_an_error_line_may_come_with_the_greeting_or_instead_of_it() -> None:
-    assert Reader(DIALOGUE).greeting(FAN, WELCOME + ERROR) is Heard.REFUSAL
-    assert Reader(DIALOGUE).greeting(FAN, ERROR) is Heard.REFUSAL
+    assert Reader(DIALOGUE).greeting(FAN, WELCOME + ERROR) is Completeness.REFUSAL
+    assert Reader(DIALOGUE).greeting(FAN, ERROR) is Completeness.REFUSAL
     reader = Reader(DIALOGUE)
-    assert reader.greeting(FAN, WELCOME + ERROR[:3]) is Heard.COMPLETE
-    assert reader.answer(FAN, ERROR[3:]) == (Heard.REFUSAL, b"")
+    assert reader.greeting(FAN, WELCOME + ERROR[:3]) is Completeness.COMPLETE
+    assert reader.answer(FAN, ERROR[3:]) == (Completeness.REFUSAL, b"")
 
 
 def test_error_words_within_a_line_or_after_the_answer_are_no_refusal() -> None:
     reader = Reader(DIALOGUE)
-    assert reader.greeting(FAN, b"Welcome\nsee ") is Heard.COMPLETE
-    assert reader.answer(FAN, b"ERROR: below\n" + STATUS + ERROR) == (Heard.COMPLETE, ERROR)
+    assert reader.greeting(FAN, b"Welcome\nsee ") is Completeness.COMPLETE
+    assert reader.answer(FAN, b"ERROR: below\n" + STATUS + ERROR) == (Completeness.COMPLETE, ERROR)
 
 
 def test_an_answer_that_never_ends_takes_no_more_than_its_share_of_memory() -> None:
     reader = Reader(DIALOGUE)
     for _ in range(20):
-        assert reader.answer(FAN, b"x" * MAX_PENDING)[0] is Heard.PART
+        assert reader.answer(FAN, b"x" * MAX_PENDING)[0] is Completeness.PART
         assert reader.kept == MAX_PENDING
-    assert reader.answer(FAN, b"\n\r\n") == (Heard.COMPLETE, b"")
+    assert reader.answer(FAN, b"\n\r\n") == (Completeness.COMPLETE, b"")
 
 
 def test_a_fan_that_left_is_forgotten() -> None:
@@ -151,5 +151,5 @@ def test_a_fan_that_left_is_forgotten() -> None:
 
 def test_a_server_without_refusals_refuses_nobody() -> None:
     reader = Reader(replace(DIALOGUE, error_start=b""))
-    assert reader.greeting(FAN, b"ERROR: full\n") is Heard.COMPLETE
-    assert reader.answer(FAN, ERROR + STATUS) == (Heard.COMPLETE, b"")
+    assert reader.greeting(FAN, b"ERROR: full\n") is Completeness.COMPLETE
+    assert reader.answer(FAN, ERROR + STATUS) == (Completeness.COMPLETE, b"")

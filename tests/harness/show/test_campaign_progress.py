@@ -2,13 +2,13 @@ import io
 
 from rich.console import Console
 
-from harness.campaign.run import Standing
+from harness.campaign.run import Upcoming
 from harness.load.reporter import Posted
 from harness.load.samples import Progress
 from harness.search.decide import Bracket, Try
 from harness.show.campaign_progress import Bar, Lines, show_of
 
-STANDING = Standing(3, 12, "stage 0, N=900, C=4, repeat 1", 125.0)
+UPCOMING = Upcoming(3, 12, "stage 0, N=900, C=4, repeat 1", 125.0)
 FANS = Progress(started=6, connected=5, answered=4)
 POST = Posted(sequence=7, kind="shot", intended_s=0, sent_s=0, answered_s=0, own_lag_s=0)
 
@@ -26,8 +26,8 @@ def test_a_log_has_a_line_for_each_step() -> None:
     console = a_console(terminal=False)
     with show_of(console) as shown:
         assert isinstance(shown, Lines)
-        shown.begin(STANDING)
-        shown.begin(Standing(1, 12, "stage 0, search for N", None))
+        shown.begin(UPCOMING)
+        shown.begin(Upcoming(1, 12, "stage 0, search for N", None))
         shown.trying(Try(8.0, "short"), Bracket(None, None, None, None, is_open=True), 0)
         shown.phase("connecting", 900)
         shown.note("a note")
@@ -40,7 +40,7 @@ def test_a_person_sees_a_bar_with_the_time_left_and_what_is_done() -> None:
     console = a_console(terminal=True)
     with show_of(console) as shown:
         assert isinstance(shown, Bar)
-        shown.begin(STANDING)
+        shown.begin(UPCOMING)
         shown.phase("connecting", 900)
         shown.fans(FANS)
         shown.say("the machine is not at rest")
@@ -55,7 +55,7 @@ def test_a_person_sees_a_bar_with_the_time_left_and_what_is_done() -> None:
 def test_posts_and_searches_are_shown_too() -> None:
     console = a_console(terminal=True)
     with show_of(console) as shown:
-        shown.begin(STANDING)
+        shown.begin(UPCOMING)
         shown.phase("posting", 20)
         shown.posted(POST)
     assert "posting 7" in written(console)

@@ -6,7 +6,7 @@ import pytest
 from harness.records.directory import ResultsDirectory
 from harness.records.files import ResultError, write
 from harness.records.trial import TrialResult, Validity, Verdict
-from harness.show.page_figures import PageError, filled, unmarked
+from harness.show.page_figures import PageError, filled
 from tests.harness.made_records import a_search, an_ablation
 from tests.harness.results import a_machine, a_result, a_server
 
@@ -58,7 +58,6 @@ def test_a_page_that_is_filled_in_again_stays_as_it_is(results: Path) -> None:
     once = filled(page, results)
     assert once != page
     assert filled(once, results) == once
-    assert unmarked(once) == "a \n\n<!-- a comment -->\n"
 
 
 def test_a_table_has_a_row_for_each_server_and_no_column_that_says_the_same_of_all(results: Path) -> None:

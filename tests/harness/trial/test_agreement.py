@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.load.c_generator import compiled
 from harness.load.workload import Load
-from harness.trial.agreement import Agreement, Reading, compare_generators
+from harness.trial.agreement import Agreement, RunFigures, compare_generators
 from tests.harness import known_servers
 from tests.harness.known_servers import KnownServer, KnownTarget
 from tests.needs import needs
@@ -17,8 +17,8 @@ from tests.needs import needs
 some_time = st.floats(1e-6, 10.0)
 
 
-def read(art_s: float, response_s: float = 1.0) -> Reading:
-    return Reading(answered=8, art_s=art_s, response_s=response_s, lag_p99_s=0.01)
+def read(art_s: float, response_s: float = 1.0) -> RunFigures:
+    return RunFigures(answered=8, art_s=art_s, response_s=response_s, lag_p99_s=0.01)
 
 
 def compared(harness: float, placebo: float, in_c: float) -> Agreement:

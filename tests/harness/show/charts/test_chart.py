@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from harness.records.files import ResultError
 from harness.show.charts.chart import DPI, Chart, grid, page
-from harness.show.charts.style import look
+from harness.show.charts.style import series_style
 
 
 def a_chart(finding: str = "It was seen.", source: str = "here") -> Chart:
@@ -42,6 +42,6 @@ def test_a_chart_that_cannot_be_written_says_where(tmp_path: Path) -> None:
 
 
 def test_looks_differ_until_they_are_used_up() -> None:
-    looks = [look(index) for index in range(49)]
+    looks = [series_style(index) for index in range(49)]
     assert len({(one.colour, one.marker) for one in looks}) == 49
     assert len({one.colour for one in looks[:7]}) == len({one.marker for one in looks[:7]}) == 7

@@ -14,8 +14,8 @@ from harness.show.charts.every import charts
 from harness.show.charts.fanout import chart_fanout, fanout_finding
 from harness.show.charts.peers import chart_memory, chart_peers, loads_measured, memory_finding, peers_finding
 from harness.show.charts.percentiles import chart_percentiles, percentiles_finding
-from harness.show.charts.series import by_target, group, looks, ribbon
-from harness.show.charts.style import floor_look, look
+from harness.show.charts.series import by_target, group, ribbon, series_styles
+from harness.show.charts.style import floor_style, series_style
 from tests.harness.results import a_delivery, a_result, a_server, seen_by, some_fans
 from tests.harness.show.charts.pictures import fits, is_drawn, texts
 
@@ -143,16 +143,16 @@ def test_the_floor_is_drawn_beside_results_of_its_load(
 
 def test_the_floor_has_one_look_and_takes_none_from_the_others() -> None:
     servers = [of("a"), FLOOR, SLOW, FAR]
-    assert looks(group(servers)) == (look(0), floor_look(0), look(1), floor_look(1))
+    assert series_styles(group(servers)) == (series_style(0), floor_style(0), series_style(1), floor_style(1))
     lines = {line.get_label(): line for line in chart_fanout(servers).figure.axes[0].get_lines()}
     drawn = [line for label, line in lines.items() if "(the floor)" in str(label)]
-    assert [(line.get_color(), line.get_linewidth()) for line in drawn] == [(floor_look().colour, 1.0)] * 2
+    assert [(line.get_color(), line.get_linewidth()) for line in drawn] == [(floor_style().colour, 1.0)] * 2
     assert lines["a, N = 900, C = 4 every 250 ms"].get_linewidth() > 1.0
 
 
 def test_the_floor_is_a_line_through_every_figure_of_the_peers() -> None:
     axes = chart_peers([SLOW, of("a")], SLOW.asked.load, [FLOOR]).figure.axes
-    lines = [[line for line in panel.get_lines() if line.get_linewidth() == floor_look().width] for panel in axes]
+    lines = [[line for line in panel.get_lines() if line.get_linewidth() == floor_style().width] for panel in axes]
     assert [len(found) for found in lines] == [1, 0, 1, 1]  # how many connections a second it takes was not tried
     assert lines[2][0].get_xdata() == [0.01, 0.01]  # the last fan, on average
 

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from harness.records.campaign import Repeats, Staircase, Step
+from harness.records.campaign import Repeats, Staircase, StaircaseStep
 from harness.show.charts.staircase import chart_staircase, staircase_finding
 from harness.show.charts.talk import TALK, said
 from tests.harness.made_records import (
@@ -17,10 +17,10 @@ from tests.harness.made_records import (
 )
 from tests.harness.show.charts.pictures import fits, is_drawn, texts
 
-BARE = a_staircase(steps=(Step(target=a_target("0"), limits=(), loads=()),))
+BARE = a_staircase(steps=(StaircaseStep(target=a_target("0"), limits=(), loads=()),))
 NOBODY = a_staircase(
     steps=tuple(
-        Step(
+        StaircaseStep(
             target=a_target(stage),
             limits=(a_limit("N", None, 50), a_limit("C", None, None, state="interrupted")),
             loads=(some_repeats(a_target(stage), LIGHT, (None,), served=0),),
@@ -30,7 +30,7 @@ NOBODY = a_staircase(
 )
 INVALID = a_staircase(
     steps=(
-        Step(
+        StaircaseStep(
             target=a_target("0"),
             limits=(a_limit("N", 900, 1_000),),
             loads=(Repeats(target=a_target("0"), load=LIGHT, rate_per_s=5.0, trials=(a_measurement(valid=False),)),),
@@ -122,7 +122,7 @@ def test_the_talk_has_a_row_for_each_of_its_stages() -> None:
 def test_repeats_that_were_not_served_are_hollow_and_say_so() -> None:
     load = msgspec.structs.replace(HEAVY, n=1_000)
     steps = [
-        Step(target=a_target(stage), limits=(), loads=(some_repeats(a_target(stage), load, (0.1,), served),))
+        StaircaseStep(target=a_target(stage), limits=(), loads=(some_repeats(a_target(stage), load, (0.1,), served),))
         for stage, served in (("0", 995), ("1", 500))
     ]
     seen = texts(chart_staircase(a_staircase(steps=tuple(steps))).figure)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from common.otp.survey import KindStatistics, ProcessStatistics
 from harness.show.live.rows import actor_rows, node_row
-from harness.targets.poller import Look, Seen
+from harness.targets.poller import Look, Polled
 from tests.common.http.samples import statistics
 
 DB = ProcessStatistics("db", "Db", 2, 30, 1, 500)
@@ -12,7 +12,9 @@ DB = ProcessStatistics("db", "Db", 2, 30, 1, 500)
 
 def look(passed_s: float = 2.0, **changes: object) -> Look:
     """Return a second look, `passed_s` after a first at what `samples.statistics` tells."""
-    return Look("url").next(Seen(10.0, statistics())).next(Seen(10.0 + passed_s, statistics(uptime_s=99.0, **changes)))
+    return (
+        Look("url").next(Polled(10.0, statistics())).next(Polled(10.0 + passed_s, statistics(uptime_s=99.0, **changes)))
+    )
 
 
 def test_rates_are_what_was_added_in_a_second() -> None:
@@ -24,7 +26,7 @@ def test_rates_are_what_was_added_in_a_second() -> None:
 
 
 def test_a_first_look_has_no_rates() -> None:
-    first = Look("url").next(Seen(1.0, statistics(loop_lag=None)))
+    first = Look("url").next(Polled(1.0, statistics(loop_lag=None)))
     row = node_row(first)
     assert row is not None
     assert (row.accepts_per_s, row.deliveries_per_s, row.cpu, row.lag_s) == (None, None, None, None)
@@ -33,7 +35,7 @@ def test_a_first_look_has_no_rates() -> None:
 
 @pytest.mark.parametrize("change", [{"uptime_s": 1.0}, {"node": "other:8888"}])
 def test_a_node_that_was_started_anew_or_is_another_has_no_past(change: dict[str, object]) -> None:
-    again = Look("url").next(Seen(1.0, statistics())).next(Seen(2.0, statistics(**change)))
+    again = Look("url").next(Polled(1.0, statistics())).next(Polled(2.0, statistics(**change)))
     row = node_row(again)
     assert row is not None
     assert row.accepts_per_s is None
@@ -53,7 +55,7 @@ def test_a_node_that_never_answered_has_no_rows_and_one_that_is_away_its_last() 
     assert row is not None
     assert row.away
     assert actor_rows(away) == actor_rows(look())
-    assert node_row(away.next(Seen(20.0, statistics(uptime_s=120.0)))) is not None
+    assert node_row(away.next(Polled(20.0, statistics(uptime_s=120.0)))) is not None
 
 
 def test_actors_have_rows_and_so_have_kinds_of_several() -> None:
@@ -63,7 +65,7 @@ def test_actors_have_rows_and_so_have_kinds_of_several() -> None:
         actors=(ProcessStatistics("db", "Db", 0, 50, 1, 500), ProcessStatistics("web", "Web", 0, 1, 0, 9)),
         kinds=(KindStatistics("Client", 1000, 1100, 4, 41, 0, 9000), KindStatistics("Db", 1, 1, 0, 50, 1, 500)),
     )
-    rows = actor_rows(Look("url").next(Seen(1.0, first)).next(Seen(3.0, second)))
+    rows = actor_rows(Look("url").next(Polled(1.0, first)).next(Polled(3.0, second)))
     assert [(row.name, row.per_s) for row in rows] == [("all 1,000 of Client", 5.0), ("db", 10.0), ("web", None)]
     assert {row.node for row in rows} == {"host:8888"}
 

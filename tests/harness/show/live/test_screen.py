@@ -9,14 +9,14 @@ from harness.load.samples import Progress
 from harness.show.live.course import Pace, Told
 from harness.show.live.screen import show_top, show_trial
 from harness.show.live.view import Column, View
-from harness.targets.poller import Look, Seen
+from harness.targets.poller import Look, Polled
 from tests.common.http.samples import statistics
 
 MANY = tuple(ProcessStatistics(f"client_mgr-{number}", "ClientSup", 0, number, 0, 1000) for number in range(40))
 
 
 def look(**changes: object) -> Look:
-    return Look("url").next(Seen(1.0, statistics())).next(Seen(2.0, statistics(uptime_s=3725.0, **changes)))
+    return Look("url").next(Polled(1.0, statistics())).next(Polled(2.0, statistics(uptime_s=3725.0, **changes)))
 
 
 def text_of(shown: RenderableType, width: int = 80) -> str:
@@ -40,14 +40,14 @@ def test_a_node_and_its_actors() -> None:
     ("up_s", "told"), [(0.0, "0s"), (59.9, "59s"), (61.0, "1m01"), (3600.0, "1h00"), (360_000.0, "100h00")]
 )
 def test_how_long_it_is_up(up_s: float, told: str) -> None:
-    shown = text_of(show_top([Look("url").next(Seen(1.0, statistics(uptime_s=up_s)))], View(), 24))
+    shown = text_of(show_top([Look("url").next(Polled(1.0, statistics(uptime_s=up_s)))], View(), 24))
     assert shown.splitlines()[1].split()[1] == told
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_no_figure_is_cut_off_and_no_line_is_wrapped(width: int) -> None:
     busy = ProcessStatistics("match-" + "x" * 80, "LiveMatch", 1_234_567, 123_456_789, 12, 123_456_789)
-    other = Look("b").next(Seen(1.0, statistics(node="another-host-with-a-name:8888")))
+    other = Look("b").next(Polled(1.0, statistics(node="another-host-with-a-name:8888")))
     text = text_of(show_top([look(actors=(busy,)), other], View(), 24), width)
     for figure in ("1,234,567", "123,456,789", "118 MiB"):
         assert figure in text

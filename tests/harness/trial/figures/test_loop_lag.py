@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.otp.loop_lag import PERIOD_S, WINDOW, LagSample, LoopLagStatistics
-from harness.targets.poller import Look, Seen
+from harness.targets.poller import Look, Polled
 from harness.trial.figures.loop_lag import LagLog
 from harness.trial.figures.usage import TRACE_STEPS
 from tests.common.http.samples import statistics
@@ -21,7 +21,7 @@ def told(*moments_and_late: tuple[float, float], at_s: float, travel_s: float = 
     samples = tuple(LagSample(at_s - moment, late_s) for moment, late_s in moments_and_late)
     lag = LoopLagStatistics(0.0, 0.0, samples) if samples else None
     return Look(node).next(
-        Seen(T0 + at_s + travel_s, statistics(node=node, uptime_s=UPTIME_S + at_s, loop_lag=lag)),
+        Polled(T0 + at_s + travel_s, statistics(node=node, uptime_s=UPTIME_S + at_s, loop_lag=lag)),
     )
 
 
@@ -58,7 +58,9 @@ def test_what_was_before_the_first_start_or_due_after_the_end_is_left_out() -> N
 
 def test_a_node_that_was_started_anew_has_a_clock_of_its_own() -> None:
     before = told((1.0, 0.001), at_s=1.1)
-    seen = Seen(T0 + 3.0, statistics(node="a", uptime_s=1.0, loop_lag=LoopLagStatistics(0, 0, (LagSample(0.5, 0.2),))))
+    seen = Polled(
+        T0 + 3.0, statistics(node="a", uptime_s=1.0, loop_lag=LoopLagStatistics(0, 0, (LagSample(0.5, 0.2),)))
+    )
     assert found(before, before.next(seen)) == [(1.0, 0.001), (2.5, 0.2)]
 
 
