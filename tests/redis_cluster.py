@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from common.store.connections import Connections
 from common.store.errors import StoreUnavailableError
 from common.store.process import RedisProcess
-from tests.redis_server import free_port
+from tests.loopback import OWN_ADDRESS
+from tests.redis_server import free_ports
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
@@ -36,17 +37,18 @@ _START_SECONDS: Final = 20.0
 class ClusterServer:
     """One Redis of a cluster, with an append-only file that is synced at every write."""
 
-    def __init__(self, directory: Path) -> None:
-        self.port, self._bus_port = free_port(), free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
+    def __init__(self, directory: Path, port: int, bus_port: int) -> None:
+        self.port, self._bus_port = port, bus_port
+        self.url = f"redis://{OWN_ADDRESS}:{port}"
         settings = {
             "port": self.port,
-            "bind": "127.0.0.1",
+            "bind": OWN_ADDRESS,
             "dir": directory,
             "save": "",
             "appendonly": "yes",
             "appendfsync": "always",
             "cluster-enabled": "yes",
+            "cluster-announce-ip": OWN_ADDRESS,
             "cluster-port": self._bus_port,
             "cluster-node-timeout": NODE_TIMEOUT_MS,
             "repl-diskless-sync-delay": 0,
@@ -74,7 +76,7 @@ class ClusterServer:
 
     async def meet(self, other: ClusterServer) -> None:
         """Make it known to another, and so to all that this one knows."""
-        await self.call("CLUSTER", "MEET", "127.0.0.1", other.port, other._bus_port)
+        await self.call("CLUSTER", "MEET", OWN_ADDRESS, other.port, other._bus_port)
 
     async def is_replicated(self, tag: str) -> None:
         """Return once a replica has what was written up to now; `tag` is of a slot that this master has."""
@@ -98,10 +100,11 @@ class RedisCluster:
     def __init__(self, replicas: int = 0) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="matchstream-cluster-"))
         self.servers: list[ClusterServer] = []
-        for number in range(MASTERS + replicas):
-            directory = self._directory / str(number)
+        ports = free_ports(2 * (MASTERS + replicas))  # at once, so that they differ
+        for port, bus_port in zip(ports[::2], ports[1::2], strict=True):
+            directory = self._directory / str(port)
             directory.mkdir()
-            self.servers.append(ClusterServer(directory))
+            self.servers.append(ClusterServer(directory, port, bus_port))
         self._to_undo = AsyncExitStack()
 
     @property

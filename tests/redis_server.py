@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from common.store.process import RedisProcess
 from harness.targets.free_ports import free_endpoints
+from tests.loopback import OWN_ADDRESS
 
 _START_SECONDS = 20.0
 
@@ -31,7 +32,7 @@ class RedisServer:
 
     def __init__(self, *, tcp: bool = False, password: str | None = None, forgets: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="matchstream-test-"))
-        where = ["--port", str(free_port()), "--bind", "127.0.0.1"] if tcp else ["--port", "0"]
+        where = ["--port", str(free_ports(1)[0]), "--bind", OWN_ADDRESS] if tcp else ["--port", "0"]
         keeps = [] if forgets else ["--appendonly", "yes", "--appendfsync", "always"]
         settings = ["--dir", str(self._directory), "--save", "", *keeps]
         user = ""
@@ -39,7 +40,7 @@ class RedisServer:
             settings += ["--requirepass", password]
             user = f":{quote(password, safe='')}@"
         if tcp:
-            self.url = f"redis://{user}127.0.0.1:{where[1]}"
+            self.url = f"redis://{user}{OWN_ADDRESS}:{where[1]}"
         else:
             where += ["--unixsocket", str(self.path), "--unixsocketperm", "700"]
             self.url = f"unix://{user}{self.path}"
@@ -83,7 +84,6 @@ class RedisServer:
         await asyncio.to_thread(shutil.rmtree, self._directory)
 
 
-def free_port() -> int:
-    """Return a port that was free just now, and that the kernel gives to no client before a server has it."""
-    (endpoint,) = free_endpoints("127.0.0.1", 1)
-    return endpoint.port
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return ports of OWN_ADDRESS that are free, and that the kernel gives to no client before a server has them."""
+    return tuple(endpoint.port for endpoint in free_endpoints(OWN_ADDRESS, count))

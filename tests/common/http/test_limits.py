@@ -25,7 +25,8 @@ from tests.common.http.memory_backend import MemoryBackend
 from tests.loopback import OWN_ADDRESS
 from tests.stages.waiting import DEADLINE_S, eventually
 
-SHORT_S = 0.2
+SHORT_S = 0.5
+"""What a test waits for; what is to come in time in it comes at once, and a loop may be held up for a while."""
 ASK = b"GET /1/checkin HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = f"POST /1/matches HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 

@@ -197,7 +197,7 @@ async def test_what_a_redis_that_was_stopped_gets_to_too_late_is_not_done(
         await append(store, 1)
     before = await store.matches(), await store.history(MATCH.id), await store.team("tig")
     await raw.call("CONFIG", "RESETSTAT")
-    hasty = StopsRedis(redis.url, command_timeout=0.5)
+    hasty = StopsRedis(redis.url, command_timeout=2.0)
     hasty.pid = redis.pid
     assert hasty.pid is not None
     try:
@@ -214,7 +214,7 @@ async def test_what_a_redis_that_was_stopped_gets_to_too_late_is_not_done(
 
 
 async def test_a_redis_that_is_stopped_before_it_is_asked_the_time_gets_no_write(redis: RedisServer) -> None:
-    store = RedisStore(redis.url, command_timeout=0.2)
+    store = RedisStore(redis.url, command_timeout=2.0)
     await store.create_match(MATCH)
     assert redis.pid is not None
     os.kill(redis.pid, signal.SIGSTOP)

@@ -17,8 +17,9 @@ from common.store.redis_store import RedisStore
 from common.store.shard import owner_of, servers
 from tests.common.store import records
 from tests.common.store.test_redis_store import MATCH, event, play
+from tests.loopback import OWN_ADDRESS
 from tests.redis_cluster import RedisCluster
-from tests.redis_server import RedisServer, free_port
+from tests.redis_server import RedisServer, free_ports
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ async def test_a_redis_that_cannot_be_asked_is_said() -> None:
     with silent, pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.05 s"):
         await with_cluster(f"redis://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.05)
     with pytest.raises(StoreUnavailableError, match="cannot be reached"):
-        await with_cluster(f"redis://127.0.0.1:{free_port()}")
+        await with_cluster(f"redis://{OWN_ADDRESS}:{free_ports(1)[0]}")
     async with RedisServer(tcp=True, password="hunter2") as redis:  # noqa: S106
         with pytest.raises(StoreUnavailableError, match="refuses this user"):
             await with_cluster(redis.url.replace("hunter2", "wrong"))
 
 
 async def test_a_cluster_of_which_no_known_server_answers_is_said() -> None:
-    async with store_at(f"redis+cluster://127.0.0.1:{free_port()}/7") as store:
+    async with store_at(f"redis+cluster://{OWN_ADDRESS}:{free_ports(1)[0]}/7") as store:
         for _ in range(2):
             assert "cannot be reached" in await refusal(store)
 

@@ -147,7 +147,7 @@ def test_what_is_not_done_is_counted_by_what_happened() -> None:
 
     patience = threading.Event()
     with known(answer) as server:
-        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=2.0))
+        result = loaded(HttpPlan("GET", server.url, 8, 1, timeout_s=5.0))
         patience.set()
     seen = result.seen
     assert seen.failures == {"302": 1, "404": 1, "broken off": 2, "timed out": 1}

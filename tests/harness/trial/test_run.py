@@ -123,7 +123,7 @@ def test_known_losses_duplicates_and_reorderings_are_counted() -> None:
 
 
 def test_fans_that_are_not_answered_or_not_held_are_failures() -> None:
-    result = trial_of("deaf=3,early=5", timeout_s=4.0)  # which the deaf take, and the others do not need
+    result = trial_of("deaf=3,early=5", timeout_s=6.0)  # which the deaf take, and the others do not need
     assert result.seen.fans.failures == {"no_answer": 3, "closed_early": 2}
     assert result.seen.fans.served == 7
     delivery = result.seen.delivery

@@ -73,12 +73,13 @@ class NodesProcess(ServerProcess):
 def nodes_below(pid: int) -> dict[int, int]:
     """Return the process ids of the nodes that process has started, by their first port for fans."""
     found = {}
-    for child in psutil.Process(pid).children():
+    parent = psutil.Process(pid)
+    for child in parent.children():
         try:
             words = child.cmdline()
         except psutil.NoSuchProcess:
             continue
-        if "serve" in words:
+        if "serve" in words and words != parent.cmdline():  # one that is being forked still has those of its parent
             found[int(words[words.index("--port") + 1])] = child.pid
     return found
 

@@ -75,8 +75,8 @@ async def test_a_writer_that_ends_in_order_lets_go_at_once(system: System, raw: 
 
 
 async def test_a_candidate_that_ends_does_not_take_the_lease_along(system: System, raw: Connections) -> None:
-    await leads(await system.writer("one"))
-    await end((await system.writer("two")).process)
+    await leads(await system.writer("one", lease_s=LONG_S))
+    await end((await system.writer("two", lease_s=LONG_S)).process)
     assert await raw.call("EXISTS", keys.LEASE) == 1
 
 
@@ -85,7 +85,7 @@ async def test_a_writer_that_was_replaced_cannot_write_and_is_a_candidate_again(
 ) -> None:
     caplog.set_level(logging.INFO, "stages.stage3")
     store = system.store(await system.node())
-    writer = await system.writer("one")
+    writer = await system.writer("one", lease_s=LONG_S)
     await leads(writer)
     before = writer.statistics().epoch
     await raw.call_all((("SET", keys.LEASE, "another", "PX", 300), ("INCR", keys.EPOCH)))
