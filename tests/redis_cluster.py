@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 MASTERS: Final = 3
 SLOTS: Final = 16384
-NODE_TIMEOUT_MS: Final = 1000
-"""After how long a server that does not answer the others counts as dead."""
+NODE_TIMEOUT_MS: Final = 3000
+"""After how long a server that does not answer the others counts as dead; one that syncs its file may stand still."""
 
 _START_SECONDS: Final = 20.0
 
