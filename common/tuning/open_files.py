@@ -62,14 +62,13 @@ def set_soft_limit(wanted: int) -> int:
     return soft
 
 
-def count_open_files(pid: int | None = None) -> int:
-    """Return how many files process `pid`, or this one, has open.
+def count_open_files() -> int:
+    """Return how many files this process has open.
 
     Since Linux 6.2 it is the size of a directory of /proc (proc_pid_fd(5)). Before, that has to be listed, which takes
-    some milliseconds when there are ten thousand. Raise OpenFilesError if there is no such process, it belongs to
-    somebody else, or the system has no /proc.
+    some milliseconds when there are ten thousand. Raise OpenFilesError if the system has no /proc.
     """
-    directory = Path(f"/proc/{os.getpid() if pid is None else pid}/fd")
+    directory = Path(f"/proc/{os.getpid()}/fd")
     try:
         size = directory.stat().st_size
         if size:
@@ -78,5 +77,4 @@ def count_open_files(pid: int | None = None) -> int:
             entries = sum(1 for _ in listing)
     except OSError as error:
         raise OpenFilesError(f"cannot count the open files in {directory}: {error.strerror}") from error
-    # Of this process the listing shows the directory too, which was open only for as long as it was read.
-    return entries - 1 if pid in {None, os.getpid()} else entries
+    return entries - 1  # the listing shows the directory too, which was open only for as long as it was read

@@ -11,13 +11,12 @@ line of a directory (`harness.records.directory`): those are empty then, and `ha
 """
 
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from harness.records.asked import Asked
-from harness.records.files import encode, load
+from harness.records.files import encode
 from harness.records.machine import Machine
 from harness.records.section import Seconds, Section
 from harness.records.seen import Seen, Timeline
@@ -108,8 +107,3 @@ class TrialResult(Section, frozen=True, kw_only=True):
 def encode_result(result: TrialResult) -> bytes:
     """Return a result as indented JSON with a newline at its end."""
     return encode(result)
-
-
-def load_result(path: Path) -> TrialResult:
-    """Read a stored result. Raise ResultError for another schema, a broken file, or none at that path."""
-    return load(path, TrialResult, SCHEMA)

@@ -1,12 +1,14 @@
 """Results of trials that never were, for tests of what is made from them."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from harness.records.asked import Asked, AskedEvents, AskedLoad, AskedTarget
 from harness.records.distribution import distribution
+from harness.records.files import load
 from harness.records.machine import Limit, Machine
 from harness.records.seen import Delivery, EventSeen, Fans, Response, Seen, Timeline
 from harness.records.trial import SCHEMA, Bound, TrialResult, Validity, Verdict
@@ -181,3 +183,8 @@ def a_result(**changes: object) -> TrialResult:
         machine=a_machine(),
     )
     return msgspec.structs.replace(result, **changes)
+
+
+def load_result(path: Path) -> TrialResult:
+    """Read the stored result of a trial. Raise ResultError."""
+    return load(path, TrialResult, SCHEMA)

@@ -22,11 +22,11 @@ from harness.commands import target_options
 from harness.load.reporter import Posted
 from harness.load.samples import Progress
 from harness.load.selftest import SelfTest
-from harness.records.trial import SCHEMA, encode_result, load_result
+from harness.records.trial import SCHEMA, encode_result
 from harness.show.progress import Bars
 from harness.targets.stage import StageTarget
 from tests.harness.fake import FAKE, Running, fake_server, started, wait_until
-from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.results import a_result, load_result, seen_by, some_fans
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
 FEW = ("--events", "2", "--rate", "50")

@@ -8,7 +8,7 @@ import pytest
 from harness.cli import main
 from harness.records.kinds import load_record
 from harness.records.search import SearchResult
-from harness.records.trial import load_result
+from tests.harness.results import load_result
 from tests.harness.targets.news_server import NewsServer
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")

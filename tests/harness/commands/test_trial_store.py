@@ -7,8 +7,7 @@ from harness.commands.options import AskedError
 from harness.commands.trial_store import TrialStore, trial_store
 from harness.records.directory import read_results
 from harness.records.machine import describe_machine
-from harness.records.trial import load_result
-from tests.harness.results import a_result
+from tests.harness.results import a_result, load_result
 
 RESULT = a_result(machine=describe_machine())
 

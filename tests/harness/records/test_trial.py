@@ -7,8 +7,8 @@ import pytest
 
 from harness.records.files import ResultError
 from harness.records.kinds import json_schema
-from harness.records.trial import SCHEMA, TrialResult, encode_result, load_result
-from tests.harness.results import a_loop_lag, a_result, seen_by, some_fans
+from harness.records.trial import SCHEMA, TrialResult, encode_result
+from tests.harness.results import a_loop_lag, a_result, load_result, seen_by, some_fans
 
 PLAIN = a_result()
 TOLD = a_result(loop_lag=a_loop_lag(at_20=0.5))

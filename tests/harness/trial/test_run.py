@@ -17,7 +17,7 @@ from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.reporter import Posted
 from harness.load.samples import Progress
 from harness.load.workload import Load
-from harness.records.trial import TrialResult, encode_result, load_result
+from harness.records.trial import TrialResult, encode_result
 from harness.show.progress import Silent
 from harness.targets.address import AddressTarget
 from harness.targets.publisher import AnnounceError
@@ -28,6 +28,7 @@ from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
 from harness.trial.plan import TrialPlan
 from harness.trial.run import TrialInterrupted, run_trial
 from tests.harness.fake import FAKE, fake_server
+from tests.harness.results import load_result
 from tests.leftovers import StartedProcesses
 
 EVENTS = 4

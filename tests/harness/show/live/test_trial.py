@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.records.trial import TrialResult, load_result
+from harness.records.trial import TrialResult
 from harness.show.live.trial import rest_s
 from tests.harness.fake import fake_server
+from tests.harness.results import load_result
 from tests.harness.show.live.terminal import Terminal
 
 FANS = ("-N", "6", "-C", "3", "--interval", "0.02")

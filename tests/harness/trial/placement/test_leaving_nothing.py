@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.records.trial import load_result
 from tests.harness.fake import started, wait_until
+from tests.harness.results import load_result
 from tests.harness.trial.placement.root import needs_namespaces
 
 PATIENCE_S = 60.0

@@ -13,7 +13,7 @@ from harness.load.workload import Load
 from harness.records.asked import Placement
 from harness.records.directory import ResultsDirectory
 from harness.records.machine import describe_machine
-from harness.records.trial import TrialResult, encode_result, load_result
+from harness.records.trial import TrialResult, encode_result
 from harness.show.progress import Silent
 from harness.targets.address import AddressTarget
 from harness.targets.peers.catalogue import peer_target
@@ -27,6 +27,7 @@ from harness.trial.placement.pinning import allowed_cpus
 from harness.trial.plan import TrialPlan, asked
 from harness.trial.run import run_trial
 from tests.harness.fake import FAKE, fake_server
+from tests.harness.results import load_result
 from tests.harness.trial.placement.root import needs_namespaces
 from tests.leftovers import StartedProcesses
 
