@@ -1,4 +1,4 @@
-"""From stage to stage: each bar goes from what a figure was before to what it became; grey where no change was seen."""
+"""From stage to stage: each bar goes from what a figure was before to what it became; grey if that may be no change."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,6 +7,7 @@ from typing import Final, Literal
 from matplotlib.axes import Axes
 
 from harness.campaign.figures import TIMES, mean
+from harness.campaign.verdicts import is_a_change
 from harness.records.asked import AskedLoad
 from harness.records.campaign import Figure, Step
 from harness.show.charts.forest import FIGURES
@@ -16,6 +17,7 @@ from harness.units import show_load, show_time
 
 _MORE_IS_BETTER: Final = frozenset({"N", "C", "served"})
 _WIDTH: Final = 0.7
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
 def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figure: Figure) -> None:
@@ -37,24 +39,24 @@ def draw_waterfall(axes: Axes, stages: Sequence[Step], floor: Step | None, figur
         _floor(axes, least, f"floor: {_at_least(floor, figure)}{_show(least, figure)}", figure)
     bottom, values = axes.get_ylim()[0], [value for _, value in found]
     axes.bar([0], [values[0] - bottom], bottom=bottom, color=GREY, width=_WIDTH)
-    _label(axes, 0, values[0], _show(values[0], figure))
+    _label(axes, 0, values[0], _show(values[0], figure), shift=13)
     for place, (before, now) in enumerate(pairwise(values), start=1):
         better = (now > before) == (figure in _MORE_IS_BETTER)
         low, high = sorted((before, now))
         colour, hatch = (BLUE, None) if better else (ORANGE, "//")
-        if _is_no_change(measured[place][0], load, figure):
+        if _is_unjudged(measured[place][0], load, figure):
             colour, hatch = GREY, None
         axes.bar([place], [high - low], bottom=low, edgecolor="white", width=_WIDTH, color=colour, hatch=hatch)
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
-        _label(axes, place, high, f"{now / before:.3g}")
+        _label(axes, place, high, f"{_TIMES}{now / before:.2g}")
     last = f"{_at_least(measured[-1][0], figure)}{_show(values[-1], figure)}"
-    _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
+    _label(axes, len(values) - 1, min(values[-2:]), last, shift=-3)
 
 
-def _is_no_change(step: Step, load: AskedLoad | None, figure: Figure) -> bool:
-    """Whether no change was seen from the step before."""
+def _is_unjudged(step: Step, load: AskedLoad | None, figure: Figure) -> bool:
+    """Whether no change was seen from the step before, or there were too few runs to tell."""
     of = None if load is None else show_load(load)
-    return any(ratio.judgement == "no change seen" for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
+    return any(not is_a_change(ratio) for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
 
 
 def _title(figure: Figure, load: AskedLoad | None) -> str:
@@ -67,7 +69,7 @@ def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> No
     values = [value for _, value in found]
     low, high = min(values), max(values)
     if figure in TIMES:
-        time_axis(axes, "y", low / 1.4, high * 1.2)
+        time_axis(axes, "y", low / 1.4, high * 1.5)
         if axes.get_yscale() == "linear":
             axes.set_ylim(0, high * 1.2)  # the first bar stands on it: its height is to be the figure
     else:
@@ -93,9 +95,10 @@ def _floor(axes: Axes, value: float, label: str, figure: Figure) -> None:
     floor_line(axes, "y", value, label, to=side)
 
 
-def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = False) -> None:
-    shift, side = (-3, "top") if below else (3, "bottom")
-    axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=8)
+def _label(axes: Axes, place: float, value: float, text: str, *, shift: int = 3) -> None:
+    """Write so many points above a bar, or below it: what stands above the first bar leaves a line for the second."""
+    side: Literal["bottom", "top"] = "bottom" if shift > 0 else "top"
+    axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=7.5)
 
 
 def _at_least(step: Step, figure: Figure) -> str:
