@@ -26,9 +26,9 @@ _REASON: Final = 44  # characters that fit beside a lesson which was refused
 _UNCHANGED: Final[dict[Judgement, str]] = {
     "no change seen": "no change was seen",
     "too few runs": "there were too few runs to tell",
-    "fails": "it is infinite without",
-    "reference fails": "it is infinite with",
-    "both fail": "it is infinite with and without",
+    "fails": "it is infinite without the lesson",
+    "reference fails": "it is infinite with the lesson",
+    "both fail": "it is infinite with the lesson and without",
 }
 """What a finding says of those that are neither worse nor better."""
 
