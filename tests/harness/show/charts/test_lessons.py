@@ -141,7 +141,7 @@ def test_a_figure_of_nothing_has_no_ratio_and_a_finding_names_five_lessons() -> 
 
 def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() -> None:
     seen = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)
-    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "×0.89"} <= seen
+    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "\u00d70.89"} <= seen
     assert {"≥ 76,000", "floor: ≥ 19,950"} <= texts(chart_ablation(an_ablation(), a_staircase(), "N").figure)
     assert "Number of fans served, N = 8,000, C = 500" in texts(
         chart_ablation(an_ablation(), a_staircase(), "served").figure

@@ -91,7 +91,7 @@ def test_a_node_that_is_no_writer_and_hears_nothing_of_redis_says_so() -> None:
     )
     text = text_of(show_top([look(api=None), deaf], View(), 30), 120)
     assert re.search(r"host:8888 +- +- +yes, lost 1 +0 +2 +3 +4 +5 +0\n", text)
-    assert re.search(r"b:1 +2 +0 +no +0 +0 +3 +4 +away +0\n", text)
+    assert re.search(r"b:1 +2 +- +no +- +0 +3 +4 +away +-\n", text)
 
 
 @pytest.mark.parametrize(
