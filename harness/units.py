@@ -13,6 +13,10 @@ GENERATORS = " (generator's)"
 """Stands behind times from the intended start where waves were no moments: they are the generator's as well."""
 
 
+_PAGE_BYTES = 4096
+"""Of most machines. It is not asked of this one, which may not be the one that was measured."""
+
+
 class WavesOf(Protocol):
     """A load: N connections in waves of C, a wave every `interval_s`."""
 
@@ -61,6 +65,17 @@ def show_bytes(size: float) -> str:
             return f"{_three_digits(size)} {unit}"
         size /= 1024
     return f"{_three_digits(size)} GiB"
+
+
+def show_growth(each: float, connections: int) -> str:
+    """Return the bytes by which a connection makes a process grow, of so many together; `< 0.51 B` where none is seen.
+
+    A process grows by whole pages, so nothing below one of them over all connections can be told from nothing. And one
+    that shares pages with others shrinks, in PSS, when more of these are started: whoever seems to have shrunk may as
+    well have grown by as much.
+    """
+    least = max(_PAGE_BYTES / connections, -each)
+    return show_bytes(each) if each >= least else f"< {show_bytes(least)}"
 
 
 def _three_digits(value: float) -> str:

@@ -4,8 +4,11 @@ A trial that is not valid says nothing of its server: it is kept in its record, 
 
 Times are those of fans who were answered. A server that serves only a few of them serves those fast, and would be
 praised for it; so where one side serves less than `SAME_FANS` of what the other does, its times are not compared:
-`served` has told what there is to tell. Nor are they where only some trials have them, such as a p99 that lies among
-the fans who were never answered: those that have would be the lucky ones.
+`served` has told what there is to tell. Nor are they where only some trials have them: those that have would be the
+lucky ones.
+
+Failures count as infinite. A p99 that lies among the fans who were never answered is infinite, and so is the mean over
+repeats of which one is: there is no ratio of it, and the judgement says who fails.
 """
 
 import math
@@ -47,13 +50,13 @@ TIMES: frozenset[Figure] = frozenset(
 
 
 def values(trials: Sequence[Measurement], figure: Figure) -> list[float]:
-    """Return the figure of each valid trial that has it; a figure is any but a limit."""
-    found = (getattr(trial, _FIELDS[figure]) for trial in trials if trial.valid)
+    """Return the figure of each valid trial that has it; a figure is any but a limit. A percentile may be infinite."""
+    found = (_value(trial, figure) for trial in trials if trial.valid)
     return [float(value) for value in found if value is not None]
 
 
 def mean(trials: Sequence[Measurement], figure: Figure) -> float | None:
-    """Return the mean of the figure over the valid trials, or None if none has it."""
+    """Return the mean of the figure over the valid trials, infinite if one is, or None if none has it."""
     found = values(trials, figure)
     return math.fsum(found) / len(found) if found else None
 
@@ -74,8 +77,25 @@ def ratios_of_limits(a: Sequence[FoundLimit], b: Sequence[FoundLimit]) -> tuple[
     return tuple(ratio_of_limits(figure, _limit(a, figure), _limit(b, figure)) for figure in DIMENSIONS)
 
 
+def _value(trial: Measurement, figure: Figure) -> float | None:
+    """Return what the trial has of a figure: a percentile that is missing for failures is infinite."""
+    value: float | None = getattr(trial, _FIELDS[figure])
+    if value is None and (figure == "response_p99" or (figure == "fanout_p99" and trial.lost)):
+        return math.inf
+    return value
+
+
 def _comparable(figure: Figure, a: Sequence[Measurement], b: Sequence[Measurement]) -> bool:
-    """Whether both have the figure of as good as the same fans, in each of their valid trials or in none."""
+    """Whether both have the figure of as good as the same fans, in each of their valid trials or in none.
+
+    What is infinite may be compared with anything: it fails. A memory that did not grow may not: by how much
+    connections make a server grow is then lost in what else moves its pages.
+    """
+    found = [*values(a, figure), *values(b, figure)]
+    if any(map(math.isinf, found)):
+        return True
+    if figure == "memory":
+        return min(found, default=1.0) > 0
     if figure not in TIMES:
         return True
     served = mean(a, "served"), mean(b, "served")

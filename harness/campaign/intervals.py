@@ -11,7 +11,7 @@ they do (F test at 1 %, the widest first) is left out of the pool, and whose var
 keeps its own, by Welch's formula. A drift from round to round widens the spread, and so errs on the safe side.
 
 **Nothing has no logarithm.** Where a value is 0, such as fans served by a server that serves nobody, there is no
-interval, and `p` is that of the rank test of Mann and Whitney.
+interval, and `p` is that of the rank test of Mann and Whitney. Nor has infinity one: then there is no ratio at all.
 """
 
 import math
@@ -36,7 +36,8 @@ class Estimate:
     """B over A: `value`, None where it would be infinite, or one of them was not measured.
 
     `low` and `high` are the ends of the interval, and `p` is how often chance alone would set two equal servers as far
-    apart; None where that is not known. The counts are the runs of A and of B.
+    apart; None where that is not known. The counts are the runs of A and of B, and how many of them are infinite: then
+    all else is None.
     """
 
     value: float | None
@@ -45,6 +46,8 @@ class Estimate:
     p: float | None
     a_count: int
     b_count: int
+    a_infinite: int = 0
+    b_infinite: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,9 @@ def estimates(reference: Sequence[float], others: Mapping[str, Sequence[float]])
 
 def _estimate(a: Sequence[float], b: Sequence[float], of_a: _Spread | None, of_b: _Spread | None) -> Estimate:
     counts = len(a), len(b)
-    if not a or not b:
-        return Estimate(None, None, None, None, *counts)
+    infinite = sum(map(math.isinf, a)), sum(map(math.isinf, b))
+    if not a or not b or any(infinite):
+        return Estimate(None, None, None, None, *counts, *infinite)
     few = min(counts) < FEWEST_RUNS
     if min(*a, *b) <= 0:
         mean_a, mean_b = math.fsum(a) / len(a), math.fsum(b) / len(b)
@@ -112,7 +116,7 @@ def _rank_test(a: Sequence[float], b: Sequence[float]) -> float:
 
 def _spreads(servers: Mapping[str, Sequence[float]]) -> dict[str, _Spread]:
     """Return the spread to be used for each server whose values have logarithms; none if nothing was repeated."""
-    usable = {name: values for name, values in servers.items() if values and min(values) > 0}
+    usable = {name: values for name, values in servers.items() if values and min(values) > 0 and max(values) < math.inf}
     own = {name: _own(values) for name, values in usable.items() if len(values) > 1}
     widest_first = sorted(own, key=lambda name: (-own[name].variance, name))
     while len(widest_first) > 1 and _stands_out(

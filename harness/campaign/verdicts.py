@@ -54,6 +54,11 @@ def is_a_change(ratio: Ratio) -> bool:
     return ratio.judgement in {"better", "worse"}
 
 
+def is_a_failure(ratio: Ratio) -> bool:
+    """Whether there is no ratio since the figure of one side, or of both, is infinite."""
+    return ratio.judgement in {"fails", "reference fails", "both fail"}
+
+
 def has_too_few_runs(found: Ratio) -> bool:
     """Whether there is a ratio, and too few runs on a side to judge it."""
     return found.judgement == "too few runs"
@@ -121,6 +126,8 @@ def _record(figure: Figure, found: Estimate, adjusted: float | None, judgement: 
 def _judgement(figure: Figure, found: Estimate, adjusted: float | None) -> Judgement:
     if not found.a_count or not found.b_count:
         return "not measured"
+    if found.a_infinite or found.b_infinite:
+        return "reference fails" if not found.b_infinite else "both fail" if found.a_infinite else "fails"
     if adjusted is None:
         return "too few runs"
     value = math.inf if found.value is None else found.value

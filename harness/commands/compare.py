@@ -8,13 +8,16 @@ import typer
 
 from harness.campaign.comparing import ComparisonError, Side, compare
 from harness.commands.campaign_runs import MarkdownOption, print_sheets
-from harness.records.campaign import Comparison
+from harness.records.campaign import Comparison, Judgement
 from harness.records.files import encode
 from harness.records.http import HttpResult
 from harness.records.kinds import load_record, load_records
 from harness.records.trial import TrialResult
 from harness.show.campaign import comparison_sheet
 from harness.show.terminal import say
+
+_UNJUDGED: frozenset[Judgement] = frozenset({"too few runs", "not measured", "fails", "reference fails", "both fail"})
+"""If nothing is said but these, there were too few runs: of enough the fans who were served are always judged."""
 
 _RESULT = "A result, or a directory of repeats of one trial."
 
@@ -25,7 +28,8 @@ def compare_command(
     fail_on: Annotated[
         Literal["worse"] | None,
         typer.Option(
-            "--fail-on", help="Exit with 1 if any figure of B is worse, with 2 if there are too few runs to judge any."
+            "--fail-on",
+            help="Exit with 1 if any figure of B is worse or fails, with 2 if there are too few runs to judge any.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and no table.")] = False,
@@ -33,12 +37,13 @@ def compare_command(
 ) -> None:
     """Compare two results of the same kind, B over A: ratios with 95 % intervals; better, worse, or no change seen.
 
-    Both are trials, searches, staircases or ablations. What speaks against comparing them is a warning.
+    A p99 fails where so many fans were not answered that it is infinite. Both are trials, searches, staircases or
+    ablations. What speaks against comparing them is a warning.
 
     A judgement needs three runs on each side: one run each is "too few runs", whatever its ratio.
 
-    The exit status is 0, 1 with --fail-on worse if any figure is, and 2 if they cannot be compared, or with --fail-on
-    if there are too few runs to judge any figure.
+    The exit status is 0, 1 with --fail-on worse if any figure is or fails, and 2 if they cannot be compared, or with
+    --fail-on if there are too few runs to judge any figure.
     """
     found = compare(_side(a), _side(b))
     if as_json:
@@ -50,10 +55,10 @@ def compare_command(
     if fail_on is None:
         return
     judgements = {ratio.judgement for ratio in found.ratios}
-    if fail_on in judgements:
-        raise typer.Exit(1)
-    if judgements <= {"too few runs", "not measured"}:
+    if judgements <= _UNJUDGED:
         raise ComparisonError("too few runs to tell whether B is worse: give directories of three repeats or more")
+    if judgements & {fail_on, "fails"}:
+        raise typer.Exit(1)
 
 
 def _side(path: Path) -> Side:

@@ -34,6 +34,10 @@ def top(
 ) -> None:
     """Show a server's nodes and actors: mailboxes, messages, restarts, memory.
 
+    Under the nodes stands what their parts do: connections of the API that are open and its calls; whether a node is
+    the writer, the requests it carried out and the rounds in which Redis failed it; requests to the writer that wait,
+    or got no answer; and the channels it listens to in Redis, with the messages that come.
+
     Keys: s sorts by the next column, r turns the order round, / or f filters, p or space pauses, q quits.
     A node tells of its first 100 actors in the order that is shown, and of all others by their kinds.
     """

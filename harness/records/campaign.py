@@ -52,7 +52,11 @@ core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how lo
 came and events flowed, in seconds. `cut` is how many fans lost their connection, and `recovery` how long after that a
 new fan waited for its answer, at most, in seconds."""
 
-Judgement = Literal["better", "worse", "no change seen", "too few runs", "not measured"]
+Judgement = Literal[
+    "better", "worse", "no change seen", "too few runs", "not measured", "fails", "reference fails", "both fail"
+]
+"""What is said of B. It `fails` where in a valid trial of it so many fans were not answered that the percentile lies
+among them, and is infinite; `reference fails` where that is so of A alone, `both fail` where of both."""
 
 
 class Measurement(Section, frozen=True, kw_only=True):
@@ -115,11 +119,11 @@ class FoundLimit(Section, frozen=True, kw_only=True):
 class Ratio(Section, frozen=True, kw_only=True):
     """B's figure over A's, of `figure`, with its 95 % interval, and the judgement on B.
 
-    `value`, `low` and `high` are None where it was not measured on both sides, or A has nothing and the ratio would be
-    infinite; `low` and `high` also where a side has too few runs, or nothing. `p` is that of the ratio alone, and
-    `adjusted_p`, by which it is judged, that among all that was compared by this figure: so an interval may exclude 1
-    where the judgement is "no change seen". Limits have neither. `of` is what was compared where results have several
-    parts, such as `stage 2.1, N=900, C=4`.
+    `value`, `low` and `high` are None where it was not measured on both sides, or is infinite on one, or A has nothing
+    and the ratio would be infinite; `low` and `high` also where a side has too few runs, or nothing. `p` is that of the
+    ratio alone, and `adjusted_p`, by which it is judged, that among all that was compared by this figure: so an
+    interval may exclude 1 where the judgement is "no change seen". Limits have neither. `of` is what was compared where
+    results have several parts, such as `stage 2.1, N=900, C=4`.
     """
 
     figure: Figure

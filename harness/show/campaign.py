@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from harness.campaign.figures import mean, values
+from harness.campaign.verdicts import is_a_failure
 from harness.records.asked import AskedLoad
 from harness.records.campaign import (
     Ablation,
@@ -20,7 +21,7 @@ from harness.records.campaign import (
     Staircase,
 )
 from harness.records.search import Dimension
-from harness.units import GENERATORS, NOTHING, show_bytes, show_load, show_time
+from harness.units import GENERATORS, NOTHING, show_growth, show_load, show_time
 
 TITLES: dict[Figure, str] = {
     "N": "N",
@@ -75,11 +76,18 @@ def show_ratio(found: Ratio) -> str:
     """Return a ratio, behind a sign of times, with its interval and its judgement: 1.76 [1.70, 1.82] worse."""
     if found.judgement == "not measured":
         return NOTHING
+    if is_a_failure(found):
+        return found.judgement
     return " ".join(part for part in (show_factor(found), _interval(found), found.judgement) if part)
 
 
 def show_factor(found: Ratio) -> str:
-    """Return the ratio alone: `none` where B has nothing, `from none` where only A has nothing."""
+    """Return the ratio alone; a dash where there is none.
+
+    `none` where B has nothing, `from none` where only A has nothing.
+    """
+    if found.judgement == "not measured" or is_a_failure(found):
+        return NOTHING
     if found.value is None:
         return "from none"
     return f"\N{MULTIPLICATION SIGN}{_number(found.value)}" if found.value else "none"
@@ -147,7 +155,7 @@ def comparison_sheet(found: Comparison) -> Sheet:
                 one.of or "all",
                 TITLES[one.figure],
                 f"{one.a_count} / {one.b_count}",
-                NOTHING if one.judgement == "not measured" else show_factor(one),
+                show_factor(one),
                 _interval(one) or NOTHING,
                 one.judgement,
             )
@@ -202,7 +210,7 @@ def _measured_cells(measured: Repeats) -> tuple[str, ...]:
         _spread(trials, "art"),
         _spread(trials, "response_p99") + (GENERATORS if any(map(_is_no_moment, valid)) else ""),
         fanout,
-        NOTHING if each is None else show_bytes(each),
+        NOTHING if each is None else show_growth(each, measured.load.n),
         f"{len(valid)} of {len(trials)}",
         _slo(valid),
         ", ".join(dict.fromkeys(trial.bound.name for trial in valid)) or NOTHING,

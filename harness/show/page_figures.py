@@ -28,7 +28,7 @@ from harness.records.search import SearchResult
 from harness.records.trial import TrialResult
 from harness.show.campaign import show_ratio
 from harness.show.page_tables import lessons_table, trials_table
-from harness.units import show_bytes, show_percentile, show_time
+from harness.units import show_growth, show_percentile, show_time
 
 _MARKED: Final = re.compile(r"<!-- (?P<asked>[^/ ][^>]*?) -->(?P<shown>(?:(?!<!--).)*)<!-- / -->", re.DOTALL)
 
@@ -133,8 +133,10 @@ def _last(trial: TrialResult) -> float | None:
     return None if trial.seen.delivery is None else trial.seen.delivery.last_mean_s
 
 
-def _memory(trial: TrialResult) -> float | None:
-    return None if trial.server is None else trial.server.memory_per_connection_bytes
+def _memory(trials: Sequence[TrialResult]) -> str | None:
+    servers = [trial.server for trial in trials if trial.server is not None]
+    values = [each for server in servers if (each := server.memory_per_connection_bytes) is not None]
+    return show_growth(sum(values) / len(values), min(trial.asked.load.n for trial in trials)) if values else None
 
 
 def _count(value: float) -> str:
@@ -153,7 +155,7 @@ FIGURES: Final[Mapping[str, Callable[[Sequence[TrialResult]], str | None]]] = Ma
         "fanout": _mean(_fanout),
         "fanout_p99": _p99(_fanout),
         "fanout_last": _number(_last, show_time),
-        "memory": _number(_memory, show_bytes),
+        "memory": _memory,
     }
 )
 """What can be said of trials, by name."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from harness.records.asked import AskedLoad
-from harness.records.campaign import Ablation, LessonWorth
+from harness.records.campaign import Ablation, Judgement, LessonWorth
 from harness.records.distribution import Distribution, merge
 from harness.records.trial import TrialResult
 from harness.show.campaign import TITLES
-from harness.units import NOTHING, show_bytes, show_percentile, show_time
+from harness.units import NOTHING, show_growth, show_percentile, show_time
 
 BROKEN = "†"
 """Behind the name of a server that broke the SLO of its trials in most of them."""
@@ -53,7 +53,9 @@ def _row(name: str, load: AskedLoad, trials: Sequence[TrialResult]) -> _Cells:
     deliveries = [trial.seen.delivery for trial in trials if trial.seen.delivery is not None]
     spread = merge([each.fanout for each in deliveries if each.fanout is not None])
     last = [each.last_mean_s for each in deliveries if each.last_mean_s is not None]
-    memory = [value for trial in trials if trial.server and (value := trial.server.memory_per_connection_bytes)]
+    memory = [
+        value for trial in trials if trial.server and (value := trial.server.memory_per_connection_bytes) is not None
+    ]
     return (
         f"{name} {BROKEN}" if broken else name,
         f"{load.n:,}",
@@ -63,7 +65,7 @@ def _row(name: str, load: AskedLoad, trials: Sequence[TrialResult]) -> _Cells:
         _mean_and_p99([trial.seen.response.art for trial in trials]),
         _mean_and_p99([trial.seen.response.intended for trial in trials]),
         f"{show_time(spread.mean_s)} / {show_time(sum(last) / len(last))}" if spread and last else NOTHING,
-        show_bytes(sum(memory) / len(memory)) if memory else NOTHING,
+        show_growth(sum(memory) / len(memory), load.n) if memory else NOTHING,
     )
 
 
@@ -77,15 +79,17 @@ def _lesson(name: str, worths: Sequence[LessonWorth]) -> _Cells:
     if not run:
         return (f"`{name}`", "not exercised", NOTHING, NOTHING)
     where = ", ".join(dict.fromkeys(str(worth.scenario) for worth in run))
-    return (f"`{name}`", where, _judged(run, "worse"), _judged(run, "better"))
+    return (f"`{name}`", where, _judged(run, "worse", "fails"), _judged(run, "better", "reference fails"))
 
 
-def _judged(run: Sequence[LessonWorth], judgement: str) -> str:
+def _judged(run: Sequence[LessonWorth], judgement: Judgement, failure: Judgement) -> str:
+    """Return the figures of that judgement, and of that failure: of those there is no ratio."""
     found = [
-        f"{TITLES[ratio.figure]} {_TIMES}{ratio.value:.2g} ({worth.scenario}, {worth.stage})"
+        f"{TITLES[ratio.figure]} {ratio.judgement if ratio.value is None else f'{_TIMES}{ratio.value:.2g}'} "
+        f"({worth.scenario}, {worth.stage})"
         for worth in run
         for ratio in worth.ratios
-        if ratio.judgement == judgement and ratio.value is not None
+        if ratio.judgement in {judgement, failure}
     ]
     return "; ".join(found) or "no change seen"
 

@@ -11,7 +11,7 @@ from harness.records.seen import ApiSeen, Delivery, Fans
 from harness.records.trial import TrialResult
 from harness.records.usage import GeneratorSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
-from harness.units import NOTHING, show_bytes, show_percentile, show_time, show_wave
+from harness.units import NOTHING, show_bytes, show_growth, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -151,9 +151,9 @@ def _server(server: ServerSeen | None) -> str:
 
 def _memory(memory: Memory) -> str:
     redis = memory.redis_per_connection
-    of_redis = "" if redis is None else f", Redis {show_bytes(redis)}"
+    of_redis = "" if redis is None else f", Redis {show_growth(redis, memory.connections)}"
     return (
-        f"server {show_bytes(memory.server_per_connection)}{of_redis} ({memory.measure}); "
+        f"server {show_growth(memory.server_per_connection, memory.connections)}{of_redis} ({memory.measure}); "
         f"kernel {show_bytes(memory.kernel_per_connection)} for both ends; "
         f"{memory.moment}, of {memory.connections:,} connections"
     )

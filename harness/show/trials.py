@@ -11,7 +11,7 @@ from harness.records.distribution import Distribution
 from harness.records.seen import Delivery
 from harness.records.trial import TrialResult
 from harness.trial.figures.slo import parse_slo
-from harness.units import GENERATORS, NOTHING, show_bytes, show_percentile, show_time, show_wave
+from harness.units import GENERATORS, NOTHING, show_growth, show_percentile, show_time, show_wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _row(result: TrialResult) -> tuple[str, ...]:
         _events(result.asked.events),
         _fanout(delivery),
         _service(delivery),
-        NOTHING if each is None else show_bytes(each),
+        NOTHING if each is None else show_growth(each, load.n),
         "yes" if result.validity.valid else "INVALID",
         _slo(result),
         result.bound.name,

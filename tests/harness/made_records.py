@@ -102,6 +102,7 @@ def a_step(target: AskedTarget, n: float, c: float, light_s: float, heavy_s: flo
         limits=(
             a_limit("N", n, None, at_least=True) if n > 19_000 else a_limit("N", n, round(n * 1.05)),
             a_limit("C", c, round(c * 1.3) + 1),
+            a_limit("burst C", 2 * c, round(c * 2.6) + 1, lowest_pass=1.5 * c, highest_pass=2.4 * c),
         ),
         loads=(
             some_repeats(target, LIGHT, (light_s, light_s * 1.1, light_s * 0.95)),

@@ -10,16 +10,27 @@ from collections.abc import Sequence
 from typing import Final
 
 from harness.campaign.verdicts import is_a_change
-from harness.records.campaign import Ablation, Figure, LessonWorth, Ratio, Staircase
-from harness.show.campaign import show_placebos
+from harness.records.campaign import Ablation, Figure, Judgement, LessonWorth, Ratio, Staircase
+from harness.show.campaign import show_factor, show_placebos
 from harness.show.charts.chart import Chart, Margins, grid, made_on, names_in, page
-from harness.show.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_factor
+from harness.show.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_times
 from harness.show.charts.staircase import all_served, floor_of, stages_of
 from harness.show.charts.waterfall import draw_waterfall
 
-_PANEL_IN: Final = 4.9
+_PANEL_IN: Final = 3.2
+_NOTE_IN: Final = 0.85  # for what stands beside a row
 _ROW_IN: Final = 0.32
+_NAMED: Final = 5  # lessons that a finding names
 _REASON: Final = 44  # characters that fit beside a lesson which was refused
+
+_UNCHANGED: Final[dict[Judgement, str]] = {
+    "no change seen": "no change was seen",
+    "too few runs": "there were too few runs to tell",
+    "fails": "it is infinite without the lesson",
+    "reference fails": "it is infinite with the lesson",
+    "both fail": "it is infinite with the lesson and without",
+}
+"""What a finding says of those that are neither worse nor better."""
 
 
 def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figure = "art") -> Chart:
@@ -32,17 +43,20 @@ def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figu
     height_in = 2.2 + _ROW_IN * max(8, *(len(rows) for _, rows in panels))
     columns = len(panels) + (staircase is not None)
     title = f"What each lesson is worth: {FIGURES[figure]}"
-    with page(title, _PANEL_IN * columns, height_in) as drawing:
-        left = names_in(row.name for _, rows in panels for row in rows)
-        margins = Margins(left=0.9 if staircase is not None else left, right=0.75, above=1.3, below=0.6)
-        cells = grid(drawing, 1, columns, margins, wspace=0.75)
+    names = names_in(row.name for _, rows in panels for row in rows)
+    left, between = names if staircase is None else 0.9, names + _NOTE_IN
+    with page(title, left + _PANEL_IN * columns + between * (columns - 1) + _NOTE_IN, height_in) as drawing:
+        margins = Margins(left=left, right=_NOTE_IN, above=1.3, below=0.6)
+        cells = grid(drawing, 1, columns, margins, wspace=between / _PANEL_IN)
         if staircase is not None:
             draw_waterfall(drawing.add_subplot(cells[0]), stages_of(staircase), floor_of(staircase), figure)
         for place, (name, rows) in enumerate(panels, start=columns - len(panels)):
             axes = drawing.add_subplot(cells[place])
             axes.set_title(name, fontsize=10)
             draw_forest(axes, rows, "no lesson was measured")
-        entries = key({"good": "the lesson helps", "bad": "the lesson hurts", "none": "no change seen"})
+        entries = key(
+            {"good": "the lesson helps", "bad": "the lesson hurts", "none": "no change seen, or too few runs to tell"}
+        )
         drawing.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.985, 1 - 0.5 / height_in), ncols=3)
     when = f"{ablation.started_at:%Y-%m-%d}"
     source = f"{made_on(ablation.machine)}; {when}; 95 % intervals; {show_placebos(ablation.placebo_verdicts)}"
@@ -51,12 +65,13 @@ def chart_ablation(ablation: Ablation, staircase: Staircase | None, figure: Figu
 
 def _panels(ablation: Ablation, figure: Figure) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     """Return the title of each panel, and its rows: lessons, and the placebos of what they are compared with."""
-    last = [one for one in compared(ablation, figure) if one.change == "left out" and one.stage == ablation.stage]
-    first = [one for one in compared(ablation, figure) if one.change == "left out" and one.stage != ablation.stage]
-    added = [one for one in compared(ablation, figure) if one.change == "added"]
+    lessons = (*compared(ablation, figure), *(one for one in ablation.lessons if one.scenario is None))
+    last = [one for one in lessons if one.change == "left out" and one.stage == ablation.stage]
+    first = [one for one in lessons if one.change == "left out" and one.stage != ablation.stage]
+    added = [one for one in lessons if one.change == "added"]
     return tuple(
-        (name, (*(_row(one, figure) for one in lessons), *_placebos(ablation, lessons, figure)))
-        for name, lessons in (
+        (name, (*(_row(one, figure) for one in these), *_placebos(ablation, these, figure)))
+        for name, these in (
             (f"Left out of stage {ablation.stage}: without ÷ with", last),
             ("Left out of the stage that introduced it", first),
             ("Added to the baseline: with ÷ without", added),
@@ -65,13 +80,10 @@ def _panels(ablation: Ablation, figure: Figure) -> tuple[tuple[str, tuple[Row, .
 
 
 def compared(ablation: Ablation, figure: Figure) -> tuple[LessonWorth, ...]:
-    """Return the lessons that were, or would have been, compared by a figure, in their order.
-
-    Where no scenario exercised a lesson there is nothing to draw: tables say so.
-    """
+    """Return the lessons that were, or would have been, compared by a figure in a scenario, in their order."""
     found = [(one.scenario, one.ratios) for one in ablation.references]
     found += [(one.scenario or "", one.ratios) for one in ablation.lessons]
-    scenarios = {scenario for scenario, ratios in found if ratio_of(ratios, figure) is not None}
+    scenarios = {scenario for scenario, ratios in found if ratio_of(ratios, figure) is not None} - {""}
     return tuple(one for one in ablation.lessons if one.scenario in scenarios)
 
 
@@ -87,9 +99,9 @@ def measured_figures(ablation: Ablation) -> tuple[Figure, ...]:
 
 def worth(lesson: LessonWorth, ratio: Ratio) -> Tone:
     """Return what the judgement on the changed server says of the lesson itself: good if it helps."""
-    if not is_a_change(ratio):
+    if not is_a_change(ratio) and ratio.judgement not in {"fails", "reference fails"}:
         return "none"
-    return "good" if (ratio.judgement == "better") == (lesson.change == "added") else "bad"
+    return "good" if (ratio.judgement in {"better", "reference fails"}) == (lesson.change == "added") else "bad"
 
 
 def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
@@ -99,28 +111,30 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
     """
     lessons = [one for one in compared(ablation, figure) if one.change == "left out" and one.stage == ablation.stage]
     short = [one for one in lessons if _note(one, figure)]
-    judged = [
-        (worth(one, ratio), ratio.value or 1.0, _name(one))
-        for one in lessons
-        if one not in short and (ratio := ratio_of(one.ratios, figure)) is not None
-    ]
-    if not short and not judged:
+    whole = [(one, ratio) for one in lessons if one not in short and (ratio := ratio_of(one.ratios, figure))]
+    if not short and not whole:
         return f"No lesson's {FIGURES[figure]} was measured."
     parts = [f"without {_name(one)} only {_note(one, figure)}" for one in short]
     for found, word in (("good", "worse"), ("bad", "better")):
-        named = sorted(((value, name) for tone, value, name in judged if tone == found), key=_furthest)
-        if named:
-            each = _list([f"{name} ({show_factor(value)})" for value, name in named])
-            parts.append(f"{FIGURES[figure]} is {word} without {each}")
-    unchanged = sum(found == "none" for found, _, _ in judged)
-    if unchanged:
-        parts.append(f"no change was seen in {unchanged} of {len(short) + len(judged)}")
+        judged = [(one, ratio) for one, ratio in whole if is_a_change(ratio) and worth(one, ratio) == found]
+        if judged:
+            parts.append(f"{FIGURES[figure]} is {word} without {_furthest(judged)}")
+    asked = len(short) + len(whole)
+    for judgement, text in _UNCHANGED.items():
+        if count := sum(ratio.judgement == judgement for _, ratio in whole):
+            parts.append(f"{text} in {count} of {asked}")
     return f"Stage {ablation.stage}: {'; '.join(parts)}."
 
 
-def _furthest(ratio: tuple[float, str]) -> float:
-    """Order ratios by how far they are from 1, the furthest first."""
-    return -abs(math.log(max(ratio[0], 1e-9)))
+def _furthest(judged: Sequence[tuple[LessonWorth, Ratio]]) -> str:
+    """Name the lessons whose ratios are furthest from 1, and say how many there are besides."""
+    ordered = sorted(judged, key=lambda each: -abs(math.log(max(each[1].value or 0.0, 1e-9))))
+    named = [
+        f"{_name(one)} ({show_times(ratio.value) if ratio.value else show_factor(ratio)})"
+        for one, ratio in ordered[:_NAMED]
+    ]
+    more = [f"{len(ordered) - _NAMED} more"] if len(ordered) > _NAMED else []
+    return _list([*named, *more])
 
 
 def _list(names: Sequence[str]) -> str:
@@ -135,10 +149,11 @@ def _row(lesson: LessonWorth, figure: Figure) -> Row:
     ratio, note = ratio_of(lesson.ratios, figure), _note(lesson, figure)
     tone = "none" if ratio is None else worth(lesson, ratio)
     if lesson.refused is None:
-        missing = "none" if ratio is not None else "not compared" if note else "not measured"
+        missing = "not exercised" if lesson.scenario is None else "not compared" if note else "not measured"
     else:
         missing = textwrap.shorten(f"refused: {lesson.refused}", _REASON, placeholder=" …")
-    return Row(f"{lesson.lesson}, {lesson.scenario}", ratio, tone, missing, note)
+    name = lesson.lesson if lesson.scenario is None else f"{lesson.lesson}, {lesson.scenario}"
+    return Row(name, ratio, tone, missing, note)
 
 
 def _placebos(ablation: Ablation, lessons: Sequence[LessonWorth], figure: Figure) -> tuple[Row, ...]:

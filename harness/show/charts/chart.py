@@ -77,7 +77,9 @@ def _with_palette(picture: io.BytesIO) -> bytes:
     """Return a PNG with as many colours as a chart needs."""
     smaller = io.BytesIO()
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(smaller, "png", optimize=True)
+        # Of the methods that Pillow has, this one keeps the colour of a few thin lines as it is.
+        few = image.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(smaller, "png", optimize=True)
     return smaller.getvalue()
 
 

@@ -2,13 +2,19 @@
 
 from typing import Final
 
+from harness.campaign.verdicts import is_a_failure
 from harness.records.campaign import Comparison, Judgement, Ratio
 from harness.show.charts.chart import Chart, Margins, grid, names_in, page
-from harness.show.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_factor
+from harness.show.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_times
 
 _WIDTH_IN: Final = 10.0
 _ROW_IN: Final = 0.36
-_TONES: Final[dict[Judgement, Tone]] = {"better": "good", "worse": "bad"}
+_TONES: Final[dict[Judgement, Tone]] = {
+    "better": "good",
+    "reference fails": "good",
+    "worse": "bad",
+    "fails": "bad",
+}
 
 
 def chart_comparison(comparison: Comparison) -> Chart:
@@ -33,13 +39,19 @@ def comparison_finding(comparison: Comparison) -> str:
     parts = []
     for judgement in ("better", "worse"):
         named = [
-            f"{FIGURES[ratio.figure]}{_place(ratio)} ({show_factor(ratio.value)})"
+            f"{FIGURES[ratio.figure]}{_place(ratio)} ({show_times(ratio.value)})"
             for ratio in comparison.ratios
             if ratio.judgement == judgement and ratio.value is not None
         ]
         if named:
             parts.append(f"{judgement} by {', '.join(named)}")
-    return f"B is {' and '.join(parts)}." if parts else "No change was seen."
+    told = [f"B is {' and '.join(parts)}."] if parts else []
+    told += [
+        f"{FIGURES[ratio.figure]}{_place(ratio)}: {ratio.judgement.replace('reference', 'A')}."
+        for ratio in comparison.ratios
+        if is_a_failure(ratio)
+    ]
+    return " ".join(told) or "No change was seen."
 
 
 def _place(ratio: Ratio) -> str:

@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from harness.campaign.verdicts import has_too_few_runs, is_a_failure
 from harness.records.campaign import Figure, Ratio
+from harness.show.campaign import show_factor
 from harness.show.charts.style import BLUE, GREY, ORANGE, nothing
 
 FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
@@ -47,7 +49,7 @@ _NARROW, _WIDE = 8.0, 80.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A ratio, or `missing`, which says why there is none; `note` is a warning that stands beside either.
+    """A ratio, or `missing`, which says why it was not measured; `note` is a warning that stands beside either.
 
     `hollow`: its point is drawn hollow, as is that of a row with a note.
     """
@@ -71,6 +73,7 @@ def draw_forest(axes: Axes, rows: Sequence[Row], empty: str) -> None:
     ends = [1.0, *(end for place, row in enumerate(rows) for end in _draw_row(axes, place, row))]
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("ratio, with its 95 % interval", fontsize=8.5)
     _ratio_axis(axes, min(ends), max(ends))
 
 
@@ -79,7 +82,7 @@ def key(texts: Mapping[Tone, str]) -> list[Line2D]:
     return [Line2D([], [], color=colour, marker=marker, label=texts[tone]) for tone, (colour, marker) in _LOOKS.items()]
 
 
-def show_factor(value: float) -> str:
+def show_times(value: float) -> str:
     """Return a ratio in words, such as `1.76 times`."""
     return f"{value:,.0f} times" if value >= 99.5 else f"{value:.3g} times"
 
@@ -87,13 +90,16 @@ def show_factor(value: float) -> str:
 def _draw_row(axes: Axes, place: int, row: Row) -> tuple[float, ...]:
     """Draw a row, and return what must lie within the axis."""
     beside, ratio = axes.get_yaxis_transform(), row.ratio
+    colour, marker = _LOOKS[row.tone]
     if row.note:
         axes.text(1.01, place, row.note, transform=beside, va="center", fontsize=8, color=ORANGE)
+    elif ratio is not None and has_too_few_runs(ratio):
+        axes.text(1.01, place, ratio.judgement, transform=beside, va="center", fontsize=8, color=GREY)
     if ratio is None or not ratio.value:
-        axes.text(0.02, place, row.missing, transform=beside, va="center", fontsize=8, color=GREY, bbox=_WHITE)
+        missing = row.missing if ratio is None else ratio.judgement if is_a_failure(ratio) else show_factor(ratio)
+        axes.text(0.02, place, missing, transform=beside, va="center", fontsize=8, color=colour, bbox=_WHITE)
         return ()
     low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
-    colour, marker = _LOOKS[row.tone]
     if high > low > 0:
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
     axes.plot(

@@ -14,22 +14,25 @@ from harness.show.charts.fanout import last_fan_s
 from harness.show.charts.floor import Floor, with_floors
 from harness.show.charts.series import Ranking, Series, by_target, group, rank, with_load
 from harness.show.charts.style import AMBER, BLUE, count_axis, floor_line, floor_style, nothing, short_time, time_axis
-from harness.units import show_bytes, show_time
+from harness.units import show_growth, show_time
 
 _ROW_IN: Final = 0.42
 _WIDTH_IN: Final = 15.0
 _MEMORY_WIDTH_IN: Final = 10.0
+
+_WIDE: Final = 50.0
+"""A ratio of the ends of an axis of times: above it only decades have their figures."""
 
 _WHITE: Final = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """One figure of every server: how it is got, and how it is written."""
+    """One figure of every server: how it is got, and how its mean over a series is written."""
 
     title: str
     of: Callable[[TrialResult], float | None]
-    show: Callable[[float], str]
+    show: Callable[[float, Series], str]
     is_time: bool
 
 
@@ -44,13 +47,20 @@ def memory_kib(result: TrialResult) -> float | None:
     return None if each is None else each / 1024
 
 
+def _show_kib(value: float, series: Series) -> str:
+    return show_growth(value * 1024, min(result.asked.load.n for result in series.results))
+
+
 _PANELS: Final = (
-    _Panel("ART", art_s, show_time, is_time=True),
+    _Panel("ART", art_s, lambda value, _: show_time(value), is_time=True),
     _Panel(
-        "Connections a second", lambda result: result.seen.answered_per_s, lambda value: f"{value:,.0f}", is_time=False
+        "Connections a second",
+        lambda result: result.seen.answered_per_s,
+        lambda value, _: f"{value:,.0f}",
+        is_time=False,
     ),
-    _Panel("Fan-out, last fan", last_fan_s, show_time, is_time=True),
-    _Panel("KiB a connection", memory_kib, lambda value: f"{value:.3g}", is_time=False),
+    _Panel("Fan-out, last fan", last_fan_s, lambda value, _: show_time(value), is_time=True),
+    _Panel("KiB a connection", memory_kib, _show_kib, is_time=False),
 )
 
 
@@ -98,12 +108,12 @@ def chart_memory(results: Sequence[TrialResult], floors: Sequence[Floor] = ()) -
         if not series:
             nothing(axes, "no server was observed")
         for place, (each, value) in enumerate(zip(series, values, strict=True)):
-            axes.barh([place], [value], color=_colour(each), height=0.6)
+            axes.barh([place], [max(value, 0)], color=_colour(each), height=0.6)
             axes.annotate(
-                f" {_show_kib(value)}", (max(value, 0), place), (2, 0), textcoords="offset points", va="center"
+                f" {_show_kib(value, each)}", (max(value, 0), place), (2, 0), textcoords="offset points", va="center"
             )
             if each.is_floor:
-                floor_line(axes, "x", value)
+                floor_line(axes, "x", max(value, 0))
         axes.set_yticks(range(len(series)), [each.label for each in series])
         axes.set_ylim(max(len(series), 1) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
@@ -134,15 +144,15 @@ def memory_finding(series: Sequence[Series]) -> str:
     ranking = rank(series, lambda each: each.figures(memory_kib))
     if not ranking.servers:
         return "No server's memory was observed."
-    (least, best), (most, worst) = ((_show_kib(kib), name) for kib, name in (ranking.servers[0], ranking.servers[-1]))
-    aside = ranking.aside(_show_kib)
+    named = {each.label: each for each in series}
+    (least, best), (most, worst) = (
+        (_show_kib(kib, named[name]), name) for kib, name in (ranking.servers[0], ranking.servers[-1])
+    )
+    floor = ranking.floor
+    aside = "" if floor is None else ranking.aside(lambda kib: _show_kib(kib, named[floor[1]]))
     if len(ranking.servers) == 1:
         return f"A connection takes {least} in {best}{aside}."
     return f"A connection takes least memory in {best} ({least}) and most in {worst} ({most}){aside}."
-
-
-def _show_kib(value: float) -> str:
-    return show_bytes(value * 1024)
 
 
 def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
@@ -160,7 +170,13 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
         filled = colour if each.is_whole else "white"
         axes.plot([mean], [place], _marker(each), color=colour, mfc=filled, markersize=8)
         axes.annotate(
-            panel.show(mean), (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=8.5, bbox=_WHITE
+            panel.show(mean, each),
+            (mean, place),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            bbox=_WHITE,
         )
         drawn += values
         if each.is_floor:
@@ -169,10 +185,11 @@ def _dots(axes: Axes, series: Sequence[Series], panel: _Panel) -> None:
         axes.set_xticks([])
     elif panel.is_time:
         time_axis(axes, "x", min(drawn) / 1.4, max(drawn) * 1.4)
-        linear = axes.get_xscale() == "linear"
-        axes.xaxis.set_major_locator(MaxNLocator(3) if linear else LogLocator(10, subs=(1.0, 3.0), numticks=4))
+        linear, wide = axes.get_xscale() == "linear", max(drawn) > _WIDE * min(drawn)
+        subs = (1.0,) if wide else (1.0, 3.0)
+        axes.xaxis.set_major_locator(MaxNLocator(3) if linear else LogLocator(10, subs=subs, numticks=5))
     else:
-        axes.set_xlim(0, max(drawn) * 1.25)
+        axes.set_xlim(-0.15 * max(drawn), max(drawn) * 1.25)  # what stands above a point at 0 is as wide as one
         axes.xaxis.set_major_locator(MaxNLocator(4))
         count_axis(axes, "x")
 

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.campaign.figures import SAME_FANS
+from harness.campaign.plan import DIMENSIONS
 from harness.records.asked import AskedLoad
 from harness.records.campaign import FoundLimit, Repeats, Staircase, StaircaseStep
 from harness.records.search import Dimension
@@ -30,7 +32,7 @@ from harness.show.charts.style import (
 from harness.show.charts.talk import TalkRow, said
 from harness.units import show_load, show_time
 
-_INCHES: Final = (14.0, 5.6)
+_INCHES: Final = (14.0, 6.0)
 _DODGE: Final = 0.2
 """How far, in stages, the points of one load stand beside those of another."""
 
@@ -38,21 +40,43 @@ _BESIDE: Final = -0.3
 """Where, in stages, the talk's figure stands beside the one measured."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a limit is drawn: `shift` is how far, in stages, its bracket stands beside the middle of the step."""
+
+    dimension: Dimension
+    label: str
+    colour: str
+    dashes: Literal["-", "--"]
+    shift: float
+    filled: bool
+    of_floor: str = ""
+
+
+_HELD: Final = _Kind("N", "N, sustained C: largest that passed, the median", BLUE, "-", 0, filled=True)
+_SUSTAINED: Final = replace(_HELD, dimension="C", shift=-0.12)
+_BURST: Final = _Kind("burst C", "burst C: one wave, all at once", ORANGE, "--", 0.16, filled=False, of_floor="burst ")
+
+
 def chart_staircase(staircase: Staircase) -> Chart:
     """Return the chart of a staircase: three panels over the stages in their order.
 
-    N and C are drawn as steps at their last pass, the median of the searches, with a line over all of them from the
-    lowest last pass to the highest first fail; an arrow where the limit is higher than what could be tried. ART is the
-    mean over the repeats, with their smallest and largest: at the loads that all stages had, and at each stage's own.
+    N and C are drawn as steps at their last pass, the median of the searches, with a broad bar from the lowest last
+    pass of them to the highest, and a line up to the highest first fail; an arrow where the limit is higher than what
+    could be tried. Burst C stands beside sustained C. ART is the mean over the repeats, with their smallest and
+    largest: at the loads that all stages had, and at each stage's own.
     """
     with page("The staircase: what each stage holds, starts at once, and how fast it answers", *_INCHES) as figure:
-        cells = grid(figure, 1, 3, Margins(right=0.7, above=1.5, below=0.65), wspace=0.32)
+        cells = grid(figure, 1, 3, Margins(right=0.7, above=1.65, below=0.65), wspace=0.32)
         stages, floor = stages_of(staircase), floor_of(staircase)
         panels = [figure.add_subplot(cells[0, column]) for column in range(3)]
-        _limits(panels[0], stages, floor, "N", lambda row: row.n)
-        _limits(panels[1], stages, floor, "C", lambda row: row.c)
+        panels[0].set_title("N: connections held")
+        panels[1].set_title("C: connections started at once")
+        burst = (_BURST,) if any(limit_of(step, "burst C") for step in stages) else ()
+        _limits(panels[0], stages, floor, (_HELD,), lambda row: row.n)
+        _limits(panels[1], stages, floor, (_SUSTAINED, *burst), lambda row: row.c)
         _art(panels[2], stages, floor)
-        _legend(figure, panels)
+        _legend(figure, panels, (_HELD, *burst))
     return Chart(figure, staircase_finding(staircase), _source(staircase))
 
 
@@ -97,7 +121,7 @@ def all_served(repeats: Repeats) -> bool:
 def staircase_finding(staircase: Staircase) -> str:
     """Return in one sentence how far the stages came, and which of them brought most."""
     stages = stages_of(staircase)
-    parts = [part for dimension in ("N", "C") if (part := _risen(stages, dimension))]
+    parts = [part for dimension in DIMENSIONS if (part := _risen(stages, dimension))]
     parts += [part for load in loads_of(stages)[:1] if (part := _answered(stages, load))]
     if not parts:
         return "No stage was measured well enough to say anything."
@@ -153,54 +177,64 @@ def _limits(
     axes: Axes,
     stages: Sequence[StaircaseStep],
     floor: StaircaseStep | None,
-    dimension: Dimension,
+    kinds: Sequence[_Kind],
     of: Callable[[TalkRow], int],
 ) -> None:
-    axes.set_title({"N": "N: connections held", "C": "sustained C: a wave, then the next"}.get(dimension, dimension))
     _stage_axis(axes, stages)
-    found = {place: limit for place, step in enumerate(stages) if (limit := limit_of(step, dimension))}
-    passed = {place: limit.last_pass for place, limit in found.items() if limit.last_pass}
-    fails = [limit.first_fail for limit in found.values() if limit.first_fail]
+    found = [
+        (kind, {place: limit for place, step in enumerate(stages) if (limit := limit_of(step, kind.dimension))})
+        for kind in kinds
+    ]
+    limits = [limit for _, each in found for limit in each.values()]
+    tried = [level for limit in limits for level in (limit.lowest_pass, limit.last_pass, limit.first_fail) if level]
     talk = [(place + _BESIDE, of(row)) for place, step in enumerate(stages) if (row := said(step.target.stage))]
-    if not passed and not fails:
+    if not tried:
         nothing(axes, "no limit was searched for")
         return
     axes.set_yscale("log")
-    bound = limit_of(floor, dimension)
-    everything = [*passed.values(), *fails, *(value for _, value in talk)]
-    # Below the lowest step there is room for what each of them says of itself, in a line where no mark can be.
-    axes.set_ylim(min(everything) / 4, max(everything) * 2)
-    _steps(axes, passed)
-    for place, limit in found.items():
-        _bracket(axes, place, limit)
-        _foot(axes, place, _said_of(limit))
+    everything = [*tried, *(value for _, value in talk)]
+    # Below the lowest step there is room for what each of them says of itself, in lines where no mark can be.
+    axes.set_ylim(min(everything) / 4 ** len(kinds), max(everything) * 2)
+    for line, (kind, each) in enumerate(found):
+        _steps(axes, kind, {place: limit.last_pass for place, limit in each.items() if limit.last_pass})
+        for place, limit in each.items():
+            _bracket(axes, kind, place, limit)
+            _foot(axes, place, _said_of(limit), line, kind.colour)
     if talk:
         axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=4)
-    if bound is not None and bound.last_pass:
-        _floor(axes, bound.last_pass, _said_of(bound))
+    bounds = [(kind, limit) for kind in kinds if (limit := limit_of(floor, kind.dimension)) is not None]
+    _floors(axes, [(limit.last_pass, f"{kind.of_floor}{_said_of(limit)}") for kind, limit in bounds if limit.last_pass])
     count_axis(axes, "y")
 
 
-def _steps(axes: Axes, values: Mapping[int, float]) -> None:
+def _steps(axes: Axes, kind: _Kind, values: Mapping[int, float]) -> None:
     """Draw a stair as high as the values of the stages at those places; a stage without one is a gap."""
     low = axes.get_ylim()[0]
     for place, value in values.items():
-        axes.fill_between([place - 0.5, place + 0.5], low, value, color=BLUE, alpha=0.13, linewidth=0)
-        axes.plot([place - 0.5, place + 0.5], [value, value], color=BLUE, linewidth=2.4, solid_capstyle="butt")
+        ends = [place - 0.5, place + 0.5]
+        if kind.filled:
+            axes.fill_between(ends, low, value, color=kind.colour, alpha=0.13, linewidth=0)
+        axes.plot(ends, [value, value], kind.dashes, color=kind.colour, linewidth=2.4, solid_capstyle="butt")
         if place - 1 in values:
-            axes.plot([place - 0.5] * 2, [values[place - 1], value], color=BLUE, linewidth=1.0)
+            axes.plot([place - 0.5] * 2, [values[place - 1], value], kind.dashes, color=kind.colour, linewidth=1.0)
 
 
-def _bracket(axes: Axes, place: int, limit: FoundLimit) -> None:
-    """Draw from the lowest last pass to the highest first fail, or an arrow where nobody knows where that is."""
-    low = limit.lowest_pass or limit.last_pass
+def _bracket(axes: Axes, kind: _Kind, place: int, limit: FoundLimit) -> None:
+    """Draw the range of the last passes, and up to the highest first fail, or an arrow where nobody knows where it is.
+
+    A search of which nothing passed has no last pass: its range begins at the foot.
+    """
+    x, low = place + kind.shift, limit.lowest_pass or axes.get_ylim()[0]
+    top = limit.highest_pass or limit.last_pass
+    if top and top > low:
+        axes.plot([x, x], [low, top], color=kind.colour, linewidth=5, alpha=0.5, solid_capstyle="butt")
     high = limit.highest_fail or limit.first_fail
-    if low and is_open(limit):
-        arrow = {"arrowstyle": "<|-", "color": BLUE, "lw": 1.6}
-        axes.annotate("", (place, limit.last_pass or low), (0, 22), textcoords="offset points", arrowprops=arrow)
+    if top and is_open(limit):
+        arrow = {"arrowstyle": "<|-", "color": kind.colour, "lw": 1.6}
+        axes.annotate("", (x, top), (0, 22), textcoords="offset points", arrowprops=arrow)
     elif high:
-        axes.plot([place, place], [low or high, high], color=BLUE, linewidth=1.4)
-        axes.plot([place], [high], "_", color=BLUE, markersize=9, mew=1.4)
+        axes.plot([x, x], [top or high, high], color=kind.colour, linewidth=1.4)
+        axes.plot([x], [high], "_", color=kind.colour, markersize=9, mew=1.4)
 
 
 def _said_of(limit: FoundLimit) -> str:
@@ -209,17 +243,22 @@ def _said_of(limit: FoundLimit) -> str:
     return f"<{_short_count(limit.first_fail)}" if limit.first_fail else ""
 
 
-def _foot(axes: Axes, place: float, text: str) -> None:
-    """Write at the foot of a step."""
-    at: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
-    axes.annotate(text, (place, 0), (0, 4), ha="center", va="bottom", fontsize=7.5, **at)
+def _foot(axes: Axes, place: float, text: str, line: int, colour: str) -> None:
+    """Write at the foot of a step, in that line from below."""
+    at: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "color": colour}
+    axes.annotate(text, (place, 0), (0, 4 + 10 * line), ha="center", va="bottom", fontsize=6.8, **at)
 
 
-def _floor(axes: Axes, value: float, text: str) -> None:
-    """Draw the floor, and say what it is beside the panel, where no mark can be."""
-    floor_line(axes, "y", value)
+def _floors(axes: Axes, found: Sequence[tuple[float, str]]) -> None:
+    """Draw the floor's figures, and say what they are beside the panel, where no mark can be.
+
+    Of several, which may lie close to each other, the lowest is said below its line and the highest above.
+    """
     at: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    axes.annotate(f"floor\n{text}", (1, value), (4, 0), ha="left", va="center", fontsize=7.5, color=GREY, **at)
+    for rank, (value, text) in enumerate(sorted(found)):
+        floor_line(axes, "y", value)
+        side = "center" if len(found) == 1 else "top" if rank == 0 else "bottom" if rank == len(found) - 1 else "center"
+        axes.annotate(f"floor\n{text}", (1, value), (4, 0), ha="left", va=side, fontsize=7.5, color=GREY, **at)
 
 
 def _short_count(value: float) -> str:
@@ -245,14 +284,11 @@ def _art(axes: Axes, stages: Sequence[StaircaseStep], floor: StaircaseStep | Non
     talk = [(place + 1.5 * _BESIDE, row.art_s) for place, step in enumerate(stages) if (row := said(step.target.stage))]
     if talk:
         axes.plot(*zip(*talk, strict=True), "D", color=GREY, mfc="white", markersize=6, zorder=1.5)
-    for load in loads:
-        values = arts(None if floor is None else at_load(floor, load))
-        if values:
-            mean_s = sum(values) / len(values)
-            _floor(axes, mean_s, show_time(mean_s))
-            seen.append(mean_s)
-    everything = [*seen, *(art_s for _, art_s in talk)]
+    of_floor = [arts(None if floor is None else at_load(floor, load)) for load in loads]
+    floors_s = [sum(values) / len(values) for values in of_floor if values]
+    everything = [*seen, *(art_s for _, art_s in talk), *floors_s]
     time_axis(axes, "y", min(everything), max(everything))
+    _floors(axes, [(mean_s, show_time(mean_s)) for mean_s in floors_s])
 
 
 def _art_at(
@@ -292,10 +328,11 @@ def _sideways(axes: Axes, text: str, x: float, y: float) -> None:
     axes.annotate(text, (x, y), (0, 5), ha="center", va="bottom", **at)
 
 
-def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+def _legend(figure: Figure, panels: Sequence[Axes], kinds: Sequence[_Kind]) -> None:
     """Put one legend for all panels under the title, where no mark can lie behind it."""
     handles = [
-        Line2D([], [], color=BLUE, linewidth=2.4, label="largest that passed, median of the searches"),
+        *(Line2D([], [], color=kind.colour, linestyle=kind.dashes, linewidth=2.4, label=kind.label) for kind in kinds),
+        Line2D([], [], color=BLUE, linewidth=5, alpha=0.5, label="from the smallest of the searches to the largest"),
         Line2D([], [], color=BLUE, marker="_", markersize=9, linewidth=1.4, label="up to where one failed"),
         Line2D([], [], color=BLUE, marker=r"$\uparrow$", markersize=9, linestyle="", label="or more"),
         Line2D([], [], color=GREY, marker="D", mfc="white", linestyle="", label="the talk, 2012, at its own loads"),
@@ -306,7 +343,7 @@ def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(0.012, 1 - 0.5 / _INCHES[1]),
-        ncols=(len(handles) + 1) // 2,
+        ncols=(len(handles) + 2) // 3,
         fontsize=8.5,
         handletextpad=0.5,
         columnspacing=1.4,

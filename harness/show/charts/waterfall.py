@@ -1,21 +1,28 @@
-"""From stage to stage: each bar goes from what a figure was before to what it became; grey where no change was seen."""
+"""From stage to stage: each bar goes from what a figure was to what it became; grey if not known to be a change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, Literal
 
 from matplotlib.axes import Axes
 
 from harness.campaign.figures import TIMES, mean
+from harness.campaign.verdicts import is_a_change
 from harness.records.asked import AskedLoad
 from harness.records.campaign import Figure, StaircaseStep
 from harness.show.charts.forest import FIGURES
 from harness.show.charts.staircase import all_served, at_load, is_open, limit_of, loads_of
 from harness.show.charts.style import BLUE, GREY, ORANGE, count_axis, floor_line, nothing, time_axis
-from harness.units import show_load, show_time
+from harness.units import show_growth, show_load, show_time
 
 _MORE_IS_BETTER: Final = frozenset({"N", "C", "served"})
+_UNITS: Final[Mapping[Figure, tuple[int, str]]] = MappingProxyType(
+    {"memory": (2**10, "KiB"), "server_memory": (2**20, "MiB")}
+)
 _WIDTH: Final = 0.7
+_LEFT: Final = 2.1  # stages before the first bar, for what it stands for
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 
 def draw_waterfall(axes: Axes, stages: Sequence[StaircaseStep], floor: StaircaseStep | None, figure: Figure) -> None:
@@ -34,31 +41,33 @@ def draw_waterfall(axes: Axes, stages: Sequence[StaircaseStep], floor: Staircase
         return
     _frame(axes, found, figure)
     if floor is not None and (least := _value(floor, load, figure)) is not None:
-        _floor(axes, least, f"floor: {_at_least(floor, figure)}{_show(least, figure)}", figure)
+        shown = show_growth(least * 1024, load.n) if figure == "memory" and load is not None else _show(least, figure)
+        _floor(axes, max(least, 0.0), f"floor: {_at_least(floor, figure)}{shown}", figure)
     bottom, values = axes.get_ylim()[0], [value for _, value in found]
     axes.bar([0], [values[0] - bottom], bottom=bottom, color=GREY, width=_WIDTH)
-    _label(axes, 0, values[0], _show(values[0], figure))
+    axes.set_xlim(-_LEFT, len(values) - 0.3)
+    axes.text(-0.45, values[0], _show(values[0], figure), ha="right", va="center", fontsize=7.5)
     for place, (before, now) in enumerate(pairwise(values), start=1):
         better = (now > before) == (figure in _MORE_IS_BETTER)
         low, high = sorted((before, now))
         colour, hatch = (BLUE, None) if better else (ORANGE, "//")
-        if _is_no_change(measured[place][0], load, figure):
+        if not _is_a_change(measured[place][0], load, figure):
             colour, hatch = GREY, None
         axes.bar([place], [high - low], bottom=low, edgecolor="white", width=_WIDTH, color=colour, hatch=hatch)
         axes.plot([place - 1.35, place + 0.35], [before, before], color=GREY, linewidth=0.8)
-        _label(axes, place, high, f"{now / before:.3g}")
+        _label(axes, place, high, f"{_TIMES}{now / before:.2g}")
     last = f"{_at_least(measured[-1][0], figure)}{_show(values[-1], figure)}"
-    _label(axes, len(values) - 1, min(values[-2:]), last, below=True)
+    _label(axes, len(values) - 1, min(values[-2:]), last, shift=-3)
 
 
-def _is_no_change(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> bool:
-    """Whether no change was seen from the step before."""
+def _is_a_change(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> bool:
+    """Whether the step was judged better or worse than the one before."""
     of = None if load is None else show_load(load)
-    return any(ratio.judgement == "no change seen" for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
+    return any(is_a_change(ratio) for ratio in step.ratios if (ratio.figure, ratio.of) == (figure, of))
 
 
 def _title(figure: Figure, load: AskedLoad | None) -> str:
-    name, unit = FIGURES[figure], ", KiB" if figure == "memory" else ""
+    name, unit = FIGURES[figure], f", {_UNITS[figure][1]}" if figure in _UNITS else ""
     at = "" if load is None else f", N = {load.n:,}, C = {load.c:,}"
     return f"{name[:1].upper()}{name[1:]}{unit}{at}"
 
@@ -67,7 +76,7 @@ def _frame(axes: Axes, found: Sequence[tuple[str, float]], figure: Figure) -> No
     values = [value for _, value in found]
     low, high = min(values), max(values)
     if figure in TIMES:
-        time_axis(axes, "y", low / 1.4, high * 1.2)
+        time_axis(axes, "y", low / 1.4, high * 1.5)
         if axes.get_yscale() == "linear":
             axes.set_ylim(0, high * 1.2)  # the first bar stands on it: its height is to be the figure
     else:
@@ -93,9 +102,10 @@ def _floor(axes: Axes, value: float, label: str, figure: Figure) -> None:
     floor_line(axes, "y", value, label, to=side)
 
 
-def _label(axes: Axes, place: float, value: float, text: str, *, below: bool = False) -> None:
-    shift, side = (-3, "top") if below else (3, "bottom")
-    axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=8)
+def _label(axes: Axes, place: float, value: float, text: str, *, shift: int = 3) -> None:
+    """Write so many points above a bar, or below it."""
+    side: Literal["bottom", "top"] = "bottom" if shift > 0 else "top"
+    axes.annotate(text, (place, value), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=7.5)
 
 
 def _at_least(step: StaircaseStep, figure: Figure) -> str:
@@ -107,7 +117,9 @@ def _at_least(step: StaircaseStep, figure: Figure) -> str:
 def _show(value: float, figure: Figure) -> str:
     if figure in TIMES:
         return show_time(value)
-    return f"{value:.3g} KiB" if figure == "memory" else f"{value:,.0f}"
+    if figure in _UNITS:
+        return f"{value:.3g} {_UNITS[figure][1]}"
+    return f"{value:.0%}" if figure == "server_cpu" else f"{value:,.0f}"
 
 
 def _common_load(stages: Sequence[StaircaseStep], figure: Figure) -> AskedLoad | None:
@@ -120,7 +132,7 @@ def _common_load(stages: Sequence[StaircaseStep], figure: Figure) -> AskedLoad |
 
 
 def _value(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> float | None:
-    """Return the mean of a figure, sizes in KiB; None where it was not measured, or not every fan was served."""
+    """Return the mean of a figure, sizes in its unit; None where it was not measured, or not every fan was served."""
     match figure:
         case "N" | "C":
             limit = limit_of(step, figure)
@@ -129,4 +141,4 @@ def _value(step: StaircaseStep, load: AskedLoad | None, figure: Figure) -> float
     if repeats is None or (figure != "served" and not all_served(repeats)):
         return None
     value = mean(repeats.trials, figure)
-    return value / 1024 if value is not None and figure == "memory" else value
+    return value / _UNITS[figure][0] if value is not None and figure in _UNITS else value

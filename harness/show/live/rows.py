@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from common.http.statistics import (
+        ApiStatistics,
+        RequestsStatistics,
+        Statistics,
+        SubscriptionsStatistics,
+        WriterStatistics,
+    )
     from common.otp.survey import KindStatistics, ProcessStatistics
     from harness.targets.poller import Look
 
@@ -58,6 +67,47 @@ def node_row(look: Look) -> NodeRow | None:
         rss_bytes=now.rss_bytes,
         away=look.away is not None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PartsRow:
+    """What the parts of a node tell of themselves, None of those that it has not; rates are a second, as everywhere."""
+
+    node: str
+    api: ApiStatistics | None
+    calls_per_s: float | None
+    writer: WriterStatistics | None
+    executed_per_s: float | None
+    requests: RequestsStatistics | None
+    subscriptions: SubscriptionsStatistics | None
+    published_per_s: float | None
+    away: bool
+
+
+def parts_row(look: Look) -> PartsRow | None:
+    """Return the row of a node's parts; None if it never answered."""
+    if look.now is None:
+        return None
+    now = look.now.statistics
+    return PartsRow(
+        node=now.node,
+        api=now.api,
+        calls_per_s=_part_rate(look, lambda seen: None if seen.api is None else seen.api.requests),
+        writer=now.writer,
+        executed_per_s=_part_rate(look, lambda seen: None if seen.writer is None else seen.writer.executed),
+        requests=now.requests,
+        subscriptions=now.subscriptions,
+        published_per_s=_part_rate(
+            look, lambda seen: None if seen.subscriptions is None else seen.subscriptions.published
+        ),
+        away=look.away is not None,
+    )
+
+
+def _part_rate(look: Look, count: Callable[[Statistics], int | None]) -> float | None:
+    now = None if look.now is None else count(look.now.statistics)
+    before = None if look.before is None else count(look.before.statistics)
+    return None if now is None else look.rate(now, before)
 
 
 def actor_rows(look: Look) -> list[ActorRow]:

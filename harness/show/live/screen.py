@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.show.live.rows import actor_rows, node_row
+from harness.show.live.rows import actor_rows, node_row, parts_row
 from harness.show.live.view import Column, View, arrange
 from harness.units import NOTHING, show_bytes, show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
 
     from harness.show.live.course import Pace, Told
-    from harness.show.live.rows import ActorRow, NodeRow
+    from harness.show.live.rows import ActorRow, NodeRow, PartsRow
     from harness.targets.poller import Look
+
+    _Cells = tuple[Text | str, ...]
 
 TRIAL_ACTORS: Final = 10
 """So many actors are shown beside a trial."""
@@ -31,9 +34,12 @@ def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
     """Return the nodes above their actors, in `height` lines at most."""
     rows = arrange((row for look in looks for row in actor_rows(look)), view)
     away = sum(look.away is not None for look in looks)
-    room = max(1, height - len(looks) - away - 4)  # two headings, a blank line and the keys
+    parts = show_parts(looks)
+    used = 0 if parts is None else parts.row_count + 1
+    room = max(1, height - len(looks) - away - used - 4)  # two headings, a blank line and the keys
     return Group(
         show_nodes(looks),
+        *(() if parts is None else (parts,)),
         Text(""),
         show_actors(rows[:room], view, several=_several(looks)),
         _keys(view, len(rows), room),
@@ -84,6 +90,69 @@ def show_nodes(looks: Sequence[Look]) -> RenderableType:
     return Group(table, *(_away(look) for look in looks if look.away is not None))
 
 
+def show_parts(looks: Sequence[Look]) -> Table | None:
+    """Return a row for each node with what its API, writer, requests and subscriptions do; None if none tells of any.
+
+    Parts that no node has are left out.
+    """
+    rows = [row for look in looks if (row := parts_row(look)) is not None]
+    shown = [part for part in _PARTS if any(part.of(row) is not None for row in rows)]
+    if not shown:
+        return None
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True, collapse_padding=True)
+    table.add_column("node", no_wrap=True, overflow="ellipsis", ratio=1)
+    for part in shown:
+        for title in part.titles:
+            table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        cells = (cell for part in shown for cell in part.of(row) or (NOTHING,) * len(part.titles))
+        table.add_row(row.node, *cells, style="dim" if row.away else "")
+    return table
+
+
+def _api_cells(row: PartsRow) -> _Cells | None:
+    return None if row.api is None else (f"{row.api.connections:,}", _rate(row.calls_per_s))
+
+
+def _writer_cells(row: PartsRow) -> _Cells | None:
+    if row.writer is None:
+        return None
+    replaced = f", lost {row.writer.replaced:,}" if row.writer.replaced else ""
+    is_writer = f"{'yes' if row.writer.is_writer else 'no'}{replaced}"
+    return (is_writer, _rate(row.executed_per_s), _bad(row.writer.failures))
+
+
+def _requests_cells(row: PartsRow) -> _Cells | None:
+    return None if row.requests is None else (f"{row.requests.waiting:,}", _bad(row.requests.unanswered))
+
+
+def _subscriptions_cells(row: PartsRow) -> _Cells | None:
+    if row.subscriptions is None:
+        return None
+    channels = f"{row.subscriptions.channels:,}" if row.subscriptions.connected else Text("away", style="bold red")
+    return (channels, _rate(row.published_per_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What may be told of a node, in columns; `of` returns None where it is not."""
+
+    titles: tuple[str, ...]
+    of: Callable[[PartsRow], _Cells | None]
+
+
+_PARTS: Final = (
+    _Part(("API", "calls/s"), _api_cells),
+    _Part(("writer", "done/s", "failed"), _writer_cells),
+    _Part(("waits", "no reply"), _requests_cells),
+    _Part(("channels", "msgs/s"), _subscriptions_cells),
+)
+
+
+def _bad(count: int) -> Text:
+    return Text(f"{count:,}", style="bold red" if count else "")
+
+
 def _away(look: Look) -> Text:
     whom = look.address if look.now is None else f"{look.now.statistics.node} at {look.address}"
     return Text(f"{whom} does not answer: trying again", style="bold red", no_wrap=True, overflow="ellipsis")
@@ -126,7 +195,7 @@ def _node_cells(row: NodeRow) -> tuple[str, ...]:
     )
 
 
-def _actor_cells(row: ActorRow, *, several: bool) -> tuple[Text | str, ...]:
+def _actor_cells(row: ActorRow, *, several: bool) -> _Cells:
     mailbox = Text(f"{row.mailbox:,}", style="bold yellow" if row.mailbox else "")
     restarts = Text(f"{row.restarts:,}", style="bold red" if row.restarts else "")
     figures = (mailbox, f"{row.messages:,}", _rate(row.per_s), restarts, show_bytes(row.memory_bytes))

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -64,6 +65,43 @@ def test_limits_are_compared_by_their_dimension() -> None:
 
 
 def test_a_time_that_only_some_trials_have_is_not_compared() -> None:
-    lucky = [SLOW[0], *(msgspec.structs.replace(trial, response_p99_s=None) for trial in SLOW[1:])]
-    assert judgements(ratios(FAST, lucky))["response_p99"] == "not measured"
+    lucky = [SLOW[0], *(msgspec.structs.replace(trial, fanout_mean_s=None) for trial in SLOW[1:])]
+    assert judgements(ratios(FAST, lucky))["fanout"] == "not measured"
     assert judgements(ratios(FAST, lucky))["art"] == "worse"
+
+
+FAILING = [SLOW[0], *(msgspec.structs.replace(trial, response_p99_s=None) for trial in SLOW[1:])]
+
+
+def test_a_p99_among_those_who_failed_is_infinite_and_so_is_the_mean() -> None:
+    assert values(FAILING, "response_p99") == [pytest.approx(0.3), math.inf, math.inf]
+    assert mean(FAILING, "response_p99") == math.inf
+    lost, silent = (a_measurement(fanout_p99_s=None, lost=lost) for lost in (7, None))
+    assert (values([lost], "fanout_p99"), values([silent], "fanout_p99")) == ([math.inf], [])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "judgement"),
+    [(FAST, FAILING, "fails"), (FAILING, FAST, "reference fails"), (FAILING, FAILING, "both fail")],
+)
+def test_of_an_infinite_p99_there_is_no_ratio_and_the_judgement_says_who_fails(
+    a: list[Measurement], b: list[Measurement], judgement: str
+) -> None:
+    found = next(ratio for ratio in ratios(a, b) if ratio.figure == "response_p99")
+    assert (found.value, found.low, found.high, found.p, found.adjusted_p) == (None,) * 5
+    assert (found.judgement, found.a_count, found.b_count) == (judgement, 3, 3)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Ratio) == found
+    others = {ratio.judgement for ratio in ratios(a, b) if ratio.figure != "response_p99"}
+    assert "fails" not in others
+
+
+def test_one_who_fails_makes_the_others_neither_surer_nor_less_sure() -> None:
+    alone = compare("response_p99", FAST, {"b": SLOW})["b"]
+    beside = compare("response_p99", FAST, {"b": SLOW, "c": FAILING})["b"]
+    assert alone == beside
+
+
+def test_a_memory_that_did_not_grow_is_not_compared() -> None:
+    floor = [a_measurement(memory_per_connection_bytes=each) for each in (-1.4, 0.5, 1.0)]
+    assert judgements(ratios(floor, FAST))["memory"] == "not measured"
+    assert judgements(ratios(FAST, floor))["memory"] == "not measured"

@@ -230,6 +230,21 @@ def test_directories_of_repeats_are_compared(tmp_path: Path, capsys: pytest.Capt
     assert main(["compare", str(b), str(a), "--fail-on", "worse"]) == 0
 
 
+def test_a_p99_that_became_infinite_fails_a_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = keep(tmp_path / "a", 0.1, 0.101, 0.102), keep(tmp_path / "b", 0.1, 0.101)
+    failing = a_trial_of(art_s=0.102)
+    intended = failing.seen.response.intended
+    assert intended is not None
+    response = msgspec.structs.replace(failing.seen.response, intended=msgspec.structs.replace(intended, p99_s=None))
+    write(b / "2.json", msgspec.structs.replace(failing, seen=msgspec.structs.replace(failing.seen, response=response)))
+    assert main(["compare", str(a), str(b), "--fail-on", "worse"]) == 1
+    assert re.search(r"response p99 +3 / 3 +- +- +fails", capsys.readouterr().out)
+    assert main(["compare", str(b), str(a), "--fail-on", "worse"]) == 0
+    assert main(["compare", str(a), str(b), "--json"]) == 0
+    assert "NaN" not in (said := capsys.readouterr().out)
+    assert '"reference fails"' not in said
+
+
 def test_one_run_each_is_never_called_better_or_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = (keep(tmp_path / name, art_s) / "0.json" for name, art_s in (("a", 0.1), ("b", 9.0)))
     assert main(["compare", str(a), str(b)]) == 0

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.campaign import Ablation, FoundLimit, PlaceboVerdicts, Ratio
+from harness.records.campaign import Ablation, FoundLimit, PlaceboVerdicts, Ratio, Step
 from harness.show.campaign import (
     Sheet,
     ablation_sheets,
@@ -30,6 +30,8 @@ def a_ratio_of(value: float | None, low: float | None, high: float | None, judge
         (a_ratio_of(2.0, 0.0, None, "no change seen"), "\u00d72.00 [0, ∞] no change seen"),
         (a_ratio_of(1234.0, 1000.0, 2000.0, "better"), "\u00d71,234 [1,000, 2,000] better"),
         (a_ratio_of(None, None, None, "not measured"), "-"),
+        (a_ratio_of(None, None, None, "fails"), "fails"),
+        (a_ratio_of(None, None, None, "both fail"), "both fail"),
     ],
 )
 def test_a_ratio_is_shown_with_its_interval_and_judgement(ratio: Ratio, text: str) -> None:
@@ -60,6 +62,26 @@ def test_a_staircase_has_its_limits_and_a_table_for_each_load() -> None:
     assert light.rows[0][:4] == ("stage 0", "900", "0", "1.93 ms (1.80 ms to 2.09 ms)")
     assert light.rows[0][-3:] == ("3 of 3", "met", "CPU")
     assert len(light.rows) == len(limits.rows) == 9
+
+
+def test_a_p99_that_is_infinite_in_a_repeat_is_infinite_in_the_mean() -> None:
+    some = a_staircase()
+    trials = (a_measurement(0.01), a_measurement(0.01, response_p99_s=None))
+    load = msgspec.structs.replace(some.steps[0].loads[0], trials=trials)
+    _, light = staircase_sheets(
+        msgspec.structs.replace(some, steps=(Step(target=load.target, limits=(), loads=(load,)),))
+    )
+    assert light.rows[0][4] == "∞ (30.0 ms to ∞)"
+
+
+def test_a_connection_takes_no_less_than_can_be_seen() -> None:
+    some = a_staircase()
+    trials = (a_measurement(memory_per_connection_bytes=-8.0), a_measurement(memory_per_connection_bytes=-10.0))
+    load = msgspec.structs.replace(some.steps[0].loads[0], trials=trials)
+    _, light = staircase_sheets(
+        msgspec.structs.replace(some, steps=(Step(target=load.target, limits=(), loads=(load,)),))
+    )
+    assert "< 9.00 B" in light.rows[0]
 
 
 def test_a_step_without_limits_or_figures_has_dashes() -> None:

@@ -36,7 +36,7 @@ def test_a_search_is_a_row_a_trial() -> None:
 def test_a_staircase_is_a_row_a_limit_and_a_row_a_trial() -> None:
     rows = read(a_staircase())
     limits, trials = [row for row in rows if row["limit_of"]], [row for row in rows if row["N"]]
-    assert len(limits) == 9 * 2
+    assert len(limits) == 9 * 3
     assert len(trials) == 9 * 2 * 3
     assert len(rows) == len(limits) + len(trials)
     assert (limits[0]["server"], limits[0]["limit_of"], limits[0]["last_pass"], limits[0]["at_least"]) == (

@@ -74,6 +74,16 @@ def test_a_table_has_a_row_for_each_server_and_no_column_that_says_the_same_of_a
     assert rows[3].endswith("| 2.00 KiB |")
 
 
+def test_a_memory_that_did_not_grow_is_said_to_be_below_what_can_be_seen(results: Path) -> None:
+    target = msgspec.structs.replace(RESULT.asked.target, name="lean")
+    lean = a_result(
+        asked=msgspec.structs.replace(RESULT.asked, target=target), server=a_server(memory_per_connection_bytes=-8.0)
+    )
+    ResultsDirectory(results / "stages", a_machine()).keep("lean-n900-c4-1", lean)
+    assert ">< 8.00 B<" in filled("<!-- stages/lean-* memory --><!-- / -->", results)
+    assert "| < 8.00 B |" in filled("<!-- table stages -->\n<!-- / -->", results)
+
+
 def test_every_lesson_has_a_row(results: Path) -> None:
     table = filled("<!-- table lessons -->\n<!-- / -->", results)
     for worth in an_ablation().lessons:

@@ -9,7 +9,7 @@ from harness.records.asked import Asked, Placement
 from harness.records.trial import Validity, Verdict
 from harness.records.usage import ProcessEnd, Wave
 from harness.show.trial import show_result
-from harness.units import show_bytes, show_time
+from harness.units import show_bytes, show_growth, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
 
 
@@ -146,3 +146,10 @@ def test_times_have_three_digits_and_a_unit(seconds: float | None, text: str) ->
 )
 def test_sizes_have_three_digits_and_a_unit(size: float, text: str) -> None:
     assert show_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("each", "text"), [(2048.0, "2.00 KiB"), (0.6, "0.60 B"), (0.5, "< 0.51 B"), (0.0, "< 0.51 B"), (-1.4, "< 1.40 B")]
+)
+def test_what_a_connection_takes_is_below_what_can_be_seen_or_a_size(each: float, text: str) -> None:
+    assert show_growth(each, 8_000) == text

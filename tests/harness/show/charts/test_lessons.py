@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from matplotlib.colors import to_rgba
 
-from harness.records.campaign import Ablation, Comparison, Figure, Staircase
+from harness.records.campaign import Ablation, Comparison, Figure, Ratio, Staircase
 from harness.show.charts.ablation import ablation_finding, chart_ablation, measured_figures, worth
 from harness.show.charts.comparison import chart_comparison, comparison_finding
 from harness.show.charts.every import charts
@@ -86,7 +86,8 @@ def test_a_lesson_helps_if_its_absence_is_worse_or_its_presence_better() -> None
 def test_the_finding_lists_what_pays_the_most_first() -> None:
     assert ablation_finding(LESSONS) == (
         "Stage 2.5: without backlog in waves only 12% served; ART is worse without logging in waves (3 times) and "
-        "vm in waves (1.5 times); ART is better without repeaters in waves (0.8 times); no change was seen in 2 of 6."
+        "vm in waves (1.5 times); ART is better without repeaters in waves (0.8 times); no change was seen in 1 of 6; "
+        "there were too few runs to tell in 1 of 6."
     )
     assert ablation_finding(LESSONS, "served") == (
         "Stage 2.5: number of fans served is worse without backlog in waves (0.12 times); no change was seen in 4 of 5."
@@ -100,12 +101,47 @@ def test_a_reader_sees_why_there_is_no_ratio() -> None:
     assert "not measured" in seen
     assert any(text.startswith("refused: nodes stand on a lot of") and text.endswith("…") for text in seen)
     short = texts(chart_ablation(LESSONS, None).figure)
-    assert {"not compared", "12% served"} <= short
+    assert {"not compared", "12% served", "too few runs"} <= short
+    alone = an_ablation(lessons=(a_worth("sysctl", "added", scenario=None, ratios=()), a_worth("vm")))
+    assert {"sysctl", "not exercised"} <= texts(chart_ablation(alone, None).figure)
+
+
+def a_failure(judgement: str) -> Ratio:
+    return msgspec.structs.replace(a_ratio("response_p99", None), judgement=judgement)
+
+
+def test_an_infinite_p99_is_said_and_is_what_a_lesson_is_worth() -> None:
+    lessons = [
+        a_worth(lesson, change, ratios=(a_failure(judgement),))
+        for lesson, change, judgement in (
+            ("vm", "left out", "fails"),
+            ("backlog", "left out", "reference fails"),
+            ("nodes", "left out", "both fail"),
+            ("vm", "added", "fails"),
+        )
+    ]
+    found = an_ablation(lessons=tuple(lessons))
+    assert [worth(one, one.ratios[0]) for one in lessons] == ["good", "bad", "none", "bad"]
+    assert {"fails", "reference fails", "both fail"} <= texts(chart_ablation(found, None, "response_p99").figure)
+    assert ablation_finding(found, "response_p99") == (
+        "Stage 2.5: it is infinite without the lesson in 1 of 3; it is infinite with the lesson in 1 of 3; "
+        "it is infinite with the lesson and without in 1 of 3."
+    )
+
+
+def test_a_figure_of_nothing_has_no_ratio_and_a_finding_names_five_lessons() -> None:
+    none = msgspec.structs.replace(a_ratio("art", 0.5), value=0.0, low=None, high=None, judgement="better")
+    many = tuple(a_worth(f"lesson-{number}", art=1.5 + number) for number in range(7))
+    found = an_ablation(lessons=(*many, a_worth("vm", ratios=(none,))))
+    assert "none" in texts(chart_ablation(found, None).figure)
+    finding = ablation_finding(found)
+    assert "lesson-2 in waves (3.5 times) and 2 more; ART is better without vm in waves (none)." in finding
+    assert "lesson-1 " not in finding
 
 
 def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() -> None:
     seen = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)
-    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "0.889"} <= seen
+    assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "\u00d70.89"} <= seen
     assert {"≥ 76,000", "floor: ≥ 19,950"} <= texts(chart_ablation(an_ablation(), a_staircase(), "N").figure)
     assert "Number of fans served, N = 8,000, C = 500" in texts(
         chart_ablation(an_ablation(), a_staircase(), "served").figure
@@ -156,6 +192,7 @@ def test_a_comparison_says_what_became_better_and_worse() -> None:
         "B is worse by ART, stage 0, N=8,000, C=500 (1.2 times)."
     )
     assert comparison_finding(a_comparison(ratios=(a_ratio("art", 1.0), a_ratio("N", None)))) == "No change was seen."
+    assert comparison_finding(a_comparison(ratios=(a_failure("reference fails"),))) == ("p99 of the response: A fails.")
     assert chart_comparison(a_comparison()).source == "the kernels differ: Linux 6.1, Linux 6.6"
 
 
@@ -166,8 +203,12 @@ def test_searches_and_comparisons_are_drawn_too() -> None:
 def test_a_step_of_which_no_change_was_seen_is_grey() -> None:
     found = a_staircase()
     same = msgspec.structs.replace(a_ratio("art", 1.01), of=show_load(LIGHT))
-    steps = (found.steps[0], msgspec.structs.replace(found.steps[1], ratios=(same,)), *found.steps[2:])
-    stages, *_ = chart_ablation(an_ablation(), msgspec.structs.replace(found, steps=steps), "art").figure.axes
+    worse = msgspec.structs.replace(a_ratio("art", 0.8), of=show_load(LIGHT))
+    steps = [
+        msgspec.structs.replace(step, ratios=ratios)
+        for step, ratios in zip(found.steps, ((), (same,), (worse,), *[()] * 6), strict=True)
+    ]
+    stages, *_ = chart_ablation(an_ablation(), msgspec.structs.replace(found, steps=tuple(steps)), "art").figure.axes
     looks = [patch.get_facecolor() for patch in stages.patches]
-    assert looks[0] == looks[1] == to_rgba(GREY)
+    assert looks[0] == looks[1] == looks[3] == to_rgba(GREY)  # of the last nobody judged anything
     assert looks[2] != to_rgba(GREY)

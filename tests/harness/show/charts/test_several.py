@@ -109,6 +109,8 @@ def test_findings_of_memory() -> None:
     assert memory_finding(group([of("a"), lean])) == (
         "A connection takes least memory in lean (1.00 KiB) and most in a (10.9 KiB)."
     )
+    none = of("none", server=a_server(memory_per_connection_bytes=-1.0))
+    assert memory_finding(group([none])) == "A connection takes < 4.55 B in none."
     assert memory_finding(group([lean])) == "A connection takes 1.00 KiB in lean."
     assert memory_finding(group([NOBODY])) == "No server's memory was observed."
 

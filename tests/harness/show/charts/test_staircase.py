@@ -80,6 +80,24 @@ def test_the_loads_of_single_stages_are_one_series() -> None:
     ]
 
 
+def test_burst_c_stands_beside_sustained_c_and_is_left_out_where_nobody_searched_for_it() -> None:
+    seen = texts(chart_staircase(a_staircase()).figure)
+    assert {"10k", "32k", "floor\nburst 39.9k", "burst C: one wave, all at once"} <= seen
+    steps = [
+        msgspec.structs.replace(step, limits=tuple(limit for limit in step.limits if limit.dimension != "burst C"))
+        for step in a_staircase().steps
+    ]
+    assert not {text for text in texts(chart_staircase(a_staircase(steps=tuple(steps))).figure) if "burst" in text}
+
+
+def test_the_range_of_the_last_passes_is_a_bar_beside_the_line_to_the_highest_first_fail() -> None:
+    limit = a_limit("N", 1_000, 1_100, lowest_pass=800, highest_pass=1_050, highest_fail=1_300)
+    step = StaircaseStep(target=a_target("0"), limits=(limit,), loads=())
+    held = chart_staircase(a_staircase(steps=(step,))).figure.axes[0]
+    drawn = [tuple(line.get_ydata()) for line in held.get_lines()]
+    assert {(800, 1_050), (1_050, 1_300)} <= set(drawn)
+
+
 def test_there_is_one_legend_and_it_is_no_panels() -> None:
     figure = chart_staircase(a_staircase()).figure
     assert len(figure.legends) == 1
@@ -96,6 +114,7 @@ def test_the_finding_names_ends_and_the_largest_step() -> None:
     assert staircase_finding(a_staircase()) == (
         "N went from 1,000 at stage 0 to at least 76,000 at stage 3 (76 times), most of it by stage 1 (4.1 times); "
         "C went from 5 at stage 0 to 16,000 at stage 3 (3,200 times), most of it by stage 2.1 (117 times); "
+        "burst C went from 10 at stage 0 to 32,000 at stage 3 (3,200 times), most of it by stage 2.1 (117 times); "
         "at N=900, C=4 every 25.0 ms, ART went from 1.93 ms at stage 0 to 813 µs at stage 3."
     )
     two = a_staircase(steps=a_staircase().steps[:2])

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.http.statistics import ApiStatistics, SubscriptionsStatistics, WriterStatistics
 from common.otp.survey import KindStatistics, ProcessStatistics
-from harness.show.live.rows import actor_rows, node_row
+from harness.show.live.rows import actor_rows, node_row, parts_row
 from harness.targets.poller import Look, Polled
 from tests.common.http.samples import statistics
 
@@ -23,6 +24,22 @@ def test_rates_are_what_was_added_in_a_second() -> None:
     assert (row.accepts_per_s, row.deliveries_per_s, row.cpu) == (5.0, 0.0, 0.5)
     assert (row.node, row.connections, row.drops, row.lag_s, row.rss_bytes) == ("host:8888", 9, 2, 0.25, 50_000_000)
     assert not row.away
+
+
+def test_parts_have_rates_too() -> None:
+    row = parts_row(
+        look(
+            api=ApiStatistics(2, 27),
+            writer=WriterStatistics(True, 1234, 76, 2, 1),
+            subscriptions=SubscriptionsStatistics(True, 5, 6, 7, 94),
+        )
+    )
+    assert row is not None
+    assert (row.calls_per_s, row.executed_per_s, row.published_per_s) == (5.0, 3.0, 2.0)
+    bare = parts_row(look(api=None, writer=None, requests=None, subscriptions=None))
+    assert bare is not None
+    assert (bare.api, bare.calls_per_s, bare.executed_per_s, bare.published_per_s) == (None,) * 4
+    assert parts_row(Look("url")) is None
 
 
 def test_a_first_look_has_no_rates() -> None:

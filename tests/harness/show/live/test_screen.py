@@ -1,8 +1,10 @@
 import io
+import re
 
 import pytest
 from rich.console import Console, RenderableType
 
+from common.http.statistics import SubscriptionsStatistics, WriterStatistics
 from common.otp.survey import ProcessStatistics
 from harness.load.reporter import Posted
 from harness.load.samples import Progress
@@ -30,8 +32,12 @@ def test_a_node_and_its_actors() -> None:
     lines = text.splitlines()
     assert lines[0].split() == ["node", "up", "fans", "accepts/s", "sent/s", "drops", "lag", "CPU", "RSS"]
     assert lines[1].split() == ["host:8888", "1h02", "9", "20", "0", "2", "250", "ms", "0%", "47.7", "MiB"]
-    assert lines[3].split() == ["name", "kind", "mailbox▼", "messages", "per", "s", "restarts", "memory"]
-    assert lines[4].split() == ["all", "9", "of", "Client", "Client", "3", "31", "0", "0", "8.79", "KiB"]
+    assert lines[2].split() == [
+        *("node", "API", "calls/s", "writer", "done/s", "failed", "waits", "no", "reply", "channels", "msgs/s")
+    ]
+    assert lines[3].split() == ["host:8888", "2", "0", "yes,", "lost", "1", "0", "2", "3", "4", "5", "0"]
+    assert lines[5].split() == ["name", "kind", "mailbox▼", "messages", "per", "s", "restarts", "memory"]
+    assert lines[6].split() == ["all", "9", "of", "Client", "Client", "3", "31", "0", "0", "8.79", "KiB"]
     assert "Client#5ca1ab1e" in text
     assert "s sort  r reverse  / filter  p pause  q quit" in text
 
@@ -52,13 +58,13 @@ def test_no_figure_is_cut_off_and_no_line_is_wrapped(width: int) -> None:
     for figure in ("1,234,567", "123,456,789", "118 MiB"):
         assert figure in text
     assert max(map(len, text.splitlines())) <= width
-    assert len(text.splitlines()) == 2 + 1 + 1 + 1 + 4 + 1 + 1
+    assert len(text.splitlines()) == 2 + 1 + 2 + 1 + 1 + 1 + 4 + 1 + 1
 
 
 def test_more_actors_than_there_is_room_for_are_counted() -> None:
     text = text_of(show_top([look(actors=MANY)], View(), 20))
     assert len(text.splitlines()) <= 20
-    assert "26 more" in text
+    assert "28 more" in text
 
 
 def test_several_nodes_have_a_column_and_one_that_is_away_says_so() -> None:
@@ -66,8 +72,26 @@ def test_several_nodes_have_a_column_and_one_that_is_away_says_so() -> None:
     text = text_of(show_top(looks, View(), 30), 120)
     assert "other:9 at url does not answer: trying again" in text
     assert "http://third:1 does not answer: trying again" in text
-    assert text.count("host:8888") == 1 + 3
-    assert len(text.splitlines()) == 3 + 2 + 1 + 1 + 2 * 3 + 1
+    assert text.count("host:8888") == 1 + 1 + 3
+    assert len(text.splitlines()) == 3 + 2 + 3 + 1 + 1 + 2 * 3 + 1
+
+
+def test_parts_that_no_node_has_are_left_out() -> None:
+    stage_0 = look(writer=None, requests=None, subscriptions=None)
+    assert "API calls/s\n" in text_of(show_top([stage_0], View(), 24))
+    silent = look(api=None, writer=None, requests=None, subscriptions=None)
+    assert "calls/s" not in text_of(show_top([silent], View(), 24))
+
+
+def test_a_node_that_is_no_writer_and_hears_nothing_of_redis_says_so() -> None:
+    deaf = look(
+        node="b:1",
+        writer=WriterStatistics(False, 0, 0, 0, 0),
+        subscriptions=SubscriptionsStatistics(False, 5, 6, 7, 90),
+    )
+    text = text_of(show_top([look(api=None), deaf], View(), 30), 120)
+    assert re.search(r"host:8888 +- +- +yes, lost 1 +0 +2 +3 +4 +5 +0\n", text)
+    assert re.search(r"b:1 +2 +- +no +- +0 +3 +4 +away +-\n", text)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_server_that_goes_away_is_told_and_asked_until_it_is_back() -> None:
         told, node.tells = node.tells, None
         terminal.see("host:8888", f"host:8888 at {node.url} does not answer: trying again", "web")
         node.tells = told
-        terminal.see_match(r"MiB\s+name")  # with no line between that says it is away
+        terminal.see_match(r"msgs/s\s+host:8888[^\n]*\s+name")  # with no line between that says it is away
         terminal.press("q")
         assert terminal.end() == 0
 
