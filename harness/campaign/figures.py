@@ -25,6 +25,7 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "served": "served",
         "art": "art_mean_s",
         "response_p99": "response_p99_s",
+        "newcomers": "newcomers_mean_s",
         "fanout": "fanout_mean_s",
         "fanout_p99": "fanout_p99_s",
         "fanout_last": "fanout_last_s",
@@ -41,7 +42,7 @@ MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fano
 """The figures that every trial has. Those of a scenario are named there."""
 
 TIMES: frozenset[Figure] = frozenset(
-    {"art", "response_p99", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
+    {"art", "response_p99", "newcomers", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
 )
 """The figures that are a time, in seconds."""
 

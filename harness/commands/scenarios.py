@@ -1,5 +1,8 @@
 """`harness scenarios`: the loads under which an ablation measures lessons, and which lessons those are."""
 
+import textwrap
+from typing import Final
+
 import typer
 
 from harness.campaign.scenarios import SCENARIOS, Scenario, lessons_in
@@ -7,6 +10,11 @@ from harness.commands.campaign_runs import MarkdownOption, print_sheets
 from harness.show.campaign import TITLES, Sheet
 from harness.show.disturbances import show_disturbances
 from harness.units import show_load
+
+_COLUMNS: Final = 100
+"""How long a line is at most."""
+
+_INDENT: Final = "    "
 
 
 def scenarios(*, as_markdown: MarkdownOption = False) -> None:
@@ -17,8 +25,10 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
     if not as_markdown:
         for scenario in SCENARIOS.values():
             name, sentence, load, lessons, figures = _row(scenario)
-            typer.echo(f"{name:15} {sentence}\n{'':15} {load}")
-            typer.echo(f"{'':15} lessons: {lessons}\n{'':15} figures: {figures}\n")
+            typer.echo(name)
+            for text in (sentence, load, f"lessons: {lessons}", f"figures: {figures}"):
+                typer.echo(textwrap.fill(text, _COLUMNS, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False))
+            typer.echo()
         return
     sheet = Sheet(
         "Scenarios",

@@ -30,6 +30,7 @@ TITLES: dict[Figure, str] = {
     "served": "served",
     "art": "ART",
     "response_p99": "response p99",
+    "newcomers": "newcomers",
     "fanout": "fan-out",
     "fanout_p99": "fan-out p99",
     "fanout_last": "fan-out, last fan",

@@ -20,6 +20,7 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "served": "number of fans served",
         "art": "ART",
         "response_p99": "p99 of the response",
+        "newcomers": "mean response to newcomers",
         "fanout": "mean fan-out",
         "fanout_p99": "p99 of the fan-out",
         "fanout_last": "fan-out to the last fan",
