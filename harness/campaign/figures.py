@@ -36,6 +36,7 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "api": "api_mean_s",
         "cut": "cut",
         "recovery": "recovery_s",
+        "open_files": "open_files_held",
     }
 )
 MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fanout_last", "memory")

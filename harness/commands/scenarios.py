@@ -1,6 +1,6 @@
 """`harness scenarios`: the loads under which an ablation measures lessons, and which lessons those are."""
 
-import textwrap
+from textwrap import TextWrapper
 from typing import Final
 
 import typer
@@ -11,10 +11,10 @@ from harness.show.campaign import TITLES, Sheet
 from harness.show.disturbances import show_disturbances
 from harness.units import show_load
 
-_COLUMNS: Final = 100
-"""How long a line is at most."""
-
-_INDENT: Final = "    "
+_LINES: Final = TextWrapper(
+    width=100, initial_indent=" " * 4, subsequent_indent=" " * 6, break_on_hyphens=False, break_long_words=False
+)
+"""How wide a line of the list is at most, and how it goes on."""
 
 
 def scenarios(*, as_markdown: MarkdownOption = False) -> None:
@@ -27,7 +27,7 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
             name, sentence, load, lessons, figures = _row(scenario)
             typer.echo(name)
             for text in (sentence, load, f"lessons: {lessons}", f"figures: {figures}"):
-                typer.echo(textwrap.fill(text, _COLUMNS, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False))
+                typer.echo(_LINES.fill(text))
             typer.echo()
         return
     sheet = Sheet(
@@ -41,9 +41,10 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
 def _row(scenario: Scenario) -> tuple[str, ...]:
     load = scenario.load
     besides = show_disturbances(load.disturbances)
+    long = " Only where it is asked for by name." if scenario.is_long else ""
     return (
         scenario.name,
-        scenario.sentence,
+        f"{scenario.sentence}{long}",
         f"{show_load(load)}, {load.events} events, {load.rate_per_s:g}/s{f'; {besides}' if besides else ''}",
         ", ".join(lessons_in(scenario.name)),
         ", ".join(TITLES[figure] for figure in scenario.figures),

@@ -41,6 +41,7 @@ TITLES: dict[Figure, str] = {
     "api": "API answer",
     "cut": "fans cut",
     "recovery": "recovery",
+    "open_files": "open files held",
 }
 """What people call the figures."""
 

@@ -31,6 +31,7 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "api": "answer of the API",
         "cut": "number of fans cut",
         "recovery": "time to recover",
+        "open_files": "open files held",
     }
 )
 """What a figure is called on an axis."""
