@@ -28,7 +28,7 @@ BASELINE = "0"
 ALONE = Scenario(
     "few",
     "900 fans, whom the baseline can just hold, come 160 a second, then events.",
-    FixedLoad(n=900, c=4, interval_s=0.025, events=10, rate_per_s=5.0),
+    FixedLoad(n=900, c=4, interval_s=0.025, events=6, rate_per_s=5.0),
     ("served", "art", "response_p99", "fanout", "fanout_last", "memory", "server_cpu"),
 )
 """The load on the baseline, besides scenarios that need no stage: it bears no other."""

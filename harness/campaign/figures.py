@@ -28,6 +28,7 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "served": "served",
         "art": "art_mean_s",
         "response_p99": "response_p99_s",
+        "newcomers": "newcomers_mean_s",
         "fanout": "fanout_mean_s",
         "fanout_p99": "fanout_p99_s",
         "fanout_last": "fanout_last_s",
@@ -38,13 +39,14 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "api": "api_mean_s",
         "cut": "cut",
         "recovery": "recovery_s",
+        "open_files": "open_files_held",
     }
 )
 MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fanout_last", "memory")
 """The figures that every trial has. Those of a scenario are named there."""
 
 TIMES: frozenset[Figure] = frozenset(
-    {"art", "response_p99", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
+    {"art", "response_p99", "newcomers", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
 )
 """The figures that are a time, in seconds."""
 

@@ -73,7 +73,8 @@ class FixedLoad:
     @property
     def schedule_s(self) -> float:
         """How many seconds a trial under it takes by its schedule alone."""
-        return (self.n - 1) // self.c * self.interval_s + self.events / self.rate_per_s
+        arrivals_s, events_s = (self.n - 1) // self.c * self.interval_s, self.events / self.rate_per_s
+        return max(arrivals_s, events_s) if self.disturbances.arrivals_during_events else arrivals_s + events_s
 
     @property
     def asked(self) -> AskedLoad:

@@ -1,7 +1,8 @@
 """The scenarios of the ablation: for each lesson the loads under which it is to be worth something. Pure.
 
 A lesson that is judged at a load that never touches it is judged by noise. So each names the scenarios that exercise
-it, and an ablation measures it in those, and nowhere else. A trial of a scenario takes some 4 to 7 seconds.
+it, and an ablation measures it in those, and nowhere else. A trial of a scenario takes some 4 to 8 seconds; one that
+must take longer is measured only where it is asked for by its name.
 
 A scenario is made of a load and of disturbances, which are options of `harness measure` as well; so whatever an
 ablation does to a stage can be done to anyone's server.
@@ -28,7 +29,7 @@ class Scenario:
 
     `sentence` says what it does, for people. `from_stage` is the first stage that bears it; None where every stage
     does that has the lesson. `needs_netns`: server and generator must be in network namespaces of their own, which
-    needs root; without, what it exercises is not exercised.
+    needs root; without, what it exercises is not exercised. `is_long`: an ablation runs it only if it is named.
     """
 
     name: str
@@ -37,26 +38,27 @@ class Scenario:
     figures: tuple[Figure, ...]
     from_stage: str | None = None
     needs_netns: bool = False
+    is_long: bool = False
 
 
 _ALL: Final = (
     Scenario(
         "gentle",
         "1,400 fans come 400 a second, more than 1,024 open files hold, then events.",
-        FixedLoad(n=1_400, c=2, interval_s=0.005, events=10, rate_per_s=5.0),
+        FixedLoad(n=1_400, c=2, interval_s=0.005, events=6, rate_per_s=5.0),
         ("served", "art", "response_p99", "fanout", "server_cpu"),
     ),
     Scenario(
         "waves",
         "4,000 fans in waves of 500, the talk's way, then events.",
-        FixedLoad(n=4_000, c=500, interval_s=0.25, events=10, rate_per_s=5.0),
+        FixedLoad(n=4_000, c=500, interval_s=0.25, events=6, rate_per_s=5.0),
         ("served", "art", "response_p99", "fanout", "fanout_last", "memory", "server_cpu"),
         from_stage="2.1",
     ),
     Scenario(
         "burst",
         "8,000 fans at the same moment, twice as many as an accept queue usually takes.",
-        FixedLoad(n=8_000, c=8_000, interval_s=0.25, events=10, rate_per_s=5.0),
+        FixedLoad(n=8_000, c=8_000, interval_s=0.25, events=6, rate_per_s=5.0),
         ("served", "art", "response_p99", "fanout_last"),
         from_stage="2.1",
     ),
@@ -70,11 +72,29 @@ _ALL: Final = (
         needs_netns=True,
     ),
     Scenario(
-        "stalled",
-        "A twentieth of 2,000 fans stops reading while events flow.",
-        FixedLoad(n=2_000, c=500, interval_s=0.25, events=150, rate_per_s=50.0, disturbances=Disturbances(slow=0.05)),
-        ("fanout", "fanout_p99", "fanout_last", "server_memory", "server_cpu"),
+        "small-buffers",
+        "Sockets have room for two pages, as after a guide to save memory; half of 200 fans stop reading while events "
+        "flow, in a network of their own.",
+        FixedLoad(
+            n=200,
+            c=200,
+            interval_s=0.25,
+            events=750,
+            rate_per_s=150.0,
+            disturbances=Disturbances(slow=0.5, small_buffers=True),
+        ),
+        ("server_memory", "fanout", "server_cpu"),
         from_stage="2.1",
+        needs_netns=True,
+    ),
+    Scenario(
+        "stalled",
+        "Half of 100 fans stop reading while events flow, for longer than the 32 s after which a stalled send ends. "
+        "That end reaches no fan whose window is closed, so it is the server's open files that tell.",
+        FixedLoad(n=100, c=100, interval_s=0.25, events=1_600, rate_per_s=40.0, disturbances=Disturbances(slow=0.5)),
+        ("open_files", "fanout", "fanout_p99", "server_memory", "server_cpu"),
+        from_stage="2.1",
+        is_long=True,
     ),
     Scenario(
         "far-redis",
@@ -83,7 +103,7 @@ _ALL: Final = (
             n=4_000,
             c=500,
             interval_s=0.25,
-            events=10,
+            events=6,
             rate_per_s=5.0,
             disturbances=Disturbances(redis_latency_s=0.002, redis_latency_by="proxy"),
         ),
@@ -101,7 +121,7 @@ _ALL: Final = (
             rate_per_s=10.0,
             disturbances=Disturbances(arrivals_during_events=True),
         ),
-        ("served", "art", "response_p99", "fanout", "loop_lag_p99", "api"),
+        ("served", "art", "response_p99", "newcomers", "fanout", "loop_lag_p99", "api"),
         from_stage="2.1",
     ),
     Scenario(
@@ -110,7 +130,7 @@ _ALL: Final = (
         FixedLoad(
             n=2_000, c=500, interval_s=0.25, events=30, rate_per_s=10.0, disturbances=Disturbances(churn_per_s=0.05)
         ),
-        ("response_p99", "fanout", "fanout_p99", "server_cpu", "loop_lag_p99"),
+        ("newcomers", "fanout", "fanout_p99", "server_cpu", "loop_lag_p99"),
         from_stage="2.1",
     ),
     Scenario(
@@ -138,7 +158,7 @@ _ALL: Final = (
             rate_per_s=10.0,
             disturbances=Disturbances(churn_per_s=0.02, faults="client=1%/s,client-supervisor@2.5s"),
         ),
-        ("cut", "recovery", "fanout", "response_p99"),
+        ("cut", "recovery", "newcomers", "fanout"),
         from_stage="2.1",
     ),
     Scenario(
@@ -152,7 +172,7 @@ _ALL: Final = (
             rate_per_s=10.0,
             disturbances=Disturbances(churn_per_s=0.02, faults="user=1%/s,user-supervisor@2.5s"),
         ),
-        ("cut", "recovery", "fanout", "response_p99"),
+        ("cut", "recovery", "newcomers", "fanout"),
         from_stage="2.1",
     ),
 )
@@ -163,7 +183,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({scenario.name: scen
 OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "open-files": ("gentle",),
-        "sysctl": ("overflow",),
+        "sysctl": ("overflow", "small-buffers"),
         "vm": ("gentle", "waves"),
         "backlog": ("waves", "burst"),
         "tcp-options": ("stalled",),
@@ -193,8 +213,11 @@ def lessons_in(scenario: str) -> tuple[str, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Scenario, ...]:
-    """Return the scenarios of these names, in the table's order; all of them for none. Raise UnknownScenarioError."""
+    """Return the scenarios of these names, in the table's order; for none, all but the long ones.
+
+    Raise UnknownScenarioError.
+    """
     for name in names:
         if name not in SCENARIOS:
             raise UnknownScenarioError(f"there is no scenario {name!r}; there is: {', '.join(SCENARIOS)}")
-    return tuple(scenario for scenario in _ALL if not names or scenario.name in names)
+    return tuple(one for one in _ALL if (one.name in names if names else not one.is_long))

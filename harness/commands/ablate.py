@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from harness.campaign.ablation import Subject, ablation, outline
 from harness.campaign.bench import FULL_EFFORT
-from harness.campaign.scenarios import SCENARIOS, Scenario, chosen
+from harness.campaign.scenarios import Scenario, chosen
 from harness.campaign.staircase import STAGES
 from harness.commands.campaign_runs import (
     ROUNDS,
@@ -29,6 +29,8 @@ from harness.targets.lessons import lessons_of
 from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import check_possible
 
+_ALL_SHORT: Final = " ".join(scenario.name for scenario in chosen(()))
+
 
 @grouped
 def ablate(  # noqa: PLR0913 -- each is an option of the command
@@ -39,7 +41,7 @@ def ablate(  # noqa: PLR0913 -- each is an option of the command
     ] = None,
     scenario: Annotated[
         list[str] | None,
-        typer.Option("--scenario", help=f"A load to measure under; repeatable. Default: {' '.join(SCENARIOS)}."),
+        typer.Option("--scenario", help=f"A load to measure under; repeatable. Default: {_ALL_SHORT}."),
     ] = None,
     rounds: RoundsOption = ROUNDS,
     options: CampaignOptions,

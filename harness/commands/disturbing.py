@@ -48,6 +48,9 @@ class Disturbing:
             "--faults", metavar="FAULTS", help="What a stage breaks in itself: client=1%/s,client-supervisor@2s."
         ),
     ] = None
+    small_buffers: Annotated[
+        bool, typer.Option("--small-buffers", help="With --netns: sockets of the server have room for two pages each.")
+    ] = False
 
     def disturbances(self) -> Disturbances:
         """Return what was asked for. Raise AskedError."""
@@ -62,6 +65,7 @@ class Disturbing:
             redis_latency_s=latency_s,
             redis_latency_by="proxy" if latency_s else None,
             faults=self.faults or "",
+            small_buffers=self.small_buffers,
         )
 
 

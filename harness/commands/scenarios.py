@@ -1,5 +1,8 @@
 """`harness scenarios`: the loads under which an ablation measures lessons, and which lessons those are."""
 
+from textwrap import TextWrapper
+from typing import Final
+
 import typer
 
 from harness.campaign.scenarios import SCENARIOS, Scenario, lessons_in
@@ -7,6 +10,11 @@ from harness.commands.campaign_runs import MarkdownOption, print_sheets
 from harness.show.campaign import TITLES, Sheet
 from harness.show.disturbances import show_disturbances
 from harness.units import show_load
+
+_LINES: Final = TextWrapper(
+    width=100, initial_indent=" " * 4, subsequent_indent=" " * 6, break_on_hyphens=False, break_long_words=False
+)
+"""How wide a line of the list is at most, and how it goes on."""
 
 
 def scenarios(*, as_markdown: MarkdownOption = False) -> None:
@@ -17,8 +25,10 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
     if not as_markdown:
         for scenario in SCENARIOS.values():
             name, sentence, load, lessons, figures = _row(scenario)
-            typer.echo(f"{name:15} {sentence}\n{'':15} {load}")
-            typer.echo(f"{'':15} lessons: {lessons}\n{'':15} figures: {figures}\n")
+            typer.echo(name)
+            for text in (sentence, load, f"lessons: {lessons}", f"figures: {figures}"):
+                typer.echo(_LINES.fill(text))
+            typer.echo()
         return
     sheet = Sheet(
         "Scenarios",
@@ -31,9 +41,10 @@ def scenarios(*, as_markdown: MarkdownOption = False) -> None:
 def _row(scenario: Scenario) -> tuple[str, ...]:
     load = scenario.load
     besides = show_disturbances(load.disturbances)
+    long = " Only where it is asked for by name." if scenario.is_long else ""
     return (
         scenario.name,
-        scenario.sentence,
+        f"{scenario.sentence}{long}",
         f"{show_load(load)}, {load.events} events, {load.rate_per_s:g}/s{f'; {besides}' if besides else ''}",
         ", ".join(lessons_in(scenario.name)),
         ", ".join(TITLES[figure] for figure in scenario.figures),

@@ -69,7 +69,8 @@ class Disturbances(Section, frozen=True, kw_only=True):
     that stops reading once it was answered; `reset` fans break their connections `reset_at_s` seconds after the first
     event was due. With `arrivals_during_events` events are posted, and the API is asked, while the fans come.
     `redis_latency_s` is what a round trip to the stage's Redis takes more, and `redis_latency_by` what makes it so:
-    a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself.
+    a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself. With
+    `small_buffers` the sockets of the server's network namespace had little room before the server tuned anything.
     """
 
     churn_per_s: Share = 0.0
@@ -80,6 +81,7 @@ class Disturbances(Section, frozen=True, kw_only=True):
     redis_latency_s: Seconds = 0.0
     redis_latency_by: Literal["proxy", "netem"] | None = None
     faults: str = ""
+    small_buffers: bool = False
 
 
 class Asked(Section, frozen=True, kw_only=True):

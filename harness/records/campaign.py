@@ -33,6 +33,7 @@ Figure = Literal[
     "served",
     "art",
     "response_p99",
+    "newcomers",
     "fanout",
     "fanout_p99",
     "fanout_last",
@@ -43,14 +44,17 @@ Figure = Literal[
     "api",
     "cut",
     "recovery",
+    "open_files",
 ]
 """What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
-`art` (mean), `response_p99`, `fanout` (mean), `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
+`art` (mean), `response_p99`, `newcomers` (the mean response of those who came while events flowed), `fanout` (mean),
+`fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
 came and events flowed, in seconds. `cut` is how many fans lost their connection, and `recovery` how long after that a
-new fan waited for its answer, at most, in seconds."""
+new fan waited for its answer, at most, in seconds. `open_files` are those of all processes of the server just before
+the last event: what it still holds."""
 
 Judgement = Literal[
     "better", "worse", "no change seen", "too few runs", "not measured", "fails", "reference fails", "both fail"
@@ -84,6 +88,8 @@ class Measurement(Section, frozen=True, kw_only=True):
     api_mean_s: float | None = None
     cut: int = 0
     recovery_s: float | None = None
+    newcomers_mean_s: float | None = None
+    open_files_held: int | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -243,7 +249,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
-    art, intended, api = response.art, response.intended, result.seen.api
+    art, intended, newcomers, api = response.art, response.intended, response.newcomers, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
         file=file,
@@ -268,6 +274,8 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         api_mean_s=None if api is None or api.answers is None else api.answers.mean_s,
         cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
         recovery_s=result.seen.recovery_s,
+        newcomers_mean_s=None if newcomers is None else newcomers.mean_s,
+        open_files_held=None if server is None else server.open_files_held,
     )
 
 

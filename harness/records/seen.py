@@ -41,10 +41,14 @@ class Response(Section, frozen=True, kw_only=True):
     queue or in a SYN retry counts. It is that of all N: a fan who was not answered waited infinitely long. `art` is the
     talk's, of those who were answered, which its `count` tells: the larger of the time until the welcome line and the
     time from the watch line to the first event, both counted after the connect.
+
+    `newcomers` are the intended response times of those alone who were to start after the first event was due, so that
+    the server had a match to tell meanwhile; None where nobody was answered who came then, and in older results.
     """
 
     intended: Distribution | None
     art: Distribution | None
+    newcomers: Distribution | None = None
 
 
 class EventSeen(Section, frozen=True, kw_only=True):

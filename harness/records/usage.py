@@ -124,7 +124,8 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     `busiest_*` is the one process that used most CPU: a single-threaded server ends at 1.0 of it.
     `memory` is what connections take at rest, `memory_per_connection_bytes` of it that of the server's own processes;
     None where it did not come to that.
-    `fullest_*` is the one process nearest to its own limit of open files.
+    `fullest_*` is the one process nearest to its own limit of open files; `open_files_held` are those of all processes
+    just before the last event, which has the fans closed; None where none was posted, and in older results.
     `ended` is how the server as a whole ended by itself, `ended_processes` are those of its processes that did.
     """
 
@@ -138,6 +139,7 @@ class ServerSeen(Section, frozen=True, kw_only=True):
     rss_peak_bytes: Count
     memory: Memory | None
     rss_end_bytes: Count | None = None
+    open_files_held: Count | None = None
     memory_per_connection_bytes: float | None
     fullest_name: str
     fullest_open_files: Count

@@ -31,6 +31,7 @@ TITLES: dict[Figure, str] = {
     "served": "served",
     "art": "ART",
     "response_p99": "response p99",
+    "newcomers": "newcomers",
     "fanout": "fan-out",
     "fanout_p99": "fan-out p99",
     "fanout_last": "fan-out, last fan",
@@ -41,6 +42,7 @@ TITLES: dict[Figure, str] = {
     "api": "API answer",
     "cut": "fans cut",
     "recovery": "recovery",
+    "open_files": "open files held",
 }
 """What people call the figures."""
 

@@ -17,6 +17,8 @@ def show_disturbances(asked: Disturbances) -> str:
         parts.append("arrivals during events")
     if asked.redis_latency_s:
         parts.append(f"Redis {show_time(asked.redis_latency_s)} away ({asked.redis_latency_by})")
+    if asked.small_buffers:
+        parts.append("small socket buffers")
     if asked.faults:
         parts.append(f"faults {asked.faults}")
     return ", ".join(parts)

@@ -59,7 +59,7 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
     try:
         with (
             interruptions_deferred(),
-            placed(plan.placement, target) as place,
+            placed(plan.placement, target, small_buffers=plan.disturbances.small_buffers) as place,
             _running(target, place),
             place.for_generator(),
             _playing(target.publisher, plan.match),

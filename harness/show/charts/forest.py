@@ -22,6 +22,7 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "served": "number of fans served",
         "art": "ART",
         "response_p99": "p99 of the response",
+        "newcomers": "mean response to newcomers",
         "fanout": "mean fan-out",
         "fanout_p99": "p99 of the fan-out",
         "fanout_last": "fan-out to the last fan",
@@ -32,6 +33,7 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "api": "answer of the API",
         "cut": "number of fans cut",
         "recovery": "time to recover",
+        "open_files": "open files held",
     }
 )
 """What a figure is called on an axis."""

@@ -51,7 +51,13 @@ class Raw:
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
     """Return the result of a trial."""
     seen = _seen(raw, asked.load)
-    server = server_seen(raw.server, over_s=raw.phases.over_s, memory=raw.memory, ended=raw.server_ended)
+    server = server_seen(
+        raw.server,
+        over_s=raw.phases.over_s,
+        memory=raw.memory,
+        ended=raw.server_ended,
+        last_event_s=raw.posts[-1].sent_s if raw.posts else None,
+    )
     host = host_seen(raw.server, raw.overflows)
     connecting_s = _connecting_s(raw.samples)
     placement = asked.placement

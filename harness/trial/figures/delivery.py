@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
-from harness.records.distribution import distribution, percentile
+from harness.records.distribution import Distribution, distribution, percentile
 from harness.records.seen import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
 from harness.trial.figures.heat import heat
 
@@ -53,6 +53,7 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
         response=Response(
             intended=distribution(response_s, missing=len(samples) - response_s.size),
             art=distribution(np.asarray(samples.talk_s())),
+            newcomers=_newcomers(samples, posts) if posts else None,
         ),
         delivery=_delivery(got, samples, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
@@ -60,6 +61,14 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
         events_phase_s=phases.over_s - phases.settled_s,
         recovery_s=recovery_s(samples, stop_s),
     )
+
+
+def _newcomers(samples: Samples, posts: Sequence[Posted]) -> Distribution | None:
+    """Return the response times of those who came while events flowed; None if nobody did, or none was answered."""
+    intended_s = np.asarray(samples.intended_s)
+    came = intended_s > posts[0].intended_s
+    response_s = np.asarray(samples.answered_s)[came] - intended_s[came]
+    return distribution(response_s, missing=int(np.isnan(response_s).sum()))
 
 
 def recovery_s(samples: Samples, stop_s: float | None) -> float | None:

@@ -76,15 +76,17 @@ class _Tree:
     processes: _Column
 
 
-def server_seen(seen: Observation, *, over_s: float, memory: Memory | None, ended: str | None) -> ServerSeen | None:
+def server_seen(
+    seen: Observation, *, over_s: float, memory: Memory | None, ended: str | None, last_event_s: float | None = None
+) -> ServerSeen | None:
     """Return the server's section of a result, or None where no process of it could be looked at.
 
-    `rss_before_bytes` is that of the last sample before the first start.
+    `rss_before_bytes` is that of the last sample before the first start, `open_files_held` before the last event.
     """
     if not seen.processes:
         return None
     tree = _add_up(seen)
-    before = max(int(np.searchsorted(seen.at_s, 0.0, side="right")) - 1, 0)
+    before = _sample_before(seen, 0.0)
     over = max(int(np.searchsorted(seen.at_s, over_s)), before + 1)
     end = min(over, seen.at_s.size - 1)
     span_s = seen.at_s[end] - seen.at_s[before]
@@ -101,6 +103,7 @@ def server_seen(seen: Observation, *, over_s: float, memory: Memory | None, ende
         rss_before_bytes=int(tree.rss[before]),
         rss_peak_bytes=int(tree.rss.max()),
         rss_end_bytes=int(tree.rss[-1]),
+        open_files_held=None if last_event_s is None else int(tree.files[_sample_before(seen, last_event_s)]),
         memory=memory,
         memory_per_connection_bytes=None if memory is None else memory.server_per_connection,
         fullest_name=fullest.name,
@@ -110,6 +113,11 @@ def server_seen(seen: Observation, *, over_s: float, memory: Memory | None, ende
         ended_processes=_ended(seen, before, end),
         trace=_trace(seen.at_s, tree),
     )
+
+
+def _sample_before(seen: Observation, moment_s: float) -> int:
+    """Return which sample is the last one up to a moment; the first where none is."""
+    return max(int(np.searchsorted(seen.at_s, moment_s, side="right")) - 1, 0)
 
 
 def _ended(seen: Observation, before: int, end: int) -> tuple[ProcessEnd, ...]:

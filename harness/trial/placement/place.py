@@ -19,7 +19,7 @@ from harness.trial.observer import listen_counters
 from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, Pair, joined_namespaces
 from harness.trial.placement.pinning import pin_redis, pinned
-from harness.trial.placement.settings import set_in_namespace
+from harness.trial.placement.settings import set_in_namespace, shrink_buffers
 
 
 @runtime_checkable
@@ -68,14 +68,22 @@ class TrialPlace:
 
 
 @contextmanager
-def placed(placement: Placement, target: object) -> Iterator[TrialPlace]:
-    """Hold the place for a trial of `target`, and tell it where to listen. Raise PlacementError."""
+def placed(placement: Placement, target: object, *, small_buffers: bool = False) -> Iterator[TrialPlace]:
+    """Hold the place for a trial of `target`, and tell it where to listen. Raise PlacementError.
+
+    With `small_buffers` the sockets of the server's namespace have little room until the profile sets them.
+    """
     _check(placement, target)
+    if small_buffers and placement.network != "netns":
+        raise PlacementError("--small-buffers are those of a network namespace: give --netns as well")
     if placement.network == "loopback":
         yield TrialPlace(placement, LOOPBACK_SOURCES, None)
         return
     with joined_namespaces() as pair:
         sysctls = {}
+        if small_buffers:
+            with pair.server.entered():
+                shrink_buffers()
         if isinstance(target, Placeable):
             target.listen_on(SERVER_ADDRESS)
             if target.tunes_kernel:

@@ -12,7 +12,7 @@ def test_nothing_is_asked_for_by_default() -> None:
 
 
 def test_all_are_read() -> None:
-    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "2ms", "client=1%/s")
+    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "2ms", "client=1%/s", True)
     assert given.disturbances() == Disturbances(
         churn_per_s=0.05,
         slow=0.025,
@@ -22,6 +22,7 @@ def test_all_are_read() -> None:
         redis_latency_s=0.002,
         redis_latency_by="proxy",
         faults="client=1%/s",
+        small_buffers=True,
     )
 
 

@@ -79,6 +79,15 @@ def test_what_was_not_measured_is_not_made_up() -> None:
     assert "open files 930 in the fullest of 2 processes" in text
 
 
+def test_those_who_came_while_events_flowed_are_told_apart() -> None:
+    assert "newcomers" not in printed()
+    seen = seen_by(some_fans())
+    response = msgspec.structs.replace(seen.response, newcomers=seen.response.intended)
+    assert re.search(
+        "newcomers +while events flowed: p50 ", printed(seen=msgspec.structs.replace(seen, response=response))
+    )
+
+
 def test_a_wave_that_took_long_to_start_is_told() -> None:
     assert "4 at the same moment; the last of them started 2.00 ms later" in printed()
     late = printed(wave=Wave(moment=False, within_s=0.15))

@@ -317,3 +317,17 @@ def test_recovery_is_the_longest_wait_of_those_who_came_after_the_first_cut() ->
     assert analyse(samples, [post(1)], PHASES).recovery_s == pytest.approx(1.0)
     samples.intended_s[2] = samples.intended_s[3] = 0.0
     assert analyse(samples, [post(1)], PHASES).recovery_s is None
+
+
+def test_newcomers_are_those_who_were_to_start_after_the_first_event_was_due() -> None:
+    samples = samples_of([9.0, 10.5, 13.0, math.nan])  # the first event is due at 10.5
+    for fan, intended_s in enumerate([8.0, 10.5, 11.0, 12.0]):
+        samples.intended_s[fan] = intended_s
+    newcomers = analyse(samples, [post(1), post(2)], PHASES).response.newcomers
+    assert newcomers is not None
+    assert (newcomers.count, newcomers.missing, newcomers.mean_s) == (1, 1, pytest.approx(2.0))
+
+
+def test_without_events_nobody_is_a_newcomer() -> None:
+    assert analyse(samples_of([9.0, 20.0]), None, PHASES).response.newcomers is None
+    assert analyse(samples_of([9.0, 9.5]), [post(1)], PHASES).response.newcomers is None

@@ -126,6 +126,20 @@ def test_cpu_of_a_process_that_ended_is_not_taken_back() -> None:
     assert server.ended == "it ended"
 
 
+def test_open_files_held_are_those_before_the_last_event() -> None:
+    closes = process(1, [0.0] * AT.size, files=9)
+    for tick in range(30, AT.size):
+        closes.files[tick] = 4
+    last_event_s = float(AT[29]) + 0.05
+
+    def held(moment_s: float | None) -> int | None:
+        server = server_seen(observed(closes), over_s=4.0, memory=None, ended=None, last_event_s=moment_s)
+        assert server is not None
+        return server.open_files_held
+
+    assert (held(last_event_s), held(last_event_s + 0.1), held(None)) == (9, 4, None)
+
+
 def test_a_server_of_which_nothing_was_seen() -> None:
     assert server_seen(observed(), over_s=2.0, memory=None, ended=None) is None
 

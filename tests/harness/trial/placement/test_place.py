@@ -1,6 +1,7 @@
 """Whole trials in a place of their own: the server is there, the fans come from there, and nothing stays."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from harness.campaign.journal import Journal
 from harness.load.match import synthetic_match
 from harness.load.reporter import Posted
 from harness.load.workload import Load
-from harness.records.asked import Placement
+from harness.records.asked import Disturbances, Placement
 from harness.records.directory import ResultsDirectory
 from harness.records.machine import describe_machine
 from harness.records.trial import TrialResult, encode_result
@@ -96,6 +97,20 @@ def test_a_stage_with_the_lesson_has_the_profile_and_the_machine_has_not(tmp_pat
 @needs_namespaces
 def test_without_the_lesson_it_has_the_kernels_defaults() -> None:
     assert trial(fake("sysctl"), NETNS, Silent()).asked.placement.sysctls == {}
+
+
+@needs_namespaces
+def test_small_buffers_are_what_a_stage_with_the_lesson_makes_larger() -> None:
+    small = replace(plan_of(NETNS), disturbances=Disturbances(small_buffers=True))
+    result = run_trial(small, fake(), Silent())
+    assert result.verdict.met
+    assert result.asked.placement.sysctls["net.ipv4.tcp_wmem"] == "4096 16384 65536"
+
+
+def test_small_buffers_need_a_namespace_of_their_own() -> None:
+    small = replace(plan_of(Placement()), disturbances=Disturbances(small_buffers=True))
+    with pytest.raises(PlacementError, match="--small-buffers are those of a network namespace: give --netns as well"):
+        run_trial(small, fake(), Silent())
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from common.tuning.profile import parse_profile
+from common.tuning.sysctl import load_profile
 from harness.trial.placement.errors import PlacementError
-from harness.trial.placement.settings import set_in_namespace
+from harness.trial.placement.settings import set_in_namespace, shrink_buffers
 
 SETTING = """
 [settings."{name}"]
@@ -55,6 +56,17 @@ def test_only_what_is_short_and_the_namespaces_own_is_set(root: Path) -> None:
 def test_a_second_time_there_is_nothing_to_set(root: Path) -> None:
     set_in_namespace(PROFILE, root)
     assert set_in_namespace(PROFILE, root) == {}
+
+
+def test_small_buffers_are_below_what_the_profile_of_a_server_asks_for(root: Path) -> None:
+    for name in ("tcp_rmem", "tcp_wmem"):
+        (root / "net/ipv4" / name).write_text("4096\t131072\t6291456\n")
+    shrink_buffers(root)
+    assert (root / "net/ipv4/tcp_wmem").read_text() == "4096 4096 8192\n"
+    assert set_in_namespace(load_profile("server"), root) == {
+        "net.ipv4.tcp_rmem": "4096 16384 131072",
+        "net.ipv4.tcp_wmem": "4096 16384 65536",
+    }
 
 
 def test_a_setting_that_the_kernel_refuses_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
