@@ -228,9 +228,9 @@ class Fans:
 
     def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
         took_s = handshake_s(sock)
-        samples, now = self.samples, self._clock.now()
-        samples.connected_s[fan] = now if took_s is None else samples.started_s[fan] + took_s
-        self.last_s = now
+        samples = self.samples
+        connected_s = self._clock.now() if took_s is None else samples.started_s[fan] + took_s
+        samples.connected_s[fan] = self.last_s = connected_s
         self.connected += 1
         self._phase[fan] = _CONNECTED
         if not self._dialogue.welcome_end:
