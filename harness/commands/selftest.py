@@ -83,6 +83,7 @@ def _agreement(one: Agreement) -> Table:
         ours, theirs = getattr(one.harness, figure), getattr(one.in_c, figure)
         ratios = (f"{one.ratio(figure):.2f}", f"{one.noise(figure):.2f}")
         table.add_row(name, show_time(ours), show_time(theirs), *ratios, "agree" if one.agrees(figure) else "DIFFER")
+    table.add_row(" its own share", show_time(one.harness.own_s), show_time(one.in_c.own_s))
     table.add_row("lag p99", show_time(one.harness.lag_p99_s), show_time(one.in_c.lag_p99_s))
     table.add_row("answered", f"{one.harness.answered:,}", f"{one.in_c.answered:,}")
     return table

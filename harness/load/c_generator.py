@@ -41,7 +41,8 @@ class Times(msgspec.Struct, frozen=True):
 class Played(msgspec.Struct, frozen=True):
     """What the C generator saw, in the harness's own terms; times are None where nobody has one.
 
-    A start took `start_s` by the clock, and a connection and a receipt so much CPU.
+    A start took `start_s` by the clock, and a connection and a receipt so much CPU. What `own` says is that part of the
+    response which was the generator's (`Samples.own_s`).
     """
 
     n: int
@@ -53,6 +54,7 @@ class Played(msgspec.Struct, frozen=True):
     late: Times | None
     art: Times | None
     response: Times | None
+    own: Times | None
 
 
 class CGenerator:

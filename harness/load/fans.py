@@ -4,42 +4,37 @@ What it must guarantee: a wave is a moment, a fan is never waited for, and an id
 70 bytes of this process. So there is no object for a fan: its state is a byte, its times are the columns that the trial
 gets. And what is done for a fan is done in this order:
 
-* **prepare**, before the load begins: its socket is made, bound and watched.
+* **prepare**, before the load begins: its socket is made, bound and watched (`harness.load.sockets`).
 * **start**, at its moment: connect(2), for the whole wave, and nothing else.
 * **receive**: when it was connected and what it hears, whenever this process comes to it. Reading late does no harm to
   what is measured of the server, since the kernel says when something arrived (`harness.load.clock`) and how long the
   handshake took (`harness.load.connecting.handshake_s`). It does delay what the fan says, and with it the answer.
 
-Sockets are watched edge-triggered, each from before its connection to its end: only so can they be watched beforehand.
-Each is read until nothing is left, which one read tells unless it is full or the other end has closed.
+Sockets are watched edge-triggered, so each is read until nothing is left, which one read tells unless it is full or the
+other end has closed.
 """
 
 from __future__ import annotations
 
-import errno
 import math
 import select
 import socket
 import struct
-from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
-from harness.load.connecting import Destination, handshake_s, outcome_of, prepare, take_error
+from harness.load.connecting import handshake_s, outcome_of, take_error
 from harness.load.parsing import Completeness, Reader
 from harness.load.samples import Outcome, Progress, Samples
+from harness.load.sockets import Sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.load.messages import Job
 
-SLOW_BUFFER: Final = 4096  # bytes that a slow fan's kernel takes for it, which the kernel doubles (socket(7))
 CHUNK: Final = 4096  # bytes of a read: a frame has some 150, a status frame with full line-ups some 700
 
-_WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE: Final = select.EPOLLIN | _ENDED
 
@@ -66,13 +61,11 @@ class Fans:
     """
 
     __slots__ = (
-        "_addresses",
         "_agenda",
         "_answer_timeout_s",
         "_clock",
         "_conduct",
         "_dialogue",
-        "_epoll",
         "_fan_of",
         "_leaves_when_answered",
         "_next",
@@ -81,9 +74,9 @@ class Fans:
         "_reader",
         "_scheduled",
         "_share",
+        "_socket_of",
         "_sockets",
         "_stopped",
-        "_unprepared",
         "_user_prefix",
         "answered",
         "connected",
@@ -99,7 +92,6 @@ class Fans:
         self.samples = Samples.blank(job.intended_s)
         self.connected = self.answered = self.failed = self.lost = self.slow = 0
         self.last_s = 0.0  # when something happened last
-        self._epoll = epoll
         self._share = job.share
         self._dialogue = job.dialogue
         self._reader = Reader(job.dialogue)
@@ -107,10 +99,9 @@ class Fans:
         self._answer_timeout_s = job.answer_timeout_s
         self._clock = ArrivalClock()
         self._phase = bytearray(n)
-        self._sockets: list[socket.SocketType | None] = [None] * n
-        self._unprepared: dict[int, int] = {}  # those who have no socket, and the errno why
-        self._addresses: list[tuple[str, int]] = []
-        self._fan_of = array("i")  # by file descriptor
+        self._sockets = Sockets(epoll, job)
+        self._socket_of = self._sockets.of
+        self._fan_of = self._sockets.fan_of
         self._next = 0  # the first fan that is not started
         self._oldest = 0  # no fan before this one waits for an answer
         self._stopped = False
@@ -118,31 +109,6 @@ class Fans:
         self._scheduled = n - len(job.conduct.newcomers_s)
         self._agenda = Agenda(job.conduct)
         self._leaves_when_answered: dict[int, bool] = {}
-        self._prepare([Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints])
-
-    # Before the load.
-
-    def _prepare(self, destinations: Sequence[Destination]) -> None:
-        """Make all sockets; one that cannot be made fails when its moment comes."""
-        sources = self._share.sources
-        for fan, number in enumerate(self._share.fans):
-            destination = destinations[number % len(destinations)]
-            self._addresses.append(destination.address)
-            try:
-                sock = prepare(destination, sources[fan % len(sources)])
-            except OSError as error:
-                self._unprepared[fan] = error.errno or 0
-                continue
-            if fan in self._conduct.slow:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)  # before the window is offered
-            self._sockets[fan] = sock
-            self._register(sock.fileno(), fan)
-
-    def _register(self, fd: int, fan: int) -> None:
-        if fd >= len(self._fan_of):
-            self._fan_of.extend([-1] * (fd + 1 - len(self._fan_of)))
-        self._fan_of[fd] = fan
-        self._epoll.register(fd, _WATCHED)
 
     # The schedule.
 
@@ -157,7 +123,11 @@ class Fans:
             return
         self._next = upto = bisect_right(self.samples.intended_s, self._clock.now(), first)
         self._phase[first:upto] = bytes([_CONNECTING]) * (upto - first)
-        for fan, error in self._connect(range(first, upto)):
+        if first == upto:
+            return
+        refused = self._sockets.connect(range(first, upto), self.samples.started_s, self._clock.now)
+        self.last_s = self._clock.now()
+        for fan, error in refused:
             self._fail(fan, outcome_of(error), self._clock.now())
 
     def events_begin(self, at: float) -> None:
@@ -174,20 +144,6 @@ class Fans:
                 self._leave(departure.fan, resets=departure.resets)
             elif self._phase[departure.fan] < _WATCHING:
                 self._leaves_when_answered[departure.fan] = departure.resets
-
-    def _connect(self, wave: range) -> list[tuple[int, int]]:
-        """Begin a connection for each of these fans; return those for whom that cannot be, and the errno why."""
-        sockets, addresses, started_s, now = self._sockets, self._addresses, self.samples.started_s, self._clock.now
-        refused = []
-        for fan in wave:
-            sock = sockets[fan]
-            started_s[fan] = now()
-            error = self._unprepared[fan] if sock is None else sock.connect_ex(addresses[fan])
-            if error != errno.EINPROGRESS:
-                refused.append((fan, error))
-        if wave:
-            self.last_s = now()
-        return refused
 
     def expire(self, now: float) -> None:
         """Give up the fans whose answer was overdue at `now`, in seconds of time.monotonic().
@@ -219,14 +175,12 @@ class Fans:
 
     def close(self) -> None:
         """Close all connections; fans that are still connected were HELD."""
-        for fan, sock in enumerate(self._sockets):
+        for fan in range(len(self._socket_of)):
             if self._phase[fan] == _WATCHING:
                 self.samples.outcome[fan] = Outcome.HELD
             elif self._phase[fan] == _STALLED:
                 self.samples.outcome[fan] = Outcome.SLOW
-            if sock is not None:
-                sock.close()
-                self._sockets[fan] = None
+            self._sockets.close(fan)
 
     # What is known of all.
 
@@ -262,7 +216,7 @@ class Fans:
             if events & _ENDED:
                 self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
             return
-        sock = self._sockets[fan]
+        sock = self._socket_of[fan]
         assert sock is not None  # noqa: S101 - only a fan that is over has none; this tells the type checker
         if phase == _CONNECTING:
             if events & select.EPOLLERR:
@@ -274,9 +228,9 @@ class Fans:
 
     def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
         took_s = handshake_s(sock)
-        samples, now = self.samples, self._clock.now()
-        samples.connected_s[fan] = now if took_s is None else samples.started_s[fan] + took_s
-        self.last_s = now
+        samples = self.samples
+        connected_s = self._clock.now() if took_s is None else samples.started_s[fan] + took_s
+        samples.connected_s[fan] = self.last_s = connected_s
         self.connected += 1
         self._phase[fan] = _CONNECTED
         if not self._dialogue.welcome_end:
@@ -355,7 +309,7 @@ class Fans:
 
     def _leave(self, fan: int, *, resets: bool) -> None:
         """Part from the server. What was not read yet is: else closing would be a reset (RFC 2525, 2.17)."""
-        sock = self._sockets[fan]
+        sock = self._socket_of[fan]
         assert sock is not None  # noqa: S101 -- only a fan that is over has none; this tells the type checker
         self._hear(fan, sock, 0)
         if self._phase[fan] != _WATCHING:
@@ -393,7 +347,4 @@ class Fans:
         self.samples.closed_s[fan] = now
         self._phase[fan] = _OVER
         self._reader.forget(fan)
-        sock = self._sockets[fan]
-        if sock is not None:
-            sock.close()
-            self._sockets[fan] = None
+        self._sockets.close(fan)

@@ -160,6 +160,29 @@ class Samples:
         times = zip(self.started_s, self.intended_s, strict=True)
         return array("d", (started - intended for started, intended in times if not math.isnan(started)))
 
+    def own_s(self) -> array[float]:
+        """Return how much of the response time of every answered fan was the generator's own, in the order of the fans.
+
+        That is from its intended start to connect(2), and from when it could ask to when it did.
+        """
+        rows = zip(
+            self.intended_s,
+            self.started_s,
+            self.connected_s,
+            self.welcomed_s,
+            self.asked_s,
+            self.answered_s,
+            strict=True,
+        )
+        return array(
+            "d",
+            (
+                started - intended + asked - (connected if math.isnan(welcomed) else welcomed)
+                for intended, started, connected, welcomed, asked, answered in rows
+                if not math.isnan(answered)
+            ),
+        )
+
 
 _TIMES = ("intended_s", "started_s", "connected_s", "welcomed_s", "asked_s", "answered_s", "closed_s")
 

@@ -257,6 +257,7 @@ static void print(const char *name, double *times, int count)
 static void report(double in_waves, double cpu_connections, double cpu_receipts)
 {
     double *late = calloc(n, sizeof *late), *art = calloc(n, sizeof *art), *response = calloc(n, sizeof *response);
+    double *own = calloc(n, sizeof *own); /* late connects and late questions */
     int started = 0, done = 0;
     for (int i = 0; i < n; i++) {
         struct fan *fan = &fans[i];
@@ -266,6 +267,7 @@ static void report(double in_waves, double cpu_connections, double cpu_receipts)
         if (fan->answered > 0.0) {
             double answer = fan->answered - fan->asked;
             art[done] = greeted > answer ? greeted : answer;
+            own[done] = fan->started - intended + fan->asked - fan->welcomed;
             response[done++] = fan->answered - intended;
         }
     }
@@ -274,6 +276,7 @@ static void report(double in_waves, double cpu_connections, double cpu_receipts)
     print("late", late, started);
     print("art", art, done);
     print("response", response, done);
+    print("own", own, done);
     printf("}\n");
 }
 

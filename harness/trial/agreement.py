@@ -28,11 +28,16 @@ _PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What one run says: figures in seconds, NaN where nobody was answered; `lag_p99_s` is the generator's own."""
+    """What one run says: figures in seconds, NaN where nobody was answered.
+
+    All of the lag is the generator's own, and of the mean response `own_s`: where that is most of it, a comparison of
+    responses is one of generators.
+    """
 
     answered: int
     art_s: float
     response_s: float
+    own_s: float
     lag_p99_s: float
 
 
@@ -73,12 +78,13 @@ def compare_generators(make_target: Callable[[], Target], load: Load, rounds: in
     return Agreement(name, load, rounds, *map(_medians, runs))
 
 
-def _medians(runs: Sequence[RunFigures]) -> RunFigures:
+def _medians(readings: Sequence[RunFigures]) -> RunFigures:
     return RunFigures(
-        answered=min(reading.answered for reading in runs),
-        art_s=median(reading.art_s for reading in runs),
-        response_s=median(reading.response_s for reading in runs),
-        lag_p99_s=median(reading.lag_p99_s for reading in runs),
+        answered=min(reading.answered for reading in readings),
+        art_s=median(reading.art_s for reading in readings),
+        response_s=median(reading.response_s for reading in readings),
+        own_s=median(reading.own_s for reading in readings),
+        lag_p99_s=median(reading.lag_p99_s for reading in readings),
     )
 
 
@@ -87,7 +93,10 @@ def _by_harness(load: Load, dialogue: Dialogue, endpoints: Sequence[Endpoint]) -
         generator.start()
         generator.wait_all_settled(_PATIENCE_S)
         samples, usage = generator.finish(0.0)
-    return RunFigures(len(samples.response_s()), _mean(samples.talk_s()), _mean(samples.response_s()), usage.lag_p99_s)
+    response_s = samples.response_s()
+    return RunFigures(
+        len(response_s), _mean(samples.talk_s()), _mean(response_s), _mean(samples.own_s()), usage.lag_p99_s
+    )
 
 
 def _mean(times: Sequence[float]) -> float:
@@ -98,12 +107,11 @@ def _in_c(program: Path, load: Load, dialogue: Dialogue, endpoints: Sequence[End
     with playing(program, load, dialogue, endpoints) as generator:
         generator.wait_all_settled()
         played = generator.finish()
-    art_s, response_s, late_s = (
-        (math.nan,) * 3
-        if played.art is None or played.response is None or played.late is None
-        else (played.art.mean_s, played.response.mean_s, played.late.p99_s)
+    art_s, response_s, own_s = (
+        math.nan if times is None else times.mean_s for times in (played.art, played.response, played.own)
     )
-    return RunFigures(played.answered, art_s, response_s, late_s)
+    late_s = math.nan if played.late is None else played.late.p99_s
+    return RunFigures(played.answered, art_s, response_s, own_s, late_s)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.load.c_generator import Played
+    from tests.harness.known_servers import Peer
 
 pytestmark = needs("cc", "gcc libc6-dev")
 
@@ -56,9 +58,23 @@ def test_both_generators_see_a_known_delay(program: Path) -> None:
         samples, _, _ = measure(server.endpoint, Load(6, 6, SOON_S))
     assert played.art is not None
     assert played.response is not None
+    assert played.own is not None
     assert min(samples.talk_s()) >= 0.2
     assert played.art.p50_s >= 0.2
     assert played.response.mean_s >= played.art.mean_s
+    assert played.response.mean_s - played.own.mean_s >= 0.2
+
+
+def test_waiting_for_the_greeting_is_not_its_own(program: Path) -> None:
+    def greets_late(peer: Peer) -> None:
+        time.sleep(0.2)  # not in place of a condition: it is what this server does
+        known_servers.holds(peer)
+
+    with KnownServer(greets_late) as server:
+        played = play(program, server, Load(6, 6, SOON_S))
+    assert played.response is not None
+    assert played.own is not None
+    assert played.response.mean_s - played.own.mean_s >= 0.2
 
 
 def test_events_are_counted_until_it_is_told_to_finish(program: Path) -> None:

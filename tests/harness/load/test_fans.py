@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.load import fans as fans_module
+from harness.load import sockets as sockets_module
 from harness.load.connecting import Destination, outcome_of, prepare
 from harness.load.counters import SharedProgress
 from harness.load.fans import Fans
@@ -176,7 +177,7 @@ def test_at_its_moment_all_of_a_wave_are_connected_and_nothing_else_is_done(
         calls.append("prepare")
         return Recorded(prepare(destination, source), calls)
 
-    monkeypatch.setattr(fans_module, "prepare", recorded)
+    monkeypatch.setattr(sockets_module, "prepare", recorded)
     fans = make_fans(epoll, listener, DIALOGUE, N)
     assert calls == ["prepare", "fileno"] * N
     calls.clear()
@@ -270,7 +271,7 @@ def test_a_socket_that_cannot_be_made_is_the_generators_fault_at_its_moment(
     def no_file(*_: object) -> socket.SocketType:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(fans_module, "prepare", no_file)
+    monkeypatch.setattr(sockets_module, "prepare", no_file)
     fans = make_fans(epoll, listener, DIALOGUE, N)
     assert fans.progress == Progress()
     fans.start_due()

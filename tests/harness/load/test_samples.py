@@ -21,6 +21,7 @@ def test_a_blank_has_a_row_for_every_fan_and_nothing_happened() -> None:
     assert not blank.response_s()
     assert not blank.talk_s()
     assert not blank.lag_s()
+    assert not blank.own_s()
 
 
 def test_merge_puts_every_fan_back_in_its_place() -> None:
@@ -55,6 +56,7 @@ def test_the_two_clocks() -> None:
     assert list(samples.response_s()) == [5.0, 4.0, 8.0]
     assert list(samples.talk_s()) == [3.0, 2.0, 7.0]
     assert list(samples.lag_s()) == [0.5, 0.0, 0.0]
+    assert list(samples.own_s()) == [0.5, 0.5, 0.0]
 
 
 def test_progress_adds_up() -> None:

@@ -18,7 +18,7 @@ some_time = st.floats(1e-6, 10.0)
 
 
 def read(art_s: float, response_s: float = 1.0) -> RunFigures:
-    return RunFigures(answered=8, art_s=art_s, response_s=response_s, lag_p99_s=0.01)
+    return RunFigures(answered=8, art_s=art_s, response_s=response_s, own_s=0.01, lag_p99_s=0.01)
 
 
 def compared(harness: float, placebo: float, in_c: float) -> Agreement:
@@ -52,3 +52,4 @@ def test_both_see_a_server_that_takes_its_time() -> None:
     for reading in (found.harness, found.placebo, found.in_c):
         assert reading.answered == 4
         assert reading.response_s >= reading.art_s >= 0.1
+        assert reading.response_s - reading.own_s >= 0.1

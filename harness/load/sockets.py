@@ -1,0 +1,83 @@
+"""The sockets of the fans of one process: made, bound and watched before the load, connected at their moment.
+
+All that can be done beforehand is, so that only connect(2) is left for the moment of a wave. They are watched
+edge-triggered, each from before its connection to its end: only so can they be watched beforehand.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from harness.load.connecting import Destination, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.load.messages import Job
+
+_SLOW_BUFFER: Final = 4096  # bytes that a slow fan's kernel takes for it, which the kernel doubles (socket(7))
+
+_WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+
+
+class Sockets:
+    """The sockets of the fans of one job, watched by `epoll`. One that cannot be made fails at its fan's moment.
+
+    `fan_of` has the number of a fan by its file descriptor, `of` the socket of a fan by its number, None where there is
+    none (any more).
+    """
+
+    __slots__ = ("_addresses", "_epoll", "_unprepared", "fan_of", "of")
+
+    def __init__(self, epoll: select.epoll, job: Job) -> None:
+        self._epoll = epoll
+        self._addresses: list[tuple[str, int]] = []
+        self._unprepared: dict[int, int] = {}  # those who have no socket, and the errno why
+        self.fan_of = array("i")
+        self.of: list[socket.SocketType | None] = [None] * len(job.share.fans)
+        destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
+        sources = job.share.sources
+        for fan, number in enumerate(job.share.fans):
+            destination = destinations[number % len(destinations)]
+            self._addresses.append(destination.address)
+            try:
+                sock = prepare(destination, sources[fan % len(sources)])
+            except OSError as error:
+                self._unprepared[fan] = error.errno or 0
+                continue
+            if fan in job.conduct.slow:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)  # before the window is offered
+            self.of[fan] = sock
+            self._watch(sock.fileno(), fan)
+
+    def _watch(self, fd: int, fan: int) -> None:
+        if fd >= len(self.fan_of):
+            self.fan_of.extend([-1] * (fd + 1 - len(self.fan_of)))
+        self.fan_of[fd] = fan
+        self._epoll.register(fd, _WATCHED)
+
+    def connect(self, wave: range, started_s: array[float], now: Callable[[], float]) -> list[tuple[int, int]]:
+        """Begin a connection for each of these fans, and note when by `now`.
+
+        Return those for whom that cannot be, and the errno why.
+        """
+        sockets, addresses, expected = self.of, self._addresses, errno.EINPROGRESS
+        refused = []
+        for fan in wave:
+            sock = sockets[fan]
+            started_s[fan] = now()
+            error = self._unprepared[fan] if sock is None else sock.connect_ex(addresses[fan])
+            if error != expected:
+                refused.append((fan, error))
+        return refused
+
+    def close(self, fan: int) -> None:
+        """Close the socket of a fan, if it has one."""
+        sock = self.of[fan]
+        if sock is not None:
+            sock.close()
+            self.of[fan] = None
