@@ -24,7 +24,7 @@ demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) 
 # Whoever wants a directory measured anew removes it. The minutes are those of two cores. A campaign ends after its budget,
 # complete but for rounds that would make its intervals narrower: the same target goes on with those.
 
-lab: lab-stages lab-peers lab-microscope lab-staircase lab-ablation ## Measure all that reports/results has: some 85 minutes; again, it goes on
+lab: lab-stages lab-peers lab-microscope lab-staircase lab-ablation ## Measure all that reports/results has: some 90 minutes; again, it goes on
 .NOTPARALLEL: lab
 
 # A trial that breaks its SLO, or is invalid, exits with 1: that is a result. What cannot be measured ends it.
@@ -61,11 +61,11 @@ lab-microscope: .venv/dev ## One trial of stage 2.5 with all its moments, which 
 	  { $(BIN)/harness measure --stage 2.5 -N 17000 -C 5000 --rate 1 --events 10 --slo $(SLO) \
 	    --out reports/results/microscope || test $$? -eq 1; } && rm -f reports/results/microscope/*.png; }
 
-lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 35 minutes of it
-	@$(BIN)/harness staircase --floor --budget 35m --out reports/results/staircase
+lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 28 minutes of it
+	@$(BIN)/harness staircase --floor --rounds 3 --budget 28m --out reports/results/staircase
 
-lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 35 minutes of it
-	@$(BIN)/harness ablate --budget 35m --out reports/results/ablation
+lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 46 minutes of it
+	@$(BIN)/harness ablate --rounds 3 --budget 46m --out reports/results/ablation
 
 floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
 	@$(BIN)/harness measure --slo $(SLO) --out out/floor --peer floor -N 8000 -C 1000

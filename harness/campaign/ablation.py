@@ -34,7 +34,7 @@ ALONE = Scenario(
 """The load on the baseline, besides scenarios that need no stage: it bears no other."""
 
 EXERCISED_ALONE = frozenset(
-    {"vm", "reply-later", "hibernate", "delayed-init", "logging", "registered-names", "match-groups"}
+    {"vm", "reply-later", "hibernate", "delayed-init", "logging", "registered-names", "match-groups", "db-writer"}
 )
 """Lessons that `ALONE` exercises: they change what each fan or each event costs, however many there are."""
 

@@ -59,12 +59,12 @@ class Efforts:
         return self.c if dimension in OF_C else self.n
 
 
-FULL_EFFORT = Efforts(n=Effort(0.1, 1, 100_000), c=Effort(0.05, 3, 32_000), budget_s=420.0)
+FULL_EFFORT = Efforts(n=Effort(0.1, 1, 100_000), c=Effort(0.1, 3, 32_000), budget_s=420.0)
 """Up to the N of the talk, and to the largest wave that one generator starts.
 
 N is mostly bound by open files, which is no matter of luck, and 20,000 connections take 25 s to arrive gently: a search
-near its hint makes three to five trials in two minutes. The longest is that of stage 1, at which they arrive half as
-fast. C is a matter of CPU, which differs by some 4 % from trial to trial, but a trial takes a few seconds.
+near its hint makes three to five trials in two minutes. The longest is that of stage 1, at which they arrive a
+sixteenth as fast. C is a matter of CPU, which differs by some 4 % from trial to trial, and is searched three times.
 """
 
 QUICK_EFFORT = Efforts(n=Effort(0.25, 1, 4_000), c=Effort(0.25, 1, 8_000), budget_s=90.0)

@@ -50,7 +50,8 @@ class Findings:
         return tuple(found_limit(found) for dimension in dimensions if (found := self._searches_of(server, dimension)))
 
     def _searches_of(self, server: MeasuredServer, dimension: Dimension) -> dict[str, SearchResult]:
-        files = (PlannedSearch(server, dimension, repeat=repeat).file for repeat in range(1, SEARCHES + 1))
+        repeats = range(1, SEARCHES[dimension] + 1)
+        files = (PlannedSearch(server, dimension, repeat=repeat).file for repeat in repeats)
         return {file: self.searches[file] for file in files if file in self.searches}
 
     def _saw(self, server: MeasuredServer, target: AskedTarget, result: TrialResult | SearchResult) -> None:

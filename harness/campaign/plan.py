@@ -129,8 +129,12 @@ DIMENSIONS: tuple[Literal["N", "C", "burst C"], ...] = ("N", "C", "burst C")
 """What a campaign searches for."""
 
 
-SEARCHES = 3
-"""How many whole searches each limit gets, one in each of the first rounds."""
+SEARCHES: Mapping[Dimension, int] = MappingProxyType({"N": 1, "C": 3, "burst C": 1})
+"""How many whole searches each limit gets, one in each of the first rounds.
+
+C is a matter of CPU, and so of luck. N is mostly a count of open files, and to search it takes longest; the burst C is
+told beside C.
+"""
 
 
 def in_rounds(arms: Sequence[Arm], searches: Sequence[PlannedSearch], rounds: int, seed: int) -> tuple[Planned, ...]:
@@ -142,8 +146,7 @@ def in_rounds(arms: Sequence[Arm], searches: Sequence[PlannedSearch], rounds: in
             for arm in arms
             for repeat in range(1, arm.per_round + 1)
         ]
-        if number <= SEARCHES:
-            planned += [again(search, number) for search in searches]
+        planned += [again(search, number) for search in searches if number <= SEARCHES[search.dimension]]
         random.Random(f"{seed}/{number}").shuffle(planned)  # noqa: S311 -- an order, not a secret
         return planned
 

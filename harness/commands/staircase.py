@@ -54,7 +54,8 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
 ) -> None:
     """Search every stage for N and C, and measure all of them under the same loads, and each under the talk's.
 
-    All of it is done in rounds, in a random order each time; limits are searched for in the first three of them.
+    All of it is done in rounds, in a random order each time; C is searched for in the first three of them, other
+    limits in the first.
     What --out has already is kept, so the same command goes on after Ctrl-C, or with another --budget.
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: staircase.json has what there is.

@@ -52,7 +52,7 @@ def test_a_staircase_has_every_step_with_its_limits_and_loads() -> None:
     assert [step.target.name for step in found.steps] == ["stage 0", "stage 2.1"]
     for step, talks, trials in zip(found.steps, ("0", "2.1"), (3, 6), strict=True):
         assert [limit.dimension for limit in step.limits] == ["N", "C", "burst C"]
-        assert [len(limit.files) for limit in step.limits] == [3, 3, 3]
+        assert [len(limit.files) for limit in step.limits] == [1, 3, 1]
         loads = dict.fromkeys((LIGHT.asked, HEAVY.asked, TALKS_LOADS[talks].asked))
         assert [repeats.load for repeats in step.loads] == list(loads)
         assert {len(repeats.trials) for repeats in step.loads} == {trials}

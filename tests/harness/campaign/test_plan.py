@@ -29,7 +29,7 @@ def test_a_campaign_cut_after_any_round_has_as_many_repeats_of_everything(rounds
     assert len({planned.file for planned in plan}) == len(plan)
     done = 0
     for number in range(1, rounds + 1):
-        searched = 2 if number <= SEARCHES else 0
+        searched = sum(number <= SEARCHES[dimension] for dimension in ("N", "C"))
         this = plan[done : done + 4 + searched]
         done += len(this)
         measured = Counter(planned.server.key for planned in this if isinstance(planned, PlannedTrial))
@@ -52,11 +52,11 @@ def test_a_longer_campaign_begins_as_the_shorter_one() -> None:
 
 
 def test_a_search_is_repeated_from_where_the_first_one_ended() -> None:
-    first, second, third = in_rounds((), searches_of(SERVERS[:1], ("N",), {"N": 900}), 4, 1)
+    first, second, third = in_rounds((), searches_of(SERVERS[:1], ("C",), {"C": 9}), 4, 1)
     assert isinstance(first, PlannedSearch)
-    assert (first.file, first.hint) == ("stage-0-search-n-1", 900)
+    assert (first.file, first.hint) == ("stage-0-search-c-1", 9)
     for number, again in ((2, second), (3, third)):
-        assert again == PlannedSearch(SERVERS[0], "N", first, number)
+        assert again == PlannedSearch(SERVERS[0], "C", first, number)
 
 
 def test_searches_have_the_one_before_as_their_hint() -> None:

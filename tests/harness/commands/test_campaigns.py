@@ -77,13 +77,13 @@ def test_a_staircase_leaves_its_summary_and_prints_its_tables(
     stored = load(tmp_path / "out" / "staircase.json", Staircase, STAIRCASE)
     assert [step.target.name for step in stored.steps] == ["stage 0", "stage 2.1"]
     assert (stored.state, stored.rounds, stored.seed) == ("done", 2, 2012)
-    # Stage 0 at three loads, stage 2.1 twice at two, its placebo once; three limits of both.
-    assert len(bench.made) == 2 * (3 + 4 + 2 + 6)
+    # Stage 0 at three loads, stage 2.1 twice at two, its placebo once; C of both, and once their other limits.
+    assert len(bench.made) == 2 * (3 + 4 + 2 + 2) + 4
     said = capsys.readouterr()
     assert "1,500 … 1,600" in said.out
     assert "N=900, C=4 every 25.0 ms" in said.out
-    assert "18 trials and 12 searches, some" in said.err
-    assert "30 of 30: " in said.err
+    assert "18 trials and 8 searches, some" in said.err
+    assert "26 of 26: " in said.err
 
 
 def test_markdown_is_all_that_is_on_standard_output(
