@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.records.campaign import Ablation, FoundLimit, PlaceboVerdicts, Ratio, Step
+from harness.records.campaign import Ablation, FoundLimit, PlaceboVerdicts, Ratio, StaircaseStep
 from harness.show.campaign import (
     Sheet,
     ablation_sheets,
@@ -69,7 +69,7 @@ def test_a_p99_that_is_infinite_in_a_repeat_is_infinite_in_the_mean() -> None:
     trials = (a_measurement(0.01), a_measurement(0.01, response_p99_s=None))
     load = msgspec.structs.replace(some.steps[0].loads[0], trials=trials)
     _, light = staircase_sheets(
-        msgspec.structs.replace(some, steps=(Step(target=load.target, limits=(), loads=(load,)),))
+        msgspec.structs.replace(some, steps=(StaircaseStep(target=load.target, limits=(), loads=(load,)),))
     )
     assert light.rows[0][4] == "∞ (30.0 ms to ∞)"
 
@@ -79,7 +79,7 @@ def test_a_connection_takes_no_less_than_can_be_seen() -> None:
     trials = (a_measurement(memory_per_connection_bytes=-8.0), a_measurement(memory_per_connection_bytes=-10.0))
     load = msgspec.structs.replace(some.steps[0].loads[0], trials=trials)
     _, light = staircase_sheets(
-        msgspec.structs.replace(some, steps=(Step(target=load.target, limits=(), loads=(load,)),))
+        msgspec.structs.replace(some, steps=(StaircaseStep(target=load.target, limits=(), loads=(load,)),))
     )
     assert "< 9.00 B" in light.rows[0]
 
