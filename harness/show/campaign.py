@@ -122,9 +122,9 @@ def staircase_sheets(found: Staircase) -> tuple[Sheet, ...]:
         tuple(
             (
                 step.target.name,
-                *_limit_cells(step.limits, "N"),
-                *_limit_cells(step.limits, "C"),
-                _limit_cells(step.limits, "burst C")[0],
+                *limit_cells(step.limits, "N"),
+                *limit_cells(step.limits, "C"),
+                limit_cells(step.limits, "burst C")[0],
             )
             for step in found.steps
         ),
@@ -192,7 +192,8 @@ def _load_sheet(found: Staircase, load: AskedLoad) -> Sheet:
     )
 
 
-def _limit_cells(limits: Sequence[FoundLimit], dimension: Dimension) -> tuple[str, str, str]:
+def limit_cells(limits: Sequence[FoundLimit], dimension: Dimension) -> tuple[str, str, str]:
+    """Return a limit as people read it, what of the SLO broke beyond it, and what bound there."""
     limit = next((one for one in limits if one.dimension == dimension), None)
     if limit is None:
         return NOTHING, NOTHING, NOTHING

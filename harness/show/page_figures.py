@@ -8,7 +8,8 @@
 
 The first is a figure over all results whose names fit the pattern in a directory of results: `FIGURES` of trials, whose
 histograms are merged, or the `limit` of searches. The second is a lesson left out of a stage in a scenario, as the
-ablation found it. The third is a table of a directory's trials (`harness.show.page_tables`), or that of the lessons.
+ablation found it. The third is a table of a directory's trials (`harness.show.page_tables`), or that of the `lessons`, or
+the `limits` of the staircase.
 A page that is filled in again from the same results stays as it is: so a test can tell whether its figures are true.
 """
 
@@ -20,14 +21,14 @@ from types import MappingProxyType
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.records.campaign import ABLATION, Ablation
+from harness.records.campaign import ABLATION, STAIRCASE, Ablation, Staircase
 from harness.records.directory import Kept, read_results
 from harness.records.distribution import Distribution, merge
 from harness.records.files import load
 from harness.records.search import SearchResult
 from harness.records.trial import TrialResult
 from harness.show.campaign import show_ratio
-from harness.show.page_tables import lessons_table, trials_table
+from harness.show.page_tables import lessons_table, limits_table, trials_table
 from harness.units import show_growth, show_percentile, show_time
 
 _MARKED: Final = re.compile(r"<!-- (?P<asked>[^/ ][^>]*?) -->(?P<shown>(?:(?!<!--).)*)<!-- / -->", re.DOTALL)
@@ -57,6 +58,8 @@ def _shown(words: Sequence[str], of: Callable[[str], list[tuple[str, Kept]]], re
     match words:
         case ["table", "lessons"]:
             return f"\n{lessons_table(_ablation(results))}"
+        case ["table", "limits"]:
+            return f"\n{limits_table(load(results / 'staircase' / 'staircase.json', Staircase, STAIRCASE))}"
         case ["table", directory]:
             return f"\n{trials_table([each for _, each in of(directory) if isinstance(each, TrialResult)])}"
         case ["ratio", lesson, stage, scenario, figure]:
@@ -70,14 +73,21 @@ def _shown(words: Sequence[str], of: Callable[[str], list[tuple[str, Kept]]], re
 
 def _figure(found: Sequence[Kept], figure: str, pattern: str) -> str:
     trials = [each for each in found if isinstance(each, TrialResult) and each.validity.valid]
-    passes = [each.last_pass for each in found if isinstance(each, SearchResult) and each.last_pass is not None]
-    if figure == "limit" and passes:
-        low, high = f"{min(passes):,.0f}", f"{max(passes):,.0f}"
-        return low if low == high else f"{low} to {high}"
+    searches = [each for each in found if isinstance(each, SearchResult) and each.last_pass is not None]
+    if figure == "limit" and searches:
+        return _limit(searches)
     shown = FIGURES[figure](trials) if figure in FIGURES and trials else None
     if shown is None:
         raise PageError(f"there is no {figure} in any valid result called {pattern}: measure it, or change the page")
     return shown
+
+
+def _limit(searches: Sequence[SearchResult]) -> str:
+    """Return the range of last passes; "at least" where one of the searches saw no end."""
+    passes = [each.last_pass for each in searches if each.last_pass is not None]
+    low, high = f"{min(passes):,.0f}", f"{max(passes):,.0f}"
+    is_open = any(each.at_least or each.first_fail is None for each in searches)
+    return f"{'at least ' * is_open}{low if low == high else f'{low} to {high}'}"
 
 
 def _ablation(results: Path) -> Ablation:

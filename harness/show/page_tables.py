@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from harness.records.asked import AskedLoad
-from harness.records.campaign import Ablation, Judgement, LessonWorth
+from harness.records.campaign import Ablation, Judgement, LessonWorth, Staircase
 from harness.records.distribution import Distribution, merge
 from harness.records.trial import TrialResult
-from harness.show.campaign import TITLES
+from harness.show.campaign import TITLES, limit_cells
 from harness.units import NOTHING, show_growth, show_percentile, show_time
 
 BROKEN = "†"
@@ -45,6 +45,21 @@ def lessons_table(ablation: Ablation) -> str:
     names = list(dict.fromkeys(worth.lesson for worth in ablation.lessons))
     rows = [_lesson(name, [worth for worth in ablation.lessons if worth.lesson == name]) for name in names]
     return _markdown(("lesson", "where", "worse without it", "better without it"), rows, always=set())
+
+
+def limits_table(staircase: Staircase) -> str:
+    """Return a row for each server: its limits, and what bound first where C ends."""
+    rows = [
+        (
+            step.target.name,
+            limit_cells(step.limits, "N")[0],
+            limit_cells(step.limits, "C")[0],
+            limit_cells(step.limits, "C")[2],
+            limit_cells(step.limits, "burst C")[0],
+        )
+        for step in staircase.steps
+    ]
+    return _markdown(("server", "N", "sustained C", "what bound it", "burst C"), rows, always=set())
 
 
 def _row(name: str, load: AskedLoad, trials: Sequence[TrialResult]) -> _Cells:
