@@ -7,7 +7,7 @@ from harness.records.directory import ResultsDirectory
 from harness.records.files import ResultError, write
 from harness.records.trial import TrialResult, Validity, Verdict
 from harness.show.page_figures import PageError, filled
-from tests.harness.made_records import a_search, an_ablation
+from tests.harness.made_records import a_search, a_staircase, an_ablation
 from tests.harness.results import a_machine, a_result, a_server
 
 RESULT = a_result()
@@ -29,6 +29,10 @@ def results(tmp_path: Path) -> Path:
     stages.keep("stage-0-n900-c4-3", msgspec.structs.replace(slower(RESULT, 99), validity=INVALID))
     for repeat, last_pass in enumerate((1_500, 1_700), start=1):
         stages.keep(f"stage-0-search-c-{repeat}", a_search(last_pass=last_pass))
+    stages.keep("stage-1-search-c-1", a_search(last_pass=900, at_least=True))
+    stages.keep("stage-2-search-c-1", a_search(last_pass=800, first_fail=None))
+    (tmp_path / "staircase").mkdir()
+    write(tmp_path / "staircase" / "staircase.json", a_staircase())
     (tmp_path / "ablation").mkdir()
     write(tmp_path / "ablation" / "ablation.json", an_ablation())
     return tmp_path
@@ -42,6 +46,8 @@ def results(tmp_path: Path) -> Path:
         ("stages/stage-0-n900-c4-* n", "900"),
         ("stages/stage-0-search-c* limit", "1,500 to 1,700"),
         ("stages/stage-0-search-c-1 limit", "1,500"),
+        ("stages/stage-1-search-c-* limit", "at least 900"),
+        ("stages/stage-2-search-c-* limit", "at least 800"),
     ],
 )
 def test_a_figure_is_filled_in_whatever_was_there(results: Path, mark: str, shown: str) -> None:
@@ -82,6 +88,13 @@ def test_a_memory_that_did_not_grow_is_said_to_be_below_what_can_be_seen(results
     ResultsDirectory(results / "stages", a_machine()).keep("lean-n900-c4-1", lean)
     assert ">< 8.00 B<" in filled("<!-- stages/lean-* memory --><!-- / -->", results)
     assert "| < 8.00 B |" in filled("<!-- table stages -->\n<!-- / -->", results)
+
+
+def test_every_server_of_the_staircase_has_a_row_with_its_limits(results: Path) -> None:
+    rows = filled("<!-- table limits -->\n<!-- / -->", results).splitlines()[1:-1]
+    assert rows[0] == "| server | N | sustained C | what bound it | burst C |"
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {step.target.name}" for step in a_staircase().steps]
+    assert rows[2].split(" | ")[1].startswith("1,000 … ")
 
 
 def test_every_lesson_has_a_row(results: Path) -> None:
