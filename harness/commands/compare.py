@@ -42,8 +42,8 @@ def compare_command(
 
     A judgement needs three runs on each side: one run each is "too few runs", whatever its ratio.
 
-    The exit status is 0, 1 with --fail-on worse if any figure is or fails, and 2 if they cannot be compared, or with
-    --fail-on if there are too few runs to judge any figure.
+    The exit status is 0, 1 with --fail-on worse if any figure is worse or fails, and 2 if they cannot be compared, or
+    with --fail-on if there are too few runs to judge any figure.
     """
     found = compare(_side(a), _side(b))
     if as_json:

@@ -21,7 +21,9 @@ class Disturbing:
     churn: Annotated[
         str | None,
         typer.Option(
-            "--churn", metavar="PERCENT/s", help="Share of the fans who leave a second, and are replaced, such as 5%/s."
+            "--churn",
+            metavar="PERCENT/s",
+            help="Share of the fans who leave each second and are replaced, such as 5%/s.",
         ),
     ] = None
     slow: Annotated[

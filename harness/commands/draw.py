@@ -24,7 +24,7 @@ def draw(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for the charts.")] = Path("out"),
 ) -> None:
-    """Draw stored results as PNG files: trials, searches, staircases, ablations and comparisons.
+    """Draw stored results of any kind as PNG files.
 
     A chart has the name of its result. Several trials are drawn together, too. The floor, a server that does nothing
     else, is drawn where it was measured under the load of a result, or searched for the same; a staircase has its own.

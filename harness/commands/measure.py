@@ -78,7 +78,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         ),
     ] = None,
     repeat: Annotated[
-        int | None, typer.Option(min=1, help="Number of this trial among several of the same, with --keep. Default: 1.")
+        int | None, typer.Option(min=1, help="Which repeat of the same trial this is, with --keep. Default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,

@@ -20,7 +20,7 @@ _LINES: Final = TextWrapper(
 def scenarios(*, as_markdown: MarkdownOption = False) -> None:
     """Show the scenarios of `harness ablate`: what happens in each, which lessons it exercises, how they are judged.
 
-    What happens in them are options of `harness measure`, so it can be done to any server.
+    `harness measure` has options for all that happens in them; most of it can be done to any server.
     """
     if not as_markdown:
         for scenario in SCENARIOS.values():

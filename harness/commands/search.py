@@ -41,24 +41,25 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     ] = False,
     whom: Whom,
     n: Annotated[
-        int | None, typer.Option("-N", min=1, help="Connections. Default for C: four waves, for the rate: 500.")
+        int | None,
+        typer.Option("-N", min=1, help="Connections. Default for C: four waves, one with --burst; for the rate: 500."),
     ] = None,
     c: Annotated[
         int | None,
         typer.Option(
             "-C",
             min=1,
-            help="Connections started at the same moment; default: 4, with a short accept queue 1.",
+            help="Connections started at the same moment. Default: 4, with a short accept queue 1.",
         ),
     ] = None,
     interval: Annotated[
         float | None,
         typer.Option(
-            help="Seconds from one wave to the next; default: 0.005, with a short accept queue 0.02, for C 0.25."
+            help="Seconds from one wave to the next. Default: 0.005, with a short accept queue 0.02, for C 0.25."
         ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: 5.")] = None,
-    events: Annotated[int | None, typer.Option(min=0, help="Events of a full trial; default: 20.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second. Default: 5.")] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="Events of a full trial. Default: 20.")] = None,
     slo: Annotated[
         str | None,
         typer.Option(
@@ -70,22 +71,22 @@ def search(  # noqa: PLR0913 -- each is an option of the command
         float | None, typer.Option(min=0.5, help="Where to begin. Default: N=200, C=4, 5 events/s.")
     ] = None,
     ceiling: Annotated[
-        float | None, typer.Option(min=0.5, help="The highest level to try; default: what the machine allows.")
+        float | None, typer.Option(min=0.5, help="The highest level to try. Default: what the machine allows.")
     ] = None,
     precision: Annotated[
         float | None,
-        typer.Option(min=0.001, max=0.9, help="How narrow the answer must be, relative to itself; default: 0.05."),
+        typer.Option(min=0.001, max=0.9, help="How narrow the answer must be, relative to itself. Default: 0.05."),
     ] = None,
     repeats: Annotated[
         int | None,
-        typer.Option(min=1, help="Full trials of which a majority confirms the answer; default: 3, for C 5."),
+        typer.Option(min=1, help="Full trials of which a majority confirms the answer. Default: 3, for C 5."),
     ] = None,
     soak: Annotated[
         str | None, typer.Option(metavar="TIME", help="For how long the answer must hold at the end, such as 60s.")
     ] = None,
     budget: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time to search, such as 10m.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered; default: 10.")
+        float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered. Default: 10.")
     ] = None,
     where: Where,
     out: Annotated[

@@ -42,7 +42,8 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
         typer.Option(
             min=0.001,
             max=0.9,
-            help=f"Relative width of a limit. Default: {FULL_EFFORT.n.precision:g}, of C {FULL_EFFORT.c.precision:g}.",
+            help="How narrow a limit must be, relative to itself. "
+            f"Default: {FULL_EFFORT.n.precision:g}, with --quick {QUICK_EFFORT.n.precision:g}.",
         ),
     ] = None,
     quick: Annotated[
@@ -52,11 +53,11 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
     where: Where,
     out: CampaignOut = Path("out/staircase"),
 ) -> None:
-    """Search every stage for N and C, and measure all of them under the same loads, and each under the talk's.
+    """Search every stage for N, C and burst C; measure all under the same loads, and each under the talk's.
 
-    All of it is done in rounds, in a random order each time; C is searched for in the first three of them, other
-    limits in the first.
-    What --out has already is kept, so the same command goes on after Ctrl-C, or with another --budget.
+    All of it is done in rounds, in a random order each time; C is searched for in the first three of them, N and
+    the burst C in the first. What --out has already is kept, so the same command goes on after Ctrl-C, or with another
+    --budget.
 
     The exit status is 0, 2 if it could not be made, and 130 if it was interrupted: staircase.json has what there is.
     """

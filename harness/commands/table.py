@@ -27,7 +27,7 @@ def table(
         typer.Option(metavar="FILE", help="File to write to, with --markdown or --csv, instead of the terminal."),
     ] = None,
 ) -> None:
-    """Show stored results: trials in one table, a row each; searches, staircases, ablations, comparisons in their own.
+    """Show stored results: trials in one table, a row each; results of other kinds in tables of their own.
 
     The fan-out of the last fan is its mean over the events.
     """

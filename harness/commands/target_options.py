@@ -33,7 +33,9 @@ class WhichStage:
     nodes: Annotated[
         int | None, typer.Option("--nodes", min=1, help="Node processes of the stage, if it has nodes.")
     ] = None
-    topology: Annotated[Topology | None, typer.Option("--topology", help="Whether its nodes tell each other.")] = None
+    topology: Annotated[
+        Topology | None, typer.Option("--topology", help="How its nodes learn of each other's events.")
+    ] = None
 
     @property
     def variant(self) -> Variant | None:
@@ -80,7 +82,7 @@ class Whom(WhichStage):
         str | None, typer.Option("--welcome", metavar="TEXT", help="How its greeting ends, if it speaks first.")
     ] = None
     answer: Annotated[
-        str | None, typer.Option("--answer", metavar="TEXT", help="How the answer to a fan ends. Default: its line.")
+        str | None, typer.Option("--answer", metavar="TEXT", help="How the answer to a fan ends. Default: end of line.")
     ] = None
     mark: Annotated[
         str | None, typer.Option("--mark", metavar="TEXT", help="What stands before an event's number. Default: #.")

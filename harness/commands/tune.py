@@ -35,7 +35,7 @@ Root = Annotated[
 State = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Where what was there is kept. Default: matchstream/sysctl.json in your state directory."
+        metavar="FILE", help="File that keeps what was there. Default: matchstream/sysctl.json in your state directory."
     ),
 ]
 
