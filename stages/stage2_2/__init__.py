@@ -9,17 +9,14 @@ behind everything that the dispatcher does, and everything else behind the event
   message a repeater and event. On the BEAM the shares run on several cores. Here one thread does all the work, so what
   is left is that other processes get their turn between two shares.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 8,000, C 1,000: all served, ART 1.14 s.
-Users still start one after the other, each with a visit to Redis. Left out of stage 2.5 at N 8,000, C 1,000
-(`reports/results/ablation`, three runs each; ratios, without over with, and their 95 % intervals):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has the
+intervals, `reports/results/ablation` all of it):
 
-* without `monitors` ART does not change (0.91 [0.80, 1.02]), since in a trial nobody leaves before the end, and a
-  connection takes 0.87 [0.86, 0.88] of the memory: a monitor a fan costs half a KiB. What leaving costs without them,
-  a test shows by the handlers that are left.
-* without `repeaters` an event takes 0.85 [0.78, 0.91]: one thread does the work of all shares, so the message more for
-  each is all that is left. They bring nothing on CPython, nor alone on the baseline (an event 1.00 [0.92, 1.08]).
-
-Neither N nor C is another without them.
+* without `monitors` no change is seen, neither while a twentieth of the fans leaves and comes each second, nor when
+  2,000 of 4,000 break off at once: N is too small here for N² to show. What leaving costs, a test shows by the
+  handlers that are left.
+* without `repeaters` no change is seen, also while fans come and the API is asked. One thread does the work of all
+  shares.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ Cause: one process starts, and buries, all users; another one all clients.
   all: what is left is that a start need not wait while another one's init waits, which since stage 2.3 none does. It
   should move nothing.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 17,000, C 5,000: all served, ART 0.82 s, as
-in stage 2.3. Left out of stage 2.5 at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without
-over with, and their 95 % intervals) no change is seen: ART is 0.92 [0.85, 1.00] without `user-managers`, and 0.95
-[0.88, 1.02] without `client-managers`. A supervisor here is a dict. What was its burden was to wait for a child's task
-to start, and twenty of them waited side by side; since clients hibernate from the start there is no such task. C, by
-one search each, is 11,154-11,698 and 10,346-11,711, where the stage has 10,623-11,093.
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has
+the intervals, `reports/results/ablation` all of it): what they are for is a day on which something crashes. When 1 %
+of the processes crash in a second, and once a supervisor, twelve times as many fans are cut off without
+`user-managers`, and as many without `client-managers`: the one supervisor takes all of them along, a manager its
+share. On all other days they bring nothing here. A supervisor is a dict; what was its burden was to wait for a child's
+task to start, and since clients hibernate from the start there is no such task.
 """
 
 from __future__ import annotations

@@ -8,16 +8,16 @@ and to reach a process its supervisor is asked, which knows it by name anyway.
 * `registered-names`: everybody agrees on the names of users, matches and dispatchers, so nobody has to ask where they
   are. It should move ART and C: three calls less for each fan.
 
-Measured (2 cores, the generator on the same machine; `reports/results`): N 10,000, C 1,000: all served, ART 40 ms (the
-original in Erlang, on a machine of this kind: 94 ms). N 17,000, C 8,000: all served, ART 0.61 s (the original: 1.55
-s), one event to all in 171 ms on the mean and 276 ms to the last (111-136 and 226-269 ms); 3.7 KiB of user space a
-connection (55 KB). Left out at N 8,000, C 1,000 (`reports/results/ablation`, three runs each; ratios, without
-over with, and their 95 % intervals; C by one search each, where the stage has 10,623-11,093):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has the
+intervals, `reports/results/ablation` all of it):
 
-* without `logging` an event takes 5.4 [4.9, 6.3] to a fan, ART is 1.33 [1.20, 1.49], and C 7,264-7,788. Alone on the
-  baseline: an event 0.55 [0.49, 0.61], ART 0.76 [0.70, 0.83].
-* without `registered-names` a connection takes 1.05 [1.05, 1.06] of the memory; no other change is seen (ART 1.06
-  [0.95, 1.14]; C 10,091-11,154).
+* without `logging` an event takes 1.8 to 2.1 times as long to a fan, and the CPU is as much busier; while fans come
+  and go, who comes waits four times as long. Alone on the baseline an event takes 0.6.
+* without `registered-names` a connection takes 1.2 of the memory in this stage and 1.75 in stage 3; no other change is
+  seen.
+
+The original in Erlang, on a machine of this kind: N 10,000, C 1,000: ART 94 ms; N 17,000, C 8,000: ART 1.55 s, one
+event to all in 111-136 ms on the mean and 226-269 ms to the last, 55 KB a connection.
 
 Profiles of a wave (perf, strace and a trial's raw samples): of 162 µs a fan two fifths were the kernel's, and all of
 the waiting was in the accept queue, since each client's start took its supervisor a turn of the loop and a task. A fan
