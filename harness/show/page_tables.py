@@ -94,19 +94,25 @@ def _lesson(name: str, worths: Sequence[LessonWorth]) -> _Cells:
     if not run:
         return (f"`{name}`", "not exercised", NOTHING, NOTHING)
     where = ", ".join(dict.fromkeys(str(worth.scenario) for worth in run))
+    if all(worth.refused is not None for worth in run):
+        return (f"`{name}`", where, "cannot be left out alone", NOTHING)
     return (f"`{name}`", where, _judged(run, "worse", "fails"), _judged(run, "better", "reference fails"))
 
 
 def _judged(run: Sequence[LessonWorth], judgement: Judgement, failure: Judgement) -> str:
     """Return the figures of that judgement, and of that failure: of those there is no ratio."""
     found = [
-        f"{TITLES[ratio.figure]} {ratio.judgement if ratio.value is None else f'{_TIMES}{ratio.value:.2g}'} "
+        f"{TITLES[ratio.figure]} {ratio.judgement if ratio.value is None else _times(ratio.value)} "
         f"({worth.scenario}, {worth.stage})"
         for worth in run
         for ratio in worth.ratios
         if ratio.judgement in {judgement, failure}
     ]
     return "; ".join(found) or "no change seen"
+
+
+def _times(factor: float) -> str:
+    return f"{_TIMES}{factor:.2g}" if factor < 99.5 else f"{_TIMES}{factor:,.0f}"
 
 
 def _markdown(heads: _Cells, rows: Sequence[_Cells], always: set[str]) -> str:

@@ -9,10 +9,10 @@ that waits for the init of a child starts no other; and an idle process keeps wh
 * `delayed-init`: a user answers its fan at once; it counts its visit and subscribes afterwards, at low priority. It
   should move ART and C. Costs: an event right after a crowd takes longer to the last of it.
 
-What it took (N 17,000, C 5,000; 2 cores of an earlier machine): all served, ART 0.82 s, response from the intended start
-0.89 s on the mean. Events right after such a crowd reach the last of it when what could wait is done, 3.7 s later; after
-that an event takes 0.5 s. ART was 2.2 s before. Clients that start without a task made it 1.4 s, one answer for fans who
-come together 1.2 s, and answers that come before what can wait 0.8 s.
+What it took (N 17,000, C 5,000; 2 cores of an earlier machine): all served, ART 0.82 s, response from the intended
+start 0.89 s on the mean. Events right after such a crowd reach the last of it when what could wait is done, 3.7 s
+later; after that an event takes 0.5 s. ART was 2.2 s before. Clients that start without a task made it 1.4 s, one
+answer for fans who come together 1.2 s, and answers that come before what can wait 0.8 s.
 
 Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has the
 intervals, `reports/results/ablation` all of it):

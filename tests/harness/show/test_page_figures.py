@@ -103,6 +103,15 @@ def test_every_lesson_has_a_row(results: Path) -> None:
         assert f"| `{worth.lesson}` |" in table
 
 
+def test_a_lesson_that_another_needs_is_said_to_be_so(results: Path) -> None:
+    found = an_ablation()
+    worth = next(worth for worth in found.lessons if worth.change == "left out" and worth.scenario is not None)
+    refused = msgspec.structs.replace(worth, refused="another needs it", measured=None, ratios=())
+    write(results / "ablation" / "ablation.json", msgspec.structs.replace(found, lessons=(refused,)))
+    row = filled("<!-- table lessons -->\n<!-- / -->", results).splitlines()[3]
+    assert row == f"| `{worth.lesson}` | {worth.scenario} | cannot be left out alone | - |"
+
+
 @pytest.mark.parametrize(
     "mark", ["stages/stage-9* art", "stages/stage-0* speed", "stages art", "what is it", "ratio sleep 2.5 waves art"]
 )
