@@ -8,8 +8,8 @@
 
 The first is a figure over all results whose names fit the pattern in a directory of results: `FIGURES` of trials, whose
 histograms are merged, or the `limit` of searches. The second is a lesson left out of a stage in a scenario, as the
-ablation found it. The third is a table of a directory's trials (`harness.show.page_tables`), or that of the `lessons`, or
-the `limits` of the staircase.
+ablation found it. The third is a table of a directory's trials (`harness.show.page_tables`), or that of the `lessons`,
+or the `limits` of the staircase.
 A page that is filled in again from the same results stays as it is: so a test can tell whether its figures are true.
 """
 
