@@ -59,7 +59,8 @@ def limits_table(staircase: Staircase) -> str:
         )
         for step in staircase.steps
     ]
-    return _markdown(("server", "N", "sustained C", "what bound it", "burst C"), rows, always=set())
+    heads = ("server", "N", "sustained C", "what bound it", "burst C")
+    return _markdown(heads, rows, always={*heads})
 
 
 def _row(name: str, load: AskedLoad, trials: Sequence[TrialResult]) -> _Cells:

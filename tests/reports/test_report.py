@@ -83,7 +83,7 @@ def outputs(path: Path) -> list[dict[str, object]]:
     ("name", "charts", "says"),
     [
         ("staircase", 4, "N went from 1,000 at stage 0"),
-        ("lessons", 5, "without backlog in waves only 12% served"),
+        ("lessons", 2, "without backlog in waves only 12% served"),
         ("microscope", 3, "The busiest of the generator's processes (1)"),
         ("microscope", 3, "; a bare loop (the floor): "),
         ("peers", 4, "; a bare loop (the floor): "),
@@ -117,7 +117,7 @@ def test_the_page_has_all_notebooks_and_needs_no_network(lab: Path) -> None:
     assert tuple(sections) == NOTEBOOKS
     for name, title in zip(NOTEBOOKS, ("The staircase", "What each lesson is worth"), strict=False):
         assert f'<a href="#{name}">{title}</a>' in page
-    assert page.count('src="data:image/png;base64,') == 16
+    assert page.count('src="data:image/png;base64,') == 13
     assert not re.findall(r'(?:src|href)\s*=\s*"(?!data:|#)', page)
     assert not re.findall(r"<script|@import|url\(", page)
     assert "read_trials" not in page  # the text and the charts, not the code
