@@ -9,12 +9,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
+from harness.campaign.figures import SAME_FANS, mean, values
 from harness.campaign.verdicts import is_a_change
 from harness.records.campaign import Ablation, Figure, Judgement, LessonWorth, Ratio, Staircase
 from harness.show.campaign import show_factor, show_placebos
 from harness.show.charts.chart import Chart, Margins, grid, made_on, names_in, page
 from harness.show.charts.forest import FIGURES, Row, Tone, draw_forest, key, show_times
-from harness.show.charts.staircase import all_served, floor_of, stages_of
+from harness.show.charts.staircase import floor_of, stages_of
 from harness.show.charts.waterfall import draw_waterfall
 
 _PANEL_IN: Final = 3.2
@@ -70,7 +71,7 @@ def _panels(ablation: Ablation, figure: Figure) -> tuple[tuple[str, tuple[Row, .
     first = [one for one in lessons if one.change == "left out" and one.stage != ablation.stage]
     added = [one for one in lessons if one.change == "added"]
     return tuple(
-        (name, (*(_row(one, figure) for one in these), *_placebos(ablation, these, figure)))
+        (name, (*(_row(ablation, one, figure) for one in these), *_placebos(ablation, these, figure)))
         for name, these in (
             (f"Left out of stage {ablation.stage}: without ÷ with", last),
             ("Left out of the stage that introduced it", first),
@@ -110,11 +111,11 @@ def ablation_finding(ablation: Ablation, figure: Figure = "art") -> str:
     Where not every fan was served, that is said instead of a time: it would be that of the others.
     """
     lessons = [one for one in compared(ablation, figure) if one.change == "left out" and one.stage == ablation.stage]
-    short = [one for one in lessons if _note(one, figure)]
+    short = [one for one in lessons if _note(ablation, one, figure)]
     whole = [(one, ratio) for one in lessons if one not in short and (ratio := ratio_of(one.ratios, figure))]
     if not short and not whole:
         return f"No lesson's {FIGURES[figure]} was measured."
-    parts = [f"without {_name(one)} only {_note(one, figure)}" for one in short]
+    parts = [f"without {_name(one)} only {_note(ablation, one, figure)}" for one in short]
     for found, word in (("good", "worse"), ("bad", "better")):
         judged = [(one, ratio) for one, ratio in whole if is_a_change(ratio) and worth(one, ratio) == found]
         if judged:
@@ -145,8 +146,8 @@ def _name(lesson: LessonWorth) -> str:
     return f"{lesson.lesson} in {lesson.scenario}"
 
 
-def _row(lesson: LessonWorth, figure: Figure) -> Row:
-    ratio, note = ratio_of(lesson.ratios, figure), _note(lesson, figure)
+def _row(ablation: Ablation, lesson: LessonWorth, figure: Figure) -> Row:
+    ratio, note = ratio_of(lesson.ratios, figure), _note(ablation, lesson, figure)
     tone = "none" if ratio is None else worth(lesson, ratio)
     if lesson.refused is None:
         missing = "not exercised" if lesson.scenario is None else "not compared" if note else "not measured"
@@ -165,12 +166,20 @@ def _placebos(ablation: Ablation, lessons: Sequence[LessonWorth], figure: Figure
     )
 
 
-def _note(lesson: LessonWorth, figure: Figure) -> str:
-    """Say of a server that did not serve every fan that it did not: the figures are then those of the others.
+def _note(ablation: Ablation, lesson: LessonWorth, figure: Figure) -> str:
+    """Say of a server that served fewer fans than the unchanged one that it did: other figures are those of the rest.
 
-    Except for how many were served.
+    In some scenarios not all fans are to be served: they leave, or do not read.
     """
-    if figure == "served" or lesson.measured is None or all_served(lesson.measured):
+    served = [] if lesson.measured is None else values(lesson.measured.trials, "served")
+    usual = next(
+        (
+            mean(one.measured.trials, "served")
+            for one in ablation.references
+            if (one.stage, one.scenario) == (lesson.stage, lesson.scenario) and one.measured is not None
+        ),
+        None,
+    )
+    if figure == "served" or not served or not usual or min(served) >= SAME_FANS * usual:
         return ""
-    served = min(trial.served for trial in lesson.measured.trials if trial.valid)
-    return f"{served / lesson.measured.load.n:.0%} served"
+    return f"{min(served) / usual:.0%} served"

@@ -139,6 +139,13 @@ def test_a_figure_of_nothing_has_no_ratio_and_a_finding_names_five_lessons() -> 
     assert "lesson-1 " not in finding
 
 
+def test_where_fans_leave_on_purpose_the_unchanged_server_says_how_many_are_to_be_served() -> None:
+    references = tuple(msgspec.structs.replace(one, measured=SHORT) for one in LESSONS.references)
+    leaving = msgspec.structs.replace(LESSONS, references=references)
+    assert "served" not in ablation_finding(leaving)
+    assert "12% served" not in texts(chart_ablation(leaving, None, "art").figure)
+
+
 def test_the_stages_are_drawn_at_the_heaviest_load_that_most_of_them_served() -> None:
     seen = texts(chart_ablation(an_ablation(), a_staircase(), "art").figure)
     assert {"ART, N = 900, C = 4", "1.93 ms", "813 µs", "\u00d70.89"} <= seen
