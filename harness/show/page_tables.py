@@ -109,7 +109,10 @@ def _judged(run: Sequence[LessonWorth], judgement: Judgement, failure: Judgement
         for ratio in worth.ratios
         if ratio.judgement in {judgement, failure}
     ]
-    return "; ".join(found) or "no change seen"
+    if found:
+        return "; ".join(found)
+    judged = {ratio.judgement for worth in run for ratio in worth.ratios} - {"too few runs", "not measured"}
+    return "no change seen" if judged else "too few runs"
 
 
 def _times(factor: float) -> str:

@@ -15,10 +15,12 @@ intervals, `reports/results/ablation` all of it):
 
 * without `open-files` a process ends at 1,024 files: of 1,400 fans 1,000 are served. In the staircase it is what moves
   N, once a backlog lets fans in.
-* without `vm` ART is 1.3 to 1.6, and the p99 of the response twice as long. Added alone to the baseline, ART is 0.7.
-* `sysctl` sets nothing by itself. In namespaces with small buffers, where a twentieth of the fans does not read, the
-  server holds 1.1 to 1.4 times the memory without the profile: what the kernel does not take, the server keeps. A wave
-  larger than four accept queues would be its other case; the generator here is too late with 18,000 connects for that.
+* without `vm` ART is 1.3 (stage 3, 1,400 fans), and the p99 of the response 2.2 (stage 2.1, waves). Added alone to the
+  baseline, ART is 0.7.
+* `sysctl` sets nothing by itself. In namespaces with small buffers, where half of the fans does not read, the server
+  holds 1.1 of the memory without the profile (stage 3; 1.4 in stage 2.1, of two runs): what the kernel does not take,
+  the server keeps. A wave larger than four accept queues would be its other case; the generator here is too late with
+  18,000 connects for that.
 """
 
 from __future__ import annotations

@@ -19,11 +19,12 @@ The topology is a choice of whoever serves: connected nodes tell each other, ind
 Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has the
 intervals, `reports/results/ablation` all of it):
 
-* without `nodes` an event takes 1.4 times as long when Redis is 2 ms away, and a burst of 8,000 is answered in 2.6
-  times the time: four nodes on two cores are two cores.
-* without `db-readers` there are too few that read to tell: since fans who come together share a read, ART is 1.2.
-* `db-writer` cannot be left out alone, since `db-readers` needs it. Added alone to the baseline ART is 5.6: two hops
-  more before a fan is answered, where each of them is waited for.
+* without `nodes` an event takes 1.4 times as long when Redis is 2 ms away, and ART in a burst of 8,000 is 2.5: four
+  nodes on two cores are two cores.
+* without `db-readers`, Redis 2 ms away, ART is 1.2 and an event takes 1.2, of two runs: too few to judge. Fans who
+  come together share a read.
+* `db-writer` cannot be left out alone, since `db-readers` needs it. Added alone to the baseline ART is 5.6 (two runs):
+  two hops more before a fan is answered, where each of them is waited for.
 * independent nodes, which look every 0.25 s, have an event on the mean half of that later, for no gain: connected is
   the better topology (one run each, two nodes, N 8,000, C 1,000: ART 35 and 28 ms, an event 119 and 49 ms).
 

@@ -112,6 +112,16 @@ def test_a_lesson_that_another_needs_is_said_to_be_so(results: Path) -> None:
     assert row == f"| `{worth.lesson}` | {worth.scenario} | cannot be left out alone | - |"
 
 
+def test_what_was_not_judged_is_not_said_to_be_no_change(results: Path) -> None:
+    found = an_ablation()
+    worth = next(worth for worth in found.lessons if worth.change == "left out" and worth.scenario is not None)
+    few = tuple(msgspec.structs.replace(one, judgement="too few runs", low=None, high=None) for one in worth.ratios)
+    lessons = (msgspec.structs.replace(worth, ratios=few),)
+    write(results / "ablation" / "ablation.json", msgspec.structs.replace(found, lessons=lessons))
+    row = filled("<!-- table lessons -->\n<!-- / -->", results).splitlines()[3]
+    assert row == f"| `{worth.lesson}` | {worth.scenario} | too few runs | too few runs |"
+
+
 @pytest.mark.parametrize(
     "mark", ["stages/stage-9* art", "stages/stage-0* speed", "stages art", "what is it", "ratio sleep 2.5 waves art"]
 )
