@@ -185,8 +185,8 @@ _TEMPLATE: Final = _Percent("""\
 #
 # Fans connect to %{listen_fans}, reporters to http://%{listen_http}. To the server all fans come from nginx.
 #
-# For more, such as TLS (deploy/nginx has it), there are fans.d/*.conf and api.d/*.conf beside this file: what they say is
-# said in the two `server` blocks below, and they need not be there.
+# For more, such as TLS (deploy/nginx has it), there are fans.d/*.conf and api.d/*.conf beside this file: they are read
+# inside the two `server` blocks below, and need not be there.
 
 # Debian builds the stream module as a file of its own. The path is absolute: any other starts at nginx's prefix (-p).
 load_module %{stream_module};
