@@ -217,7 +217,7 @@ async def test_haproxy_posts_nothing_twice(certificate: Certificate, tmp_path: P
     async with api_that(vanish) as apis:
         nobody = Behind([(apis[0], apis[0])], apis)
         async with behind_haproxy(tmp_path, certificate, nobody) as front, ReporterClient(front.plain_url) as api:
-            with pytest.raises(ApiError) as lost:
+            with pytest.raises(ApiError, match="read the match") as lost:
                 await api.post_event("m", {"kind": "stop"})
             assert lost.value.may_pass
     assert posts == 1

@@ -61,6 +61,15 @@ def test_the_projects_profiles_are_three() -> None:
     assert profile_names() == ("generator", "million", "server")
 
 
+def test_who_has_a_million_fans_has_what_a_server_asks_for() -> None:
+    """So that a server, which names what is short of its own profile, is content."""
+    million = {each.name: each for each in load_profile("million").settings}
+    for each in load_profile("server").settings:
+        largest = million[each.name]
+        assert (largest.requirement, largest.percent) == (each.requirement, each.percent), each.name
+        assert all(it >= least for it, least in zip(largest.numbers, each.numbers, strict=True)), each.name
+
+
 def test_what_belongs_to_the_whole_machine() -> None:
     everywhere = {each for name in profile_names() for each in load_profile(name).settings}
     assert {each.name for each in everywhere if each.belongs_to is Scope.MACHINE} == {
