@@ -13,8 +13,8 @@ Topology = Literal["connected", "independent"]
 class AskedTarget(Section, frozen=True, kw_only=True):
     """Whom the trial measured. `stage` or `peer` says what the harness started; both are None where it started nothing.
 
-    The four after `http` are how the stage was to differ from itself; `nodes` and `topology` are None where that was
-    left to the stage.
+    The four after `http`, and `workers` of each node, are how the stage was to differ from itself; `nodes`, `topology`
+    and `workers` are None where that was left to the stage.
     """
 
     name: str
@@ -26,6 +26,7 @@ class AskedTarget(Section, frozen=True, kw_only=True):
     nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     topology: Topology | None = None
     peer: str | None = None
+    workers: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Placement(Section, frozen=True, kw_only=True):

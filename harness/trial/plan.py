@@ -55,6 +55,7 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
             without_lessons=variant.without_lessons,
             nodes=variant.nodes,
             topology=variant.topology,
+            workers=variant.workers,
         )
     return Asked(
         target=whom,

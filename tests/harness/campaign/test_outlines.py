@@ -119,8 +119,18 @@ def test_only_a_stage_with_nodes_gets_them_and_fans_arrive_as_its_queue_allows()
     assert (three.name, variant.nodes) == ("stage 3, 4 nodes", 4)
 
 
-def test_all_stages_are_there() -> None:
-    assert STAGES == ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3")
+def test_a_stage_whose_nodes_have_workers_gets_as_many_of_those_in_one_node() -> None:
+    four = stage_server("4", (*LESSONS["3"], "workers"), 4)
+    variant = four.make().variant
+    assert variant is not None
+    assert (four.name, variant.nodes, variant.workers) == ("stage 4, 4 workers", None, 4)
+    assert (four.nodes, four.likely_n) == (4, None)
+
+
+def test_all_stages_are_there_and_each_has_a_load_of_its_own() -> None:
+    assert STAGES == ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3", "4")
+    assert tuple(TALKS_LOADS) == STAGES
+    assert TALKS_LOADS["4"].asked == TALKS_LOADS["2.5"].asked  # one process each
 
 
 @needs("cc", "gcc libc6-dev")
