@@ -54,7 +54,8 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         ("response", f"{_percentiles(response.intended)}{_whose(result)}"),
     ]
     if response.newcomers is not None:
-        rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}"))
+        art = NOTHING if response.newcomers_art is None else show_time(response.newcomers_art.mean_s)
+        rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}; ART {art}"))
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
     else:

@@ -1,4 +1,4 @@
-"""Which server of this project to start: a stage, the lessons it has more or less than it should, its nodes and workers."""
+"""Which server of this project to start: a stage, the lessons it has more or less than it should, and its processes."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What people call it, such as `stage 2.5 without repeaters`, `stage 3, 6 independent nodes` or `stage 4, 2 workers`."""
+        """What people call it: `stage 2.5 without repeaters`, `stage 3, 6 independent nodes`, `stage 4, 2 workers`."""
         parts = [f"stage {self.stage}"]
         for word, lessons in (("with", self.with_lessons), ("without", self.without_lessons)):
             if lessons:

@@ -243,7 +243,8 @@ def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
     assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
     (stored,) = tmp_path.glob("*.json")
     assert re.fullmatch(
-        r"stage-0-with-uvloop-and-backlog-without-log-2-independent-nodes-3-workers-n6-c3-\d{8}T\d{6}Z\.json", stored.name
+        r"stage-0-with-uvloop-and-backlog-without-log-2-independent-nodes-3-workers-n6-c3-\d{8}T\d{6}Z\.json",
+        stored.name,
     )
     target = load_result(stored).asked.target
     assert target.name == "stage 0 with uvloop and backlog without log, 2 independent nodes, 3 workers"

@@ -166,6 +166,24 @@ def test_each_lesson_is_left_out_where_it_came_and_last_in_the_scenarios_that_ex
     assert {(one.lesson, one.change, one.stage) for one in plan.unexercised} == {("backlog", "added", "0")}
 
 
+def test_a_lesson_is_left_out_of_no_stage_in_which_it_changes_nothing() -> None:
+    those = ("backlog", "hibernate")
+    lessons = {"0": (), "2.1": those, "2.5": those, "3": those, "4": (*those, "fd-plane")}
+    subject = Subject(lessons, ("backlog", "hibernate", "fd-plane"))
+    assert subject.left_out_of("backlog") == ("2.1", "4")
+    assert subject.left_out_of("hibernate") == ("2.1", "3")
+    assert subject.left_out_of("fd-plane") == ("4",)
+    plan = ablating.outline(subject, chosen(["waves", "large-waves"]), 1, seed=1)
+    altered = {(group.stage, one.lesson) for group in plan.groups for one in group.altered if group.stage != "0"}
+    assert altered == {
+        ("2.1", "backlog"),
+        ("2.1", "hibernate"),
+        ("3", "hibernate"),
+        ("4", "backlog"),
+        ("4", "fd-plane"),
+    }
+
+
 def test_a_reference_is_measured_twice_a_round_its_placebo_and_the_others_once() -> None:
     plan = an_outline("waves", rounds=5)
     trials = Counter(planned.server.key for planned in plan.plan)
