@@ -156,7 +156,7 @@ def words_of(process: psutil.Process) -> list[str]:
 
 
 def plays_fans(harness: psutil.Process) -> bool:
-    return any("harness.load.worker" in words_of(child) for child in harness.children())
+    return any("harness.load.fork_server" in words_of(child) for child in harness.children())
 
 
 def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
