@@ -1,8 +1,9 @@
 """Watches processes and the machine from outside, ten times a second, in a thread: CPU, memory, open files.
 
-It must not disturb what it watches, so where there are very many processes it looks less often. A sample of a process is one small read of /proc; its open files are counted by
-the size of its `fd` directory (Linux 6.2 and later; see `proc_readfd` in the kernel), since listing 20,000 of them ten
-times a second would take a tenth of a core. Older kernels have no such size: there they are listed, once a second.
+It must not disturb what it watches, so where there are very many processes it looks less often. A sample of a process
+is one small read of /proc; its open files are counted by the size of its `fd` directory (Linux 6.2 and later; see
+`proc_readfd` in the kernel), since listing 20,000 of them ten times a second would take a tenth of a core. Older
+kernels have no such size: there they are listed, once a second.
 
 Kept as columns; `harness.trial.figures.usage` makes figures of them afterwards.
 """
