@@ -33,7 +33,8 @@ def has_fans(process: psutil.Process) -> bool:
         with suppress(psutil.Error, OSError):  # it may have ended by now
             if "harness.load.fork_server" in child.cmdline():
                 files = [str(file.readlink()) for file in Path(f"/proc/{child.pid}/fd").iterdir()]
-                return sum(file.startswith("socket:") for file in files) > FANS
+                if sum(file.startswith("socket:") for file in files) > FANS:
+                    return True
     return False
 
 
