@@ -79,8 +79,6 @@ class Subscription:
 class AudienceSup(SimpleOneForOne):
     """Starts an audience for the seats of a match. One that ends is started again by `Fans`, which has the seats."""
 
-    NAME = "audience_sup"
-
     def __init__(self, parts: Parts) -> None:
         super().__init__(lambda match_id, seats: parts.audience(parts, match_id, seats), Restart.TEMPORARY)
 

@@ -66,8 +66,8 @@ class Fans(GenServer):
 
     async def init(self) -> None:
         """Begin to serve."""
-        sup = AudienceSup(self._parts)
-        self._audience_sup = await self.node.start(sup, name=AudienceSup.NAME, parent=self.process)
+        # It has no registered name, which the one of a predecessor that was killed may still have for a moment.
+        self._audience_sup = await self.node.start(AudienceSup(self._parts), parent=self.process)
         self._plane.open(self)
         asyncio.get_running_loop().add_reader(self._plane.fileno(), self._turn)
         self._look_later()
