@@ -26,6 +26,7 @@ import typer
 import uvloop
 
 from common.http.client import ReporterClient
+from common.tuning.open_files import OpenFiles, set_soft_limit
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.waiting import eventually
@@ -189,6 +190,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Where the result goes, as JSON.")] = None,
 ) -> None:
     """Have fans come and go at a server of its own, and say what grew."""
+    set_soft_limit(OpenFiles.read().hard)
     with (
         tempfile.TemporaryDirectory() as directory,
         ServerProcess(stage, Path(directory), *(options or ["--nodes", "1"])) as server,
