@@ -10,7 +10,8 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 | component    | hook                | filled by                           | what it decides                           |
 |--------------|---------------------|-------------------------------------|-------------------------------------------|
 | `Server`     | `start`             | `sysctl`                            | what is looked at once it serves          |
-| `Server`     | `_children`         | `match-groups` `db-writer` `fd-plane` | which processes it has besides            |
+| `Server`     | `_children`         | `match-groups` `db-writer`          | which processes it has besides            |
+| `Server`     | `_children`         | `fd-plane`                          | and which not                             |
 | `Server`     | `follows`           | `match-groups`                      | whether it may share a Redis with another |
 | `Listener`   | `_accept`           | `backlog`                           | how many are accepted in one go           |
 | `Listener`   | `_await_connection` | `fd-plane`                          | who sees that somebody waits              |

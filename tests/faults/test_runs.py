@@ -1,4 +1,4 @@
-"""A run against the first stage, the last of one process, and those of nodes; more of them: `python -m tests.faults`."""
+"""A run against the first stage, the last of one process, and those of nodes; more: `python -m tests.faults`."""
 
 from __future__ import annotations
 
