@@ -119,6 +119,7 @@ class WatchedMatch:
         self._user = user
         self._match_id = match_id
         self._place: tuple[int, int] | None = None
+        self._had_numbers = False
         self._console = Console()
         self._is_terminal = self._console.file.isatty()
         self._teams: tuple[Detail | None, ...] = ()
@@ -151,7 +152,7 @@ class WatchedMatch:
         if isinstance(element, GoodbyeLine):
             raise ConnectionEndedError(f"the server says goodbye: {element.message}")
         if isinstance(element, ErrorLine):
-            if self.wants_numbers and not self.is_told and (self._place is None or UNKNOWN in element.message):
+            if self.wants_numbers and not self.is_told and (not self._had_numbers or UNKNOWN in element.message):
                 raise NoNumbersError(f"the server refuses: {element.message}")
             raise (ConnectionEndedError if self.is_told else WatchError)(f"the server refuses: {element.message}")
         if isinstance(element, Line):
@@ -169,7 +170,8 @@ class WatchedMatch:
         return "the server went away before the match was over; connect again, or watch with --reconnect"
 
     def _hear_frame(self, frame: Frame) -> None:
-        self.wants_numbers &= frame.place is not None
+        self._had_numbers = frame.place is not None
+        self.wants_numbers &= self._had_numbers
         self._place = frame.place if frame.place != _BEFORE_ALL else None
         if frame.kind == "status":
             self._hear_status(frame)

@@ -15,8 +15,8 @@ bytes (`stages.stage4.window`): a fan who stands at one of them is answered at o
 * Fans who want no numbers get the bytes that they always got. An event is numbered once, for all others.
 
 To exercise it, kill servers under fans who come back (`matchstream watch --reconnect` is one). What moves is how many
-events those miss: none. How fast they are answered is as with `encode-once`. It costs a few µs an event, and for a match
-that is watched up to 256 KiB.
+events those miss: none. How fast they are answered is as with `encode-once`. It costs a few µs an event, and up to 256
+KiB for a match that is watched.
 """
 
 from __future__ import annotations
