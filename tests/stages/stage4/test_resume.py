@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 
 OTHER_COURSE = "the match was set back, or announced anew: what you heard last is no part of it any more"
 
-LEFT_OUT = ((), ("encode-once",), ("time-slices",), ("encode-once", "write-behind", "time-slices"))
+LEFT_OUT = (
+    (),
+    pytest.param(("encode-once",), marks=pytest.mark.slow),
+    pytest.param(("time-slices",), marks=pytest.mark.slow),
+    ("encode-once", "write-behind", "time-slices"),
+)
 
 
 @pytest.fixture(params=LEFT_OUT, ids=lambda names: "without " + (", ".join(names) or "nothing"))
