@@ -59,6 +59,7 @@ class Fans(GenServer):
         self._plane: Plane = parts.server_plane
         self._seats: dict[str, Seats] = {}
         self._matches: dict[Process, str] = {}
+        self._waits_at: dict[int, Seats] = {}  # where whoever has the number has waited last: who goes has it looked up
         self._unasked: dict[int, Numbered | None] = {}
         self._asked: dict[int, Numbered | None] = {}
         self._is_asking = False
@@ -112,7 +113,8 @@ class Fans(GenServer):
         """Forget a fan that waited."""
         self._unasked.pop(fd, None)
         self._asked.pop(fd, None)
-        for seats in self._seats.values():
+        seats = self._waits_at.pop(fd, None)
+        if seats is not None:
             seats.waiting.pop(fd, None)
 
     def _turn(self) -> None:
@@ -162,6 +164,7 @@ class Fans(GenServer):
         elif self._answer_at_once(fd, seats, numbered):
             return
         seats.waiting[fd] = numbered
+        self._waits_at[fd] = seats
         if len(seats.waiting) == 1 and seats.audience is not None:
             seats.audience.send(NEWCOMERS)
 
