@@ -40,7 +40,7 @@ def diagnose(
     return Diagnosis(
         ceilings=tuple(sorted(found, key=_met_first)),
         expected=expected,
-        warnings=tuple(_held_by_clients(case, ports) for ports in listeners if not _clients(case).isdisjoint(ports)),
+        warnings=_held_by_clients(case, listeners),
     )
 
 
@@ -233,11 +233,14 @@ def _clients(case: _Case) -> frozenset[int]:
     return frozenset(range(numbers[0], numbers[1] + 1) if len(numbers) == 2 else ()).difference(*reserved)
 
 
-def _held_by_clients(case: _Case, listeners: range) -> str:
+def _held_by_clients(case: _Case, listeners: Iterable[range]) -> tuple[str, ...]:
     """Return what to say of listeners some of whose ports the kernel may give to a client before they are opened."""
-    ports = f"{listeners[0]}-{listeners[-1]}"
+    clients = _clients(case)
+    ports = ",".join(f"{one[0]}-{one[-1]}" for one in listeners if not clients.isdisjoint(one))
+    if not ports:
+        return ()
     line = _sysctl(_RESERVED, ",".join(filter(None, [case.host.sysctls.get(_RESERVED), ports])))
-    return f"a client may hold one of the ports {ports} when the server starts: choose lower ones, or {line}"
+    return (f"a client may hold one of the ports {ports} when the server starts: choose lower ones, or {line}",)
 
 
 def _fans_with(hard: int, needs: Needs) -> int:
