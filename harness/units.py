@@ -1,6 +1,7 @@
 """Durations, sizes and loads as people write them."""
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 NOTHING = "-"
@@ -76,6 +77,11 @@ def show_growth(each: float, connections: int) -> str:
     """
     least = max(_PAGE_BYTES / connections, -each)
     return show_bytes(each) if each >= least else f"< {show_bytes(least)}"
+
+
+def show_counts(counts: Mapping[str, int]) -> str:
+    """Return how many there were of each kind, in the order of their names: `3 cut, 1,901 no welcome`; not of none."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count)
 
 
 def _three_digits(value: float) -> str:

@@ -46,11 +46,11 @@ class TimeCounts:
         self.counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
 
-    def since(self, begin_s: float) -> None:
-        """Count the time from a moment of `time.monotonic` until now."""
+    def since(self, begin_s: float, times: int = 1) -> None:
+        """Count the time from a moment of `time.monotonic` until now, so many times."""
         passed_s = monotonic() - begin_s
-        self.counts[bisect_left(BOUNDS_S, passed_s)] += 1
-        self.sum_s += passed_s
+        self.counts[bisect_left(BOUNDS_S, passed_s)] += times
+        self.sum_s += passed_s * times
 
     def statistics(self) -> Histogram:
         """Return the counts as they are now."""
