@@ -31,6 +31,8 @@ FAN_BYTES: Final = 8_200
 HIBERNATED_FAN_BYTES: Final = 4_600
 """Of the server and its Redis at rest, in the stages without and with the lesson `hibernate`: the most that
 reports/results/stages has (7,000 to 8,100 and 4,000 to 4,500, and 100 of Redis)."""
+PLANE_FAN_BYTES: Final = 300
+"""With `fd-plane`: 70, and 150 of Redis, with 8,000 fans of stage 4."""
 KERNEL_BYTES: Final = 5_000
 """Of the kernel, for the server's end of a connection: its socket, file and epoll entry take some 3,700 while nothing
 was ever sent; half of what both ends have after two events is 4,900 (likewise)."""
@@ -57,12 +59,11 @@ def needs_of(stage: Stage, nodes: int | None = None) -> Needs:
         )
     parents = 1 if processes > 1 else 0
     redis = min(parts.redis_connections, _REDIS_CONNECTIONS)
-    a_fan = HIBERNATED_FAN_BYTES if stage.has("hibernate") else FAN_BYTES
     return Needs(
         processes=processes,
         open_files=parts.open_files,
         own_files=_OTHER_FILES + parts.fan_listeners + parts.http_listeners + redis,
-        fan_bytes=a_fan + KERNEL_BYTES,
+        fan_bytes=_fan_bytes(stage) + KERNEL_BYTES,
         standing_bytes=(processes + parents) * _PROCESS_BYTES + _REDIS_BYTES,
         tasks=_TASKS,
         other_tasks=parents * _TASKS + _REDIS_TASKS,
@@ -157,6 +158,12 @@ def _table(found: Diagnosis) -> Table:
             Text(f"{allows}\n  bound first" if is_first else allows, style),
         )
     return table
+
+
+def _fan_bytes(stage: Stage) -> int:
+    if stage.has("fd-plane"):
+        return PLANE_FAN_BYTES
+    return HIBERNATED_FAN_BYTES if stage.has("hibernate") else FAN_BYTES
 
 
 def _learning(stage: Stage, lesson: str) -> str:

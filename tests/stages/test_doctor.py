@@ -19,7 +19,7 @@ from common.tuning.open_files import OpenFiles, kept_files
 from harness.records.directory import read_results
 from harness.records.trial import TrialResult
 from stages.catalogue import STAGES, find_stage
-from stages.doctor import KERNEL_BYTES, examine, needs_of, show
+from stages.doctor import examine, needs_of, show
 from tests.common.tuning.tree import plant
 from tests.stages.every_stage import two_nodes
 from tests.stages.refusals import refused
@@ -201,7 +201,7 @@ def test_a_server_whose_fans_fit_says_nothing(tmp_path: Path) -> None:
         assert warnings_of(server) == []
 
 
-@pytest.fixture(params=["0", "2.5", "3"])
+@pytest.fixture(params=["0", "2.5", "4"])
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]
@@ -219,16 +219,15 @@ async def test_a_server_has_the_files_open_that_are_said_to_be_its_own(stage: St
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="needs results: make lab-stages")
 def test_what_a_fan_takes_is_what_was_measured() -> None:
-    """Of every stage that was measured, within a fifth; the kernel's part is half of what both ends take."""
-    fans, kernel = defaultdict(list), []
+    """Within a quarter, for every stage in the results: server, Redis, and half of the kernel's part for both ends."""
+    sizes = defaultdict(list)
     for _, result in read_results(RESULTS):
         if not isinstance(result, TrialResult) or result.asked.target.stage is None or result.server is None:
             continue
         memory = result.server.memory
         assert memory is not None
-        fans[result.asked.target.stage].append(memory.server_per_connection + (memory.redis_per_connection or 0))
-        kernel.append(memory.kernel_per_connection / 2)
-    assert fans
-    for name, sizes in fans.items():
-        assert needs_of(STAGES[name]).fan_bytes - KERNEL_BYTES == pytest.approx(statistics.median(sizes), rel=0.2)
-    assert pytest.approx(statistics.median(kernel), rel=0.2) == KERNEL_BYTES
+        own = memory.server_per_connection + (memory.redis_per_connection or 0)
+        sizes[result.asked.target.stage].append(own + memory.kernel_per_connection / 2)
+    assert sizes
+    for name, measured in sizes.items():
+        assert needs_of(STAGES[name]).fan_bytes == pytest.approx(statistics.median(measured), rel=0.25), name
