@@ -166,9 +166,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             grace_s=parse_duration(grace),
             faults=faults,
         )
-        parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
+        _check_faults(found, faults)
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
         if expect is not None:
             _, diagnosis = examine(found, nodes=options.nodes, port=port, http_port=http_port, expected=expect)
@@ -310,6 +310,14 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
     if topology is not None and not stage.has("match-groups"):
         raise LessonError(
             f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
+        )
+
+
+def _check_faults(stage: Stage, faults: str) -> None:
+    """Raise FaultsError if they cannot be read, or if the stage has nothing that they could crash."""
+    if parse_faults(faults) and stage.has("fd-plane"):
+        raise FaultsError(
+            f"stage {stage.name} has no process for a fan that could crash: leave --faults out, or the lesson fd-plane"
         )
 
 

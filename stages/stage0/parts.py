@@ -84,6 +84,8 @@ class Parts:
     """The class of what subscribes to a match for all of its fans (`stages.stage4.audience`)."""
     plane: Any = None
     """The class of what holds their connections (`stages.stage4.plane`)."""
+    door: Any = None
+    """The class of the protocol that they speak (`stages.stage4.door`)."""
     server_plane: Any = None
     """The plane of one server: each has its own."""
     traffic: Traffic = field(default_factory=Traffic)
