@@ -24,6 +24,7 @@ from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.doctor import as_json, examine, show, warning_of
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
@@ -96,6 +97,8 @@ def _options(
     """Take the options that no command has."""
 
 
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")]
+HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")]
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
 _PORTS = "HOST:PORT[-PORT]"
 _URL = "URL|@FILE"
@@ -119,8 +122,8 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be repeated.")
     ] = [],  # noqa: B006
     host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
-    http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
+    port: Port = 9999,
+    http_port: HttpPort = 8888,
     redis: Annotated[
         str | None,
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
@@ -137,6 +140,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
+    expect: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Fans that are expected: if they cannot fit in here, it is said."),
+    ] = None,
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
@@ -163,10 +170,37 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         _check_nodes(found, join, topology)
         _check_faults(found, faults)
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
+        if expect is not None:
+            _, diagnosis = examine(found, nodes=options.nodes, port=port, http_port=http_port, expected=expect)
+            if not diagnosis.is_met:
+                _say_aside(warning_of(diagnosis))
     except _USER_ERRORS as error:
         _refuse(error)
     with found.parts.log():
         _run(serve(found, options, playing), found.parts.vm.new_event_loop)
+
+
+@app.command(name="doctor")
+def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
+    stage: Annotated[str, typer.Option(help="The stage to be served.")] = [*STAGES][-1],
+    nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes; from stage 3 on.")] = None,
+    port: Port = 9999,
+    http_port: HttpPort = 8888,
+    expect: Annotated[int | None, typer.Option(min=1, metavar="N", help="Fans that are expected.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say how many fans fit in here, what bounds that first, and what raises it; exit status 1 if N do not fit."""
+    try:
+        found = find_stage(stage)
+        needs, diagnosis = examine(found, nodes=nodes, port=port, http_port=http_port, expected=expect)
+    except _USER_ERRORS as error:
+        _refuse(error)
+    if json:
+        typer.echo(as_json(found, needs, diagnosis))
+    else:
+        show(found, needs, diagnosis)
+    if not diagnosis.is_met:
+        raise typer.Exit(1)
 
 
 @app.command(name="lessons")
