@@ -33,6 +33,7 @@ from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
+from stages.stage4.worker_process import WorkerStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _USER_ERRORS = (
     NoNodesError,
     UnknownStageError,
     WatchError,
+    WorkerStartError,
 )
 """What a user can mend: it is said in one line."""
 
@@ -126,6 +128,14 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Worker processes of each node, 0: none; from stage 4 on.  [default: one a core]"),
+    ] = None,
+    expect: Annotated[
+        int | None,
+        typer.Option(min=1, help="Have workers for so many fans, by the limit of open files; from stage 4 on."),
+    ] = None,
     join: Annotated[
         str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
     ] = None,
@@ -156,12 +166,15 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
+            workers=workers,
+            expected_fans=expect or 0,
             grace_s=parse_duration(grace),
             faults=faults,
         )
         parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
+        _check_workers(found, workers, expect)
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)
@@ -277,6 +290,15 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
         raise LessonError(
             f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
         )
+
+
+def _check_workers(stage: Stage, workers: int | None, expect: int | None) -> None:
+    """Raise LessonError if the stage is told how many workers to have, and has none."""
+    for option, given in (("--workers", workers), ("--expect", expect)):
+        if given is not None and not stage.has("workers"):
+            raise LessonError(
+                f"stage {stage.name} has no workers: leave {option} out, or serve one with the lesson workers"
+            )
 
 
 async def _play(  # noqa: PLR0913  # one argument an option
