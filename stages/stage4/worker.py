@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 ROOM_S: Final = 1.0
 """The time between two looks for whether there are files for more fans."""
+WEIGH_S: Final = 30.0
+"""The time between two looks at the memory: to look takes the kernel some 10 ms."""
 
 _ONCE_A_NODE: Final = frozenset({PresenceKeeper.NAME, Subscriptions.NAME, Requests.NAME, DbWriter.NAME, "web"})
 _STOPPED, _GAVE_UP, _LOST_ITS_NODE = 0, 1, 3
@@ -56,6 +58,7 @@ class WorkerServer(Server):
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._beside: set[asyncio.Task[None]] = set()
         self._has_room = True
+        self._weighed_s, self._pss_bytes = -WEIGH_S, 0
         self._is_told_to_stop = False
 
     async def serve(self, channel: socket.socket, listening: Sequence[socket.socket]) -> int:
@@ -99,7 +102,10 @@ class WorkerServer(Server):
 
     async def _seen(self) -> Seen:
         statistics = await self._backend.statistics(StatisticsQuery(actors=0))
-        return Seen(statistics, proportional_bytes(), self.parts.server_plane.unsent)
+        now_s = monotonic()
+        if now_s >= self._weighed_s + WEIGH_S:
+            self._weighed_s, self._pss_bytes = now_s, proportional_bytes()
+        return Seen(statistics, self._pss_bytes, self.parts.server_plane.unsent)
 
     async def _stop_serving(self) -> None:
         await self.stop()
