@@ -22,7 +22,7 @@ _Found = tuple["Look", str, "WorkerStatistics"]
 
 
 def show_workers(looks: Sequence[Look]) -> Table | None:
-    """Return a row for each worker, but MOST_ROWS at most, of which the last counts who is left out; None if none is told.
+    """Return a row for each worker, MOST_ROWS at most (the last counts who is left out); None if no node has workers.
 
     Who does not answer comes first, then who is late the most, then who has most fans.
     """
