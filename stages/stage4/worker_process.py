@@ -70,6 +70,16 @@ class WorkerProcess(GenServer):
         self._child: Child | None = None
         self._is_ending = False
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id, 0 before it is there."""
+        return self._worker.pid
+
+    @property
+    def serves(self) -> bool:
+        """Whether it accepts fans."""
+        return self._worker.serves
+
     async def init(self) -> None:
         """Have the worker forked; it is not waited for, so that all start side by side."""
         ours, theirs = socket.socketpair()
