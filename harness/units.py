@@ -59,6 +59,13 @@ def show_percentile(seconds: float | None) -> str:
     return INFINITE if seconds is None else show_time(seconds)
 
 
+def show_rate(per_s: float | None) -> str:
+    """Return how often something happens in a second, with a decimal where that is seldom."""
+    if per_s is None:
+        return NOTHING
+    return f"{per_s:,.0f}" if per_s >= 10 or per_s == 0 else f"{per_s:.1f}"
+
+
 def show_bytes(size: float) -> str:
     """Return a size with three digits in B, KiB, MiB or GiB."""
     for unit in ("B", "KiB", "MiB"):

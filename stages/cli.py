@@ -34,6 +34,7 @@ from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
+from stages.stage4.worker_process import WorkerStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ _USER_ERRORS = (
     NoNodesError,
     UnknownStageError,
     WatchError,
+    WorkerStartError,
 )
 """What a user can mend: it is said in one line."""
 
@@ -129,6 +131,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Worker processes of each node, 0: none; from stage 4 on.  [default: one a core]"),
+    ] = None,
     join: Annotated[
         str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
     ] = None,
@@ -142,7 +148,11 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
     expect: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Fans that are expected: if they cannot fit in here, it is said."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Fans that are expected: there are workers for them, and it is said if they cannot fit.",
+        ),
     ] = None,
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
@@ -163,15 +173,20 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
+            workers=workers,
+            expected_fans=expect or 0,
             grace_s=parse_duration(grace),
             faults=faults,
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
         _check_faults(found, faults)
+        _check_workers(found, workers)
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
         if expect is not None:
-            _, diagnosis = examine(found, nodes=options.nodes, port=port, http_port=http_port, expected=expect)
+            _, diagnosis = examine(
+                found, nodes=options.nodes, workers=workers, port=port, http_port=http_port, expected=expect
+            )
             if not diagnosis.is_met:
                 _say_aside(warning_of(diagnosis))
     except _USER_ERRORS as error:
@@ -184,6 +199,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
 def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
     stage: Annotated[str, typer.Option(help="The stage to be served.")] = [*STAGES][-1],
     nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes; from stage 3 on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes for the fans of each node; from stage 4 on.")
+    ] = None,
     port: Port = 9999,
     http_port: HttpPort = 8888,
     expect: Annotated[int | None, typer.Option(min=1, metavar="N", help="Fans that are expected.")] = None,
@@ -192,7 +210,8 @@ def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
     """Say how many fans fit in here, what bounds that first, and what raises it; exit status 1 if N do not fit."""
     try:
         found = find_stage(stage)
-        needs, diagnosis = examine(found, nodes=nodes, port=port, http_port=http_port, expected=expect)
+        _check_workers(found, workers)
+        needs, diagnosis = examine(found, nodes=nodes, workers=workers, port=port, http_port=http_port, expected=expect)
     except _USER_ERRORS as error:
         _refuse(error)
     if json:
@@ -318,6 +337,14 @@ def _check_faults(stage: Stage, faults: str) -> None:
     if parse_faults(faults) and stage.has("fd-plane"):
         raise FaultsError(
             f"stage {stage.name} has no process for a fan that could crash: leave --faults out, or the lesson fd-plane"
+        )
+
+
+def _check_workers(stage: Stage, workers: int | None) -> None:
+    """Raise LessonError if the stage is told how many workers to have, and has none."""
+    if workers is not None and not stage.has("workers"):
+        raise LessonError(
+            f"stage {stage.name} has no workers: leave --workers out, or serve one with the lesson workers"
         )
 
 

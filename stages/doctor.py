@@ -22,6 +22,7 @@ from common.tuning.host_limits import read_advice, read_host_limits
 from stages import stage3
 from stages.stage0.server import NoNodesError
 from stages.stage3.nodes import NODES
+from stages.stage4.workers import workers_for
 
 if TYPE_CHECKING:
     from common.tuning.ceilings import Diagnosis
@@ -44,19 +45,26 @@ _REDIS_CONNECTIONS: Final = 12
 that is far away has a pool open more."""
 _MIB: Final = 2**20
 _PROCESS_BYTES: Final = 60 * _MIB
+_WORKER_BYTES: Final = 8 * _MIB
 _REDIS_BYTES: Final = 10 * _MIB
 _TASKS: Final = 2
 _REDIS_TASKS: Final = 5
 
 
-def needs_of(stage: Stage, nodes: int | None = None) -> Needs:
-    """Return what a stage needs with so many nodes; None: as many as it starts by itself. Raise NoNodesError."""
+def needs_of(stage: Stage, nodes: int | None = None, workers: int | None = None, expected: int | None = None) -> Needs:
+    """Return what a stage needs with so many nodes, and workers in each; None: as many as it starts by itself.
+
+    That may depend on how many fans are expected. Raise NoNodesError.
+    """
     parts, has_nodes = stage.parts, stage.has("nodes")
-    processes = (nodes or NODES) if has_nodes else 1
-    if nodes not in {None, processes}:
+    there = (nodes or (1 if stage.has("workers") else NODES)) if has_nodes else 1
+    if nodes not in {None, there}:
         raise NoNodesError(
             f"stage {stage.name} is one process: leave --nodes out, or name a stage with the lesson nodes"
         )
+    if stage.has("workers") and workers != 0:
+        return _needs_with_workers(stage, there, workers_for(workers, expected or 0, there, parts.open_files))
+    processes = there
     parents = 1 if processes > 1 else 0
     redis = min(parts.redis_connections, _REDIS_CONNECTIONS)
     return Needs(
@@ -76,13 +84,40 @@ def needs_of(stage: Stage, nodes: int | None = None) -> Needs:
     )
 
 
+def _needs_with_workers(stage: Stage, nodes: int, workers: int) -> Needs:
+    """Return what a stage needs whose fans are in workers, beside whom each node has itself and its zygote."""
+    parts = stage.parts
+    processes, others = nodes * workers, 2 * nodes
+    return Needs(
+        processes=processes,
+        open_files=parts.open_files,
+        own_files=_OTHER_FILES + parts.fan_listeners,
+        fan_bytes=_fan_bytes(stage) + KERNEL_BYTES,
+        standing_bytes=processes * _WORKER_BYTES + others * _PROCESS_BYTES + _REDIS_BYTES,
+        tasks=_TASKS,
+        other_tasks=others * _TASKS + _REDIS_TASKS,
+        ports=nodes * parts.fan_listeners,
+        backlog=parts.backlog,
+        more_open_files=_learning(stage, "open-files"),
+        more_backlog=_learning(stage, "backlog"),
+        more_processes=f"matchstream serve --stage {stage.name} --workers",
+    )
+
+
 def examine(  # noqa: PLR0913  # what a server is told that its limits depend on
-    stage: Stage, *, nodes: int | None, port: int, http_port: int, expected: int | None, root: Path = Path("/")
+    stage: Stage,
+    *,
+    nodes: int | None,
+    workers: int | None = None,
+    port: int,
+    http_port: int,
+    expected: int | None,
+    root: Path = Path("/"),
 ) -> tuple[Needs, Diagnosis]:
     """Return what a stage needs, and what this machine is for it. Raise NoNodesError, CannotListenError."""
-    needs, parts = needs_of(stage, nodes), stage.parts
+    needs, parts = needs_of(stage, nodes, workers, expected), stage.parts
     listeners = [
-        range_from(first, needs.processes * count)
+        range_from(first, needs.ports // parts.fan_listeners * count)
         for first, count in ((port, parts.fan_listeners), (http_port, parts.http_listeners))
         if first  # else the server finds a range that no client is given
     ]

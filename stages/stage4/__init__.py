@@ -7,6 +7,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `fd-plane`: all fans in one epoll object, their state in arrays, one subscriber a match. Moves ART, C and memory.
 * `encode-once`: a newcomer is sent bytes that are ready. Moves ART, and keeps it where it is when Redis is far.
 * `write-behind`: visits are counted in batches. Moves ART.
+* `workers`: processes that share the port, forked from a warm parent. Moves N, and C where there are cores to spare.
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
 * `resume`: who was cut off is sent what it missed. Moves what fans lose with their server, down to nothing.
 
@@ -41,6 +42,8 @@ from stages.stage4.plane import Plane
 from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
 from stages.stage4.resume import NumberedDoor, ResumingAudience, ResumingFans
 from stages.stage4.time_slices import SlicingAudience
+from stages.stage4.workers import WorkersServer, with_workers
+from stages.stage4.workers_web import WorkersWeb
 from stages.stage4.write_behind import WriteBehindFans
 
 if TYPE_CHECKING:
@@ -92,11 +95,21 @@ def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
 
+def _workers(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        system=with_workers(parts.system),
+        server=layered(parts.server, WorkersServer),
+        web=layered(parts.web, WorkersWeb),
+    )
+
+
 STAGE = stage3.STAGE.followed_by(
     "4",
     Lesson(name="fd-plane", teaches="a fan is a file descriptor: no process, task or object for each", apply=_fd_plane),
     _lesson("encode-once", "a newcomer is sent bytes that are ready", _encode_once),
     _lesson("write-behind", "visits are counted in batches, a tenth of a second late", _write_behind),
+    _lesson("workers", "processes that share the port, forked from a warm parent", _workers),
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
     _lesson("resume", "frames have numbers, and who comes back is sent what it missed", _resume),
 )
