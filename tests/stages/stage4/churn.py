@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
+import psutil
 import typer
 import uvloop
 
@@ -40,7 +41,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Look(msgspec.Struct, frozen=True):
-    """A server at a moment when nobody is there: bytes of memory (PSS), open files, lines of /proc/PID/maps."""
+    """A server at a moment when nobody is there: bytes of memory (PSS), open files, lines of /proc/PID/maps; in all."""
 
     pss: int
     open_files: int
@@ -117,7 +118,13 @@ class ChurningFan(asyncio.Protocol):
 
 
 def look(pid: int) -> Look:
-    """Look at the process now."""
+    """Look at the server now: at its process and all that come from it, but for Redis, which keeps what it is told."""
+    family = (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    looks = [_look_at(process.pid) for process in family if "python" in process.name()]
+    return Look(*(sum(getattr(one, name) for one in looks) for name in Look.__struct_fields__))
+
+
+def _look_at(pid: int) -> Look:
     proc = Path(f"/proc/{pid}")
     pss = next(line for line in (proc / "smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
     return Look(int(pss.split()[1]) * 1024, len(list((proc / "fd").iterdir())), (proc / "maps").read_text().count("\n"))
@@ -195,7 +202,7 @@ def main(
     set_soft_limit(OpenFiles.read().hard)
     with (
         tempfile.TemporaryDirectory() as directory,
-        ServerProcess(stage, Path(directory), *(options or ["--nodes", "1"])) as server,
+        ServerProcess(stage, Path(directory), *(options or [])) as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         result = runner.run(churn(server, minutes * 60, rate))
