@@ -15,9 +15,8 @@ help: ## List the targets
 
 setup: .venv/runtime ## Make .venv and install what the commands need
 
-demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) and chart (PNG) in out/demo
-	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
-	  --slo 'failures=0,lost=0' --out out/demo
+demo: .venv/runtime ## Stage 0 and stage 4 under the same waves, side by side: table, picture and results in out/demo
+	@$(BIN)/harness demo --out out/demo
 
 # What is measured below is only worth keeping if nothing else runs on the machine. Each target fills one directory of
 # reports/results, with one commit (no file may differ from it) on one machine, and goes on with what is missing there.

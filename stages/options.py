@@ -30,6 +30,10 @@ class Options:
     topology: Topology = Topology.CONNECTED
     grace_s: float = 5.0
     """Seconds that fans have to take the server's goodbye when it stops."""
+    workers: int | None = None
+    """Worker processes of each node; 0: it serves fans itself; None: as many as the stage starts unless it is told."""
+    expected_fans: int = 0
+    """So many are to find open files, on all nodes together; it decides where `workers` does not."""
     faults: str = ""
     """What the server breaks in itself, for a measurement: see `stages.stage0.faults`."""
 

@@ -84,8 +84,14 @@ class Parts:
     """The class of what subscribes to a match for all of its fans (`stages.stage4.audience`)."""
     plane: Any = None
     """The class of what holds their connections (`stages.stage4.plane`)."""
+    door: Any = None
+    """The class of the protocol that they speak (`stages.stage4.door`)."""
     server_plane: Any = None
     """The plane of one server: each has its own."""
+    roster: Any = None
+    """Who serves the fans of one server in its place (`stages.stage4.roster`); None: it does so itself."""
+    zygote: Any = None
+    """Makes what forks them (`stages.stage4.zygote_process`); None: there is nothing that could."""
     traffic: Traffic = field(default_factory=Traffic)
     """Where a server's parts count what fans do and get: each server has its own."""
     farewells: Farewells = field(default_factory=Farewells)

@@ -111,7 +111,7 @@ class Server:
 
     async def _start(self) -> Addresses:
         options, parts = self.options, self.parts
-        self._listening = listen(parts, options)
+        self._listening = self._listen()
         api = await bind_api(parts, options)
         self._http_address, self._http_ports = api.address, api.ports
         try:
@@ -139,12 +139,19 @@ class Server:
         finally:
             await store.close()
 
+    def _announced(self) -> Presence:
+        assert self._presence is not None  # noqa: S101  # see `start`
+        return self._presence
+
     # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    def _listen(self) -> Sequence[socket.socket]:
+        """Return the sockets that listen for fans, in the order of their ports. Raise CannotListenError."""
+        return listen(self.parts, self.options)
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         """Return the supervision tree, in the order in which it is started."""
-        parts, presence = self.parts, self._presence
-        assert presence is not None  # noqa: S101  # see `start`
+        parts = self.parts
         listeners = (
             ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
@@ -156,7 +163,7 @@ class Server:
             ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
             ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
             ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
-            ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(presence)),
+            ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(self._announced())),
             *listeners,
             ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
             *breaking,

@@ -61,6 +61,9 @@ _Told = TypeVar("_Told")
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
 
+    readiness: ClassVar[type[Readiness]] = Readiness
+    """What knows whether fans are served (a hook: the table in `stages.stage0` has them all)."""
+
     def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int], api: ApiServer) -> None:
         self._parts = parts
         self._node = node
@@ -71,7 +74,7 @@ class WebBackend:
         self._listings = Rounds(self._list, "listing")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
-        self._readiness = Readiness(parts, node, fan_ports)
+        self._readiness = self.readiness(parts, node, fan_ports)
 
     def client_port(self) -> int:
         """Return a port for fans, each in its turn."""

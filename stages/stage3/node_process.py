@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 from contextlib import suppress
@@ -138,6 +139,8 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
         *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
+        *(() if options.workers is None else ("--workers", str(options.workers))),
+        *(("--expect", str(math.ceil(options.expected_fans / (options.nodes or 1)))) if options.expected_fans else ()),
         *(("--faults", options.faults) if options.faults else ()),
     ]
 

@@ -7,17 +7,24 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `fd-plane`: all fans in one epoll object, their state in arrays, one subscriber a match. Moves ART, C and memory.
 * `encode-once`: a newcomer is sent bytes that are ready. Moves ART, and keeps it where it is when Redis is far.
 * `write-behind`: visits are counted in batches. Moves ART.
+* `workers`: processes that share the port, forked from a warm parent. Moves N, and C where there are cores to spare.
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
+* `resume`: who was cut off is sent what it missed. Moves what fans lose with their server, down to nothing.
 
 Hooks of its own, beside those in `stages.stage0`:
 
-| component  | hook              | filled by      | what it decides                                 |
-|------------|-------------------|----------------|-------------------------------------------------|
-| `Fans`     | `_answer_at_once` | `encode-once`  | who is answered without its audience            |
-| `Fans`     | `_count_visit`    | `write-behind` | when a visit is counted                         |
-| `Audience` | `_take_note`      | `encode-once`  | what it keeps of an event                       |
-| `Audience` | `_status`         | `encode-once`  | what newcomers are sent                         |
-| `Audience` | `_send`           | `time-slices`  | how an event goes to all who are due            |
+| component  | hook               | filled by               | what it decides                                 |
+|------------|--------------------|-------------------------|-------------------------------------------------|
+| `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience            |
+| `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                         |
+| `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                         |
+| `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                       |
+| `Audience` | `_status`          | `encode-once`           | what newcomers are sent                         |
+| `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due            |
+| `Audience` | `_copies`          | `resume`                | who is sent an event, and as what               |
+| `Audience` | `_wait_for_status` | `resume`                | who of those who wait is sent a status          |
+| `Audience` | `_answer`          | `resume`                | what one fan is sent with it                    |
+| `Audience` | `_answer_last`     | `resume`                | what is sent to who comes when it is over       |
 """
 
 from __future__ import annotations
@@ -28,11 +35,15 @@ from typing import TYPE_CHECKING
 from stages import stage3
 from stages.stage0.parts import Lesson, layered
 from stages.stage4.audience import Audience
+from stages.stage4.door import TextDoor
 from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
 from stages.stage4.fans import Fans
 from stages.stage4.plane import Plane
 from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
+from stages.stage4.resume import NumberedDoor, ResumingAudience, ResumingFans
 from stages.stage4.time_slices import SlicingAudience
+from stages.stage4.workers import WorkersServer, with_workers
+from stages.stage4.workers_web import WorkersWeb
 from stages.stage4.write_behind import WriteBehindFans
 
 if TYPE_CHECKING:
@@ -50,6 +61,7 @@ def _fd_plane(parts: Parts) -> Parts:
         fans=Fans,
         audience=Audience,
         plane=Plane,
+        door=TextDoor,
     )
 
 
@@ -70,8 +82,26 @@ def _time_slices(parts: Parts) -> Parts:
     return replace(parts, audience=layered(parts.audience, SlicingAudience))
 
 
+def _resume(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        door=layered(parts.door, NumberedDoor),
+        fans=layered(parts.fans, ResumingFans),
+        audience=layered(parts.audience, ResumingAudience),
+    )
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
+
+
+def _workers(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        system=with_workers(parts.system),
+        server=layered(parts.server, WorkersServer),
+        web=layered(parts.web, WorkersWeb),
+    )
 
 
 STAGE = stage3.STAGE.followed_by(
@@ -79,5 +109,7 @@ STAGE = stage3.STAGE.followed_by(
     Lesson(name="fd-plane", teaches="a fan is a file descriptor: no process, task or object for each", apply=_fd_plane),
     _lesson("encode-once", "a newcomer is sent bytes that are ready", _encode_once),
     _lesson("write-behind", "visits are counted in batches, a tenth of a second late", _write_behind),
+    _lesson("workers", "processes that share the port, forked from a warm parent", _workers),
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
+    _lesson("resume", "frames have numbers, and who comes back is sent what it missed", _resume),
 )

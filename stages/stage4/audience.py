@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.match import Match
     from common.otp import Monitor, Process, Reason
+    from common.wire.greeting import Numbered
     from stages.stage0.parts import Parts
+    from stages.stage4.crowd import Crowd
     from stages.stage4.plane import Plane
 
 JOIN: Final = "join"
@@ -78,8 +80,6 @@ class Subscription:
 
 class AudienceSup(SimpleOneForOne):
     """Starts an audience for the seats of a match. One that ends is started again by `Fans`, which has the seats."""
-
-    NAME = "audience_sup"
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(lambda match_id, seats: parts.audience(parts, match_id, seats), Restart.TEMPORARY)
@@ -194,12 +194,12 @@ class Audience(GenServer):
 
     async def _finish(self) -> NoReturn:
         """See to it that all hear the end of a match that is not live. Raise Stop."""
-        if self._seats.crowd:
+        if self._seats.is_watched:
             await self._catch_up()  # the history has the end, and that raises Stop
             raise self._dismiss_for(SET_BACK.format(self._id))
         match = await self._parts.db.match(self.node, self._id)
         if not match.is_live:
-            self._answer_last(match)
+            await self._answer_last(match)
         raise Stop  # and the next audience finds who still waits
 
     def _join_later(self) -> None:
@@ -209,9 +209,10 @@ class Audience(GenServer):
 
     async def _transmit(self, sent: Notification) -> None:
         seats = self._seats
-        seats.place, seats.sending = Place(sent.seq, sent.accepted_at), sent
-        seats.crowd.begin()
         self._take_note(sent)
+        seats.place, seats.sending = Place(sent.seq, sent.accepted_at), sent
+        for crowd in seats.crowds:
+            crowd.begin()
         await self._send_rest()
 
     async def _send_rest(self) -> None:
@@ -220,7 +221,8 @@ class Audience(GenServer):
         sent = seats.sending
         if sent is None:
             return
-        await self._send(sent)
+        for crowd, frame in self._copies(sent):
+            await self._send(sent, crowd, frame)
         seats.sending = None
         if sent.is_last:
             self._let_all_go()
@@ -231,15 +233,16 @@ class Audience(GenServer):
 
     def _dismiss(self, frame: bytes) -> Stop:
         """Send all away; return what ends this audience."""
-        fds = self._seats.crowd.all()
-        self._parts.traffic.deliveries += self._plane.send(fds, frame)
+        for crowd in self._seats.crowds:
+            self._parts.traffic.deliveries += self._plane.send(crowd.all(), frame)
         self._let_all_go()
         return Stop()
 
     def _let_all_go(self) -> None:
         seats = self._seats
-        for fd in seats.crowd.all():
-            self._plane.let_go(fd)
+        for crowd in seats.crowds:
+            for fd in crowd.all():
+                self._plane.let_go(fd)
         seats.place = seats.match = seats.sending = None
 
     def _told(self, sent: Notification, fans: int) -> None:
@@ -253,12 +256,15 @@ class Audience(GenServer):
 
     async def _serve_newcomers(self) -> None:
         seats = self._seats
-        if not seats.waiting or seats.place is None:
+        if seats.place is None:
+            return
+        waiting = self._wait_for_status()
+        if not waiting:
             return
         if seats.is_known:
             status = self._status()
-            for fd in seats.take_waiting():
-                self._plane.answer(fd, status, seats.crowd)
+            for fd in waiting:
+                self._answer(fd, seats.waiting.pop(fd), status)
         elif not self._asking and not seats.is_behind:
             self._asking = True
             self.spawn(self._ask(seats.place))
@@ -274,21 +280,21 @@ class Audience(GenServer):
         except StoreUnavailableError:
             self._refuse_waiting(STORE_AWAY, Drop.STORE)
         else:
-            self._compare(match, place)
+            await self._compare(match, place)
         finally:
             self._asking = False
         self.process.send(JOIN if self._in_doubt else NEWCOMERS)
 
-    def _compare(self, match: Match, asked_at: Place) -> None:
+    async def _compare(self, match: Match, asked_at: Place) -> None:
         """Take the match as it was read, unless it can not have come from where the audience was when it asked."""
         seats = self._seats
         known = place_of(match)
-        if seats.crowd:
+        if seats.is_watched:
             if not match.is_live or not (known == asked_at or known.seq > asked_at.seq):
                 self._in_doubt = True  # the history tells who is right
                 return
         elif not match.is_live:
-            self._answer_last(match)
+            await self._answer_last(match)
             return
         elif seats.place == asked_at:  # nobody has been told anything else
             seats.place = known
@@ -297,11 +303,6 @@ class Audience(GenServer):
         if seats.is_behind:
             asyncio.get_running_loop().call_later(RESUME_S, self.process.send, OVERDUE)
 
-    def _answer_last(self, match: Match) -> None:
-        status = encode(rules.status(match, datetime.now(UTC)))
-        for fd in self._seats.take_waiting():
-            self._plane.answer_last(fd, status)
-
     def _refuse_waiting(self, why: str, drop: Drop) -> None:
         for fd in self._seats.take_waiting():
             self._plane.refuse(fd, why, drop)
@@ -309,7 +310,7 @@ class Audience(GenServer):
     # Hooks: what later lessons do otherwise (the table in `stages.stage4` has them all).
 
     def _take_note(self, sent: Notification) -> None:
-        """Take note of what the match is like after an event."""
+        """Take note of what the match is like after an event, which is sent next."""
 
     def _status(self) -> bytes:
         """Return what tells newcomers where the match stands, which `is_known`."""
@@ -317,7 +318,25 @@ class Audience(GenServer):
         assert match is not None  # noqa: S101  # it is known
         return encode(rules.status(match, datetime.now(UTC)))
 
-    async def _send(self, sent: Notification) -> None:
-        """Send an event to all who are due."""
-        crowd = self._seats.crowd
-        self._told(sent, self._plane.send(crowd.take(len(crowd)), sent.frame))
+    async def _send(self, sent: Notification, crowd: Crowd, frame: bytes) -> None:
+        """Send an event to all of a crowd who are due."""
+        self._told(sent, self._plane.send(crowd.take(len(crowd)), frame))
+
+    def _copies(self, sent: Notification) -> Sequence[tuple[Crowd, bytes]]:
+        """Return who is sent an event, and as what."""
+        return ((self._seats.crowd, sent.frame),)
+
+    def _wait_for_status(self) -> list[int]:
+        """Return who waits for the status, of those who wait."""
+        return list(self._seats.waiting)
+
+    def _answer(self, fd: int, numbered: Numbered | None, status: bytes) -> None:
+        """Send one fan the status of the place where the crowd is, and have it hear what follows."""
+        del numbered  # no door lets through who wants numbers
+        self._plane.answer(fd, status, self._seats.crowd)
+
+    async def _answer_last(self, match: Match) -> None:
+        """Send all who wait the status of a match that is not live."""
+        status = encode(rules.status(match, datetime.now(UTC)))
+        for fd in self._seats.take_waiting():
+            self._plane.answer_last(fd, status)

@@ -64,8 +64,5 @@ class KnowingAudience(Audience):
 class KnowingFans(Fans):
     """Answers who comes to a match that is known."""
 
-    def _answer_at_once(self, fd: int, seats: Seats) -> bool:
-        if not seats.is_known or not seats.crowd:
-            return super()._answer_at_once(fd, seats)
-        self._plane.answer(fd, ready_status(seats), seats.crowd)
-        return True
+    def _ready_status(self, seats: Seats) -> bytes | None:
+        return ready_status(seats) if seats.is_known and seats.is_watched else super()._ready_status(seats)

@@ -30,7 +30,7 @@ from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from common.otp import Process, Reason
-    from common.wire.greeting import Greeting
+    from common.wire.greeting import Greeting, Numbered
     from stages.stage0.parts import Parts
     from stages.stage4.plane import Plane
 
@@ -59,15 +59,16 @@ class Fans(GenServer):
         self._plane: Plane = parts.server_plane
         self._seats: dict[str, Seats] = {}
         self._matches: dict[Process, str] = {}
-        self._unasked: dict[int, None] = {}
-        self._asked: dict[int, None] = {}
+        self._waits_at: dict[int, Seats] = {}  # where whoever has the number has waited last: who goes has it looked up
+        self._unasked: dict[int, Numbered | None] = {}
+        self._asked: dict[int, Numbered | None] = {}
         self._is_asking = False
         self._look_timer: asyncio.TimerHandle | None = None
 
     async def init(self) -> None:
         """Begin to serve."""
-        sup = AudienceSup(self._parts)
-        self._audience_sup = await self.node.start(sup, name=AudienceSup.NAME, parent=self.process)
+        # It has no registered name, which the one of a predecessor that was killed may still have for a moment.
+        self._audience_sup = await self.node.start(AudienceSup(self._parts), parent=self.process)
         self._plane.open(self)
         asyncio.get_running_loop().add_reader(self._plane.fileno(), self._turn)
         self._look_later()
@@ -101,9 +102,9 @@ class Fans(GenServer):
         """Count the visit, and have the fan wait with others for its match, or for which that is."""
         self._count_visit(greeting.user)
         if greeting.match_id is not None:
-            self._seat(fd, greeting.match_id)
+            self._seat(fd, greeting.match_id, greeting.numbered)
             return
-        self._unasked[fd] = None
+        self._unasked[fd] = greeting.numbered
         if not self._is_asking:
             self._is_asking = True
             self.spawn(self._ask_for_the_current())
@@ -112,7 +113,8 @@ class Fans(GenServer):
         """Forget a fan that waited."""
         self._unasked.pop(fd, None)
         self._asked.pop(fd, None)
-        for seats in self._seats.values():
+        seats = self._waits_at.pop(fd, None)
+        if seats is not None:
             seats.waiting.pop(fd, None)
 
     def _turn(self) -> None:
@@ -141,27 +143,28 @@ class Fans(GenServer):
         except StoreUnavailableError:
             self._refuse_asked(STORE_AWAY, Drop.STORE)
         else:
-            for fd in self._take_asked():
-                self._seat(fd, match.id)
+            for fd, numbered in self._take_asked().items():
+                self._seat(fd, match.id, numbered)
 
     def _refuse_asked(self, why: str, drop: Drop) -> None:
         for fd in self._take_asked():
             self._plane.refuse(fd, why, drop)
 
-    def _take_asked(self) -> list[int]:
-        fds = list(self._asked)
-        self._asked = {}
-        return fds
+    def _take_asked(self) -> dict[int, Numbered | None]:
+        taken, self._asked = self._asked, {}
+        return taken
 
-    def _seat(self, fd: int, match_id: str) -> None:
+    def _seat(self, fd: int, match_id: str, numbered: Numbered | None) -> None:
         """Answer a fan from what is known of its match, or have it wait for the audience."""
         seats = self._seats.get(match_id)
         if seats is None:
-            seats = self._seats[match_id] = Seats(Crowd(self._plane.position))
+            position = self._plane.position
+            seats = self._seats[match_id] = Seats(Crowd(position), Crowd(position))
             self.process.send(Begin(match_id))
-        elif self._answer_at_once(fd, seats):
+        elif self._answer_at_once(fd, seats, numbered):
             return
-        seats.waiting[fd] = None
+        seats.waiting[fd] = numbered
+        self._waits_at[fd] = seats
         if len(seats.waiting) == 1 and seats.audience is not None:
             seats.audience.send(NEWCOMERS)
 
@@ -213,10 +216,19 @@ class Fans(GenServer):
 
     # Hooks: what later lessons do otherwise (the table in `stages.stage4` has them all).
 
-    def _answer_at_once(self, fd: int, seats: Seats) -> bool:
+    def _answer_at_once(self, fd: int, seats: Seats, numbered: Numbered | None) -> bool:
         """Answer a fan whose answer is known; return whether it was."""
-        del fd, seats
-        return False
+        del numbered  # no door lets through who wants numbers
+        status = self._ready_status(seats)
+        if status is None:
+            return False
+        self._plane.answer(fd, status, seats.crowd)
+        return True
+
+    def _ready_status(self, seats: Seats) -> bytes | None:
+        """Return the status of the place where those who watch a match stand, if it is at hand."""
+        del seats
+        return None
 
     def _count_visit(self, user: str) -> None:
         """Have the visit counted."""

@@ -12,7 +12,6 @@ from stages.farewells import Farewells
 from stages.stage0.listener import EXHAUSTED, Listener
 from stages.stage0.server import Server
 from stages.stage0.web import Web, WebBackend
-from stages.stage4.door import TextDoor
 from stages.stage4.fans import Fans
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class PlaneServer(Server):
 
     def __init__(self, parts: Parts, options: Options) -> None:
         super().__init__(parts, options)
-        plane = parts.plane(TextDoor(), self.parts.traffic)
+        plane = parts.plane(parts.door(), self.parts.traffic)
         self.parts = replace(self.parts, server_plane=plane, farewells=PlaneFarewells(plane))
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:

@@ -10,8 +10,10 @@ from stages.stage0.messages import NO_PLACE, Place
 if TYPE_CHECKING:
     from common.domain.match import Match
     from common.otp import Process
+    from common.wire.greeting import Numbered
     from stages.stage0.messages import Notification
     from stages.stage4.crowd import Crowd
+    from stages.stage4.window import Window
 
 
 def place_of(match: Match) -> Place:
@@ -25,8 +27,10 @@ class Seats:
 
     crowd: Crowd
     """Who has been told all up to `place` (but for what `sending` still owes them)."""
-    waiting: dict[int, None] = field(default_factory=dict)
-    """Who has greeted and is not answered: a set that keeps the order."""
+    numbered: Crowd
+    """The same, of those whose frames are numbered (`resume`)."""
+    waiting: dict[int, Numbered | None] = field(default_factory=dict)
+    """Who has greeted and is not answered, in that order; with what it said of numbers, None if nothing."""
     place: Place | None = None
     """How far the audience has come: None before it is known, or after the end."""
     match: Match | None = None
@@ -37,10 +41,23 @@ class Seats:
     status: tuple[Match, int, bytes] | None = None
     """The bytes for newcomers: of which match, of which second (`encode-once`)."""
 
+    window: Window | None = None
+    """What those may have missed who resume (`resume`)."""
+
+    @property
+    def crowds(self) -> tuple[Crowd, Crowd]:
+        """All who have been told where the match stands."""
+        return self.crowd, self.numbered
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody has been told where the match stands."""
+        return bool(self.crowd or self.numbered)
+
     @property
     def is_empty(self) -> bool:
         """Whether nobody is there, nor waits."""
-        return not self.crowd and not self.waiting
+        return not self.is_watched and not self.waiting
 
     @property
     def is_known(self) -> bool:
@@ -52,8 +69,7 @@ class Seats:
         """Whether the match has come further than the audience has been told."""
         return self.match is not None and self.match.seq > (self.place or NO_PLACE).seq
 
-    def take_waiting(self) -> list[int]:
+    def take_waiting(self) -> dict[int, Numbered | None]:
         """Return who waits, for each to be answered or refused at once; nobody waits then."""
-        fds = list(self.waiting)
-        self.waiting.clear()
-        return fds
+        taken, self.waiting = self.waiting, {}
+        return taken

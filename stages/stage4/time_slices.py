@@ -15,6 +15,7 @@ from stages.stage4.audience import Audience
 
 if TYPE_CHECKING:
     from stages.stage0.messages import Notification
+    from stages.stage4.crowd import Crowd
 
 PIECE: Final = 64
 """Fans between two looks at the clock: some 0.35 ms."""
@@ -24,11 +25,11 @@ SLICE_S: Final = 0.002
 class SlicingAudience(Audience):
     """Sends an event in pieces, and gives way between them."""
 
-    async def _send(self, sent: Notification) -> None:
-        crowd, plane = self._seats.crowd, self._plane
+    async def _send(self, sent: Notification, crowd: Crowd, frame: bytes) -> None:
+        plane = self._plane
         until_s = monotonic() + SLICE_S
         while fds := crowd.take(PIECE):
-            self._told(sent, plane.send(fds, sent.frame))
+            self._told(sent, plane.send(fds, frame))
             if monotonic() >= until_s:
                 await asyncio.sleep(0)
                 until_s = monotonic() + SLICE_S

@@ -42,6 +42,7 @@ class WriteBehindFans(Fans):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._visits: list[str] = []
+        self._under_way = 0
         self._is_writing = False
         self._writing = asyncio.Lock()
         self._too_many = Seldom(_log)
@@ -58,7 +59,7 @@ class WriteBehindFans(Fans):
             _log.warning("the last %d visits are not counted: %s", len(self._visits), error or "Redis is too slow")
 
     def _count_visit(self, user: str) -> None:
-        if len(self._visits) >= MOST:
+        if len(self._visits) + self._under_way >= MOST:
             self._too_many.warning("%d visits wait to be counted; those that come now are not", MOST)
             return
         self._visits.append(user)
@@ -83,6 +84,7 @@ class WriteBehindFans(Fans):
             if not batch:
                 return
             del self._visits[:BATCH]
+            self._under_way = len(batch)
             try:
                 await self._parts.db.query(self.node, CountVisits(tuple(batch)))
             except UnknownOutcomeError:
@@ -90,3 +92,5 @@ class WriteBehindFans(Fans):
             except StoreUnavailableError:
                 self._visits[:0] = batch
                 raise
+            finally:
+                self._under_way = 0

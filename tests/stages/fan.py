@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from common.wire.reader import ErrorLine, Frame, FrameReader, GoodbyeLine, Heard
@@ -99,6 +100,13 @@ class Fan:
             while await self._read_some():
                 pass
         assert self._frames.pending == 0, f"cut off: {self.raw[-200:]!r}"
+
+    async def read_to_loss(self) -> None:
+        """Read until the connection ends, in whatever way and wherever in a message."""
+        async with asyncio.timeout(DEADLINE_S):
+            with suppress(ConnectionResetError):
+                while await self._read_some():
+                    pass
 
     def say_no_more(self) -> None:
         """Close this side of the connection, as `nc -N` when its input ends; the server may go on."""
