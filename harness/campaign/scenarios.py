@@ -255,22 +255,22 @@ The last three have none. They are for fans who come back: with what they have h
 died, or from a node that is emptied. The harness's fans come once, so it cannot say what these lessons are worth.
 """
 
-SUPERSEDED: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(
-        (
-            "monitors",
-            "repeaters",
-            "reply-later",
-            "hibernate",
-            "delayed-init",
-            "user-managers",
-            "client-managers",
-            "registered-names",
-        ),
-        "fd-plane",
-    )
+_OF_EACH_FAN: Final = (
+    "monitors",
+    "repeaters",
+    "reply-later",
+    "hibernate",
+    "delayed-init",
+    "user-managers",
+    "client-managers",
+    "registered-names",
 )
-"""Lessons about the processes of each fan, with the lesson that leaves none: what has it is not changed by them."""
+
+SUPERSEDED: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(_OF_EACH_FAN, "fd-plane") | {"nodes": "workers"})
+"""Lessons with the one that takes their place, so that a stage that has it is not changed by them.
+
+`fd-plane` leaves no process of a fan, and a stage with `workers` has one node unless more are asked for.
+"""
 
 
 def lessons_in(scenario: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class WhichStage:
         Topology | None, typer.Option("--topology", help="How its nodes learn of each other's events.")
     ] = None
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Worker processes of each node, if it has workers.")
+        int | None, typer.Option("--workers", min=0, help="Worker processes of each node, if it has workers; 0: none.")
     ] = None
 
     @property

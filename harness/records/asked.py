@@ -26,7 +26,7 @@ class AskedTarget(Section, frozen=True, kw_only=True):
     nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     topology: Topology | None = None
     peer: str | None = None
-    workers: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    workers: Count | None = None
 
 
 class Placement(Section, frozen=True, kw_only=True):

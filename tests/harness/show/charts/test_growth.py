@@ -21,7 +21,7 @@ def of(n: int = 1_000, workers: int = 1, rate: float = 5.0, last_s: float = 0.01
     return msgspec.structs.replace(result, asked=asked)
 
 
-FANS = [of(n, workers) for n, workers in ((1_000, 1), (10_000, 1), (100_000, 6), (1_000_000, 52))]
+FANS = [of(n, workers) for n, workers in ((1_000, 1), (10_000, 1), (100_000, 6), (1_000_000, 56))]
 RATES = [of(rate=rate, last_s=last_s) for rate, last_s in ((1, 0.01), (1, 0.012), (10, 0.012), (50, 0.012), (100, 0.5))]
 
 
