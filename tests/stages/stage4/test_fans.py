@@ -222,8 +222,12 @@ async def test_who_waits_for_its_match_and_goes_is_forgotten(
             await eventually(lambda: waits(running), "it waits")
             fan.reset()
             await eventually(lambda: plane.connected == 0, "it has gone")
-    release.set()
-    await eventually(lambda: not seats_of(running), "nobody is known")
+    async with connect() as other:
+        await other.welcome()  # perhaps at the same descriptor
+        release.set()
+        await eventually(lambda: not seats_of(running), "nobody is known")
+        assert plane.connected == 1
+        assert (await game.api.statistics()).greetings == 0
     async with watching(connect, game, "one") as others:
         await play_on(game, others)
 
