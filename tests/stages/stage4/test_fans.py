@@ -225,6 +225,7 @@ async def test_who_waits_for_its_match_and_goes_is_forgotten(
     async with connect() as other:
         await other.welcome()  # perhaps at the same descriptor
         release.set()
+        await eventually(lambda: not fans_of(running)._is_asking, "it was answered")  # noqa: SLF001
         await eventually(lambda: not seats_of(running), "nobody is known")
         assert plane.connected == 1
         assert (await game.api.statistics()).greetings == 0
