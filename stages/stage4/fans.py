@@ -183,6 +183,8 @@ class Fans(GenServer):
         else:
             self._matches[seats.audience] = match_id
             self.process.monitor(seats.audience)
+            if seats.waiting:  # for one who came while it was started it was known to nobody
+                seats.audience.send(NEWCOMERS)
 
     def _is_over(self, audience: Process, reason: Reason) -> None:
         """Start another audience: at once where one match follows another, later after a crash."""

@@ -139,15 +139,19 @@ class Plane:
             self._epoll.unregister(listening)
 
     def welcome(self, fd: int) -> None:
-        """Take over a connection that was accepted: the server speaks first."""
+        """Take over a connection that was accepted: the server speaks first. Raise OSError if it cannot be watched."""
         os.set_blocking(fd, False)
+        try:
+            self._epoll.register(fd, _IN)
+        except OSError:
+            os.close(fd)
+            raise
         while fd >= len(self._state):
             self._grow()
         self._state[fd] = _GREETED
         self._since_s[fd] = monotonic()
         self.accepted += 1
         self.connected += 1
-        self._epoll.register(fd, _IN)
         self._write(fd, self.door.welcome)
 
     def turn(self) -> None:

@@ -10,7 +10,7 @@ from common.store.redis_store import RedisStore
 from stages.stage0.operations import CountVisits, MatchOf
 from stages.stage4.encode_once import ready_status
 from tests.stages.in_process.running import play_on, watching
-from tests.stages.stage4.inside import seats_of
+from tests.stages.stage4.inside import audiences, seats_of
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 
 async def test_newcomers_of_a_known_match_ask_the_database_nothing(
-    connect: Connect, game: Game, asked: list[object]
+    running: Running, connect: Connect, game: Game, asked: list[object]
 ) -> None:
-    async with watching(connect, game, "first"):
+    async with watching(connect, game, "first") as (first,):
         assert MatchOf(game.id) in asked  # nobody was there who knew
         await game.goal("before")
+        await first.read_events(1)
+        (audience,) = audiences(running)
         asked.clear()
+        handled = audience.handled
         async with watching(connect, game, *(f"fan-{number}" for number in range(20))) as fans:
             assert {type(operation) for operation in asked} <= {CountVisits}
+            assert audience.handled == handled  # nor is anything said to another process
             assert {fan.frames[0].details["visit_score"] for fan in fans} == {1}
             await play_on(game, [])
             for fan in fans:

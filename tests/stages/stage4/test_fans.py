@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections import Counter
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -221,10 +222,40 @@ async def test_who_waits_for_its_match_and_goes_is_forgotten(
             await eventually(lambda: waits(running), "it waits")
             fan.reset()
             await eventually(lambda: plane.connected == 0, "it has gone")
-    release.set()
-    await eventually(lambda: not seats_of(running), "nobody is known")
+    async with connect() as other:
+        await other.welcome()  # perhaps at the same descriptor
+        release.set()
+        await eventually(lambda: not fans_of(running)._is_asking, "it was answered")  # noqa: SLF001
+        await eventually(lambda: not seats_of(running), "nobody is known")
+        assert plane.connected == 1
+        assert (await game.api.statistics()).greetings == 0
     async with watching(connect, game, "one") as others:
         await play_on(game, others)
+
+
+async def test_who_comes_while_an_audience_is_started_is_answered(
+    running: Running, connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has answered those before, and nobody knows its process yet who could tell it of one more."""
+    fans = fans_of(running)
+    supervisor, release = fans._audience_sup, asyncio.Event()  # noqa: SLF001
+
+    async def start_late(request: object) -> Process:
+        audience: Process = await supervisor.call(request)
+        await release.wait()
+        return audience
+
+    async with connect() as first, connect() as second:
+        with monkeypatch.context() as patch:
+            patch.setattr(fans, "_audience_sup", SimpleNamespace(call=start_late))
+            await first.watch("first", game.id)
+            seats = seats_of(running)[game.id]
+            seats.match = None  # as after an event that it has from the history
+            await second.greet("second", game.id)
+            await eventually(lambda: bool(seats.waiting), "it waits")
+            release.set()
+            await second.read_until(lambda: bool(second.frames))
+        await play_on(game, [first, second])
 
 
 # Which match.

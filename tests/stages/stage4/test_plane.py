@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from contextlib import closing
 from itertools import pairwise
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -338,6 +340,22 @@ def test_the_arrays_grow_with_the_descriptors(monkeypatch: pytest.MonkeyPatch) -
         fans = [found.seated() for _ in range(20)]
         found.send(b"event")
         assert {fan.hear() for fan in fans} == {WELCOME + b"statusevent"}
+
+
+def test_a_connection_that_cannot_be_watched_is_closed(plane: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the kernel has no memory for it (epoll_ctl(2))."""
+
+    def register(_fd: int, _events: int) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    with closing(PlaneFan(*plane.pair())) as fan, monkeypatch.context() as patch:
+        patch.setattr(plane.plane, "_epoll", SimpleNamespace(register=register))
+        with pytest.raises(OSError, match="memory"):
+            plane.plane.welcome(fan.fd)
+        assert fan.hear() == b""
+        assert fan.is_over
+    assert plane.nothing_is_left()
+    assert plane.plane.accepted == 0
 
 
 # Listening sockets and descriptors.
