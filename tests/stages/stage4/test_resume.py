@@ -270,18 +270,34 @@ async def test_a_place_in_the_future_is_none(served: Served, game: Game, place: 
     assert fan.place[0] == 2
 
 
+async def post_elsewhere(redis_url: str, game: Game) -> Event:
+    """Have an event stored that the server does not know of."""
+    store = RedisStore(redis_url)
+    before = await store.match(game.id)
+    assert before is not None
+    match, event = rules.apply(before, Foul(team=game.new.home, comment="elsewhere"), datetime.now(UTC))
+    await store.append(match, event, after=before.last_at)
+    await store.close()
+    return event
+
+
+async def test_the_place_of_a_status_is_that_of_which_it_tells(served: Served, game: Game, redis_url: str) -> None:
+    event = await post_elsewhere(redis_url, game)
+    async with served.fan() as fan:
+        await fan.begin(game.id)
+        assert fan.place == (2, epoch_of(event.at))
+        await post(game, "next")
+        await fan.read_events(1)
+    check(fan.frames[1:], (await game.api.history(game.id))[2:])
+
+
 async def test_a_server_that_is_late_learns_from_a_fan_who_knows_more(
     served: Served, game: Game, redis_url: str
 ) -> None:
     """An event that this server has not heard of was told by another one, which has ended."""
     async with served.fan() as watching, served.fan() as knows:
         await watching.begin(game.id)
-        store = RedisStore(redis_url)
-        before = await store.match(game.id)
-        assert before is not None
-        match, event = rules.apply(before, Foul(team=game.new.home, comment="elsewhere"), datetime.now(UTC))
-        await store.append(match, event, after=before.last_at)
-        await store.close()
+        event = await post_elsewhere(redis_url, game)
         await knows.resume(game.id, (event.seq, epoch_of(event.at)))
         assert knows.resumed == ["0 events after 2"]
         await watching.read_events(1)
@@ -354,7 +370,9 @@ async def test_who_wants_no_numbers_gets_none(served: Served, game: Game) -> Non
             assert fan.told() == ["one", "two"]
         drops = (await served.api.statistics()).drops
     assert plain.raw.count(b"number:") == plain.raw.count(b"epoch:") == 0
-    assert plain.raw[-400:] == old.raw[-400:]
+    after_the_status = plain.raw.partition(b"period: first")[2]
+    assert after_the_status.count(b": foul:") == 2
+    assert after_the_status == old.raw.partition(b"period: first")[2]
     assert not sum(drops.values())
 
 
@@ -431,6 +449,23 @@ async def test_the_store_is_not_asked_for_each_fan(
             assert fan.told() == ["missed-0", "missed-1"]
         asked.matches = asked.histories = 0
         fans = await come_back(stack, another, Game(another.api, game.new), place)
+        assert (asked.matches, asked.histories) == (0, 0)
+
+
+@pytest.mark.parametrize("stage", [()], indirect=True)
+async def test_nor_for_those_who_missed_too_much(
+    stage: Stage, redis_url: str, served: Served, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_windows(monkeypatch, 2)
+    async with served.fan() as fan:
+        await fan.begin(game.id)
+        await post(game, "one", "two", "three")
+    async with serving(stage, redis_url) as another, AsyncExitStack() as stack:
+        game = Game(another.api, game.new)
+        await come_back(stack, another, game, fan.place)
+        asked = Asked(monkeypatch)
+        for late in await come_back(stack, another, game, fan.place):
+            assert late.frames[0].missed == "events 2 to 4"
         assert (asked.matches, asked.histories) == (0, 0)
 
 
