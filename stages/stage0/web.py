@@ -136,6 +136,21 @@ class WebBackend:
             return seen  # the very same for all who share it
         return replace(seen, actors=first.get(query.sort, ())[: query.actors])
 
+    def close(self) -> None:
+        """Stop looking, and stop measuring the loop's lag."""
+        self._surveys.stop()
+        self._listings.stop()
+        self._readiness.stop()
+        self._loop_lag.stop()
+
+    async def _team(self, field: str, team_id: str) -> Team:
+        team = await self._parts.db.query(self._node, TeamOf(team_id))
+        if team is None:
+            raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
+        return team
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
     async def _survey(
         self, queries: Sequence[StatisticsQuery]
     ) -> tuple[Statistics, Mapping[Order, Sequence[ProcessStatistics]]]:
@@ -170,21 +185,6 @@ class WebBackend:
         )
         return seen, survey.first
 
-    def close(self) -> None:
-        """Stop looking, and stop measuring the loop's lag."""
-        self._surveys.stop()
-        self._listings.stop()
-        self._readiness.stop()
-        self._loop_lag.stop()
-
-    async def _team(self, field: str, team_id: str) -> Team:
-        team = await self._parts.db.query(self._node, TeamOf(team_id))
-        if team is None:
-            raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
-        return team
-
-    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
-
     def _fans(self, survey: Survey) -> tuple[int, int]:
         """Count the fans that are connected, and all since the start: as many as there are clients for them."""
         clients = _kind(survey.kinds, self._parts.client.__name__)
@@ -200,6 +200,7 @@ class WebBackend:
 class Web(GenServer):
     """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
 
+    NAME = "web"
     backend: ClassVar[type[WebBackend]] = WebBackend
     """What it asks (a hook: the table in `stages.stage0` has them all)."""
 

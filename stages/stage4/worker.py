@@ -22,6 +22,7 @@ from stages.stage0.listener import Listener
 from stages.stage0.parts import layered
 from stages.stage0.presence import PresenceKeeper
 from stages.stage0.server import Server
+from stages.stage0.web import Web
 from stages.stage3.db_writer import DbWriter
 from stages.stage3.requests import Requests
 from stages.stage3.subscriptions import Subscriptions
@@ -42,7 +43,7 @@ ROOM_S: Final = 1.0
 WEIGH_S: Final = 30.0
 """The time between two looks at the memory: to look takes the kernel some 10 ms."""
 
-_ONCE_A_NODE: Final = frozenset({PresenceKeeper.NAME, Subscriptions.NAME, Requests.NAME, DbWriter.NAME, "web"})
+_ONCE_A_NODE: Final = frozenset({PresenceKeeper.NAME, Subscriptions.NAME, Requests.NAME, DbWriter.NAME, Web.NAME})
 _STOPPED, _GAVE_UP, _LOST_ITS_NODE = 0, 1, 3
 """Exit statuses."""
 

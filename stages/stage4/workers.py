@@ -105,12 +105,15 @@ class WorkersServer(Server):
             return children
         in_workers = {Fans.NAME, *map(listener_name, self._fan_ports())}
         own = [child for child in children if child.id not in in_workers]
-        *others, web = own
-        sup = ChildSpec(WorkerSup.NAME, lambda: WorkerSup(parts, options, self._shares), shutdown_s=stop_s(options))
-        return [*others, ChildSpec(ZygoteProcess.NAME, parts.zygote), sup, web]
+        serving = [
+            ChildSpec(ZygoteProcess.NAME, parts.zygote),
+            ChildSpec(WorkerSup.NAME, lambda: WorkerSup(parts, options, self._shares), shutdown_s=stop_s(options)),
+        ]
+        web = next(index for index, child in enumerate(own) if child.id == parts.web.NAME)
+        return [*own[:web], *serving, *own[web:]]
 
-    async def _start(self) -> Addresses:
-        addresses = await super()._start()
+    async def _serve(self) -> Addresses:
+        addresses = await super()._serve()
         if self.parts.roster is not None:
             await self._workers_serve()
         return addresses

@@ -153,15 +153,22 @@ async def test_a_worker_that_cannot_be_started_keeps_the_node_from_serving(
 
 
 def test_there_is_a_worker_a_core_or_as_many_as_the_fans_need_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    def count(**changes: int) -> int:
-        return workers_for(Options(host="", port=0, http_port=0, redis_url="", **changes))
+    def count(**changes: int | None) -> int:
+        given: dict[str, int | None] = {
+            "told": None,
+            "expected_fans": 0,
+            "nodes": 1,
+            "open_files": 1_048_576,
+            **changes,
+        }
+        return workers_for(**given)
 
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
     monkeypatch.setattr("resource.getrlimit", lambda _: (20_000, 20_000))
     assert count() == 3
-    assert count(workers=7) == 7
-    assert count(workers=0) == 0
+    assert count(told=7) == 7
+    assert count(told=0) == 0
     assert count(expected_fans=1_000) == 3
     assert 1_000_000 / 20_000 < count(expected_fans=1_000_000) < 1_000_000 / 15_000
     assert count(expected_fans=1_000_000, nodes=4) == pytest.approx(count(expected_fans=1_000_000) / 4, abs=1)
-    assert count(workers=2, expected_fans=1_000_000) == 2
+    assert count(told=2, expected_fans=1_000_000) == 2

@@ -199,4 +199,3 @@ def test_a_node_without_workers_serves_fans_itself(tmp_path: Path) -> None:
 
 def test_a_stage_that_has_none_is_told_no_number_of_workers() -> None:
     assert "--workers" in refused("serve", "--stage", "3", "--workers", "2")
-    assert "--expect" in refused("serve", "--stage", "4", "--without", "workers", "--expect", "100000")
