@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -27,7 +28,7 @@ from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
-from stages.options import Options, Topology
+from stages.options import Options, Slow, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError, parse_faults
@@ -36,7 +37,7 @@ from stages.stage3.node_process import NodeStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from common.domain.events import Event
     from common.domain.script import Step
@@ -103,6 +104,8 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
+_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans"})
+"""The options that are for a lesson of stage 4."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
@@ -136,6 +139,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
+    slow: Annotated[
+        Slow | None, typer.Option(help="What becomes of fans that read too slowly; in stage 4.  [default: close]")
+    ] = None,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
@@ -157,11 +163,13 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
             grace_s=parse_duration(grace),
+            slow=slow or Slow.CLOSE,
             faults=faults,
         )
         parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
+        _check_use(found, {"slow": slow})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)
@@ -277,6 +285,16 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
         raise LessonError(
             f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
         )
+
+
+def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
+    """Raise LessonError if an option is given to a stage that lacks the lesson that it is for."""
+    for name, value in given.items():
+        lesson = _FOR_LESSON[name]
+        if value is not None and not stage.has(lesson):
+            raise LessonError(
+                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson {lesson}"
+            )
 
 
 async def _play(  # noqa: PLR0913  # one argument an option

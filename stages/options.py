@@ -14,6 +14,13 @@ class Topology(StrEnum):
     INDEPENDENT = "independent"
 
 
+class Slow(StrEnum):
+    """What becomes of a fan that reads too slowly: it is closed, or left out until it has caught up."""
+
+    CLOSE = "close"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Where a server serves and what it stands on: the choices of whoever starts it, the same for every stage."""
@@ -30,6 +37,8 @@ class Options:
     topology: Topology = Topology.CONNECTED
     grace_s: float = 5.0
     """Seconds that fans have to take the server's goodbye when it stops."""
+    slow: Slow = Slow.CLOSE
+    """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
     faults: str = ""
     """What the server breaks in itself, for a measurement: see `stages.stage0.faults`."""
 

@@ -138,6 +138,7 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
         *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
+        *(("--slow", options.slow) if stage.has("slow-fans") else ()),
         *(("--faults", options.faults) if options.faults else ()),
     ]
 

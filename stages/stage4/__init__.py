@@ -8,6 +8,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `encode-once`: a newcomer is sent bytes that are ready. Moves ART, and keeps it where it is when Redis is far.
 * `write-behind`: visits are counted in batches. Moves ART.
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
+* `slow-fans`: a bounded queue for each fan that is behind. Guards memory, and with it everybody else.
 
 Hooks of its own, beside those in `stages.stage0`:
 
@@ -18,6 +19,10 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Audience` | `_take_note`      | `encode-once`  | what it keeps of an event                       |
 | `Audience` | `_status`         | `encode-once`  | what newcomers are sent                         |
 | `Audience` | `_send`           | `time-slices`  | how an event goes to all who are due            |
+| `Plane`    | `_add_unsent`     | `slow-fans`    | what is kept for a fan that is behind           |
+| `Plane`    | `_has_caught_up`  | `slow-fans`    | how it goes on with one that is not any more    |
+| `Plane`    | `_answered`       | `slow-fans`    | who counts as a newcomer                        |
+| `Plane`    | `_forget`         | `slow-fans`    | what else it knows of a fan                     |
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
 from stages.stage4.fans import Fans
 from stages.stage4.plane import Plane
 from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
+from stages.stage4.slow_fans import BoundedPlane, BoundedServer, ReseatingFans, with_socket_options
 from stages.stage4.time_slices import SlicingAudience
 from stages.stage4.write_behind import WriteBehindFans
 
@@ -70,6 +76,16 @@ def _time_slices(parts: Parts) -> Parts:
     return replace(parts, audience=layered(parts.audience, SlicingAudience))
 
 
+def _slow_fans(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        server=layered(parts.server, BoundedServer),
+        fans=layered(parts.fans, ReseatingFans),
+        plane=layered(parts.plane, BoundedPlane),
+        socket_options=with_socket_options(parts.socket_options),
+    )
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
@@ -80,4 +96,5 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("encode-once", "a newcomer is sent bytes that are ready", _encode_once),
     _lesson("write-behind", "visits are counted in batches, a tenth of a second late", _write_behind),
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
+    _lesson("slow-fans", "a fan that is behind has a bounded queue; dead and stalled peers are found", _slow_fans),
 )

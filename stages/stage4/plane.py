@@ -197,12 +197,12 @@ class Plane:
                 fan.shutdown(socket.SHUT_WR)
 
     def send(self, fds: Sequence[int], data: bytes) -> int:
-        """Send these fans, who are in a crowd, the same bytes; return to how many: not to those who turn out gone."""
+        """Send these fans, who are in a crowd, the same bytes; return to how many: the others have gone, or have to."""
         write, behind, size = os.write, self._behind, len(data)
         gone = 0
         for fd in fds:
             if behind and fd in behind:
-                self._add_unsent(fd, data)
+                gone += not self._add_unsent(fd, data)
                 continue
             try:
                 done = write(fd, data)
@@ -299,10 +299,6 @@ class Plane:
             for option in PROBES:
                 fan.setsockopt(*option)
 
-    def _answered(self, fd: int) -> None:
-        self._traffic.greetings += 1
-        self._traffic.response.since(self._since_s[fd])
-
     def _write(self, fd: int, data: bytes) -> None:
         unsent = self._behind.get(fd)
         if unsent is not None:
@@ -339,6 +335,11 @@ class Plane:
         self._state[fd] = _LEAVING
         self._since_s[fd] = monotonic()
 
+    def _have_wait(self, fd: int) -> None:
+        """Take a fan out of its crowd: it waits, as one that has greeted and is not answered."""
+        self._part(fd)
+        self._state[fd] = _WAITING
+
     def _part(self, fd: int) -> None:
         """Take a fan out of its crowd, or off the list of who waits."""
         crowd = self._crowd[fd]
@@ -355,10 +356,7 @@ class Plane:
             self._traffic.drops[drop] += 1
         self._part(fd)
         self._state[fd] = _FREE
-        self._readers.pop(fd, None)
-        self._behind.pop(fd, None)
-        self._last.discard(fd)
-        self._said_all.discard(fd)
+        self._forget(fd)
         self.connected -= 1
         os.close(fd)  # and the epoll object forgets it
 
@@ -378,11 +376,24 @@ class Plane:
         self._crowd.extend([None] * more)
         self.position.extend(array("i", bytes(4 * more)))
 
-    # Hooks: what later lessons do otherwise.
+    # Hooks: what later lessons do otherwise (the table in `stages.stage4` has them all).
 
-    def _add_unsent(self, fd: int, data: bytes) -> None:
-        """Keep a message for a fan that is behind."""
+    def _answered(self, fd: int) -> None:
+        """Count an answer."""
+        self._traffic.greetings += 1
+        self._traffic.response.since(self._since_s[fd])
+
+    def _forget(self, fd: int) -> None:
+        """Forget what is known of a fan that has ended."""
+        self._readers.pop(fd, None)
+        self._behind.pop(fd, None)
+        self._last.discard(fd)
+        self._said_all.discard(fd)
+
+    def _add_unsent(self, fd: int, data: bytes) -> bool:
+        """Keep a message for a fan that is behind; return whether it is to get it."""
         self._behind[fd].add(data)
+        return True
 
     def _has_caught_up(self, fd: int) -> None:
         """Go on with a fan that has been sent all."""
