@@ -104,7 +104,7 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
-_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans"})
+_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission"})
 """The options that are for a lesson of stage 4."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
@@ -142,6 +142,14 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     slow: Annotated[
         Slow | None, typer.Option(help="What becomes of fans that read too slowly; in stage 4.  [default: close]")
     ] = None,
+    max_fans: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fans that each node takes at most; in stage 4.  [default: as its open files allow]"),
+    ] = None,
+    max_rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=1e6, help="Fans a second that each node takes; in stage 4.  [default: any]"),
+    ] = None,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
@@ -164,12 +172,14 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             topology=topology or Topology.CONNECTED,
             grace_s=parse_duration(grace),
             slow=slow or Slow.CLOSE,
+            max_fans=max_fans,
+            max_rate=max_rate,
             faults=faults,
         )
         parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
-        _check_use(found, {"slow": slow})
+        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
     except _USER_ERRORS as error:
         _refuse(error)

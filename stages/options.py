@@ -39,6 +39,10 @@ class Options:
     """Seconds that fans have to take the server's goodbye when it stops."""
     slow: Slow = Slow.CLOSE
     """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
+    max_fans: int | None = None
+    """Fans that each server process takes at most, where the stage has the lesson `admission`; None: by its files."""
+    max_rate: float | None = None
+    """Fans a second that each takes, likewise; None: any."""
     faults: str = ""
     """What the server breaks in itself, for a measurement: see `stages.stage0.faults`."""
 

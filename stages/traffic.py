@@ -35,6 +35,8 @@ class Drop(StrEnum):
     """Its user crashed, or its connection could not be given a client."""
     BROKEN = "broken"
     """The connection broke: reset by the fan or the network, or cut off since the fan did not read."""
+    FULL = "full"
+    """There were as many fans as the server takes, or they came faster than it takes them (stage 4, `admission`)."""
     SLOW = "slow"
     """It read more slowly than it was sent events, and was told so (stage 4, `slow-fans`)."""
 

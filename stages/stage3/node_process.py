@@ -139,6 +139,8 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
         *(("--slow", options.slow) if stage.has("slow-fans") else ()),
+        *(() if options.max_fans is None else ("--max-fans", str(options.max_fans))),
+        *(() if options.max_rate is None else ("--max-rate", f"{options.max_rate:f}")),
         *(("--faults", options.faults) if options.faults else ()),
     ]
 

@@ -9,6 +9,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `write-behind`: visits are counted in batches. Moves ART.
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
 * `slow-fans`: a bounded queue for each fan that is behind. Guards memory, and with it everybody else.
+* `admission`: a fan too many is told so at once, and does not wait in the accept queue. Guards those who are in.
 
 Hooks of its own, beside those in `stages.stage0`:
 
@@ -22,7 +23,8 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Plane`    | `_add_unsent`     | `slow-fans`    | what is kept for a fan that is behind           |
 | `Plane`    | `_has_caught_up`  | `slow-fans`    | how it goes on with one that is not any more    |
 | `Plane`    | `_answered`       | `slow-fans`    | who counts as a newcomer                        |
-| `Plane`    | `_forget`         | `slow-fans`    | what else it knows of a fan                     |
+| `Plane`    | `_forget`         | `slow-fans` `admission` | what else it knows of a fan            |
+| `Plane`    | `open` `welcome`  | `admission`    | who is let in                                   |
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING
 
 from stages import stage3
 from stages.stage0.parts import Lesson, layered
+from stages.stage4.admission import AdmittingPlane, AdmittingServer
 from stages.stage4.audience import Audience
 from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
 from stages.stage4.fans import Fans
@@ -86,6 +89,14 @@ def _slow_fans(parts: Parts) -> Parts:
     )
 
 
+def _admission(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        server=layered(parts.server, AdmittingServer),
+        plane=layered(parts.plane, AdmittingPlane),
+    )
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
@@ -97,4 +108,5 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("write-behind", "visits are counted in batches, a tenth of a second late", _write_behind),
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
     _lesson("slow-fans", "a fan that is behind has a bounded queue; dead and stalled peers are found", _slow_fans),
+    _lesson("admission", "fans over a limit, or a rate, are told so at once", _admission),
 )

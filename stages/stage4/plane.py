@@ -140,14 +140,7 @@ class Plane:
 
     def welcome(self, fd: int) -> None:
         """Take over a connection that was accepted: the server speaks first."""
-        os.set_blocking(fd, False)
-        while fd >= len(self._state):
-            self._grow()
-        self._state[fd] = _GREETED
-        self._since_s[fd] = monotonic()
-        self.accepted += 1
-        self.connected += 1
-        self._epoll.register(fd, _IN)
+        self._take_over(fd)
         self._write(fd, self.door.welcome)
 
     def turn(self) -> None:
@@ -188,13 +181,7 @@ class Plane:
     def refuse(self, fd: int, why: str, drop: Drop) -> None:
         """Tell a fan why it cannot be served, and part from it; counted as `drop`."""
         self._traffic.drops[drop] += 1
-        self._leave(fd)
-        self._write(fd, self.door.error(why))
-        if fd in self._behind or fd in self._said_all:
-            self.let_go(fd)
-        elif self._state[fd] != _FREE:
-            with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
-                fan.shutdown(socket.SHUT_WR)
+        self._say_last(fd, self.door.error(why))
 
     def send(self, fds: Sequence[int], data: bytes) -> int:
         """Send these fans, who are in a crowd, the same bytes; return to how many: the others have gone, or have to."""
@@ -256,6 +243,16 @@ class Plane:
             self._end(fd, None)
         return lost
 
+    def _take_over(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        while fd >= len(self._state):
+            self._grow()
+        self._state[fd] = _GREETED
+        self._since_s[fd] = monotonic()
+        self.accepted += 1
+        self.connected += 1
+        self._epoll.register(fd, _IN)
+
     def _read(self, fd: int) -> None:
         try:
             data = os.read(fd, _READ)
@@ -298,6 +295,16 @@ class Plane:
         with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
             for option in PROBES:
                 fan.setsockopt(*option)
+
+    def _say_last(self, fd: int, data: bytes) -> None:
+        """Send a fan the last that it is told, and leave it to close first, once it has heard that no more comes."""
+        self._leave(fd)
+        self._write(fd, data)
+        if fd in self._behind or fd in self._said_all:
+            self.let_go(fd)
+        elif self._state[fd] != _FREE:
+            with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
+                fan.shutdown(socket.SHUT_WR)
 
     def _write(self, fd: int, data: bytes) -> None:
         unsent = self._behind.get(fd)
