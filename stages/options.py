@@ -36,7 +36,7 @@ class Options:
     """Node processes to start; None: as many as the stage starts unless it is told."""
     topology: Topology = Topology.CONNECTED
     grace_s: float = 5.0
-    """Seconds that fans have to take the server's goodbye when it stops."""
+    """Seconds that fans have to take the server's goodbye when it stops; most of it they are let go over (`drain`)."""
     slow: Slow = Slow.CLOSE
     """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
     max_fans: int | None = None

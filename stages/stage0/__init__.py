@@ -11,6 +11,7 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 |--------------|---------------------|-------------------------------------|-------------------------------------------|
 | `Server`     | `start`             | `sysctl`                            | what is looked at once it serves          |
 | `Server`     | `_children`         | `match-groups` `db-writer`          | which processes it has besides            |
+| `Server`     | `_drain`            | `drain`                             | what goes on before it stops              |
 | `Server`     | `follows`           | `match-groups`                      | whether it may share a Redis with another |
 | `Listener`   | `_accept`           | `backlog`                           | how many are accepted in one go           |
 | `ClientSup`  | `supervisor`        | `client-managers`                   | who starts a client                       |

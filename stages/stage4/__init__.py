@@ -10,6 +10,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
 * `slow-fans`: a bounded queue for each fan that is behind. Guards memory, and with it everybody else.
 * `admission`: a fan too many is told so at once, and does not wait in the accept queue. Guards those who are in.
+* `drain`: a server that stops lets its fans go one by one. Guards whoever they connect to then.
 
 Hooks of its own, beside those in `stages.stage0`:
 
@@ -36,6 +37,7 @@ from stages import stage3
 from stages.stage0.parts import Lesson, layered
 from stages.stage4.admission import AdmittingPlane, AdmittingServer
 from stages.stage4.audience import Audience
+from stages.stage4.drain import DrainingServer
 from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
 from stages.stage4.fans import Fans
 from stages.stage4.plane import Plane
@@ -97,6 +99,10 @@ def _admission(parts: Parts) -> Parts:
     )
 
 
+def _drain(parts: Parts) -> Parts:
+    return replace(parts, server=layered(parts.server, DrainingServer))
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
@@ -109,4 +115,5 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
     _lesson("slow-fans", "a fan that is behind has a bounded queue; dead and stalled peers are found", _slow_fans),
     _lesson("admission", "fans over a limit, or a rate, are told so at once", _admission),
+    _lesson("drain", "a server that stops lets its fans go one by one, to come back after a while", _drain),
 )

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _FREE, _GREETED, _WAITING, _SEATED, _LEAVING = range(5)
 """What a descriptor is: no fan; a fan that was greeted; has greeted; is in a crowd; is being parted from."""
+_AWAY: Final = frozenset({_FREE, _LEAVING})
 
 _SLOTS: Final = 1024
 """The arrays grow by so many descriptors at least."""
@@ -215,11 +216,22 @@ class Plane:
 
     def say_goodbye(self) -> int:
         """Tell every fan that is not being parted from that the server stops; return how many were told."""
-        told = [fd for fd, state in enumerate(self._state) if state not in {_FREE, _LEAVING}]
+        told = self.staying()
         for fd in told:
             self._write(fd, self.door.goodbye)
             self.let_go(fd)
         return len(told)
+
+    def ask_back(self, fd: int, after_s: int) -> bool:
+        """Tell a fan that the server stops, and when to connect again; return whether it was still there."""
+        if self._state[fd] in _AWAY:
+            return False
+        self._say_last(fd, self.door.goodbye_for(after_s))
+        return True
+
+    def staying(self) -> list[int]:
+        """Return the fans that are not being parted from."""
+        return [fd for fd, state in enumerate(self._state) if state not in _AWAY]
 
     # Who has to go.
 
