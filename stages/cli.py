@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -28,7 +29,7 @@ from stages.doctor import as_json, examine, show, warning_of
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
-from stages.options import Options, Topology
+from stages.options import Options, Slow, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError, parse_faults
@@ -38,7 +39,7 @@ from stages.stage4.worker_process import WorkerStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from common.domain.events import Event
     from common.domain.script import Step
@@ -108,6 +109,8 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
+_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission"})
+"""The options that are for a lesson of stage 4."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
@@ -145,6 +148,17 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
+    slow: Annotated[
+        Slow | None, typer.Option(help="What becomes of fans that read too slowly; in stage 4.  [default: close]")
+    ] = None,
+    max_fans: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fans that each node takes at most; in stage 4.  [default: as its open files allow]"),
+    ] = None,
+    max_rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=1e6, help="Fans a second that each node takes; in stage 4.  [default: any]"),
+    ] = None,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
     expect: Annotated[
         int | None,
@@ -176,12 +190,16 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             workers=workers,
             expected_fans=expect or 0,
             grace_s=parse_duration(grace),
+            slow=slow or Slow.CLOSE,
+            max_fans=max_fans,
+            max_rate=max_rate,
             faults=faults,
         )
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
         _check_faults(found, faults)
         _check_workers(found, workers)
+        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
         if expect is not None:
             _, diagnosis = examine(
@@ -346,6 +364,16 @@ def _check_workers(stage: Stage, workers: int | None) -> None:
         raise LessonError(
             f"stage {stage.name} has no workers: leave --workers out, or serve one with the lesson workers"
         )
+
+
+def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
+    """Raise LessonError if an option is given to a stage that lacks the lesson that it is for."""
+    for name, value in given.items():
+        lesson = _FOR_LESSON[name]
+        if value is not None and not stage.has(lesson):
+            raise LessonError(
+                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson {lesson}"
+            )
 
 
 async def _play(  # noqa: PLR0913  # one argument an option

@@ -35,6 +35,10 @@ class Drop(StrEnum):
     """Its user crashed, or its connection could not be given a client."""
     BROKEN = "broken"
     """The connection broke: reset by the fan or the network, or cut off since the fan did not read."""
+    FULL = "full"
+    """There were as many fans as the server takes, or they came faster than it takes them (stage 4, `admission`)."""
+    SLOW = "slow"
+    """It read more slowly than it was sent events, and was told so (stage 4, `slow-fans`)."""
 
 
 class TimeCounts:
@@ -60,11 +64,11 @@ class TimeCounts:
 class Traffic:
     """The counts of one server."""
 
-    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s")
+    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s", "skips")
 
     def __init__(self) -> None:
         self.since_s = monotonic()
-        self.greetings = self.deliveries = 0
+        self.greetings = self.deliveries = self.skips = 0
         self.drops: Counter[Drop] = Counter(dict.fromkeys(Drop, 0))
         self.response = TimeCounts()
         self.fan_out = TimeCounts()

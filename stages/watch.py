@@ -22,6 +22,7 @@ from rich.text import Text
 from common.addresses import parse_one
 from common.domain.match import Period, Player
 from common.terminal import harmless
+from common.wire.frames import seconds_until_again
 from common.wire.greeting import UNKNOWN
 from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line, ResumedLine
 
@@ -80,7 +81,7 @@ async def watch_match(
     `address` is HOST:PORT; `match_id` None is the current match. Raise AddressError; WatchError if there is no server,
     it refuses, or speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who
     has been told the status connects again instead, as long as the match is not over and the server does not refuse for
-    good; where the server can tell what was missed, that is printed, too.
+    good; after as many seconds as the server asks for, if it does. Where it can tell what was missed, that is printed.
     """
     where = parse_one(address)
     watching = WatchedMatch(user, match_id, wants_numbers=reconnect)
@@ -97,7 +98,8 @@ async def watch_match(
             refusals += isinstance(error, WatchError) and not isinstance(error, NoServerError)
             if not (reconnect and watching.was_told and refusals < REFUSALS):
                 raise
-            pause_s = pause_before(attempt)
+            asked_s = seconds_until_again(str(error))
+            pause_s = pause_before(attempt) if asked_s is None else asked_s
             attempt += 1
             note(f"{error}; connecting again in {pause_s:.1f} s")
             await asyncio.sleep(pause_s)

@@ -74,6 +74,7 @@ class _Snapshot(Collector):
         yield self._counter("matchstream_accepts", "Connections of fans that were accepted.", seen.accepted)
         yield self._counter("matchstream_greetings", "Fans who were answered.", seen.greetings)
         yield self._counter("matchstream_deliveries", "What fans were sent after their answer.", seen.deliveries)
+        yield self._counter("matchstream_skips", "Times that a slow fan was left out until it caught up.", seen.skips)
         yield self._counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.", seen.cpu_s)
         if seen.api is not None:
             yield self._counter("matchstream_api_requests", "Requests to the API.", seen.api.requests)

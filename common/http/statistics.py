@@ -110,8 +110,9 @@ class Statistics(msgspec.Struct, frozen=True):
 
     `connections` are the fans' now, `accepted` all there were. `greetings` are fans who were answered, and `deliveries`
     what they were sent after that: events, and to some an error line as the last. `drops` are fans who were turned away
-    or lost, by reason (`stages.traffic`). `handlers` are subscriptions to matches, `tasks` those of the event
-    loop. `loop_lag` is null at the first look in a minute, since it is measured only while somebody looks.
+    or lost, by reason (`stages.traffic`); `skips` are times that one who read too slowly was left out until it had
+    caught up, and went on with the status. `handlers` are subscriptions to matches, `tasks` those of the event loop.
+    `loop_lag` is null at the first look in a minute, since it is measured only while somebody looks.
 
     `response` counts from a fan's accept to its answer being written to the socket, `fan_out` from the moment at which
     the node's process of a match has an accepted event, to each fan's copy being written.
@@ -146,3 +147,4 @@ class Statistics(msgspec.Struct, frozen=True):
     requests: RequestsStatistics | None = None
     subscriptions: SubscriptionsStatistics | None = None
     workers: tuple[WorkerStatistics, ...] = ()
+    skips: int = 0

@@ -38,13 +38,24 @@ GOODBYE: Final = b"GOODBYE: the server is stopping; connect again in a moment\r\
 
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
+_AGAIN: Final = re.compile(r" again in ([0-9]{1,4}) s\b")
 _BREAKS: Final = re.compile(f"[{UNWANTED}]+")
 
 
 def error_line(message: str) -> bytes:
     """Return the `ERROR:` line for `message`; control characters and direction marks become spaces."""
     return f"ERROR: {_BREAKS.sub(' ', message)}\r\n".encode(errors="replace")
+
+
+def goodbye_line(after_s: int) -> bytes:
+    """Return the `GOODBYE:` line of a server that lets its fans go one by one, each to come back after some seconds."""
+    return f"GOODBYE: the server is stopping; connect again in {after_s} s\r\n".encode()
+
+
+def seconds_until_again(message: str) -> int | None:
+    """Return after how many seconds a goodbye or an error asks to connect or try again; None if it does not say."""
+    found = _AGAIN.search(message)
+    return None if found is None else int(found[1])
 
 
 def encode(event: Event) -> bytes:

@@ -82,6 +82,7 @@ class Server:
         until_s = monotonic() + self.options.grace_s
         try:
             if self._top is not None:
+                await self._drain(until_s)
                 self._top.exit(SHUTDOWN)
                 await self._top.wait()
                 self._close()  # or who connects now waits for nobody
@@ -125,6 +126,9 @@ class Server:
         return self._presence
 
     # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _drain(self, until_s: float) -> None:
+        """Do what is to be done before anything ends; the grace is over at `until_s` (time.monotonic)."""
 
     def _listen(self) -> Sequence[socket.socket]:
         """Return the sockets that listen for fans, in the order of their ports. Raise CannotListenError."""

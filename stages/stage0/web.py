@@ -171,6 +171,7 @@ class WebBackend:
             greetings=traffic.greetings,
             deliveries=traffic.deliveries,
             drops={drop.value: count for drop, count in traffic.drops.items()},
+            skips=traffic.skips,
             handlers=self._handlers(survey),
             tasks=len(asyncio.all_tasks()),
             redis=tuple(_told(survey, ConnectionStatistics)),

@@ -9,22 +9,30 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `write-behind`: visits are counted in batches. Moves ART.
 * `workers`: processes that share the port, forked from a warm parent. Moves N, and C where there are cores to spare.
 * `time-slices`: an event gives way to who connects in the middle of it. Moves ART while events go out.
+* `slow-fans`: a bounded queue for each fan that is behind. Guards memory, and with it everybody else.
 * `resume`: who was cut off is sent what it missed. Moves what fans lose with their server, down to nothing.
+* `admission`: a fan too many is told so at once, and does not wait in the accept queue. Guards those who are in.
+* `drain`: a server that stops lets its fans go one by one. Guards whoever they connect to then.
 
 Hooks of its own, beside those in `stages.stage0`:
 
-| component  | hook               | filled by               | what it decides                                 |
-|------------|--------------------|-------------------------|-------------------------------------------------|
-| `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience            |
-| `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                         |
-| `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                         |
-| `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                       |
-| `Audience` | `_status`          | `encode-once`           | what newcomers are sent                         |
-| `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due            |
-| `Audience` | `_copies`          | `resume`                | who is sent an event, and as what               |
-| `Audience` | `_wait_for_status` | `resume`                | who of those who wait is sent a status          |
-| `Audience` | `_answer`          | `resume`                | what one fan is sent with it                    |
-| `Audience` | `_answer_last`     | `resume`                | what is sent to who comes when it is over       |
+| component  | hook               | filled by               | what it decides                              |
+|------------|--------------------|-------------------------|----------------------------------------------|
+| `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience         |
+| `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                      |
+| `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                      |
+| `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                    |
+| `Audience` | `_status`          | `encode-once`           | what newcomers are sent                      |
+| `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due         |
+| `Audience` | `_copies`          | `resume`                | who is sent an event, and as what            |
+| `Audience` | `_wait_for_status` | `resume`                | who of those who wait is sent a status       |
+| `Audience` | `_answer`          | `resume`                | what one fan is sent with it                 |
+| `Audience` | `_answer_last`     | `resume`                | what is sent to who comes when it is over    |
+| `Plane`    | `_add_unsent`      | `slow-fans`             | what is kept for a fan that is behind        |
+| `Plane`    | `_has_caught_up`   | `slow-fans`             | how it goes on with one that is not any more |
+| `Plane`    | `_answered`        | `slow-fans`             | who counts as a newcomer                     |
+| `Plane`    | `_forget`          | `slow-fans` `admission` | what else it knows of a fan                  |
+| `Plane`    | `open` `welcome`   | `admission`             | who is let in                                |
 """
 
 from __future__ import annotations
@@ -34,13 +42,16 @@ from typing import TYPE_CHECKING
 
 from stages import stage3
 from stages.stage0.parts import Lesson, layered
+from stages.stage4.admission import AdmittingPlane, AdmittingServer
 from stages.stage4.audience import Audience
 from stages.stage4.door import TextDoor
+from stages.stage4.drain import DrainingServer
 from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
 from stages.stage4.fans import Fans
 from stages.stage4.plane import Plane
 from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
 from stages.stage4.resume import NumberedDoor, ResumingAudience, ResumingFans
+from stages.stage4.slow_fans import BoundedPlane, BoundedServer, ReseatingFans, with_socket_options
 from stages.stage4.time_slices import SlicingAudience
 from stages.stage4.workers import WorkersServer, with_workers
 from stages.stage4.workers_web import WorkersWeb
@@ -91,6 +102,28 @@ def _resume(parts: Parts) -> Parts:
     )
 
 
+def _slow_fans(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        server=layered(parts.server, BoundedServer),
+        fans=layered(parts.fans, ReseatingFans),
+        plane=layered(parts.plane, BoundedPlane),
+        socket_options=with_socket_options(parts.socket_options),
+    )
+
+
+def _admission(parts: Parts) -> Parts:
+    return replace(
+        parts,
+        server=layered(parts.server, AdmittingServer),
+        plane=layered(parts.plane, AdmittingPlane),
+    )
+
+
+def _drain(parts: Parts) -> Parts:
+    return replace(parts, server=layered(parts.server, DrainingServer))
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
@@ -111,5 +144,8 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("write-behind", "visits are counted in batches, a tenth of a second late", _write_behind),
     _lesson("workers", "processes that share the port, forked from a warm parent", _workers),
     _lesson("time-slices", "an event to many gives way to others every 2 ms", _time_slices),
+    _lesson("slow-fans", "a fan that is behind has a bounded queue; dead and stalled peers are found", _slow_fans),
     _lesson("resume", "frames have numbers, and who comes back is sent what it missed", _resume),
+    _lesson("admission", "fans over a limit, or a rate, are told so at once", _admission),
+    _lesson("drain", "a server that stops lets its fans go one by one, to come back after a while", _drain),
 )

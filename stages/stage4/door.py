@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from common.wire.frames import GOODBYE, WELCOME, error_line
+from common.wire.frames import GOODBYE, WELCOME, error_line, goodbye_line
 from common.wire.greeting import GreetingReader
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class Door(Protocol):
         """Return what tells a fan why it is turned away."""
         ...
 
+    def goodbye_for(self, after_s: int) -> bytes:
+        """Return what tells a fan that the server stops, and in how many seconds to connect again."""
+        ...
+
 
 class TextDoor:
     """The protocol of the talk (`common.wire`)."""
@@ -61,3 +65,7 @@ class TextDoor:
     def error(self, why: str) -> bytes:
         """Return an `ERROR:` line."""
         return error_line(why)
+
+    def goodbye_for(self, after_s: int) -> bytes:
+        """Return a `GOODBYE:` line that has the seconds."""
+        return goodbye_line(after_s)

@@ -47,6 +47,7 @@ def merged(node: Statistics, others: Sequence[Statistics]) -> Statistics:
         accepted=sum(one.accepted for one in every),
         greetings=sum(one.greetings for one in every),
         deliveries=sum(one.deliveries for one in every),
+        skips=sum(one.skips for one in every),
         drops=dict(drops),
         handlers=sum(one.handlers for one in every),
         tasks=sum(one.tasks for one in every),

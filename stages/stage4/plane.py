@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _FREE, _GREETED, _WAITING, _SEATED, _LEAVING = range(5)
 """What a descriptor is: no fan; a fan that was greeted; has greeted; is in a crowd; is being parted from."""
+_AWAY: Final = frozenset({_FREE, _LEAVING})
 
 _SLOTS: Final = 1024
 """The arrays grow by so many descriptors at least."""
@@ -140,18 +141,7 @@ class Plane:
 
     def welcome(self, fd: int) -> None:
         """Take over a connection that was accepted: the server speaks first. Raise OSError if it cannot be watched."""
-        os.set_blocking(fd, False)
-        try:
-            self._epoll.register(fd, _IN)
-        except OSError:
-            os.close(fd)
-            raise
-        while fd >= len(self._state):
-            self._grow()
-        self._state[fd] = _GREETED
-        self._since_s[fd] = monotonic()
-        self.accepted += 1
-        self.connected += 1
+        self._take_over(fd)
         self._write(fd, self.door.welcome)
 
     def turn(self) -> None:
@@ -192,21 +182,15 @@ class Plane:
     def refuse(self, fd: int, why: str, drop: Drop) -> None:
         """Tell a fan why it cannot be served, and part from it; counted as `drop`."""
         self._traffic.drops[drop] += 1
-        self._leave(fd)
-        self._write(fd, self.door.error(why))
-        if fd in self._behind or fd in self._said_all:
-            self.let_go(fd)
-        elif self._state[fd] != _FREE:
-            with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
-                fan.shutdown(socket.SHUT_WR)
+        self._say_last(fd, self.door.error(why))
 
     def send(self, fds: Sequence[int], data: bytes) -> int:
-        """Send these fans, who are in a crowd, the same bytes; return to how many: not to those who turn out gone."""
+        """Send these fans, who are in a crowd, the same bytes; return to how many: the others have gone, or have to."""
         write, behind, size = os.write, self._behind, len(data)
         gone = 0
         for fd in fds:
             if behind and fd in behind:
-                self._add_unsent(fd, data)
+                gone += not self._add_unsent(fd, data)
                 continue
             try:
                 done = write(fd, data)
@@ -232,11 +216,22 @@ class Plane:
 
     def say_goodbye(self) -> int:
         """Tell every fan that is not being parted from that the server stops; return how many were told."""
-        told = [fd for fd, state in enumerate(self._state) if state not in {_FREE, _LEAVING}]
+        told = self.staying()
         for fd in told:
             self._write(fd, self.door.goodbye)
             self.let_go(fd)
         return len(told)
+
+    def ask_back(self, fd: int, after_s: int) -> bool:
+        """Tell a fan that the server stops, and when to connect again; return whether it was still there."""
+        if self._state[fd] in _AWAY:
+            return False
+        self._say_last(fd, self.door.goodbye_for(after_s))
+        return True
+
+    def staying(self) -> list[int]:
+        """Return the fans that are not being parted from."""
+        return [fd for fd, state in enumerate(self._state) if state not in _AWAY]
 
     # Who has to go.
 
@@ -259,6 +254,20 @@ class Plane:
         for fd in there:
             self._end(fd, None)
         return lost
+
+    def _take_over(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        try:
+            self._epoll.register(fd, _IN)
+        except OSError:
+            os.close(fd)
+            raise
+        while fd >= len(self._state):
+            self._grow()
+        self._state[fd] = _GREETED
+        self._since_s[fd] = monotonic()
+        self.accepted += 1
+        self.connected += 1
 
     def _read(self, fd: int) -> None:
         try:
@@ -303,9 +312,15 @@ class Plane:
             for option in PROBES:
                 fan.setsockopt(*option)
 
-    def _answered(self, fd: int) -> None:
-        self._traffic.greetings += 1
-        self._traffic.response.since(self._since_s[fd])
+    def _say_last(self, fd: int, data: bytes) -> None:
+        """Send a fan the last that it is told, and leave it to close first, once it has heard that no more comes."""
+        self._leave(fd)
+        self._write(fd, data)
+        if fd in self._behind or fd in self._said_all:
+            self.let_go(fd)
+        elif self._state[fd] != _FREE:
+            with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
+                fan.shutdown(socket.SHUT_WR)
 
     def _write(self, fd: int, data: bytes) -> None:
         unsent = self._behind.get(fd)
@@ -343,6 +358,11 @@ class Plane:
         self._state[fd] = _LEAVING
         self._since_s[fd] = monotonic()
 
+    def _have_wait(self, fd: int) -> None:
+        """Take a fan out of its crowd: it waits, as one that has greeted and is not answered."""
+        self._part(fd)
+        self._state[fd] = _WAITING
+
     def _part(self, fd: int) -> None:
         """Take a fan out of its crowd, or off the list of who waits."""
         crowd = self._crowd[fd]
@@ -359,10 +379,7 @@ class Plane:
             self._traffic.drops[drop] += 1
         self._part(fd)
         self._state[fd] = _FREE
-        self._readers.pop(fd, None)
-        self._behind.pop(fd, None)
-        self._last.discard(fd)
-        self._said_all.discard(fd)
+        self._forget(fd)
         self.connected -= 1
         os.close(fd)  # and the epoll object forgets it
 
@@ -382,11 +399,24 @@ class Plane:
         self._crowd.extend([None] * more)
         self.position.extend(array("i", bytes(4 * more)))
 
-    # Hooks: what later lessons do otherwise.
+    # Hooks: what later lessons do otherwise (the table in `stages.stage4` has them all).
 
-    def _add_unsent(self, fd: int, data: bytes) -> None:
-        """Keep a message for a fan that is behind."""
+    def _answered(self, fd: int) -> None:
+        """Count an answer."""
+        self._traffic.greetings += 1
+        self._traffic.response.since(self._since_s[fd])
+
+    def _forget(self, fd: int) -> None:
+        """Forget what is known of a fan that has ended."""
+        self._readers.pop(fd, None)
+        self._behind.pop(fd, None)
+        self._last.discard(fd)
+        self._said_all.discard(fd)
+
+    def _add_unsent(self, fd: int, data: bytes) -> bool:
+        """Keep a message for a fan that is behind; return whether it is to get it."""
         self._behind[fd].add(data)
+        return True
 
     def _has_caught_up(self, fd: int) -> None:
         """Go on with a fan that has been sent all."""

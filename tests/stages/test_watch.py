@@ -240,6 +240,17 @@ async def test_a_server_that_has_unlearned_numbers_is_asked_without() -> None:
     assert greetings == [b"V:3:me::\n", b"V:3:me::1:11\n", b"V:2:me\n"]
 
 
+@pytest.mark.parametrize("said", [b"GOODBYE: connect again in 0 s\r\n", b"ERROR: full; try again in 0 s\r\n"])
+async def test_who_reconnects_waits_as_long_as_the_server_asks_for(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.watch.FIRST_PAUSE_S", 1e6)  # nobody waits for that
+    monkeypatch.setattr("stages.watch.LONGEST_PAUSE_S", 1e6)
+    async with serving(FIRST + said, STOP) as address:
+        notes = await watch(address, reconnect=True)
+    assert notes[0].endswith("again in 0 s; connecting again in 0.0 s")
+
+
 @given(st.integers(0, 10_000))
 def test_the_pause_grows_and_is_never_the_same_for_all(attempt: int) -> None:
     longest_s = min(FIRST_PAUSE_S * 2 ** min(attempt, 20), LONGEST_PAUSE_S)

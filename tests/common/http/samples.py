@@ -51,6 +51,7 @@ def statistics(**changes: Any) -> Statistics:
         "greetings": 10,
         "deliveries": 19,
         "drops": {"greeting": 2, "broken": 0},
+        "skips": 3,
         "handlers": 9,
         "tasks": 40,
         "redis": (ConnectionStatistics(1, 1, 0, 99, 0),),

@@ -34,6 +34,7 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_accepts_total", {}, 12),
         ("matchstream_greetings_total", {}, 10),
         ("matchstream_deliveries_total", {}, 19),
+        ("matchstream_skips_total", {}, 3),
         ("matchstream_drops_total", {"reason": "greeting"}, 2),
         ("matchstream_drops_total", {"reason": "broken"}, 0),
         ("matchstream_mailbox_messages", {"kind": "Client"}, 3),
