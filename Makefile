@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-staircase lab-ablation floor report test test-all check run clean
+.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation floor report test test-all check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -15,16 +15,15 @@ help: ## List the targets
 
 setup: .venv/runtime ## Make .venv and install what the commands need
 
-demo: .venv/runtime ## Measure stage 0 over a whole match: table, result (JSON) and chart (PNG) in out/demo
-	@$(BIN)/harness measure --stage 0 -N 900 -C 4 --interval 0.1 --play elp-tig-2011-09-10 --speed 240 \
-	  --slo 'failures=0,lost=0' --out out/demo
+demo: .venv/runtime ## Stage 0 and stage 4 under the same waves, side by side: table, picture and results in out/demo
+	@$(BIN)/harness demo --out out/demo
 
 # What is measured below is only worth keeping if nothing else runs on the machine. Each target fills one directory of
 # reports/results, with one commit (no file may differ from it) on one machine, and goes on with what is missing there.
 # Whoever wants a directory measured anew removes it. The minutes are those of two cores. A campaign ends after its budget,
 # complete but for rounds that would make its intervals narrower: the same target goes on with those.
 
-lab: lab-stages lab-peers lab-microscope lab-staircase lab-ablation ## Measure all that reports/results has: some 90 minutes; again, it goes on
+lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation ## Measure all that reports/results has: two hours and a quarter; again, it goes on
 .NOTPARALLEL: lab
 
 # A trial that breaks its SLO, or is invalid, exits with 1: that is a result. What cannot be measured ends it.
@@ -55,17 +54,36 @@ lab-peers: .venv/dev ## The servers one would choose instead, and the floor, und
 	$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers))
 	$(call kept,--stage 2.5 -N 8000 -C 1000,peers)
 	$(call kept,--stage 3 --nodes 2 -N 8000 -C 1000,peers)
+	$(call kept,--stage 4 --workers 1 -N 8000 -C 1000,peers)
+
+lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the floor where one process serves, three times: 10 minutes
+	$(call kept,--stage 4 --workers 1 -N 17000 -C 8000 --rate 1 --events 10,beyond)
+	$(call kept,--peer floor -N 17000 -C 8000 --rate 1 --events 10,beyond)
+	$(call kept,--stage 4 --workers 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,beyond)
+	$(call kept,--stage 4 --workers 1 -N 10000 -C 1000 --rate 10 --events 35 --joining 5000/500,beyond)
+
+# Fans come at one rate, 4,000 a second, however many they are; a million needs 16 GB and several minutes, so it comes once.
+GROWN = --stage 4 -C 1000 --events 2 --rate 0.2
+RATES = 1 2 5 10 20 50 100
+
+lab-growth: .venv/dev ## What more fans, events and workers cost stage 4: 20 minutes
+	$(call kept,$(GROWN) --workers 1 -N 1000,growth)
+	$(call kept,$(GROWN) --workers 1 -N 10000,growth)
+	$(call kept,$(GROWN) --workers 6 -N 100000,growth)
+	$(call measured,$(GROWN) --workers 56 -N 1000000,--keep reports/results/growth --repeat 1)
+	$(foreach rate,$(RATES),$(call kept,--stage 4 --workers 1 -N 2000 -C 1000 --rate $(rate) --events $$(($(rate) * 5)),growth))
+	$(foreach workers,1 2 4,$(call kept,--stage 4 --workers $(workers) -N 17000 -C 8000 --rate 1 --events 10,growth))
 
 lab-microscope: .venv/dev ## One trial of stage 2.5 with all its moments, which the others are kept without: a minute
 	@ls reports/results/microscope/*.json > /dev/null 2>&1 || { \
 	  { $(BIN)/harness measure --stage 2.5 -N 17000 -C 5000 --rate 1 --events 10 --slo $(SLO) \
 	    --out reports/results/microscope || test $$? -eq 1; } && rm -f reports/results/microscope/*.png; }
 
-lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 28 minutes of it
-	@$(BIN)/harness staircase --floor --rounds 3 --budget 28m --out reports/results/staircase
+lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 32 minutes of it
+	@$(BIN)/harness staircase --floor --rounds 3 --budget 32m --out reports/results/staircase
 
-lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 46 minutes of it
-	@$(BIN)/harness ablate --rounds 3 --budget 46m --out reports/results/ablation
+lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 60 minutes of it
+	@$(BIN)/harness ablate --rounds 3 --budget 60m --out reports/results/ablation
 
 floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
 	@$(BIN)/harness measure --slo $(SLO) --out out/floor --peer floor -N 8000 -C 1000
@@ -73,6 +91,8 @@ floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing e
 report: .venv/dev ## Renew all that is made of results: notebooks, pictures, README, and one page, out/report.html
 	@$(BIN)/harness report
 	@$(BIN)/harness draw reports/results/staircase/staircase.json --out reports/pictures
+	@test ! -d reports/results/growth || { $(BIN)/harness draw reports/results/growth --out out/growth && \
+	  cp out/growth/all-growth.png reports/pictures/growth.png; }
 	@$(BIN)/harness fill README.md
 
 # Some tests wait more than they work, so there are more workers than two cores need. The tests start these programs a

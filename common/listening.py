@@ -28,6 +28,8 @@ LOWEST: Final = 10_000
 _ATTEMPTS: Final = 64
 _HIGHEST: Final = 65_535
 _REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+REUSE_PORT: Final = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+"""Several sockets of one user listen on a port, and the kernel chooses one for each connection (socket(7))."""
 
 
 class CannotListenError(Exception):
@@ -62,9 +64,17 @@ def bind_socket(
     return bound
 
 
-def listen_on(host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]] = ()) -> socket.socket:
-    """Return a socket that listens on a port of `host`; `options` are (level, name, value). Raise as `bind_socket`."""
+def listen_on(
+    host: str, port: int, backlog: int, options: Iterable[tuple[int, int, int]] = (), *, shared: bool = False
+) -> socket.socket:
+    """Return a socket that listens on a port of `host`; `options` are (level, name, value). Raise as `bind_socket`.
+
+    `shared`: sockets that are bound later with REUSE_PORT may listen there, too. It is set behind the bind here, so the
+    port is taken if anybody listens there already, unless `options` have it.
+    """
     listening = bind_socket(host, port, options)
+    if shared:
+        listening.setsockopt(*REUSE_PORT)
     listening.listen(backlog)
     return listening
 

@@ -21,6 +21,7 @@ from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
 from harness.commands.compare import compare_command
+from harness.commands.demo import demo
 from harness.commands.draw import draw
 from harness.commands.fill import fill
 from harness.commands.http import http
@@ -69,6 +70,7 @@ def _options(
     """Take the options that no command has."""
 
 
+app.command()(demo)
 app.command()(measure)
 app.command()(search)
 app.command("staircase")(staircase_command)

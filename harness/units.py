@@ -1,6 +1,7 @@
 """Durations, sizes and loads as people write them."""
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 NOTHING = "-"
@@ -58,6 +59,13 @@ def show_percentile(seconds: float | None) -> str:
     return INFINITE if seconds is None else show_time(seconds)
 
 
+def show_rate(per_s: float | None) -> str:
+    """Return how often something happens in a second, with a decimal where that is seldom."""
+    if per_s is None:
+        return NOTHING
+    return f"{per_s:,.0f}" if per_s >= 10 or per_s == 0 else f"{per_s:.1f}"
+
+
 def show_bytes(size: float) -> str:
     """Return a size with three digits in B, KiB, MiB or GiB."""
     for unit in ("B", "KiB", "MiB"):
@@ -76,6 +84,11 @@ def show_growth(each: float, connections: int) -> str:
     """
     least = max(_PAGE_BYTES / connections, -each)
     return show_bytes(each) if each >= least else f"< {show_bytes(least)}"
+
+
+def show_counts(counts: Mapping[str, int]) -> str:
+    """Return how many there were of each kind, in the order of their names: `3 cut, 1,901 no welcome`; not of none."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count)
 
 
 def _three_digits(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages import stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3
+from stages import stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3, stage4
 from stages.lessons import change
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 STAGES: dict[str, Stage] = {
     package.STAGE.name: package.STAGE
-    for package in (stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3)
+    for package in (stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3, stage4)
 }
 
-LESSONS: tuple[Lesson, ...] = stage3.STAGE.lessons
+LESSONS: tuple[Lesson, ...] = stage4.STAGE.lessons
 """In the talk's order, which is that in which they are applied; the last stage has learned them all."""
 
 

@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -24,19 +25,21 @@ from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.doctor import as_json, examine, show, warning_of
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
-from stages.options import Options, Topology
+from stages.options import Options, Slow, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
+from stages.stage4.worker_process import WorkerStartError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from common.domain.events import Event
     from common.domain.script import Step
@@ -65,6 +68,7 @@ _USER_ERRORS = (
     NoNodesError,
     UnknownStageError,
     WatchError,
+    WorkerStartError,
 )
 """What a user can mend: it is said in one line."""
 
@@ -96,6 +100,8 @@ def _options(
     """Take the options that no command has."""
 
 
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")]
+HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")]
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
 _PORTS = "HOST:PORT[-PORT]"
 _URL = "URL|@FILE"
@@ -103,6 +109,8 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
+_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission"})
+"""The options that are for a lesson of stage 4."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
@@ -119,13 +127,17 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be repeated.")
     ] = [],  # noqa: B006
     host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")] = 9999,
-    http_port: Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")] = 8888,
+    port: Port = 9999,
+    http_port: HttpPort = 8888,
     redis: Annotated[
         str | None,
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Worker processes of each node, 0: none; from stage 4 on.  [default: one a core]"),
+    ] = None,
     join: Annotated[
         str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
     ] = None,
@@ -136,7 +148,26 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     speed: Speed = 60.0,
     loop: Annotated[bool, typer.Option("--loop", help="Play the match again and again.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Cancel a match that has the same id first.")] = False,
+    slow: Annotated[
+        Slow | None, typer.Option(help="What becomes of fans that read too slowly; in stage 4.  [default: close]")
+    ] = None,
+    max_fans: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fans that each node takes at most; in stage 4.  [default: as its open files allow]"),
+    ] = None,
+    max_rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=1e6, help="Fans a second that each node takes; in stage 4.  [default: any]"),
+    ] = None,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
+    expect: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Fans that are expected: there are workers for them, and it is said if they cannot fit.",
+        ),
+    ] = None,
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
@@ -156,17 +187,57 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
+            workers=workers,
+            expected_fans=expect or 0,
             grace_s=parse_duration(grace),
+            slow=slow or Slow.CLOSE,
+            max_fans=max_fans,
+            max_rate=max_rate,
             faults=faults,
         )
-        parse_faults(faults)
         found = find_stage(stage, added=added, left_out=left_out)
         _check_nodes(found, join, topology)
+        _check_faults(found, faults)
+        _check_workers(found, workers)
+        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
+        if expect is not None:
+            _, diagnosis = examine(
+                found, nodes=options.nodes, workers=workers, port=port, http_port=http_port, expected=expect
+            )
+            if not diagnosis.is_met:
+                _say_aside(warning_of(diagnosis))
     except _USER_ERRORS as error:
         _refuse(error)
     with found.parts.log():
         _run(serve(found, options, playing), found.parts.vm.new_event_loop)
+
+
+@app.command(name="doctor")
+def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
+    stage: Annotated[str, typer.Option(help="The stage to be served.")] = [*STAGES][-1],
+    nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes; from stage 3 on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes for the fans of each node; from stage 4 on.")
+    ] = None,
+    port: Port = 9999,
+    http_port: HttpPort = 8888,
+    expect: Annotated[int | None, typer.Option(min=1, metavar="N", help="Fans that are expected.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say how many fans fit in here, what bounds that first, and what raises it; exit status 1 if N do not fit."""
+    try:
+        found = find_stage(stage)
+        _check_workers(found, workers)
+        needs, diagnosis = examine(found, nodes=nodes, workers=workers, port=port, http_port=http_port, expected=expect)
+    except _USER_ERRORS as error:
+        _refuse(error)
+    if json:
+        typer.echo(as_json(found, needs, diagnosis))
+    else:
+        show(found, needs, diagnosis)
+    if not diagnosis.is_met:
+        raise typer.Exit(1)
 
 
 @app.command(name="lessons")
@@ -277,6 +348,32 @@ def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> N
         raise LessonError(
             f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
         )
+
+
+def _check_faults(stage: Stage, faults: str) -> None:
+    """Raise FaultsError if they cannot be read, or if the stage has nothing that they could crash."""
+    if parse_faults(faults) and stage.has("fd-plane"):
+        raise FaultsError(
+            f"stage {stage.name} has no process for a fan that could crash: leave --faults out, or the lesson fd-plane"
+        )
+
+
+def _check_workers(stage: Stage, workers: int | None) -> None:
+    """Raise LessonError if the stage is told how many workers to have, and has none."""
+    if workers is not None and not stage.has("workers"):
+        raise LessonError(
+            f"stage {stage.name} has no workers: leave --workers out, or serve one with the lesson workers"
+        )
+
+
+def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
+    """Raise LessonError if an option is given to a stage that lacks the lesson that it is for."""
+    for name, value in given.items():
+        lesson = _FOR_LESSON[name]
+        if value is not None and not stage.has(lesson):
+            raise LessonError(
+                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson {lesson}"
+            )
 
 
 async def _play(  # noqa: PLR0913  # one argument an option

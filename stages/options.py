@@ -14,6 +14,13 @@ class Topology(StrEnum):
     INDEPENDENT = "independent"
 
 
+class Slow(StrEnum):
+    """What becomes of a fan that reads too slowly: it is closed, or left out until it has caught up."""
+
+    CLOSE = "close"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Where a server serves and what it stands on: the choices of whoever starts it, the same for every stage."""
@@ -29,7 +36,17 @@ class Options:
     """Node processes to start; None: as many as the stage starts unless it is told."""
     topology: Topology = Topology.CONNECTED
     grace_s: float = 5.0
-    """Seconds that fans have to take the server's goodbye when it stops."""
+    """Seconds that fans have to take the server's goodbye when it stops; most of it they are let go over (`drain`)."""
+    workers: int | None = None
+    """Worker processes of each node; 0: it serves fans itself; None: as many as the stage starts unless it is told."""
+    expected_fans: int = 0
+    """So many are to find open files, on all nodes together; it decides where `workers` does not."""
+    slow: Slow = Slow.CLOSE
+    """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
+    max_fans: int | None = None
+    """Fans that each server process takes at most, where the stage has the lesson `admission`; None: by its files."""
+    max_rate: float | None = None
+    """Fans a second that each takes, likewise; None: any."""
     faults: str = ""
     """What the server breaks in itself, for a measurement: see `stages.stage0.faults`."""
 

@@ -35,6 +35,10 @@ class Drop(StrEnum):
     """Its user crashed, or its connection could not be given a client."""
     BROKEN = "broken"
     """The connection broke: reset by the fan or the network, or cut off since the fan did not read."""
+    FULL = "full"
+    """There were as many fans as the server takes, or they came faster than it takes them (stage 4, `admission`)."""
+    SLOW = "slow"
+    """It read more slowly than it was sent events, and was told so (stage 4, `slow-fans`)."""
 
 
 class TimeCounts:
@@ -46,11 +50,11 @@ class TimeCounts:
         self.counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
 
-    def since(self, begin_s: float) -> None:
-        """Count the time from a moment of `time.monotonic` until now."""
+    def since(self, begin_s: float, times: int = 1) -> None:
+        """Count the time from a moment of `time.monotonic` until now, so many times."""
         passed_s = monotonic() - begin_s
-        self.counts[bisect_left(BOUNDS_S, passed_s)] += 1
-        self.sum_s += passed_s
+        self.counts[bisect_left(BOUNDS_S, passed_s)] += times
+        self.sum_s += passed_s * times
 
     def statistics(self) -> Histogram:
         """Return the counts as they are now."""
@@ -60,11 +64,11 @@ class TimeCounts:
 class Traffic:
     """The counts of one server."""
 
-    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s")
+    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s", "skips")
 
     def __init__(self) -> None:
         self.since_s = monotonic()
-        self.greetings = self.deliveries = 0
+        self.greetings = self.deliveries = self.skips = 0
         self.drops: Counter[Drop] = Counter(dict.fromkeys(Drop, 0))
         self.response = TimeCounts()
         self.fan_out = TimeCounts()

@@ -3,8 +3,10 @@
 On a terminal it prints in colour; into a file or a pipe, a line an event. What a server says is never carried out by
 the terminal (`common.terminal`).
 
-The protocol has no way to resume: who connects again is told the status, and then what happens from there on. So of
-what happened meanwhile only the status tells, and one that tells nothing new is not shown again.
+Who means to connect again asks for numbered events (`common.wire.frames`), so that it can be sent what it missed. A
+server that has none refuses that, or knows no better than to leave the numbers out; then who connects again is told the
+status, and what happens from there on. So of what happened meanwhile only the status tells, and one that tells nothing
+new is not shown again.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from rich.text import Text
 from common.addresses import parse_one
 from common.domain.match import Period, Player
 from common.terminal import harmless
-from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line
+from common.wire.frames import seconds_until_again
+from common.wire.greeting import UNKNOWN
+from common.wire.reader import ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Line, ResumedLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +37,8 @@ LONGEST_PAUSE_S: Final = 30.0
 """Before it connects again: the pause doubles up to this, and a random part of it is left out, so that the fans of a
 server that stopped do not all come back at the same moment ("Exponential Backoff And Jitter", AWS Architecture Blog).
 """
+_BEFORE_ALL: Final = (0, 0)
+"""The place of a match that has not started: the status is all there is, and is wanted again."""
 REFUSALS: Final = 5
 """How often in a row a server may refuse before it is not asked again: it may need a moment after its own start."""
 
@@ -55,6 +61,10 @@ class NoServerError(WatchError):
     """Nobody answers at the address."""
 
 
+class NoNumbersError(WatchError):
+    """The server refuses to number what it tells; it may well tell it without."""
+
+
 class WatchEndedError(Exception):
     """The match was watched, and is not over, but there is no more to hear of it; the message says why."""
 
@@ -71,22 +81,25 @@ async def watch_match(
     `address` is HOST:PORT; `match_id` None is the current match. Raise AddressError; WatchError if there is no server,
     it refuses, or speaks another protocol; WatchEndedError if it closes before the match is over. With `reconnect`, who
     has been told the status connects again instead, as long as the match is not over and the server does not refuse for
-    good.
+    good; after as many seconds as the server asks for, if it does. Where it can tell what was missed, that is printed.
     """
-    where, greeting = parse_one(address), _greeting(user, match_id)
-    watching = WatchedMatch()
+    where = parse_one(address)
+    watching = WatchedMatch(user, match_id, wants_numbers=reconnect)
     attempt = refusals = 0
     while not watching.is_over:
         watching.begin()
         try:
-            await _watch_once(where, address, greeting, watching)
+            await _watch_once(where, address, watching)
+        except NoNumbersError:
+            watching.wants_numbers = False
         except (WatchError, ConnectionEndedError) as error:
             if watching.is_told:
                 attempt = refusals = 0
             refusals += isinstance(error, WatchError) and not isinstance(error, NoServerError)
             if not (reconnect and watching.was_told and refusals < REFUSALS):
                 raise
-            pause_s = pause_before(attempt)
+            asked_s = seconds_until_again(str(error))
+            pause_s = pause_before(attempt) if asked_s is None else asked_s
             attempt += 1
             note(f"{error}; connecting again in {pause_s:.1f} s")
             await asyncio.sleep(pause_s)
@@ -102,7 +115,13 @@ def pause_before(attempt: int) -> float:
 class WatchedMatch:
     """What is known of the match that is watched, over one connection or several."""
 
-    def __init__(self) -> None:
+    def __init__(self, user: str, match_id: str | None, *, wants_numbers: bool) -> None:
+        self.wants_numbers = wants_numbers
+        """Whether to ask for numbered events."""
+        self._user = user
+        self._match_id = match_id
+        self._place: tuple[int, int] | None = None
+        self._had_numbers = False
         self._console = Console()
         self._is_terminal = self._console.file.isatty()
         self._teams: tuple[Detail | None, ...] = ()
@@ -120,23 +139,31 @@ class WatchedMatch:
         """Take note that what is heard from here on comes over a new connection."""
         self.is_told = False
 
+    def greeting(self) -> bytes:
+        """Return what to say first: who watches what, and what it heard last, if the server can go on from there."""
+        if not self.wants_numbers:
+            return _greeting(self._user, self._match_id)
+        place = "" if self._place is None else "{}:{}".format(*self._place)
+        return f"V:3:{self._user}:{self._match_id or ''}:{place}\n".encode()
+
     def hear(self, element: Heard) -> None:
         """Print what a server says. Raise what it means if that is no line and no event: WatchError, WatchEndedError.
 
-        The welcome is printed once, and a status when it tells something new.
+        The welcome is printed once, and a status when it tells something new or stands for something that was missed.
         """
         if isinstance(element, GoodbyeLine):
             raise ConnectionEndedError(f"the server says goodbye: {element.message}")
         if isinstance(element, ErrorLine):
+            if self.wants_numbers and not self.is_told and (not self._had_numbers or UNKNOWN in element.message):
+                raise NoNumbersError(f"the server refuses: {element.message}")
             raise (ConnectionEndedError if self.is_told else WatchError)(f"the server refuses: {element.message}")
         if isinstance(element, Line):
             if not self.was_told:
                 self._print(element)
-        elif element.kind == "status":
-            self._hear_status(element)
+        elif isinstance(element, ResumedLine):
+            self.is_told = True
         else:
-            self._print(element)
-            self.is_over = element.kind == "stop"
+            self._hear_frame(element)
 
     def why_closed(self) -> str:
         """Return what it means that the server has closed now."""
@@ -144,11 +171,23 @@ class WatchedMatch:
             return "the match has not started yet; come again later, or watch with --reconnect"
         return "the server went away before the match was over; connect again, or watch with --reconnect"
 
+    def _hear_frame(self, frame: Frame) -> None:
+        self._had_numbers = frame.place is not None
+        self.wants_numbers &= self._had_numbers
+        self._place = frame.place if frame.place != _BEFORE_ALL else None
+        if frame.kind == "status":
+            self._hear_status(frame)
+        else:
+            self._print(frame)
+            self.is_over = frame.kind == "stop"
+
     def _hear_status(self, frame: Frame) -> None:
         teams = (frame.details.get("home"), frame.details.get("visit"))
         if self._teams not in ((), teams):
             raise WatchEndedError("another match is the current one now; give --match ID to watch a certain one")
-        if frame.details != self._status:
+        if frame.missed:
+            self._print(Line(f"not heard: {frame.missed}"))
+        if frame.missed or frame.details != self._status:
             self._print(frame)
         self._teams, self._status = teams, frame.details
         self.is_told = True
@@ -170,15 +209,15 @@ def _greeting(user: str, match_id: str | None) -> bytes:
     return f"{line}\n".encode()
 
 
-async def _watch_once(where: tuple[str, int], address: str, greeting: bytes, watching: WatchedMatch) -> None:
-    """Return when the match is over. Raise NoServerError, WatchError, WatchEndedError."""
+async def _watch_once(where: tuple[str, int], address: str, watching: WatchedMatch) -> None:
+    """Return when the match is over. Raise WatchError, WatchEndedError, by which it can be told what to do."""
     try:
         reader, writer = await asyncio.open_connection(*where)
     except (OSError, UnicodeError) as error:  # UnicodeError: of a host that cannot be a name
         reason = error.strerror or error if isinstance(error, OSError) else "that is no host"
         raise NoServerError(f"no server at {address} ({reason}); start one with: matchstream serve --stage 0") from None
     try:
-        writer.write(greeting)
+        writer.write(watching.greeting())
         await _hear_all(reader, watching)
     except OSError as error:
         raise ConnectionEndedError(f"the server at {address} went away: {error.strerror or error}") from None

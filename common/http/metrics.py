@@ -1,13 +1,28 @@
 """`GET /metrics`: the statistics of a node in the text format of Prometheus, made when it is scraped."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from common.http.statistics import Histogram, Statistics
+from common.http.statistics import Histogram, Statistics, WorkerStatistics
+
+_WORKER_GAUGES: tuple[tuple[str, str, Callable[[WorkerStatistics], float]], ...] = (
+    ("matchstream_worker_answers", "1 if the worker answered its node in time.", lambda one: one.answers),
+    ("matchstream_worker_connections", "Fans of the worker who are connected.", lambda one: one.connections),
+    ("matchstream_worker_behind", "Fans of the worker who are due more than they took.", lambda one: one.behind),
+    ("matchstream_worker_memory_bytes", "Proportional set size of the worker.", lambda one: one.pss_bytes),
+    ("matchstream_worker_open_fds", "Open file descriptors of the worker.", lambda one: one.open_files.open),
+)
+_WORKER_COUNTERS: tuple[tuple[str, str, Callable[[WorkerStatistics], float]], ...] = (
+    ("matchstream_worker_restarts", "Times that the worker was started again.", lambda one: one.restarts),
+    ("matchstream_worker_accepts", "Connections that the worker accepted.", lambda one: one.accepted),
+    ("matchstream_worker_greetings", "Fans whom the worker answered.", lambda one: one.greetings),
+    ("matchstream_worker_deliveries", "What the worker sent fans after that.", lambda one: one.deliveries),
+    ("matchstream_worker_cpu_seconds", "CPU time that the worker spent.", lambda one: one.cpu_s),
+)
 
 
 def exposition(statistics: Statistics) -> bytes:
@@ -33,6 +48,7 @@ class _Snapshot(Collector):
         yield from self._counters()
         yield from self._by_kind()
         yield from self._of_stage_3()
+        yield from self._by_worker()
         seen = self._seen
         yield self._histogram("matchstream_response_seconds", "From a fan's accept to its answer.", seen.response)
         yield self._histogram("matchstream_fan_out_seconds", "From an accepted event to each fan's copy.", seen.fan_out)
@@ -58,6 +74,7 @@ class _Snapshot(Collector):
         yield self._counter("matchstream_accepts", "Connections of fans that were accepted.", seen.accepted)
         yield self._counter("matchstream_greetings", "Fans who were answered.", seen.greetings)
         yield self._counter("matchstream_deliveries", "What fans were sent after their answer.", seen.deliveries)
+        yield self._counter("matchstream_skips", "Times that a slow fan was left out until it caught up.", seen.skips)
         yield self._counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.", seen.cpu_s)
         if seen.api is not None:
             yield self._counter("matchstream_api_requests", "Requests to the API.", seen.api.requests)
@@ -100,6 +117,18 @@ class _Snapshot(Collector):
             yield self._gauge("matchstream_subscriptions_subscribers", "Who hears them.", heard.subscribers)
             yield self._counter("matchstream_subscriptions_connections", "Connections made.", heard.connections)
             yield self._counter("matchstream_subscriptions_messages", "Messages from channels.", heard.published)
+
+    def _by_worker(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Yield what is told of each worker; its counts begin again when it is started again."""
+        workers = self._seen.workers
+        if not workers:
+            return
+        for kind, families in ((GaugeMetricFamily, _WORKER_GAUGES), (CounterMetricFamily, _WORKER_COUNTERS)):
+            for name, about, value in families:
+                family = kind(name, about, labels=["node", "worker"])
+                for worker in workers:
+                    family.add_metric([self._seen.node, str(worker.number)], value(worker))
+                yield family
 
     def _gauge(self, name: str, about: str, value: float) -> GaugeMetricFamily:
         gauge = GaugeMetricFamily(name, about, labels=["node"])

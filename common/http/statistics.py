@@ -78,19 +78,50 @@ class SubscriptionsStatistics(msgspec.Struct, frozen=True):
     published: int
 
 
+class WorkerStatistics(msgspec.Struct, frozen=True):
+    """One worker process of a node as it is now, of those with its `number` the one after so many `restarts`.
+
+    Counts are since this process started, and mean what they mean of a node; the node's hold those of workers that have
+    ended, too. `pss_bytes` is its memory, and of what it shares with others its share. `behind` are fans who have not
+    been sent all that they are due. One that does not answer in time is told as it was when it last did.
+    """
+
+    number: int
+    pid: int
+    answers: bool
+    restarts: int
+    uptime_s: float
+    cpu_s: float
+    rss_bytes: int
+    pss_bytes: int
+    open_files: OpenFilesSeen
+    loop_lag_s: float | None
+    connections: int
+    accepted: int
+    greetings: int
+    deliveries: int
+    drops: dict[str, int]
+    handlers: int
+    behind: int
+
+
 class Statistics(msgspec.Struct, frozen=True):
     """One node as it is now; counts are since its start.
 
     `connections` are the fans' now, `accepted` all there were. `greetings` are fans who were answered, and `deliveries`
     what they were sent after that: events, and to some an error line as the last. `drops` are fans who were turned away
-    or lost, by reason (`stages.traffic`). `handlers` are subscriptions to matches, `tasks` those of the event
-    loop. `loop_lag` is null at the first look in a minute, since it is measured only while somebody looks.
+    or lost, by reason (`stages.traffic`); `skips` are times that one who read too slowly was left out until it had
+    caught up, and went on with the status. `handlers` are subscriptions to matches, `tasks` those of the event loop.
+    `loop_lag` is null at the first look in a minute, since it is measured only while somebody looks.
 
     `response` counts from a fan's accept to its answer being written to the socket, `fan_out` from the moment at which
     the node's process of a match has an accepted event, to each fan's copy being written.
 
     `writer`, `requests` and `subscriptions` are null where a node has none of that: they come with stage 3. They and
     `api` are null, too, where a server is of a version that does not tell them.
+
+    Where fans are served by `workers`, all that is told of the node is that of its processes together: counts and files
+    are added up, `rss_bytes` has what they share once, and `loop_lag` is that of the process which is late the most.
     """
 
     node: str
@@ -115,3 +146,5 @@ class Statistics(msgspec.Struct, frozen=True):
     writer: WriterStatistics | None = None
     requests: RequestsStatistics | None = None
     subscriptions: SubscriptionsStatistics | None = None
+    workers: tuple[WorkerStatistics, ...] = ()
+    skips: int = 0

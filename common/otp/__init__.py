@@ -32,7 +32,7 @@ from common.otp.signals import (
     Reason,
     Stop,
 )
-from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor
+from common.otp.supervisor import ChildSpec, Restart, SimpleOneForOne, StartChild, Supervisor, TerminateChild
 from common.otp.survey import KindStatistics, Order, ProcessStatistics, Survey, Surveyor
 
 __all__ = [
@@ -74,5 +74,6 @@ __all__ = [
     "Supervisor",
     "Survey",
     "Surveyor",
+    "TerminateChild",
     "reply",
 ]

@@ -48,6 +48,13 @@ class ChildSpec:
     shutdown_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    """The call that has a `one_for_one` supervisor stop a child by its id (OTP: `supervisor:terminate_child/2`)."""
+
+    id: str
+
+
 class _Intensity:
     """Counts restarts: no more than `limit` in any `period_s` seconds."""
 
@@ -107,6 +114,12 @@ class Supervisor(GenServer):
         except BaseException:
             await self._stop_children()
             raise
+
+    async def handle_call(self, request: TerminateChild, reply_to: ReplyTo) -> None:
+        """Stop a child, and answer when it has ended; it is not started again."""
+        del reply_to  # answered by returning
+        if request.id in self._children:
+            await _shut_down([self._children.pop(request.id)], self._specs[request.id].shutdown_s)
 
     async def handle_info(self, message: Any) -> None:  # an Exit, or something to pass over
         """Restart the child that ended, if its spec says so."""

@@ -20,6 +20,7 @@ In the same step a match gets its place in the index that lists go by (`common.s
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -259,6 +260,10 @@ class RedisStore:
         """Count a visit of the user; return how many there have been, as far as is kept (`common.store.visits`)."""
         count, *_ = await self._writes.call_all(self._visits.count((user,)))
         return int(count)
+
+    async def visit_all(self, users: Sequence[str]) -> None:
+        """Count a visit of each of these users, in one exchange."""
+        await self._writes.call_all(self._visits.count(users))
 
     async def _change(self, match_id: str, news: str, command: tuple[Argument, ...]) -> Any:
         """Send what changes a match and return the answer; a subclass may have others told of it.

@@ -130,10 +130,16 @@ def _show(numbers: Iterable[int]) -> str:
     return " ".join(map(str, numbers))
 
 
-def _memory_pages(meminfo: Path) -> int | None:
-    """Return how many pages of memory the machine has (proc(5), MemTotal); None if that cannot be read."""
+def memory_bytes(meminfo: Path, name: str) -> int | None:
+    """Return a size that proc(5)'s `meminfo` has under a name, such as MemTotal; None if that cannot be read."""
     try:
-        total = re.search(r"^MemTotal:\s+([0-9]{1,15}) kB$", meminfo.read_text(), re.MULTILINE)
+        found = re.search(rf"^{name}:\s+([0-9]{{1,15}}) kB$", meminfo.read_text(), re.MULTILINE)
     except OSError:
         return None
-    return None if total is None else int(total[1]) * 1024 // os.sysconf("SC_PAGE_SIZE")
+    return None if found is None else int(found[1]) * 1024
+
+
+def _memory_pages(meminfo: Path) -> int | None:
+    """Return how many pages of memory the machine has; None if that cannot be read."""
+    total = memory_bytes(meminfo, "MemTotal")
+    return None if total is None else total // os.sysconf("SC_PAGE_SIZE")

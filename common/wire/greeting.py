@@ -5,6 +5,14 @@ Two forms are known, with any further fields ignored:
     V:2:<user>                                   the current match
     VERSION:1:CONNECT:<user>:MATCH:<match id>    that match
 
+Servers that number what they tell (`common.wire.frames`), and only they, know one more:
+
+    V:3:<user>:<match id>                            that match, numbered; the current one if the match id is empty
+    V:3:<user>:<match id>:<last number>:<epoch>      the same, from behind the event that the fan heard last
+
+Who does not know the epoch says 0, or leaves it out; then the number counts alone, and nobody would notice that the
+match is not the one that it was.
+
 The first `\n` or `\r` ends the line, so all ends of line that telnet knows count (`\r\n`, `\r\0`; RFC 854, "The NVT
 printer and keyboard"), and a bare `\r`; what follows it says nothing. A fan that sends no more has ended its line, too.
 
@@ -23,7 +31,11 @@ from common.domain.match import UNWANTED
 LIMIT: Final = 1024  # bytes
 MAX_NAME: Final = 64  # characters of a user or a match id
 
-_EXPECTED: Final = "expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>"
+UNKNOWN: Final = "expected V:2:<user>"
+"""How the error of a line that is no greeting begins, or goes on after what is wrong with it."""
+_EXPECTED: Final = f"{UNKNOWN} or VERSION:1:CONNECT:<user>:MATCH:<match id>"
+_EXPECTED_NUMBERED: Final = f"{_EXPECTED}, or V:3:<user>:<match id>:<last number>:<epoch>"
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")  # as many as an integer of 64 bits surely holds
 _CONTROL: Final = re.compile(f"[{UNWANTED}]")
 
 _IAC: Final = b"\xff"
@@ -46,20 +58,35 @@ class GreetingError(Exception):
     """What came is no greeting; the message says what was expected, on one line, and repeats nothing of what came."""
 
 
+class Numbered(msgspec.Struct, frozen=True, gc=False):
+    """That a fan wants numbers, and the number and epoch of the event that it heard last: None if it begins."""
+
+    number: int | None = None
+    epoch: int = 0
+
+
 class Greeting(msgspec.Struct, frozen=True, gc=False):
-    """Who wants to watch what; `match_id` is None for the current match. It holds only text, so gc need not see it."""
+    """Who wants to watch what; `match_id` is None for the current match, `numbered` for frames without numbers.
+
+    Nothing that it holds can refer back to it, so gc need not see it.
+    """
 
     user: str
     match_id: str | None
+    numbered: Numbered | None = None
 
 
 class GreetingReader:
-    """Reads the greeting of one fan, however it is cut into pieces. After a greeting, or an error, it is done."""
+    """Reads the greeting of one fan, however it is cut into pieces. After a greeting, or an error, it is done.
 
-    __slots__ = ("_head",)
+    `numbers`: whether the server knows V:3.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_head", "_numbers")
+
+    def __init__(self, *, numbers: bool = False) -> None:
         self._head: bytes | None = b""
+        self._numbers = numbers
 
     def feed(self, data: bytes) -> Greeting | None:
         """Return the greeting once its line is complete, None until then, and None for all that follows it.
@@ -80,37 +107,67 @@ class GreetingReader:
             return None
         self._head = None
         if end < 0:
-            raise GreetingError(f"the line is longer than {LIMIT} bytes; {_EXPECTED}")
-        return parse_greeting(text[:end])
+            raise GreetingError(f"the line is longer than {LIMIT} bytes; {_expected(self._numbers)}")
+        return parse_greeting(text[:end], numbers=self._numbers)
 
     def end(self) -> Greeting | None:
         """Return what `feed` does at the end of a line: the fan has sent its last. Raise GreetingError."""
         if self._head is None:
             return None
         head, self._head = self._head, None
-        return parse_greeting(_COMMANDS.sub(rb"\1", head))
+        return parse_greeting(_COMMANDS.sub(rb"\1", head), numbers=self._numbers)
 
 
-def parse_greeting(line: bytes) -> Greeting:
-    """Return the greeting that one line, without its end, holds. Raise GreetingError when it is none."""
+def parse_greeting(line: bytes, *, numbers: bool = False) -> Greeting:
+    """Return the greeting that one line, without its end, holds; V:3 with `numbers` only. Raise GreetingError."""
+    try:
+        return _parse(line, numbers)
+    except _WrongFieldError as error:
+        raise GreetingError(f"{error}; {_expected(numbers)}") from None
+
+
+class _WrongFieldError(Exception):
+    """What is wrong with a line that is nearly a greeting."""
+
+
+def _expected(numbers: bool) -> str:
+    return _EXPECTED_NUMBERED if numbers else _EXPECTED
+
+
+def _parse(line: bytes, numbers: bool) -> Greeting:
     try:
         fields = line.decode().split(":")
     except UnicodeDecodeError:
-        raise GreetingError(f"the line is not UTF-8; {_EXPECTED}") from None
+        raise _WrongFieldError("the line is not UTF-8") from None
     match fields:
         case ["V", "2", user, *_]:
             return Greeting(_checked(user, "user"), None)
         case ["VERSION", "1", "CONNECT", user, "MATCH", match_id, *_]:
             return Greeting(_checked(user, "user"), _checked(match_id, "match id"))
+        case ["V", "3", user, match_id, *rest] if numbers:
+            return Greeting(_checked(user, "user"), _checked(match_id, "match id") if match_id else None, _place(*rest))
         case _:
-            raise GreetingError(_EXPECTED)
+            raise GreetingError(_expected(numbers))
 
 
 def _checked(name: str, what: str) -> str:
     if not name:
-        raise GreetingError(f"the {what} is empty; {_EXPECTED}")
+        raise _WrongFieldError(f"the {what} is empty")
     if len(name) > MAX_NAME:
-        raise GreetingError(f"the {what} is longer than {MAX_NAME} characters; {_EXPECTED}")
+        raise _WrongFieldError(f"the {what} is longer than {MAX_NAME} characters")
     if not name.isprintable() and _CONTROL.search(name):  # most names are printable, and that is quicker to see
-        raise GreetingError(f"the {what} has control characters or direction marks; {_EXPECTED}")
+        raise _WrongFieldError(f"the {what} has control characters or direction marks")
     return name
+
+
+def _place(number: str = "", epoch: str = "", *_: str) -> Numbered:
+    """Return where a fan stands who says that; the fields are at the end of the line and may be left out."""
+    if not number and not epoch:
+        return Numbered()
+    return Numbered(_count(number, "last number"), _count(epoch, "epoch") if epoch else 0)
+
+
+def _count(text: str, what: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise _WrongFieldError(f"the {what} is not a number of 1 to 18 digits")
+    return int(text)

@@ -20,11 +20,12 @@ _HEADER: Final = re.compile(rb"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d): (\w+):\n")
 _END: Final = b"\n\r\n"
 _ERROR: Final = "ERROR: "
 _GOODBYE: Final = "GOODBYE: "
+_RESUMED: Final = "RESUMED: "
 _PLAYER: Final = re.compile(r"(.+) \(([0-9]{1,3})\) ")
-_SCORE: Final = re.compile(r"[0-9]{1,6}")
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _PLAYER_KEYS: Final = frozenset({"player", "player_in", "player_out"})
 _LIST_KEYS: Final = frozenset({"home_players", "visit_players"})
-_SCORE_KEYS: Final = frozenset({"home_score", "visit_score"})
+_NUMBER_KEYS: Final = frozenset({"home_score", "visit_score", "number", "epoch"})
 
 
 class FrameError(Exception):
@@ -49,15 +50,26 @@ class GoodbyeLine(msgspec.Struct, frozen=True):
     message: str
 
 
+class ResumedLine(msgspec.Struct, frozen=True):
+    """What a fan hears who resumes and can be sent all that it missed: `message` says how much, and it follows."""
+
+    message: str
+
+
 class Frame(msgspec.Struct, frozen=True):
-    """An event as it went over the wire: it has no number there, and its time (UTC) is in whole seconds."""
+    """An event as it went over the wire: its time (UTC) is in whole seconds.
+
+    `place` is its number and its epoch, and `missed` what it stands for that can not be had, where frames are numbered.
+    """
 
     at: datetime
     kind: str
     details: dict[str, Detail]
+    place: tuple[int, int] | None = None
+    missed: str = ""
 
 
-Heard = Line | ErrorLine | GoodbyeLine | Frame
+Heard = Line | ErrorLine | GoodbyeLine | ResumedLine | Frame
 """What there is to hear of a server."""
 
 
@@ -99,7 +111,10 @@ def parse_frame(block: bytes) -> Frame:
         lines = block[header.end() : -2].decode().split("\n")[:-1]
     except ValueError as error:  # a date that does not exist; text that is not UTF-8
         raise FrameError(f"this frame cannot be read: {error}") from error
-    return Frame(at, header[2].decode(), _details(lines))
+    details = _details(lines)
+    number, epoch, missed = (details.pop(key, None) for key in ("number", "epoch", "missed"))
+    place = (number, epoch) if isinstance(number, int) and isinstance(epoch, int) else None
+    return Frame(at, header[2].decode(), details, place, str(missed or ""))
 
 
 def _end_of_next(data: bytes, start: int) -> int | None:
@@ -122,6 +137,8 @@ def _parse(element: bytes) -> Heard:
         raise FrameError("a line is not UTF-8; is this a Match Stream server?") from error
     if text.startswith(_ERROR):
         return ErrorLine(text.removeprefix(_ERROR))
+    if text.startswith(_RESUMED):
+        return ResumedLine(text.removeprefix(_RESUMED))
     return GoodbyeLine(text.removeprefix(_GOODBYE)) if text.startswith(_GOODBYE) else Line(text)
 
 
@@ -151,8 +168,8 @@ def _details(lines: list[str]) -> dict[str, Detail]:
 def _value(key: str, value: str) -> Detail:
     if key in _PLAYER_KEYS:
         return _player(value)
-    if key in _SCORE_KEYS:
-        if not _SCORE.fullmatch(value):
+    if key in _NUMBER_KEYS:
+        if not _NUMBER.fullmatch(value):
             raise FrameError(f"{key} is not a number: {_short(value)}")
         return int(value)
     return value

@@ -2,7 +2,8 @@
 
 To leave a lesson out shows what it is worth among the others, and to add it shows what it is worth alone: a lesson may
 be worth nothing until another one is there, or once another one is. So each is left out of the stage that introduces
-it, and of the last one, in every scenario that exercises it; and it is added to the baseline where that bears the load.
+it, and of the last one in which it changes anything, in every scenario that exercises it; and it is added to the
+baseline where that bears the load.
 A lesson that no scenario exercised has no figures: what would be measured says nothing of it.
 """
 
@@ -15,7 +16,7 @@ from harness.campaign.figures import compare
 from harness.campaign.findings import Findings
 from harness.campaign.intervals import Estimate
 from harness.campaign.plan import Arm, FixedLoad, MeasuredServer, Planned, in_rounds
-from harness.campaign.scenarios import Scenario, lessons_in
+from harness.campaign.scenarios import SUPERSEDED, Scenario, lessons_in
 from harness.campaign.verdicts import judged, placebo_verdicts
 from harness.records.campaign import ABLATION, Ablation, Figure, LessonWorth, Measurement, Ratio, Reference
 from harness.records.machine import harness_version
@@ -34,7 +35,17 @@ ALONE = Scenario(
 """The load on the baseline, besides scenarios that need no stage: it bears no other."""
 
 EXERCISED_ALONE = frozenset(
-    {"vm", "reply-later", "hibernate", "delayed-init", "logging", "registered-names", "match-groups", "db-writer"}
+    {
+        "vm",
+        "reply-later",
+        "hibernate",
+        "delayed-init",
+        "logging",
+        "registered-names",
+        "match-groups",
+        "db-writer",
+        "fd-plane",
+    }
 )
 """Lessons that `ALONE` exercises: they change what each fan or each event costs, however many there are."""
 
@@ -114,14 +125,20 @@ class Subject:
         """Return the first stage that has the lesson."""
         return next(stage for stage in self.stages if lesson in self.lessons[stage])
 
+    def having(self, lesson: str) -> tuple[str, ...]:
+        """Return the stages that have the lesson, and in which it changes anything: none that has one instead."""
+        instead = SUPERSEDED.get(lesson)
+        since = self.stages[self.stages.index(self.introduces(lesson)) :]
+        return tuple(stage for stage in since if instead not in self.lessons[stage])
+
     def left_out_of(self, lesson: str) -> tuple[str, ...]:
-        """Return the stages that a lesson is left out of: the one that introduces it, and the last."""
-        return tuple(dict.fromkeys((self.introduces(lesson), self.stages[-1])))
+        """Return the stages that a lesson is left out of: the one that introduces it, and the last that has it."""
+        having = self.having(lesson)
+        return tuple(dict.fromkeys((having[0], having[-1])))
 
     def exercised_in(self, lesson: str, scenario: Scenario) -> tuple[str, ...]:
         """Return the first stage that has the lesson and bears the scenario, and the last; none if none bears it."""
-        since = self.stages[self.stages.index(self.introduces(lesson)) :]
-        bearing = [stage for stage in since if self.bears(stage, scenario)]
+        bearing = [stage for stage in self.having(lesson) if self.bears(stage, scenario)]
         return tuple(dict.fromkeys((bearing[0], bearing[-1]))) if bearing else ()
 
     def bears(self, stage: str, scenario: Scenario) -> bool:

@@ -29,6 +29,7 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "art": "art_mean_s",
         "response_p99": "response_p99_s",
         "newcomers": "newcomers_mean_s",
+        "newcomers_art": "newcomers_art_mean_s",
         "fanout": "fanout_mean_s",
         "fanout_p99": "fanout_p99_s",
         "fanout_last": "fanout_last_s",
@@ -46,7 +47,18 @@ MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fano
 """The figures that every trial has. Those of a scenario are named there."""
 
 TIMES: frozenset[Figure] = frozenset(
-    {"art", "response_p99", "newcomers", "fanout", "fanout_p99", "fanout_last", "loop_lag_p99", "api", "recovery"}
+    {
+        "art",
+        "response_p99",
+        "newcomers",
+        "newcomers_art",
+        "fanout",
+        "fanout_p99",
+        "fanout_last",
+        "loop_lag_p99",
+        "api",
+        "recovery",
+    }
 )
 """The figures that are a time, in seconds."""
 

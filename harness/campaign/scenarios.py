@@ -56,6 +56,13 @@ _ALL: Final = (
         from_stage="2.1",
     ),
     Scenario(
+        "large-waves",
+        "8,000 fans in waves of 1,000, then events.",
+        FixedLoad(n=8_000, c=1_000, interval_s=0.25, events=6, rate_per_s=5.0),
+        ("served", "art", "response_p99", "fanout", "fanout_last", "memory", "server_cpu"),
+        from_stage="2.5",
+    ),
+    Scenario(
         "burst",
         "8,000 fans at the same moment, twice as many as an accept queue usually takes.",
         FixedLoad(n=8_000, c=8_000, interval_s=0.25, events=6, rate_per_s=5.0),
@@ -123,6 +130,35 @@ _ALL: Final = (
         ),
         ("served", "art", "response_p99", "newcomers", "fanout", "loop_lag_p99", "api"),
         from_stage="2.1",
+    ),
+    Scenario(
+        "joining",
+        "5,000 fans come in waves of 500 while 10 events a second go to 10,000 others.",
+        FixedLoad(
+            n=10_000,
+            c=1_000,
+            interval_s=0.25,
+            events=35,
+            rate_per_s=10.0,
+            disturbances=Disturbances(joining=5_000, joining_c=500),
+        ),
+        ("newcomers", "newcomers_art", "fanout", "fanout_last", "loop_lag_p99"),
+        from_stage="2.5",
+    ),
+    Scenario(
+        "deaf",
+        "A tenth of 1,000 fans never read, while 100 events a second flow: more than waits for one that is slow. Until "
+        "it is closed the kernel keeps that, so it is the server's open files that tell.",
+        FixedLoad(n=1_000, c=500, interval_s=0.25, events=600, rate_per_s=100.0, disturbances=Disturbances(slow=0.1)),
+        ("open_files", "fanout", "fanout_p99", "server_memory", "server_cpu"),
+        from_stage="2.5",
+    ),
+    Scenario(
+        "crowd",
+        "24,000 fans, more than one process may have files open where that is 20,000, in waves of 2,000, then events.",
+        FixedLoad(n=24_000, c=2_000, interval_s=0.5, events=4, rate_per_s=2.0),
+        ("served", "art", "response_p99", "fanout", "fanout_last"),
+        from_stage="3",
     ),
     Scenario(
         "churn",
@@ -202,9 +238,39 @@ OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "nodes": ("far-redis", "burst"),
         "db-writer": ("far-redis",),
         "db-readers": ("far-redis",),
+        "fd-plane": ("large-waves",),
+        "encode-once": ("large-waves", "far-redis"),
+        "write-behind": ("large-waves",),
+        "workers": ("burst", "crowd"),
+        "time-slices": ("joining",),
+        "slow-fans": ("deaf",),
+        "resume": (),
+        "admission": (),
+        "drain": (),
     }
 )
-"""The scenarios that exercise each lesson of stages 1 to 3."""
+"""The scenarios that exercise each lesson of stages 1 to 4.
+
+The last three have none. They are for fans who come back: with what they have heard already, all at once after a node
+died, or from a node that is emptied. The harness's fans come once, so it cannot say what these lessons are worth.
+"""
+
+_OF_EACH_FAN: Final = (
+    "monitors",
+    "repeaters",
+    "reply-later",
+    "hibernate",
+    "delayed-init",
+    "user-managers",
+    "client-managers",
+    "registered-names",
+)
+
+SUPERSEDED: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(_OF_EACH_FAN, "fd-plane") | {"nodes": "workers"})
+"""Lessons with the one that takes their place, so that a stage that has it is not changed by them.
+
+`fd-plane` leaves no process of a fan, and a stage with `workers` has one node unless more are asked for.
+"""
 
 
 def lessons_in(scenario: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from harness.targets.stage import StageTarget
 from harness.targets.variant import Variant
 from harness.units import show_load
 
-STAGES = ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3")
+STAGES = ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3", "4")
 
 SLO = "failures=0,lost=0,p99<1s"
 """Everyone served, nothing lost, and 99 of 100 fans with their first event within a second of their intended start."""
@@ -63,11 +63,13 @@ TALKS_LOADS: Mapping[str, FixedLoad] = MappingProxyType(
             ("2.4", 17_000, 8_000),
             ("2.5", 17_000, 8_000),
             ("3", 32_000, 8_000),
+            ("4", 17_000, 8_000),
         )
     }
 )
 """The talk's waves, every 250 ms as in the talk. N is the talk's, less what would not fit: at 4 fans every 250 ms its
-4,000 take four minutes, one process holds some 17,000, and waves of 32,000 are no moment here.
+4,000 take four minutes, one process holds some 17,000, and waves of 32,000 are no moment here. The talk has no stage
+4, which is measured under the load of 2.5.
 """
 
 GUESSES: Mapping[Dimension, float] = MappingProxyType({"N": 900, "C": 4, "burst C": 4})
@@ -81,7 +83,7 @@ QUICK_GUESSES: Mapping[tuple[str, Dimension], float] = MappingProxyType(
 FLOOR_KEY = "floor"
 
 DEFAULT_NODES = 4
-"""Of stage 3: as many as it starts if it is not told."""
+"""Processes of a stage that has several: as many nodes as stage 3 starts if it is not told, or workers of stage 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +134,23 @@ class Outline:
 
 
 def stage_server(stage: str, lessons: Sequence[str], nodes: int) -> MeasuredServer:
-    """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes."""
-    variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
+    """Return a stage, which has these lessons, as a step; `nodes` are of one that has nodes.
+
+    Of one whose nodes have workers it is one node, with so many.
+    """
+    if "workers" in lessons:
+        variant = Variant(stage, workers=nodes)
+    else:
+        variant = Variant(stage, nodes=nodes if "nodes" in lessons else None)
     # More than open files does not fit into one process, and they are what ends a stage that may have all of them.
     files = min(OpenFiles.read().hard, FULL_EFFORT.n.ceiling)
-    likely_n = files - KEPT_FILES if "open-files" in lessons and variant.nodes is None else None
+    likely_n = files - KEPT_FILES if "open-files" in lessons and variant.processes == 1 else None
     return MeasuredServer(
         key=_stage_key(stage),
         name=variant.name,
         make=lambda: StageTarget(variant),
         arrivals=arrivals_at(lessons),
-        nodes=variant.nodes or 1,
+        nodes=variant.processes,
         likely_n=likely_n,
     )
 

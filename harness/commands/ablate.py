@@ -35,7 +35,7 @@ _ALL_SHORT: Final = " ".join(scenario.name for scenario in chosen(()))
 @grouped
 def ablate(  # noqa: PLR0913 -- each is an option of the command
     *,
-    stage: Annotated[str, typer.Option("--stage", help="The last stage: lessons are left out of it, too.")] = "3",
+    stage: Annotated[str, typer.Option("--stage", help="The last stage: lessons are left out of it, too.")] = "4",
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", help="One of its lessons; repeatable. Default: all of them.")
     ] = None,

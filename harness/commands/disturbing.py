@@ -40,6 +40,14 @@ class Disturbing:
     arrivals_during_events: Annotated[
         bool, typer.Option("--arrivals-during-events", help="Post events, and ask the API, while the fans come.")
     ] = False
+    joining: Annotated[
+        str | None,
+        typer.Option(
+            "--joining",
+            metavar="FANS/WAVE",
+            help="How many fans come besides the N while events flow, and how many at once: 5000/500.",
+        ),
+    ] = None
     redis_latency: Annotated[
         str | None,
         typer.Option("--redis-latency", metavar="TIME", help="How much further away a stage's Redis is, such as 2ms."),
@@ -57,6 +65,7 @@ class Disturbing:
     def disturbances(self) -> Disturbances:
         """Return what was asked for. Raise AskedError."""
         reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_reset(self.reset)
+        joining, joining_c = (0, 0) if self.joining is None else _parse_joining(self.joining)
         latency_s = 0.0 if self.redis_latency is None else _parse_latency(self.redis_latency)
         return Disturbances(
             churn_per_s=0.0 if self.churn is None else _parse_churn(self.churn),
@@ -64,6 +73,8 @@ class Disturbing:
             reset=reset,
             reset_at_s=reset_at_s,
             arrivals_during_events=self.arrivals_during_events,
+            joining=joining,
+            joining_c=joining_c,
             redis_latency_s=latency_s,
             redis_latency_by="proxy" if latency_s else None,
             faults=self.faults or "",
@@ -91,6 +102,13 @@ def _parse_reset(text: str) -> tuple[int, float]:
     if not at or not fans.isascii() or not fans.isdigit() or int(fans) < 1:
         raise AskedError(f"--reset {text}: say how many fans and when, such as 2000@10s")
     return int(fans), _parse_time("--reset", text, moment)
+
+
+def _parse_joining(text: str) -> tuple[int, int]:
+    counts = text.strip().split("/")
+    if len(counts) != 2 or not all(count.isascii() and count.isdigit() and int(count) for count in counts):
+        raise AskedError(f"--joining {text}: say how many fans, and how many of them come at once, such as 5000/500")
+    return int(counts[0]), int(counts[1])
 
 
 def _parse_latency(text: str) -> float:

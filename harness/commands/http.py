@@ -85,7 +85,8 @@ def _served(which: WhichStage, url: str | None, *, posts: bool) -> AbstractConte
     if variant is not None or url is None:
         raise AskedError("whom to load? give --stage 2.5, or --http URL for a server that runs already")
     if any(which.differences.values()):
-        raise AskedError("--with, --without, --nodes and --topology go with --stage: a server that runs is what it is")
+        *others, last = which.differences
+        raise AskedError(f"{', '.join(others)} and {last} go with --stage: a server that runs is what it is")
     return nullcontext(running_api(url, posts=posts))
 
 

@@ -13,7 +13,7 @@ from harness.commands.disturbing import Disturbing
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where
 from harness.commands.target_options import Whom, target_of
-from harness.commands.trial_store import Places, trial_store
+from harness.commands.trial_store import DEFAULT_RATE, Places, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.workload import Load
 from harness.records.trial import TrialResult, encode_result
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from harness.trial.measure import Watcher
 
 DEFAULT_EVENTS = 20
-DEFAULT_RATE = 5.0
 DEFAULT_SPEED = 60.0
 
 

@@ -32,7 +32,9 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
     stage: Annotated[
         list[str] | None, typer.Option("--stage", help=f"A stage; repeatable. Default: {' '.join(STAGES)}.")
     ] = None,
-    nodes: Annotated[int, typer.Option(min=1, help="Node processes of a stage that has nodes.")] = DEFAULT_NODES,
+    nodes: Annotated[
+        int, typer.Option(min=1, help="Node processes of a stage that has nodes; workers of one that has those.")
+    ] = DEFAULT_NODES,
     floor: Annotated[
         bool, typer.Option("--floor", help="Measure a server that does nothing else, too; it needs a C compiler.")
     ] = False,

@@ -36,6 +36,9 @@ class WhichStage:
     topology: Annotated[
         Topology | None, typer.Option("--topology", help="How its nodes learn of each other's events.")
     ] = None
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=0, help="Worker processes of each node, if it has workers; 0: none.")
+    ] = None
 
     @property
     def variant(self) -> Variant | None:
@@ -43,7 +46,7 @@ class WhichStage:
         if self.stage is None:
             return None
         with_lessons, without_lessons = tuple(self.with_lessons or ()), tuple(self.without_lessons or ())
-        return Variant(self.stage, with_lessons, without_lessons, self.nodes, self.topology)
+        return Variant(self.stage, with_lessons, without_lessons, self.nodes, self.topology, self.workers)
 
     @property
     def differences(self) -> dict[str, object]:
@@ -53,6 +56,7 @@ class WhichStage:
             "--without": self.without_lessons,
             "--nodes": self.nodes,
             "--topology": self.topology,
+            "--workers": self.workers,
         }
 
 

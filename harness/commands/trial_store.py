@@ -11,6 +11,10 @@ from harness.records.directory import TRIALS_FILE, ResultsDirectory, make_direct
 from harness.records.files import file_stem
 from harness.records.machine import describe_machine
 from harness.records.trial import TrialResult, encode_result
+from harness.show.disturbances import show_disturbances
+
+DEFAULT_RATE = 5.0
+"""Events a second, unless it is said."""
 
 Places = tuple[tuple[str, Path], ...]
 """What was written, with a word for each."""
@@ -68,7 +72,10 @@ class WholeFiles:
 
 @dataclass(frozen=True, slots=True)
 class ResultLines:
-    """A line for each result in a directory of results; the name of one says its server, its load and which repeat."""
+    """A line for each result in a directory of results.
+
+    The name of one says its server, its load, an uncommon rate of events, what else happened, and which repeat it is.
+    """
 
     journal: Journal
     path: Path
@@ -86,8 +93,19 @@ class ResultLines:
         return (("kept in", self.path / TRIALS_FILE),)
 
     def _name(self, asked: Asked) -> str:
-        return f"{_stem(asked)}-{self.repeat}"
+        return f"{_stem(asked)}{_besides(asked)}-{self.repeat}"
 
 
 def _stem(asked: Asked) -> str:
     return f"{file_stem(asked.target.name)}-n{asked.load.n}-c{asked.load.c}"
+
+
+def _besides(asked: Asked) -> str:
+    """Return what tells trials of one server and one load apart; nothing of common ones."""
+    parts = []
+    rate = None if asked.events is None else asked.events.rate_per_s
+    if rate is not None and rate != DEFAULT_RATE:
+        parts.append(f"rate{rate:g}")
+    if what := show_disturbances(asked.disturbances):
+        parts.append(file_stem(what))
+    return "".join(f"-{part}" for part in parts)

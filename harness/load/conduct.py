@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from harness.load.workload import InvalidLoadError
 
 if TYPE_CHECKING:
+    from harness.load.workload import Load
     from harness.records.asked import Disturbances
 
 SEED: Final = 1
@@ -84,14 +85,16 @@ class Agenda:
         return self._departures[first : self._done]
 
 
-def planned(n: int, asked: Disturbances, events_s: float, seed: int = SEED) -> Conduct:
-    """Return who of `n` fans does what while the events take `events_s` seconds.
+def planned(load: Load, asked: Disturbances, events_s: float, seed: int = SEED) -> Conduct:
+    """Return who of the fans of a load does what while the events take `events_s` seconds.
 
     Slow fans and those that break off are chosen once; the others leave in a random order, one after the other at equal
     distances, and for each a new one comes at that moment. When all are gone, those leave who came first for others.
+    Or new ones come in waves, and nobody leaves for them.
 
-    Raise InvalidLoadError for more fans than there are, or a moment after the events.
+    Raise InvalidLoadError for more fans than there are, a moment after the events, or both kinds of new ones.
     """
+    n = load.n
     order = list(range(n))
     random.Random(seed).shuffle(order)  # noqa: S311 -- nothing secret about it
     slow = round(asked.slow * n)
@@ -106,12 +109,28 @@ def planned(n: int, asked: Disturbances, events_s: float, seed: int = SEED) -> C
         )
     stays = n - asked.reset
     leaving = order[slow:stays]
-    rate_per_s = asked.churn_per_s * n
-    if rate_per_s and not leaving:
+    if asked.churn_per_s and not leaving:
         raise InvalidLoadError("nobody is left for churn: use fewer slow fans and resets, or a larger N")
-    moments = tuple((k + 1) / rate_per_s for k in range(int(events_s * rate_per_s)))
-    leaving += range(n, n + len(moments))
-    departures = [Departure(at_s, fan, resets=False) for at_s, fan in zip(moments, leaving, strict=False)]
+    newcomers_s = _newcomers_s(load, asked, events_s)
+    leaving += range(n, n + len(newcomers_s))
+    replaced_s = newcomers_s if asked.churn_per_s else ()
+    departures = [Departure(at_s, fan, resets=False) for at_s, fan in zip(replaced_s, leaving, strict=False)]
     departures += [Departure(asked.reset_at_s, fan, resets=True) for fan in sorted(order[stays:])]
     departures.sort(key=lambda departure: departure.at_s)
-    return Conduct(frozenset(order[:slow]), tuple(departures), moments)
+    return Conduct(frozenset(order[:slow]), tuple(departures), newcomers_s)
+
+
+def _newcomers_s(load: Load, asked: Disturbances, events_s: float) -> tuple[float, ...]:
+    """Return when new fans come: one for each that leaves, or in waves. Raise InvalidLoadError."""
+    if not asked.joining:
+        rate_per_s = asked.churn_per_s * load.n
+        return tuple((k + 1) / rate_per_s for k in range(int(events_s * rate_per_s)))
+    if asked.churn_per_s:
+        raise InvalidLoadError("with --churn fans come while events flow, as with --joining: give one of the two")
+    moments_s = tuple((fan // asked.joining_c + 1) * load.interval_s for fan in range(asked.joining))
+    if moments_s[-1] > events_s:
+        raise InvalidLoadError(
+            f"the last of {asked.joining:,} fans who join comes {moments_s[-1]:g} s after the first event, and the "
+            f"events take {events_s:g} s: ask for more events, or for larger waves"
+        )
+    return moments_s

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
 _LOOK_EVERY_S: Final = 0.02
 _SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
-_EXIT_S: Final = 10.0  # a process that has reported needs only to let go of its memory
 
 
 class GeneratorError(HarnessError):
@@ -89,11 +88,15 @@ class Generator:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            for job in self._jobs:
+            for _ in self._jobs:
                 child = _Child()
-                stack.callback(child.end)
-                child.send(job)
+                stack.callback(child.close)
                 self._children.append(child)
+            processes = _Processes(self._children)
+            stack.callback(processes.end)
+            processes.start()
+            for job, child in zip(self._jobs, self._children, strict=True):
+                child.send(job)
             self._cleanup = stack.pop_all()
         return self
 
@@ -181,30 +184,32 @@ class Generator:
             child.send(Finish(close_wait_s))
         deadline = None if patience_s is None else monotonic() + patience_s
         reports: list[Report] = [child.receive(deadline) for child in self._children]
-        for child in self._children:
-            child.wait()
         parts = ((job.share.fans, report.samples) for job, report in zip(self._jobs, reports, strict=True))
         samples = Samples.merge(parts).first(self._expected)
         return samples, _usage(samples, reports)
 
 
 class _Child:
-    """A generator process, as seen from here. It is a group of its own: Ctrl-C in a terminal is for the trial."""
+    """A generator process, as seen from here: its two descriptors are `given` to it when it is started."""
 
-    __slots__ = ("_process", "control", "progress")
+    __slots__ = ("_processes", "_theirs", "control", "pid", "progress")
 
     def __init__(self) -> None:
         self.control: Connection[Any, Any]
-        self.control, theirs = Pipe()
+        self.control, self._theirs = Pipe()
         self.progress = SharedProgress.create()
-        fds = (theirs.fileno(), self.progress.fd)
-        command = command_that_dies_with_parent(python_module("harness.load.worker", *map(str, fds)))
-        with theirs:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, process_group=0)  # noqa: S603 - our own program
+        self.pid = 0
+        self._processes: _Processes
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def given(self) -> tuple[int, int]:
+        """The descriptors."""
+        return self._theirs.fileno(), self.progress.fd
+
+    def is_started(self, pid: int, processes: _Processes) -> None:
+        """Take note of the process, which has its own end of the connection now."""
+        self.pid, self._processes = pid, processes
+        self._theirs.close()
 
     def send(self, message: Job | Begin | EventsBegin | Finish) -> None:
         try:
@@ -226,18 +231,59 @@ class _Child:
         except (EOFError, ConnectionError):
             raise self._death() from None
 
-    def wait(self) -> None:
-        self._process.wait(_EXIT_S)
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
+    def close(self) -> None:
+        self._theirs.close()
         self.control.close()
         self.progress.close()
 
     def _death(self) -> GeneratorError:
-        status = self._process.wait(_EXIT_S)
+        status = self._processes.exit_status(self.pid)
         return GeneratorError(f"generator process {self.pid} died (exit status {status}); see above for its last words")
+
+
+class _Processes:
+    """The processes of the generator, and the one that starts them (`harness.load.fork_server`).
+
+    They are a group of their own: Ctrl-C in a terminal is for the trial.
+    """
+
+    def __init__(self, children: Sequence[_Child]) -> None:
+        self._children = children
+        words = (f"{control}:{progress}" for control, progress in (child.given for child in children))
+        self._server = subprocess.Popen(  # noqa: S603 - our own program
+            command_that_dies_with_parent(python_module("harness.load.fork_server", *words)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[fd for child in children for fd in child.given],
+            process_group=0,
+        )
+
+    def start(self) -> None:
+        """Wait until all are there. Raise GeneratorError if they cannot be started."""
+        pids = self._said()
+        if len(pids) != len(self._children):
+            raise GeneratorError("the generator processes could not be started; see above for why")
+        for child, pid in zip(self._children, pids, strict=True):
+            child.is_started(pid, self)
+
+    def exit_status(self, pid: int) -> int | None:
+        """Return how a process ended that has; None if nobody is left to tell."""
+        while said := self._said():
+            if said[0] == pid:
+                return said[1]
+        return None
+
+    def end(self) -> None:
+        """End all that are still there."""
+        assert self._server.stdin is not None  # noqa: S101 - it was opened as a pipe; this tells the type checker
+        self._server.stdin.close()
+        self._server.wait()
+        assert self._server.stdout is not None  # noqa: S101 - as above
+        self._server.stdout.close()
+
+    def _said(self) -> list[int]:
+        assert self._server.stdout is not None  # noqa: S101 - as above
+        return [int(word) for word in self._server.stdout.readline().split()]
 
 
 def _resolve(endpoint: Endpoint) -> Endpoint:

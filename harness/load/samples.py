@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import compress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -128,6 +129,14 @@ class Samples:
             self.receipt_s,
         )
         return first
+
+    def after(self, moment_s: float) -> Samples:
+        """Return what became of the fans who were to start after that moment, without what they received."""
+        came = [intended > moment_s for intended in self.intended_s]
+        part = Samples(outcome=bytearray(compress(self.outcome, came)))
+        for name in _TIMES:
+            getattr(part, name).extend(compress(getattr(self, name), came))
+        return part
 
     def outcomes(self) -> Counter[Outcome]:
         """Return how many fans had each outcome; outcomes that nobody had are not in it."""

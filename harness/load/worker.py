@@ -1,4 +1,4 @@
-"""One generator process: `python -m harness.load.worker CONTROL_FD PROGRESS_FD`, started by the Generator.
+"""One generator process: a loop, which `harness.load.fork_server` has a copy of itself turn for the Generator.
 
 One epoll loop plays all its fans and listens to the control connection. It ends when it has reported, and when the
 other end of that connection is closed.
@@ -6,21 +6,15 @@ other end of that connection is closed.
 
 from __future__ import annotations
 
-import gc
 import select
-import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, process_time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from common.tuning.open_files import OpenFiles, set_soft_limit
 from harness.load.counters import SharedProgress
 from harness.load.fans import Fans
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Ready, Report
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 EVENTS_A_TURN: Final = 256  # some milliseconds: a wave that comes due meanwhile waits for no more
 SHORTEST_ACTIVE_S: Final = 1.0  # a share of less than a second says nothing: any burst is as busy as it can be
@@ -45,7 +39,7 @@ class Loop:
     )
 
     def __init__(self, control: Connection, progress: SharedProgress, epoll: select.epoll) -> None:
-        self._before = memory("VmRSS")
+        self._before = memory("RssAnon")
         job: Job = control.recv()
         self._control = control
         self._progress = progress
@@ -80,7 +74,7 @@ class Loop:
             fans.expire(all_read_at)
             self._progress.publish(fans.progress)
             if self._growth is None and fans.is_settled:
-                self._growth = memory("VmRSS") - self._before
+                self._growth = memory("RssAnon") - self._before
             now = monotonic()
             self._turn_max_s = max(self._turn_max_s, now - woke)
             if self._close_at is not None and (now >= self._close_at or fans.open == 0):
@@ -114,7 +108,10 @@ class Loop:
 
 
 def memory(field: str) -> int:
-    """Return VmRSS, this process's memory, or VmHWM, its peak, in bytes (proc(5); ru_maxrss has the parent's in it)."""
+    """Return RssAnon, this process's own memory, or VmHWM, the peak of all, in bytes (proc(5)).
+
+    Both have in them what it shares with the process that it is a copy of; ru_maxrss has all of that one's.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
@@ -122,18 +119,11 @@ def memory(field: str) -> int:
     raise LookupError(field)
 
 
-def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
-    """Play one job over the control connection."""
-    control_fd, progress_fd = map(int, arguments)
-    set_soft_limit(OpenFiles.read().hard)
-    gc.disable()  # nothing here makes cycles, and a collection in the middle of a burst would be taken for the server's
+def play(control_fd: int, progress_fd: int) -> None:
+    """Play one job over the control connection, and publish how far it is; both descriptors are closed at the end."""
     control: Connection[Any, Any] = Connection(control_fd)
     with control, SharedProgress(progress_fd) as progress, select.epoll() as epoll:
         try:
             control.send(Loop(control, progress, epoll).run())
         except (EOFError, ConnectionError):
             return  # who started this is gone, and the sockets go with this process
-
-
-if __name__ == "__main__":
-    main()

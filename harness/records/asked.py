@@ -13,8 +13,8 @@ Topology = Literal["connected", "independent"]
 class AskedTarget(Section, frozen=True, kw_only=True):
     """Whom the trial measured. `stage` or `peer` says what the harness started; both are None where it started nothing.
 
-    The four after `http` are how the stage was to differ from itself; `nodes` and `topology` are None where that was
-    left to the stage.
+    The four after `http`, and `workers` of each node, are how the stage was to differ from itself; `nodes`, `topology`
+    and `workers` are None where that was left to the stage.
     """
 
     name: str
@@ -26,6 +26,7 @@ class AskedTarget(Section, frozen=True, kw_only=True):
     nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     topology: Topology | None = None
     peer: str | None = None
+    workers: Count | None = None
 
 
 class Placement(Section, frozen=True, kw_only=True):
@@ -67,7 +68,8 @@ class Disturbances(Section, frozen=True, kw_only=True):
 
     `churn_per_s` is the share of the N fans that leave in a second, while as many new ones come, and `slow` the share
     that stops reading once it was answered; `reset` fans break their connections `reset_at_s` seconds after the first
-    event was due. With `arrivals_during_events` events are posted, and the API is asked, while the fans come.
+    event was due. With `arrivals_during_events` events are posted, and the API is asked, while the fans come; `joining`
+    fans come besides the N, in waves of `joining_c`: the first an interval of the load after the first event was due.
     `redis_latency_s` is what a round trip to the stage's Redis takes more, and `redis_latency_by` what makes it so:
     a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself. With
     `small_buffers` the sockets of the server's network namespace had little room before the server tuned anything.
@@ -82,6 +84,8 @@ class Disturbances(Section, frozen=True, kw_only=True):
     redis_latency_by: Literal["proxy", "netem"] | None = None
     faults: str = ""
     small_buffers: bool = False
+    joining: Count = 0
+    joining_c: Count = 0
 
 
 class Asked(Section, frozen=True, kw_only=True):

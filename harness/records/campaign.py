@@ -34,6 +34,7 @@ Figure = Literal[
     "art",
     "response_p99",
     "newcomers",
+    "newcomers_art",
     "fanout",
     "fanout_p99",
     "fanout_last",
@@ -47,7 +48,8 @@ Figure = Literal[
     "open_files",
 ]
 """What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
-`art` (mean), `response_p99`, `newcomers` (the mean response of those who came while events flowed), `fanout` (mean),
+`art` (mean), `response_p99`, `newcomers` (the mean response of those who came while events flowed), `newcomers_art`
+(their ART), `fanout` (mean),
 `fanout_p99` and `fanout_last` seconds; `memory` bytes a connection.
 
 `server_memory` is that of all its processes at the end of the trial, in bytes, and `server_cpu` what they used of a
@@ -89,6 +91,7 @@ class Measurement(Section, frozen=True, kw_only=True):
     cut: int = 0
     recovery_s: float | None = None
     newcomers_mean_s: float | None = None
+    newcomers_art_mean_s: float | None = None
     open_files_held: int | None = None
 
 
@@ -275,6 +278,7 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         cut=result.seen.fans.failures.get("cut", 0) + result.seen.fans.failures.get("closed_early", 0),
         recovery_s=result.seen.recovery_s,
         newcomers_mean_s=None if newcomers is None else newcomers.mean_s,
+        newcomers_art_mean_s=None if response.newcomers_art is None else response.newcomers_art.mean_s,
         open_files_held=None if server is None else server.open_files_held,
     )
 

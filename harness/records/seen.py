@@ -43,12 +43,14 @@ class Response(Section, frozen=True, kw_only=True):
     time from the watch line to the first event, both counted after the connect.
 
     `newcomers` are the intended response times of those alone who were to start after the first event was due, so that
-    the server had a match to tell meanwhile; None where nobody was answered who came then, and in older results.
+    the server had a match to tell meanwhile, and `newcomers_art` is their ART; None where nobody was answered who came
+    then, and in older results.
     """
 
     intended: Distribution | None
     art: Distribution | None
     newcomers: Distribution | None = None
+    newcomers_art: Distribution | None = None
 
 
 class EventSeen(Section, frozen=True, kw_only=True):

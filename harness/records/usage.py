@@ -65,7 +65,8 @@ class LoopLag(Section, frozen=True, kw_only=True):
 class ProcessEnd(Section, frozen=True, kw_only=True):
     """A process that was there when the first fan started and gone before the trial was over, such as a node that died.
 
-    `at_s` is when it was missed; it had ended a tenth of a second before, at most.
+    `at_s` is when it was missed; it had ended a tenth of a second before, at most, or a little more where very
+    many processes are watched.
     """
 
     name: str

@@ -32,6 +32,7 @@ TITLES: dict[Figure, str] = {
     "art": "ART",
     "response_p99": "response p99",
     "newcomers": "newcomers",
+    "newcomers_art": "newcomers' ART",
     "fanout": "fan-out",
     "fanout_p99": "fan-out p99",
     "fanout_last": "fan-out, last fan",

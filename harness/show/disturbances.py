@@ -13,6 +13,8 @@ def show_disturbances(asked: Disturbances) -> str:
         parts.append(f"{asked.slow * 100:g} % slow")
     if asked.reset:
         parts.append(f"{asked.reset:,} reset at {show_time(asked.reset_at_s)}")
+    if asked.joining:
+        parts.append(f"{asked.joining:,} join, {asked.joining_c:,} at once")
     if asked.arrivals_during_events:
         parts.append("arrivals during events")
     if asked.redis_latency_s:

@@ -162,6 +162,8 @@ FIGURES: Final[Mapping[str, Callable[[Sequence[TrialResult]], str | None]]] = Ma
         "art_p99": _p99(lambda trial: trial.seen.response.art),
         "response": _mean(lambda trial: trial.seen.response.intended),
         "response_p99": _p99(lambda trial: trial.seen.response.intended),
+        "newcomers_art": _mean(lambda trial: trial.seen.response.newcomers_art),
+        "newcomers_art_p99": _p99(lambda trial: trial.seen.response.newcomers_art),
         "fanout": _mean(_fanout),
         "fanout_p99": _p99(_fanout),
         "fanout_last": _number(_last, show_time),

@@ -11,7 +11,7 @@ from harness.records.seen import ApiSeen, Delivery, Fans
 from harness.records.trial import TrialResult
 from harness.records.usage import GeneratorSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
-from harness.units import NOTHING, show_bytes, show_growth, show_percentile, show_time, show_wave
+from harness.units import NOTHING, show_bytes, show_counts, show_growth, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
 _NO_LIMIT = 2**31
@@ -41,7 +41,7 @@ def _title(result: TrialResult) -> str:
 
 def _rows(result: TrialResult) -> list[tuple[str, str]]:
     fans, response = result.seen.fans, result.seen.response
-    failures = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(fans.failures.items()))
+    failures = show_counts(fans.failures)
     rows = [
         ("N", f"{fans.served:,} of {fans.asked:,} served{_set_apart(fans)}; failures: {failures or 'none'}"),
         ("C", f"{_wave(result)}"),
@@ -54,7 +54,8 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         ("response", f"{_percentiles(response.intended)}{_whose(result)}"),
     ]
     if response.newcomers is not None:
-        rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}"))
+        art = NOTHING if response.newcomers_art is None else show_time(response.newcomers_art.mean_s)
+        rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}; ART {art}"))
     if result.seen.delivery is None:
         rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
     else:

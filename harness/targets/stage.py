@@ -22,7 +22,8 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 """Stage 2.1 takes up to 25 s to close 20,000 fans on a slow machine; if it is killed, its Redis leaves a directory."""
 NODE_TIMEOUT_S = 2.0
-"""What each node adds to both: to start a Python takes half a second of a core, and there may be more nodes than cores.
+"""What each process beyond the first adds to both: to start a Python takes half a second of a core, and there may be
+more processes than cores.
 """
 ORPHANS_TIMEOUT_S = 5.0
 """How long its other processes may outlive the server's first one, which should have ended them."""
@@ -43,7 +44,7 @@ class StageTarget:
         self._variant = variant
         self._command = tuple(command)
         self._host = "127.0.0.1"
-        self._nodes_s = NODE_TIMEOUT_S * (variant.nodes or 0)
+        self._others_s = NODE_TIMEOUT_S * (variant.processes - 1)
         self._token = secrets.token_urlsafe(32)
         self._running: Program | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
@@ -133,7 +134,7 @@ class StageTarget:
         far_redis, self._far_redis = self._far_redis, None
         try:
             if running is not None:
-                running.stop(STOP_TIMEOUT_S + self._nodes_s, ORPHANS_TIMEOUT_S)
+                running.stop(STOP_TIMEOUT_S + self._others_s, ORPHANS_TIMEOUT_S)
         finally:
             if far_redis is not None:
                 far_redis.stop()
@@ -150,7 +151,7 @@ class StageTarget:
         return match_stream_dialogue(match_id)
 
     def _wait_until_ready(self, running: Program, output: IO[bytes]) -> tuple[str, str]:
-        patience_s = READY_TIMEOUT_S + self._nodes_s
+        patience_s = READY_TIMEOUT_S + self._others_s
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             # Looked at before the output: a server that says `ready` and ends at once has been ready.

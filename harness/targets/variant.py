@@ -1,4 +1,4 @@
-"""Which server of this project to start: a stage, the lessons it has more or less than it should, and its nodes."""
+"""Which server of this project to start: a stage, the lessons it has more or less than it should, and its processes."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,27 @@ class Variant:
     without_lessons: tuple[str, ...] = ()
     nodes: int | None = None
     topology: Topology | None = None
+    workers: int | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve fans, as far as it was said: those of one node, unless there are more."""
+        return (self.nodes or 1) * (self.workers or 1)
 
     @property
     def name(self) -> str:
-        """What people call it, such as `stage 2.5 without repeaters`, or `stage 3, 6 independent nodes`."""
+        """What people call it: `stage 2.5 without repeaters`, `stage 3, 6 independent nodes`, `stage 4, 2 workers`."""
         parts = [f"stage {self.stage}"]
         for word, lessons in (("with", self.with_lessons), ("without", self.without_lessons)):
             if lessons:
                 parts.append(f"{word} {' and '.join(lessons)}")
-        name = " ".join(parts)
-        if self.nodes is None and self.topology is None:
-            return name
-        nodes = "node" if self.nodes == 1 else "nodes"
-        return f"{name}, {' '.join(str(part) for part in (self.nodes, self.topology, nodes) if part is not None)}"
+        named = [" ".join(parts)]
+        if self.nodes is not None or self.topology is not None:
+            nodes = "node" if self.nodes == 1 else "nodes"
+            named.append(" ".join(str(part) for part in (self.nodes, self.topology, nodes) if part is not None))
+        if self.workers is not None:
+            named.append(f"{self.workers} {'worker' if self.workers == 1 else 'workers'}")
+        return ", ".join(named)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -39,4 +47,6 @@ class Variant:
             words += ["--nodes", str(self.nodes)]
         if self.topology is not None:
             words += ["--topology", self.topology]
+        if self.workers is not None:
+            words += ["--workers", str(self.workers)]
         return tuple(words)

@@ -51,6 +51,7 @@ def stage_api(variant: Variant) -> Iterator[Api]:
             without_lessons=variant.without_lessons,
             nodes=variant.nodes,
             topology=variant.topology,
+            workers=variant.workers,
         )
         yield Api(target, api.url, api.token)
     finally:

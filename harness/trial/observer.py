@@ -1,8 +1,9 @@
 """Watches processes and the machine from outside, ten times a second, in a thread: CPU, memory, open files.
 
-It must not disturb what it watches. A sample of a process is one small read of /proc; its open files are counted by
-the size of its `fd` directory (Linux 6.2 and later; see `proc_readfd` in the kernel), since listing 20,000 of them ten
-times a second would take a tenth of a core. Older kernels have no such size: there they are listed, once a second.
+It must not disturb what it watches, so where there are very many processes it looks less often. A sample of a process
+is one small read of /proc; its open files are counted by the size of its `fd` directory (Linux 6.2 and later; see
+`proc_readfd` in the kernel), since listing 20,000 of them ten times a second would take a tenth of a core. Older
+kernels have no such size: there they are listed, once a second.
 
 Kept as columns; `harness.trial.figures.usage` makes figures of them afterwards.
 """
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PERIOD_S = 0.1
+MOST_SHARE = 0.02
+"""Of a core that an observer may take: of very many processes it takes fewer samples."""
 _SLOW = 10
 """Every how many samples that is done which takes long: finding new children, and listing files where it must be."""
 
@@ -67,7 +70,9 @@ class Observation:
 
 
 class Observer:
-    """Samples the process trees of `roots`, and the machine, every `PERIOD_S` seconds between `start` and `stop`.
+    """Samples the process trees of `roots`, and the machine, every `PERIOD_S` seconds while it is entered.
+
+    Where a sample takes so long that this would be more than `MOST_SHARE` of a core, it is less often.
 
     Processes that end, or that may not be looked at, have no more rows. Children are found within a second, those of
     children too, whenever they appear and whoever they replace; what a process did before is not in its rows.
@@ -117,14 +122,22 @@ class Observer:
         )
 
     def _run(self) -> None:
-        while not self._over.wait(PERIOD_S):
+        pause_s = PERIOD_S
+        while not self._over.wait(pause_s):
+            before_s = time.thread_time()
             self.sample()
+            pause_s = pause_after(time.thread_time() - before_s)
 
     def _find(self) -> None:
         # Of those watched already, too: the children of a process that lost its own parent are still the tree's.
         for stat in descended({*self._roots, *self._watched}, all_processes()):
             columns = self._watched.setdefault(stat.pid, ProcessColumns(stat.pid, stat.name, 0, began=stat.began))
             columns.limit = open_files_limit(stat.pid)  # a server raises it itself, a little after it was started
+
+
+def pause_after(cpu_s: float) -> float:
+    """Return how long to wait after a sample that took so much CPU."""
+    return max(PERIOD_S, cpu_s / MOST_SHARE)
 
 
 def listen_counters(netstat: Path = Path("/proc/thread-self/net/netstat")) -> tuple[int, int]:

@@ -55,6 +55,7 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
             without_lessons=variant.without_lessons,
             nodes=variant.nodes,
             topology=variant.topology,
+            workers=variant.workers,
         )
     return Asked(
         target=whom,
@@ -73,14 +74,15 @@ def conduct_of(plan: TrialPlan) -> Conduct:
     """
     asked = plan.disturbances
     if plan.match is None:
-        if asked.churn_per_s or asked.slow or asked.reset or asked.arrivals_during_events:
+        if asked.churn_per_s or asked.slow or asked.reset or asked.joining or asked.arrivals_during_events:
             raise InvalidLoadError(
-                "fans leave, break off and stop reading while events flow, and here nobody posts any: give the API "
-                "with --http, or [publish] in a file that describes the server"
+                "fans join, leave, break off and stop reading while events flow, and here nobody posts any: give the "
+                "API with --http, or [publish] in a file that describes the server"
             )
         return ONLY_WATCH
-    if asked.churn_per_s and asked.arrivals_during_events:
+    if asked.arrivals_during_events and (asked.churn_per_s or asked.joining):
+        option = "--churn" if asked.churn_per_s else "--joining"
         raise InvalidLoadError(
-            "with --churn fans come while events flow, as with --arrivals-during-events: give one of the two"
+            f"with {option} fans come while events flow, as with --arrivals-during-events: give one of the two"
         )
-    return planned(plan.load.n, asked, plan.match.posts[-1].due_s)
+    return planned(plan.load, asked, plan.match.posts[-1].due_s)

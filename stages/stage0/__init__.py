@@ -11,8 +11,13 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 |--------------|---------------------|-------------------------------------|-------------------------------------------|
 | `Server`     | `start`             | `sysctl`                            | what is looked at once it serves          |
 | `Server`     | `_children`         | `match-groups` `db-writer`          | which processes it has besides            |
+| `Server`     | `_children`         | `fd-plane` `workers`                | and which not                             |
+| `Server`     | `_listen` `_close`  | `workers`                           | on which sockets fans are awaited         |
+| `Server`     | `_serve`            | `workers`                           | what else has to serve                    |
+| `Server`     | `_drain`            | `drain`                             | what goes on before it stops              |
 | `Server`     | `follows`           | `match-groups`                      | whether it may share a Redis with another |
 | `Listener`   | `_accept`           | `backlog`                           | how many are accepted in one go           |
+| `Listener`   | `_await_connection` | `fd-plane`                          | who sees that somebody waits              |
 | `ClientSup`  | `supervisor`        | `client-managers`                   | who starts a client                       |
 | `Client`     | `running`           | `monitors`                          | what a client does whose user has ended   |
 | `Client`     | `_call_user`        | `monitors`                          | how it hears of its user's end            |
@@ -29,6 +34,12 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 | `LiveMatch`  | `_stop_if_over`     | `reply-later`                       | when it may end                           |
 | `LiveMatch`  | `_is_behind`        | `match-groups`                      | whether others may have written           |
 | `LiveMatch`  | `_read` `_reload` `_notify` | `match-groups`              | what it takes note of meanwhile           |
+| `LiveMatch`  | `_notification`     | `encode-once`                       | what subscribers are told with an event   |
+| `Web`        | `backend`           | `fd-plane` `workers`                | whom the API asks                         |
+| `WebBackend` | `_fans` `_handlers` | `fd-plane` `workers`                | how fans are counted                      |
+| `WebBackend` | `_survey`           | `workers`                           | whose counts are told besides             |
+| `WebBackend` | `readiness`         | `workers`                           | what knows whether fans are served        |
+| `Readiness`  | `_check_listener`   | `workers`                           | who has to accept them                    |
 | `RedisStore` | `_change`           | `match-groups`                      | who is told of a change                   |
 | `RedisStore` | `visit` `close`     | `db-writer`                         | whether visits go together                |
 

@@ -30,6 +30,8 @@ SAID_ALL: Final = "said all"
 """The fan has closed its side of the connection: it says no more, and may still listen (RFC 9293, 3.6), as `nc -N`."""
 STATE_TIMEOUT_S: Final = 60.0
 """How long a connection may take to say who it is."""
+SILENT: Final = f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>"
+"""What a fan is told then."""
 LINGER_S: Final = 10.0
 """How long a closed connection may take to read what is left for it."""
 
@@ -39,7 +41,7 @@ STORE_AWAY: Final = "the server cannot reach its store now; connect again in a m
 CHECK_S: Final = 10.0
 """The seconds between two checks whether a fan that has closed its side is still there."""
 
-_PROBES: Final = (
+PROBES: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
@@ -139,7 +141,7 @@ class Client(GenFsm):
             if greeting is not None:
                 return self._start_watching(greeting)
         elif isinstance(message, StateTimeout):
-            self._refuse(f"nothing was said for {STATE_TIMEOUT_S:.0f} s; say V:2:<user>", Drop.SILENCE)
+            self._refuse(SILENT, Drop.SILENCE)
         else:
             self._stop_if_gone(message)
         return None
@@ -221,7 +223,7 @@ class Client(GenFsm):
     def _probe(self) -> None:
         """Have the kernel find out if a fan that says no more has gone: nobody reads, so nobody else would notice."""
         with suppress(OSError, ValueError):  # it is closed already
-            for option in _PROBES:
+            for option in PROBES:
                 self._socket.setsockopt(*option)
         self.next_state(self.running, CHECK_S)
 

@@ -31,7 +31,8 @@ READABLE: Final = "readable"
 RETRY_S: Final = 0.1
 """How long to leave the accept queue alone when no file is left for it."""
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""How accept(2) says that there is no room for one connection more."""
 
 
 def listener_name(port: int) -> str:
@@ -76,7 +77,7 @@ class Listener(GenServer):
         except (BlockingIOError, ConnectionAbortedError):
             self._await_connection()  # whoever it was has gone
         except OSError as error:
-            if error.errno not in _EXHAUSTED:
+            if error.errno not in EXHAUSTED:
                 raise
             self._wait_for_files(error)
         else:
@@ -121,9 +122,6 @@ class Listener(GenServer):
         )
         self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._await_connection)
 
-    def _await_connection(self) -> None:
-        asyncio.get_running_loop().add_reader(self._listening, self._readable)
-
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listening)
         self.process.cast(READABLE)
@@ -133,3 +131,7 @@ class Listener(GenServer):
     async def _accept(self) -> None:
         """Accept who waits, and hand it over to a client. Raise as `_accept_one` does."""
         await self._hand_over(self._accept_one())
+
+    def _await_connection(self) -> None:
+        """Have this process told when somebody waits to be accepted."""
+        asyncio.get_running_loop().add_reader(self._listening, self._readable)

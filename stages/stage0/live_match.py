@@ -31,6 +31,7 @@ from common.domain.errors import DomainError, UnknownMatchError
 from common.otp import Failure, GenServer, Stop
 from common.store.errors import ConflictError, StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
+from stages.stage0.course import beyond
 from stages.stage0.log import events, messages
 from stages.stage0.messages import Accept, Cancel, Dismissal, EventManager, Notification, Place, RedisReturned
 from stages.stage0.operations import AcceptedUnder, AppendEvent, CancelMatch, HistoryAfter
@@ -192,9 +193,10 @@ class LiveMatch(GenServer):
         """Read what the match has gained, up to number `seq`. Raise Stop if it is not the match that it was."""
         known = self._place()
         events = await self._history(max(0, known.seq - 1))
-        if known.seq and (not events or known.at not in {None, events[0].at}):
+        missed = beyond(known, events)
+        if missed is None:
             raise Stop
-        return [event for event in events if known.seq < event.seq <= seq]
+        return [event for event in missed if event.seq <= seq]
 
     async def _reload_after_conflict(self) -> None:
         """Raise as `_reload` does; UnreadableRecordError as well if what Redis holds contradicts itself."""
@@ -261,4 +263,8 @@ class LiveMatch(GenServer):
 
     def _notify(self, event: Event) -> None:
         """Send an accepted event on its way to the fans."""
-        self._dispatcher.cast(Notification(event.seq, encode(event), event.ends_match, event.at, monotonic()))
+        self._dispatcher.cast(self._notification(event))
+
+    def _notification(self, event: Event) -> Notification:
+        """Return what tells the fans of an event."""
+        return Notification(event.seq, encode(event), event.ends_match, event.at, monotonic())

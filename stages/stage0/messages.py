@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp import Process
     from common.store.terms import Terms
@@ -57,6 +58,7 @@ class Notification:
 
     The frame is encoded once, by the match. `accepted_at` is when the event was accepted; with its number it is its
     place in the match. `at_s` is when it set out for the fans, on `time.monotonic`; None of what the history has.
+    `match` is the match as the event left it, where a lesson wants that told as well.
     """
 
     seq: int
@@ -64,6 +66,7 @@ class Notification:
     is_last: bool
     accepted_at: datetime
     at_s: float | None = None
+    match: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)

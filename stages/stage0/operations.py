@@ -61,6 +61,18 @@ class MatchOf(Read):
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentMatch(Read):
+    """Asks for the match that a fan watches who names none."""
+
+    async def __call__(self, store: RedisStore) -> Match:
+        """Return it. Raise UnknownMatchError."""
+        match = await store.current_match()
+        if match is None:
+            raise UnknownMatchError("there is no match to watch now; try again later")
+        return match
+
+
+@dataclass(frozen=True, slots=True)
 class VersionOf(Read):
     """Asks for a match as it is stored, and for its version."""
 
@@ -192,6 +204,17 @@ class CountVisit:
     async def __call__(self, store: RedisStore) -> None:
         """Count it."""
         await store.visit(self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CountVisits:
+    """Counts a visit of each of these users, in one exchange."""
+
+    user_ids: tuple[str, ...]
+
+    async def __call__(self, store: RedisStore) -> None:
+        """Count them."""
+        await store.visit_all(self.user_ids)
 
 
 def _unknown(match_id: str) -> UnknownMatchError:

@@ -78,6 +78,20 @@ class Parts:
     """Processes to which the handlers of a match's users are added."""
     open_files: int
     """The soft limit on open files that the server runs under, as far as the hard one allows it."""
+    fans: Any = None
+    """The class of what has all fans in one process (`stages.stage4.fans`); None: there are users and clients."""
+    audience: Any = None
+    """The class of what subscribes to a match for all of its fans (`stages.stage4.audience`)."""
+    plane: Any = None
+    """The class of what holds their connections (`stages.stage4.plane`)."""
+    door: Any = None
+    """The class of the protocol that they speak (`stages.stage4.door`)."""
+    server_plane: Any = None
+    """The plane of one server: each has its own."""
+    roster: Any = None
+    """Who serves the fans of one server in its place (`stages.stage4.roster`); None: it does so itself."""
+    zygote: Any = None
+    """Makes what forks them (`stages.stage4.zygote_process`); None: there is nothing that could."""
     traffic: Traffic = field(default_factory=Traffic)
     """Where a server's parts count what fans do and get: each server has its own."""
     farewells: Farewells = field(default_factory=Farewells)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from common.http.server import ApiServer
-from common.listening import close_all, listen_on, open_all, range_from, reserve
+from common.listening import REUSE_PORT, close_all, listen_on, open_all, range_from, reserve
 
 if TYPE_CHECKING:
     import socket
@@ -17,13 +17,23 @@ if TYPE_CHECKING:
     from stages.stage0.parts import Parts
 
 
-def listen(parts: Parts, options: Options) -> list[socket.socket]:
+def listen(parts: Parts, options: Options, *, shared: bool = False) -> list[socket.socket]:
     """Listen for fans on as many ports as the stage has listeners, and return the sockets in the order of their ports.
 
-    Raise CannotListenError, with nothing left bound.
+    `shared`: others may then listen there, too (`listen_too`). Raise CannotListenError, with nothing left bound.
     """
     with _held(options.host, options.port, parts.fan_listeners) as ports:
-        return open_all(options.host, ports, partial(listen_on, backlog=parts.backlog, options=parts.socket_options))
+        return open_all(options.host, ports, partial(_listen_for_fans, parts, shared=shared))
+
+
+def listen_too(parts: Parts, options: Options, ports: Sequence[int]) -> list[socket.socket]:
+    """Listen for fans on ports that are shared, besides those who do already. Raise as `listen` does."""
+    return open_all(options.host, ports, partial(_listen_for_fans, parts, shared=True, too=True))
+
+
+def _listen_for_fans(parts: Parts, host: str, port: int, *, shared: bool, too: bool = False) -> socket.socket:
+    options = (*parts.socket_options, REUSE_PORT) if too else parts.socket_options
+    return listen_on(host, port, parts.backlog, options, shared=shared)
 
 
 async def bind_api(parts: Parts, options: Options) -> ApiServer:

@@ -53,13 +53,6 @@ class Readiness:
         if self._ping is not None:
             self._ping.cancel()
 
-    def _check_listener(self, port: int) -> None:
-        process = self._node.whereis(listener_name(port))
-        if process is None or not isinstance(process.server, Listener):
-            raise NotReadyError(f"no fans are accepted on port {port}: its listener is being restarted, or has ended")
-        if not process.server.has_file():
-            raise NotReadyError(f"no fans are accepted on port {port}: all open files are in use")
-
     async def _redis_answers(self) -> bool:
         now_s = asyncio.get_running_loop().time()
         if self._ping is None or (self._ping.done() and now_s >= self._begun_s + AGE_S):
@@ -81,3 +74,13 @@ class Readiness:
                 _log.warning("Redis answers again")
             self._was_there = True
         return self._was_there
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    def _check_listener(self, port: int) -> None:
+        """Return if fans are accepted on a port. Raise NotReadyError."""
+        process = self._node.whereis(listener_name(port))
+        if process is None or not isinstance(process.server, Listener):
+            raise NotReadyError(f"no fans are accepted on port {port}: its listener is being restarted, or has ended")
+        if not process.server.has_file():
+            raise NotReadyError(f"no fans are accepted on port {port}: all open files are in use")

@@ -68,7 +68,7 @@ class Server:
         await self._check_redis()
         try:
             self._presence = await announced(self.redis_url, follows=self.follows)
-            return await self._start()
+            return await self._serve()
         except BaseException:
             await self.stop()
             raise
@@ -82,6 +82,7 @@ class Server:
         until_s = monotonic() + self.options.grace_s
         try:
             if self._top is not None:
+                await self._drain(until_s)
                 self._top.exit(SHUTDOWN)
                 await self._top.wait()
                 self._close()  # or who connects now waits for nobody
@@ -98,31 +99,12 @@ class Server:
         assert self._top is not None  # noqa: S101  # it was started
         await self._top.wait()
 
-    def _close(self) -> None:
-        for listening in self._listening:
-            listening.close()
-
     async def _say_goodbye(self, until_s: float) -> None:
         farewells = self.parts.farewells
         cut_off = await farewells.sent(until_s - monotonic())
         _log.info(
             "stopping: %d fans were told goodbye, of whom %d did not read and were cut off", farewells.said, cut_off
         )
-
-    async def _start(self) -> Addresses:
-        options, parts = self.options, self.parts
-        self._listening = listen(parts, options)
-        api = await bind_api(parts, options)
-        self._http_address, self._http_ports = api.address, api.ports
-        try:
-            self.token = server_token(os.environ, self._http_address, self._http_ports[0])
-            self._top = await self.node.start(Supervisor(self._children(api)), name="match_stream_sup")
-        except BaseException:
-            await api.stop()
-            raise
-        parts.vm.started()
-        fan_ports = self._fan_ports()
-        return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
 
     def _fan_ports(self) -> list[int]:
         return [listening.getsockname()[1] for listening in self._listening]
@@ -139,12 +121,43 @@ class Server:
         finally:
             await store.close()
 
+    def _announced(self) -> Presence:
+        assert self._presence is not None  # noqa: S101  # see `start`
+        return self._presence
+
     # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
+    async def _drain(self, until_s: float) -> None:
+        """Do what is to be done before anything ends; the grace is over at `until_s` (time.monotonic)."""
+
+    def _listen(self) -> Sequence[socket.socket]:
+        """Return the sockets that listen for fans, in the order of their ports. Raise CannotListenError."""
+        return listen(self.parts, self.options)
+
+    async def _serve(self) -> Addresses:
+        """Open the ports and start the processes; return where they serve. Raise as `start` does."""
+        options, parts = self.options, self.parts
+        self._listening = self._listen()
+        api = await bind_api(parts, options)
+        self._http_address, self._http_ports = api.address, api.ports
+        try:
+            self.token = server_token(os.environ, self._http_address, self._http_ports[0])
+            self._top = await self.node.start(Supervisor(self._children(api)), name="match_stream_sup")
+        except BaseException:
+            await api.stop()
+            raise
+        parts.vm.started()
+        fan_ports = self._fan_ports()
+        return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
+
+    def _close(self) -> None:
+        """Close the sockets that listen for fans."""
+        for listening in self._listening:
+            listening.close()
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         """Return the supervision tree, in the order in which it is started."""
-        parts, presence = self.parts, self._presence
-        assert presence is not None  # noqa: S101  # see `start`
+        parts = self.parts
         listeners = (
             ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
             for port, listening in zip(self._fan_ports(), self._listening, strict=True)
@@ -156,9 +169,9 @@ class Server:
             ChildSpec(parts.user_sup.NAME, lambda: parts.user_sup(parts)),
             ChildSpec(parts.match_sup.NAME, lambda: parts.match_sup(parts)),
             ChildSpec(parts.client_sup.NAME, lambda: parts.client_sup(parts)),
-            ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(presence)),
+            ChildSpec(PresenceKeeper.NAME, lambda: PresenceKeeper(self._announced())),
             *listeners,
-            ChildSpec("web", lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
+            ChildSpec(parts.web.NAME, lambda: parts.web(parts, self._unstopped(api), self._fan_ports(), self.token)),
             *breaking,
         ]
 

@@ -31,6 +31,7 @@ from common.otp import (
 )
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import encode, error_line
+from stages.stage0.course import beyond
 from stages.stage0.log import messages
 from stages.stage0.messages import (
     UNREADABLE,
@@ -43,7 +44,7 @@ from stages.stage0.messages import (
     Status,
     Watch,
 )
-from stages.stage0.operations import CountVisit, HistoryAfter, MatchOf, Read
+from stages.stage0.operations import CountVisit, CurrentMatch, HistoryAfter, MatchOf, Read
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -57,8 +58,8 @@ if TYPE_CHECKING:
 RESUME_S = 1.0
 """How long to wait before asking again for a match that cannot be had now."""
 
-_GONE: Final = "the match {} is no longer stored: it was cancelled, or its database has lost it"
-_SET_BACK: Final = (
+GONE: Final = "the match {} is no longer stored: it was cancelled, or its database has lost it"
+SET_BACK: Final = (
     "the match {} was set back, or announced anew: what you heard last is no part of it any more; connect again"
 )
 
@@ -71,15 +72,8 @@ class StatusOf(Read):
 
     async def __call__(self, store: RedisStore) -> tuple[Match, Status]:
         """Return both. Raise UnknownMatchError."""
-        match = await (_current(store) if self.match_id is None else MatchOf(self.match_id)(store))
+        match = await (CurrentMatch() if self.match_id is None else MatchOf(self.match_id))(store)
         return match, Status(encode(rules.status(match, datetime.now(UTC))), is_last=not match.is_live)
-
-
-async def _current(store: RedisStore) -> Match:
-    match = await store.current_match()
-    if match is None:
-        raise UnknownMatchError("there is no match to watch now; try again later")
-    return match
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +189,7 @@ class User(GenServer):
         try:
             await attempt
         except UnknownMatchError:
-            self._send_away(client, _GONE.format(match_id))
+            self._send_away(client, GONE.format(match_id))
         except UnreadableRecordError:
             self._send_away(client, UNREADABLE)
         except (StoreUnavailableError, CallError):
@@ -209,7 +203,7 @@ class User(GenServer):
         if missed is not Missed.NOTHING:
             await self._catch_up(client)
         if missed is Missed.END and client in self._watching:  # the history has no end
-            self._send_away(client, _SET_BACK.format(watching.match_id))
+            self._send_away(client, SET_BACK.format(watching.match_id))
 
     async def _catch_up(self, client: Process) -> None:
         """Send what the history has beyond the client's last event; dismiss the client if it has that one no more.
@@ -217,12 +211,13 @@ class User(GenServer):
         Raise UnknownMatchError, UnreadableRecordError, StoreUnavailableError.
         """
         watching = self._watching[client]
-        events = await self._parts.db.query(self.node, HistoryAfter(watching.match_id, watching.seq - 1))
-        if not events or watching.at not in {None, events[0].at}:
+        place = Place(watching.seq, watching.at)
+        missed = beyond(place, await self._parts.db.query(self.node, HistoryAfter(watching.match_id, place.seq - 1)))
+        if missed is None:
             await self._parts.db.match(self.node, watching.match_id)  # if it is gone, that is what is to be said
-            self._send_away(client, _SET_BACK.format(watching.match_id))
+            self._send_away(client, SET_BACK.format(watching.match_id))
             return
-        for event in events[1:]:
+        for event in missed:
             self._transmit(client, Notification(event.seq, encode(event), event.ends_match, event.at))
 
     async def _resume(self, client: Process) -> None:

@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 from time import monotonic, process_time
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from msgspec.structs import replace
 
@@ -58,34 +58,11 @@ _Server = TypeVar("_Server", bound=GenServer)
 _Told = TypeVar("_Told")
 
 
-class Web(GenServer):
-    """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
-
-    _backend: WebBackend
-
-    def __init__(self, parts: Parts, api: ApiServer, fan_ports: Sequence[int], token: str) -> None:
-        self._parts = parts
-        self._api = api
-        self._fan_ports = fan_ports
-        self._token = token
-
-    async def init(self) -> None:
-        """Serve. Raise CannotListenError."""
-        if not self._api.ports:
-            await self._api.bind()
-        node_name = f"{socket.gethostname()}:{self._api.ports[0]}"
-        self._backend = WebBackend(self._parts, self.node, node_name, self._fan_ports, self._api)
-        await self._api.start(make_app(self._backend, self._token))
-
-    async def terminate(self, reason: Reason) -> None:
-        """Finish the requests under way and free the port."""
-        del reason
-        await self._api.stop()
-        self._backend.close()
-
-
 class WebBackend:
     """What the API asks for (`common.http.roles.Backend`), asked of the processes of a node."""
+
+    readiness: ClassVar[type[Readiness]] = Readiness
+    """What knows whether fans are served (a hook: the table in `stages.stage0` has them all)."""
 
     def __init__(self, parts: Parts, node: Node, node_name: str, fan_ports: Sequence[int], api: ApiServer) -> None:
         self._parts = parts
@@ -97,7 +74,7 @@ class WebBackend:
         self._listings = Rounds(self._list, "listing")
         self._loop_lag = LoopLag()
         self._next_port = itertools.cycle(fan_ports)
-        self._readiness = Readiness(parts, node, fan_ports)
+        self._readiness = self.readiness(parts, node, fan_ports)
 
     def client_port(self) -> int:
         """Return a port for fans, each in its turn."""
@@ -159,13 +136,28 @@ class WebBackend:
             return seen  # the very same for all who share it
         return replace(seen, actors=first.get(query.sort, ())[: query.actors])
 
+    def close(self) -> None:
+        """Stop looking, and stop measuring the loop's lag."""
+        self._surveys.stop()
+        self._listings.stop()
+        self._readiness.stop()
+        self._loop_lag.stop()
+
+    async def _team(self, field: str, team_id: str) -> Team:
+        team = await self._parts.db.query(self._node, TeamOf(team_id))
+        if team is None:
+            raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
+        return team
+
+    # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
+
     async def _survey(
         self, queries: Sequence[StatisticsQuery]
     ) -> tuple[Statistics, Mapping[Order, Sequence[ProcessStatistics]]]:
-        """Look at everything now; a fan is connected as long as there is a client for it."""
+        """Look at everything now."""
         wanted = {order: max((one.actors for one in queries if one.sort is order), default=0) for order in Order}
         survey = await self._surveyor.survey(wanted)
-        clients = _kind(survey.kinds, self._parts.client.__name__)
+        connected, accepted = self._fans(survey)
         traffic = self._parts.traffic
         seen = Statistics(
             node=self._node_name,
@@ -174,11 +166,12 @@ class WebBackend:
             rss_bytes=_resident_bytes(),
             open_files=OpenFilesSeen(_open_files(), OpenFiles.read().soft),
             loop_lag=self._loop_lag.look(),
-            connections=0 if clients is None else clients.alive,
-            accepted=0 if clients is None else clients.started,
+            connections=connected,
+            accepted=accepted,
             greetings=traffic.greetings,
             deliveries=traffic.deliveries,
             drops={drop.value: count for drop, count in traffic.drops.items()},
+            skips=traffic.skips,
             handlers=self._handlers(survey),
             tasks=len(asyncio.all_tasks()),
             redis=tuple(_told(survey, ConnectionStatistics)),
@@ -193,24 +186,46 @@ class WebBackend:
         )
         return seen, survey.first
 
-    def close(self) -> None:
-        """Stop looking, and stop measuring the loop's lag."""
-        self._surveys.stop()
-        self._listings.stop()
-        self._readiness.stop()
-        self._loop_lag.stop()
+    def _fans(self, survey: Survey) -> tuple[int, int]:
+        """Count the fans that are connected, and all since the start: as many as there are clients for them."""
+        clients = _kind(survey.kinds, self._parts.client.__name__)
+        return (0, 0) if clients is None else (clients.alive, clients.started)
 
     def _handlers(self, survey: Survey) -> int:
-        """Count the handlers of users: there is one for each client that watches."""
+        """Count the fans that watch: there is a handler for each client that does."""
         matches = (match for match in _servers(survey, self._parts.live_match) if match.process.initialised)
         dispatchers = (manager.server for match in matches for manager in match.event_managers())
         return sum(dispatcher.handlers for dispatcher in dispatchers if isinstance(dispatcher, Dispatcher))
 
-    async def _team(self, field: str, team_id: str) -> Team:
-        team = await self._parts.db.query(self._node, TeamOf(team_id))
-        if team is None:
-            raise UnknownTeamError(f"there is no team {team_id}; put it to /1/team/{team_id} first", field)
-        return team
+
+class Web(GenServer):
+    """Serves the API while it runs. The port was bound before, and is taken again when this process is restarted."""
+
+    NAME = "web"
+    backend: ClassVar[type[WebBackend]] = WebBackend
+    """What it asks (a hook: the table in `stages.stage0` has them all)."""
+
+    _backend: WebBackend
+
+    def __init__(self, parts: Parts, api: ApiServer, fan_ports: Sequence[int], token: str) -> None:
+        self._parts = parts
+        self._api = api
+        self._fan_ports = fan_ports
+        self._token = token
+
+    async def init(self) -> None:
+        """Serve. Raise CannotListenError."""
+        if not self._api.ports:
+            await self._api.bind()
+        node_name = f"{socket.gethostname()}:{self._api.ports[0]}"
+        self._backend = self.backend(self._parts, self.node, node_name, self._fan_ports, self._api)
+        await self._api.start(make_app(self._backend, self._token))
+
+    async def terminate(self, reason: Reason) -> None:
+        """Finish the requests under way and free the port."""
+        del reason
+        await self._api.stop()
+        self._backend.close()
 
 
 def _servers(survey: Survey, kind: type[_Server]) -> Iterator[_Server]:

@@ -5,5 +5,5 @@ they were answered, faults strike meanwhile, and afterwards a checker that knows
 records. Read it in this order: `faults` (what strikes when, from a seed), `reporter` and `fan` (the clients), `world`
 (the servers, and how they are struck), `run` (one run), `records` (what it leaves), `checking` (the judgement).
 
-    python -m tests.faults --minutes 30 --stages 0,2.5,3
+    python -m tests.faults --minutes 30 --stages 0,2.5,3,4
 """

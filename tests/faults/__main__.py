@@ -1,6 +1,6 @@
 """`python -m tests.faults`: many runs, by hand. A line a run; exits with 1 if the server broke its word in any.
 
-    python -m tests.faults --minutes 30 --stages 0,2.5,3 [--faults stop,kill,rollback,cut] [--seed N] [--seconds 10]
+    python -m tests.faults --minutes 30 --stages 0,2.5,3,4 [--faults stop,kill,rollback,cut] [--seed N] [--seconds 10]
 
 What a run with violations recorded is kept in a directory of its own in `--traces`. The same seed strikes in the same
 way again, though not to the microsecond.
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="go on for so long; one run of each stage by default"
     )
-    parser.add_argument("--stages", type=_stages, default=["0", "2.5", "3"], help="which, e.g. 0,2.5,3")
+    parser.add_argument("--stages", type=_stages, default=["0", "2.5", "3", "4"], help="which, e.g. 0,2.5,3,4")
     parser.add_argument("--faults", type=_kinds, default=list(Kind), help=f"some of {','.join(Kind)}; all by default")
     parser.add_argument("--seed", type=int, help="the first seed; the next run of each stage has the next one")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long faults fall in a run")

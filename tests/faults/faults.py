@@ -29,12 +29,12 @@ class Victim(StrEnum):
 
     REDIS = "redis"
     SERVER = "server"
-    """The process that was started: in stage 3 the parent of the nodes."""
+    """The process that was started: from stage 3 on the parent of the nodes."""
     NODE = "node"
     WRITER = "writer"
     """Whoever has the writer's lease then."""
     HOST = "host"
-    """A node of stage 3 that was started by itself, beyond a line."""
+    """A node that was started by itself, beyond a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The servers of a run, one Redis behind them, and how each fault strikes them.
 
-Stages 0 to 2.5 are one process. Stage 3 is a parent with nodes, and one node more on a host of its own: that one
-reaches Redis by a line that can be cut, while fans and reporters reach it still.
+Stages 0 to 2.5 are one process. From stage 3 on there is a parent with nodes, and one node more on a host of its own:
+that one reaches Redis by a line that can be cut, while fans and reporters reach it still.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def words_of(process: psutil.Process) -> list[str]:
 
 
 def plays_fans(harness: psutil.Process) -> bool:
-    return any("harness.load.worker" in words_of(child) for child in harness.children())
+    return any("harness.load.fork_server" in words_of(child) for child in harness.children())
 
 
 def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
@@ -238,20 +238,25 @@ def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(target_options, "StageTarget", functools.partial(StageTarget, command=FAKE))
-    words = ("--with", "uvloop", "--with", "backlog", "--without", "log", "--nodes", "2", "--topology", "independent")
+    lessons = ("--with", "uvloop", "--with", "backlog", "--without", "log")
+    words = (*lessons, "--nodes", "2", "--topology", "independent", "--workers", "3")
     assert main(["measure", *SMALL, *FEW, "--stage", "0", *words, "--out", str(tmp_path)]) in {0, 1}
     (stored,) = tmp_path.glob("*.json")
     assert re.fullmatch(
-        r"stage-0-with-uvloop-and-backlog-without-log-2-independent-nodes-n6-c3-\d{8}T\d{6}Z\.json", stored.name
+        r"stage-0-with-uvloop-and-backlog-without-log-2-independent-nodes-3-workers-n6-c3-\d{8}T\d{6}Z\.json",
+        stored.name,
     )
     target = load_result(stored).asked.target
-    assert target.name == "stage 0 with uvloop and backlog without log, 2 independent nodes"
+    assert target.name == "stage 0 with uvloop and backlog without log, 2 independent nodes, 3 workers"
     assert (target.stage, target.with_lessons, target.without_lessons) == ("0", ("uvloop", "backlog"), ("log",))
-    assert (target.nodes, target.topology) == (2, "independent")
+    assert (target.nodes, target.topology, target.workers) == (2, "independent", 3)
     assert target.name in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [("--with", "x"), ("--without", "x"), ("--nodes", "2"), ("--topology", "connected")])
+@pytest.mark.parametrize(
+    "words",
+    [("--with", "x"), ("--without", "x"), ("--nodes", "2"), ("--topology", "connected"), ("--workers", "2")],
+)
 def test_lessons_and_nodes_are_a_stages(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["measure", *SMALL, "--target", "127.0.0.1:1", *words]) == 2
     assert capsys.readouterr().err == f"harness: {words[0]} goes with --stage, not with --target\n"

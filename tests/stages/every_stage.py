@@ -9,6 +9,8 @@ import pytest
 from stages.catalogue import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _pytest.mark import ParameterSet
 
     from stages.stage0.parts import Stage
@@ -20,10 +22,28 @@ def every_stage() -> list[ParameterSet]:
     The last has learned every lesson and the first none, so what no lesson touches shows at one of them.
     """
     first, *between, last = STAGES
-    slow = [pytest.param(name, marks=pytest.mark.slow) for name in between]
-    return [pytest.param(first), *slow, pytest.param(last)]
+    return [pytest.param(first), *_slow(between), pytest.param(last)]
+
+
+def turning_points() -> list[ParameterSet]:
+    """Return the name of the first stage and the last as parameters, and slow ones: the last in one process, and 3."""
+    return [pytest.param("0"), *_slow(("2.5", "3")), pytest.param("4")]
+
+
+def with_nodes(count: int) -> list[ParameterSet]:
+    """Return the first stage and the last as parameters, and 3 as a slow one, each with the options that it needs."""
+    nodes = ("--nodes", str(count))
+    return [
+        pytest.param("0", (), id="0"),
+        pytest.param("3", nodes, marks=pytest.mark.slow, id=f"3 with {count}"),
+        pytest.param("4", nodes, id=f"4 with {count}"),
+    ]
 
 
 def two_nodes(stage: Stage) -> tuple[str, ...]:
     """Return the options with which a stage that has nodes starts two, and any other what it is: one server."""
     return ("--nodes", "2") if stage.has("nodes") else ()
+
+
+def _slow(names: Iterable[str]) -> list[ParameterSet]:
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from common.wire.reader import ErrorLine, Frame, FrameReader, GoodbyeLine, Heard
@@ -110,6 +111,13 @@ class Fan:
         """What the server showed in the handshake, in DER."""
         shown: bytes = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         return shown
+
+    async def read_to_loss(self) -> None:
+        """Read until the connection ends, in whatever way and wherever in a message."""
+        async with asyncio.timeout(DEADLINE_S):
+            with suppress(ConnectionResetError):
+                while await self._read_some():
+                    pass
 
     def say_no_more(self) -> None:
         """Close this side of the connection, as `nc -N` when its input ends; the server may go on."""

@@ -16,15 +16,14 @@ from common.domain.script import SAMPLE
 from common.http.client import ApiUnreachableError, ReporterClient
 from common.tuning.children import python_module
 from tests.loopback import OWN_ADDRESS
+from tests.stages.every_stage import with_nodes
 from tests.stages.serving import ServerProcess, environment, matchstream, run
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SOME_STAGES = pytest.mark.parametrize(
-    ("stage", "options"), [("0", ()), ("3", ("--nodes", "2"))], ids=["stage-0", "stage-3"]
-)
+SOME_STAGES = pytest.mark.parametrize(("stage", "options"), with_nodes(2))
 NO_USER = """
 import pwd, runpy, sys
 def getpwuid(uid): raise KeyError(uid)

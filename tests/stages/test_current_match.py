@@ -12,6 +12,7 @@ from common.http.client import ReporterClient
 from common.store import keys
 from common.store.connections import Connections
 from tests.redis_server import RedisServer
+from tests.stages.every_stage import with_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STAGES = pytest.mark.parametrize(("stage", "options"), [("0", ()), ("3", ("--nodes", "2"))])
+STAGES = pytest.mark.parametrize(("stage", "options"), with_nodes(2))
 WAYS = pytest.mark.parametrize(
-    ("stage", "options"), [("0", ()), ("3", ("--nodes", "2")), ("3", ("--nodes", "1", "--without", "db-readers"))]
+    ("stage", "options"), [*with_nodes(2), ("4", ("--nodes", "1", "--without", "db-readers"))]
 )
 """To ask Redis for the current match: also through the one writer of a system."""
 

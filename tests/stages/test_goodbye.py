@@ -17,6 +17,7 @@ from common.http.client import ReporterClient
 from stages.catalogue import STAGES
 from stages.options import Options
 from stages.stage3.node_process import node_command
+from tests.stages.every_stage import turning_points
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess, environment, run
@@ -31,7 +32,7 @@ MUCH: Final = 200
 """Events of 280 characters and 1,120 bytes: more than the kernel keeps for a fan who does not read."""
 
 
-@pytest.fixture(params=["0", "3"])
+@pytest.fixture(params=turning_points())
 def stage_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.wire.frames import WELCOME
+from tests.stages.every_stage import turning_points
 from tests.stages.fan import Fan
 from tests.stages.waiting import eventually
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
 
-pytestmark = pytest.mark.parametrize(
-    "stage", ["0", pytest.param("2.3", marks=pytest.mark.slow), "3"], indirect=True, scope="module"
-)
+pytestmark = pytest.mark.parametrize("stage", turning_points(), indirect=True, scope="module")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", ""])

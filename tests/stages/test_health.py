@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
+from tests.stages.every_stage import turning_points, two_nodes
 from tests.stages.serving import ServerProcess
 from tests.stages.waiting import DEADLINE_S, eventually
 
@@ -28,10 +30,10 @@ async def redis() -> AsyncIterator[RedisServer]:
         yield redis
 
 
-@pytest.fixture(params=["0", "3"])
+@pytest.fixture(params=turning_points())
 def server(request: pytest.FixtureRequest, redis: RedisServer, tmp_path: Path) -> Iterator[ServerProcess]:
-    nodes = ("--nodes", "2") if request.param == "3" else ()
-    with ServerProcess(request.param, tmp_path, "--redis", redis.url, *nodes) as server:
+    stage = STAGES[request.param]
+    with ServerProcess(stage.name, tmp_path, "--redis", redis.url, *two_nodes(stage)) as server:
         yield server
 
 

@@ -12,6 +12,7 @@ import pytest
 from common.http.client import ReporterClient
 from common.http.token import client_token
 from tests.loopback import OWN_ADDRESS
+from tests.stages.every_stage import with_nodes
 from tests.stages.fan import Fan
 from tests.stages.serving import ServerProcess, environment, run
 
@@ -22,7 +23,7 @@ ANOTHER_ADDRESS: Final = str(IPv4Address(OWN_ADDRESS) + (1 << 22))
 """Another that is this process's alone: process ids have 22 bits."""
 
 
-@pytest.mark.parametrize(("stage", "options"), [("0", ()), ("3", ("--nodes", "2"))])
+@pytest.mark.parametrize(("stage", "options"), with_nodes(2))
 async def test_all_addresses_are_of_ipv4_and_ipv6_for_fans_and_api_alike(
     stage: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -57,6 +57,16 @@ def test_each_part_is_listed_with_the_layers_of_its_lessons_the_first_to_be_aske
     assert settings["vm"] == ["TunedVm", "vm", "stages.stage1.vm"]
     assert settings["user_mgr"][:2] == ["HibernatingUserSup", "hibernate"]
     assert settings["web"] == ["Web", "stage", "0", "stages.stage0.web"]
+    assert settings["plane"] == ["None", "stage", "0"]
+
+
+def test_parts_that_the_baseline_does_not_have_are_listed_by_the_lessons_that_make_them(tmp_path: Path) -> None:
+    lines = said(tmp_path, "--parts", "4")
+    after = next(number for number, line in enumerate(lines) if line.startswith("audience "))
+    assert [" ".join(line.split()) for line in lines[after - 2 : after]] == [
+        "KnowingFans encode-once stages.stage4.encode_once",
+        "Fans fd-plane stages.stage4.fans",
+    ]
 
 
 @pytest.mark.parametrize("option", ["--parts", "--stage"])

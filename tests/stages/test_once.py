@@ -1,6 +1,6 @@
 """Once, and only once: what is asked for again under its key is not done again, and nothing is done behind one's back.
 
-On the first stage, the last with one process, and the last; the server, a node or Redis is stopped while it is asked.
+On stages where something turns (`turning_points`); the server, a node or Redis is stopped while it is asked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 from common.domain.posts import Goal, Stop
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient, fresh_key
 from stages.catalogue import STAGES
+from tests.stages.every_stage import turning_points
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.stage3.nodes import NodesProcess
 
@@ -30,7 +31,7 @@ _SECONDS = 0.3
 """A client that waits no longer than this asks again while the first request lies where it was stopped."""
 
 
-@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
+@pytest.fixture(scope="module", params=turning_points())
 def stage(request: pytest.FixtureRequest) -> Stage:
     return STAGES[request.param]
 
@@ -39,7 +40,9 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 def server(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     directory = tmp_path_factory.mktemp("server")
     with (
-        NodesProcess(directory, "--nodes", "2") if stage.has("nodes") else ServerProcess(stage.name, directory)
+        NodesProcess(directory, "--nodes", "2", stage=stage.name)
+        if stage.has("nodes")
+        else ServerProcess(stage.name, directory)
     ) as server:
         yield server
 

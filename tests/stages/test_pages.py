@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from tests.stages.every_stage import turning_points
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from tests.stages.game import Announce, Game
     from tests.stages.serving import ServerProcess
 
-pytestmark = pytest.mark.parametrize("stage", ["0", "3"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("stage", turning_points(), indirect=True, scope="module")
 
 
 async def pages(server: ServerProcess, path: str, limit: int, *, grows: bool = False) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from common.store.keys import events_key, match_key
 from common.store.redis_store import RedisStore
 from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
+from tests.stages.every_stage import turning_points
 from tests.stages.game import Game
 from tests.stages.serving import ServerProcess
 
@@ -31,7 +32,7 @@ FOULS: Final = 7
 """What is posted after the start and before the save."""
 
 
-@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
+@pytest.fixture(scope="module", params=turning_points())
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]
@@ -156,6 +157,7 @@ def foul(game: Game, comment: str) -> Post:
     return Foul(team=game.new.home, player=7, comment=comment)
 
 
+@pytest.mark.parametrize("stage", [each for each in turning_points() if each.values != ("4",)], indirect=True)
 @pytest.mark.parametrize("others", range(4))
 async def test_a_match_that_was_set_back_behind_the_servers_back(
     connect: Connect, game: Game, behind: Behind, others: int
@@ -180,6 +182,36 @@ async def test_a_match_that_was_set_back_behind_the_servers_back(
     assert not new.errors
     assert new.told() == ["after-0", "after-1"]
     assert [event.seq for event in answered] == [FOULS + others + 2, FOULS + others + 3]
+    history = await game.api.history(game.id)
+    assert list(history[FOULS + others + 1 : -1]) == answered
+
+
+@pytest.mark.parametrize("stage", ["4"], indirect=True)
+@pytest.mark.parametrize("others", range(4))
+async def test_a_match_that_was_set_back_behind_the_back_of_who_knows_it_and_asks_nobody(
+    connect: Connect, game: Game, behind: Behind, others: int
+) -> None:
+    """Who comes meanwhile is told what those know who are there, and is told with them that it was set back."""
+    async with connect() as fan, connect() as new, connect() as again:
+        await fan.watch("fan", game.id)
+        await game.foul("lost-0")
+        await game.goal("lost-1")
+        await fan.read_events(2)
+        await behind.restore()
+        await behind.append(*(foul(game, f"other-{number}") for number in range(others)))
+        await new.watch("new", game.id)
+        assert new.frames[0].details["visit_score"] == 1
+        answered = [await game.foul("after-0")]
+        for told in (fan, new):
+            await told.read_to_end()
+            (error,) = told.errors
+            assert "was set back" in error
+        await again.watch("again", game.id)
+        assert again.frames[0].details["visit_score"] == 0
+        answered.append(await game.foul("after-1"))
+        await game.stop()
+        await again.read_to_end()
+    assert (fan.told(), new.told(), again.told()) == (["lost-0", "lost-1"], [], ["after-1"])
     history = await game.api.history(game.id)
     assert list(history[FOULS + others + 1 : -1]) == answered
 

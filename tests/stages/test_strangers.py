@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.http.client import ApiError, ReporterClient
+from stages.catalogue import STAGES
+from tests.stages.every_stage import turning_points, two_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -29,11 +31,11 @@ HALF_A_BODY = b'POST /1/matches HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\
 BETWEEN_TWO_REQUESTS = b"GET /1/checkin HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.fixture(scope="module", params=["0", "3"])
+@pytest.fixture(scope="module", params=turning_points())
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    nodes = ("--nodes", "2") if request.param == "3" else ()
+    stage = STAGES[request.param]
     directory = tmp_path_factory.mktemp("few-files")
-    with ServerProcess(request.param, directory, *nodes, prefix=FEW_FILES) as server:
+    with ServerProcess(stage.name, directory, *two_nodes(stage), prefix=FEW_FILES) as server:
         yield server
 
 

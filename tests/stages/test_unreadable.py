@@ -12,6 +12,7 @@ from common.store.connections import Connections
 from common.store.keys import EVENT_FIELD, LIVE, MATCH_FIELD, events_key, match_key, team_key
 from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
+from tests.stages.every_stage import turning_points
 from tests.stages.game import Game
 from tests.stages.serving import ServerProcess
 from tests.stages.waiting import eventually
@@ -28,7 +29,7 @@ BROKEN: Final = "aaa-bbb-2011-09-10"
 """It would be listed first."""
 
 
-@pytest.fixture(scope="module", params=["0", pytest.param("2.5", marks=pytest.mark.slow), "3"])
+@pytest.fixture(scope="module", params=turning_points())
 def stage(request: pytest.FixtureRequest) -> Stage:
     name: str = request.param
     return STAGES[name]

@@ -11,6 +11,7 @@ from common.store import keys
 from common.store.connections import Connections
 from common.store.embedded import EmbeddedRedis
 from common.store.visits import KEPT_S, MOST
+from tests.stages.every_stage import with_nodes
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STAGES = pytest.mark.parametrize(("stage", "options"), [("0", ()), ("2.5", ()), ("3", ("--nodes", "1"))])
+STAGES = pytest.mark.parametrize(("stage", "options"), [*with_nodes(1), ("2.5", ())])
 CROWD: Final = 30
 
 _FILL: Final = """
@@ -71,7 +72,7 @@ async def test_a_name_more_is_no_key_more(
         assert 0 < await raw.call("TTL", keys.VISITS) <= KEPT_S
 
 
-@pytest.mark.parametrize(("stage", "options"), [("0", ()), pytest.param("3", ("--nodes", "1"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("stage", "options"), with_nodes(1))
 async def test_too_many_names_are_put_aside_and_the_oldest_forgotten(
     stage: str, options: tuple[str, ...], redis: EmbeddedRedis, raw: Connections, tmp_path: Path
 ) -> None:

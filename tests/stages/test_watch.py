@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from common.domain.match import Player
 from common.http.client import ReporterClient
 from common.terminal import harmless
-from common.wire.frames import GOODBYE, WELCOME, encode
+from common.wire.frames import GOODBYE, WELCOME, encode, numbered, resumed_line
 from common.wire.reader import Frame, Line, parse_frame
 from stages.watch import (
     FIRST_PAUSE_S,
@@ -71,14 +71,19 @@ RESET = b"reset"
 
 
 @asynccontextmanager
-async def serving(*said: bytes) -> AsyncIterator[str]:
-    """Serve, after a fan's greeting, one of `said` a connection, and close; the last one to all who come then."""
+async def serving(*said: bytes, greetings: list[bytes] | None = None) -> AsyncIterator[str]:
+    """Serve, after a fan's greeting, one of `said` a connection, and close; the last one to all who come then.
+
+    `greetings` is given what fans say.
+    """
     left = list(said)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answer = left.pop(0) if len(left) > 1 else left[0]
         writer.write(WELCOME)
-        await reader.readline()
+        line = await reader.readline()
+        if greetings is not None:
+            greetings.append(line)
         if answer == RESET:
             found: socket.socket = writer.get_extra_info("socket")
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -177,6 +182,73 @@ async def test_who_reconnects_to_another_match_is_told_so() -> None:
     async with serving(FIRST, status("first", home="riv")) as address:
         with pytest.raises(WatchEndedError, match="another match is the current one now"):
             await watch(address, reconnect=True)
+
+
+NO_NUMBERS = b"ERROR: expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>\r\n"
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_who_reconnects_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    greetings: list[bytes] = []
+    first = numbered(status("not_started"), 0, 0)
+    again = numbered(FIRST, 1, 11) + numbered(GOAL, 2, 22)
+    lost = numbered(FIRST, 5, 55, "events 4 to 5")
+    said = (first, again, NO_MATCH, resumed_line(1, 2) + numbered(GOAL, 3, 33) + GOODBYE, lost, resumed_line(0, 5))
+    async with serving(*said, resumed_line(1, 5) + numbered(STOP, 6, 66), greetings=greetings) as address:
+        notes = await watch(address, reconnect=True, match_id="m")
+    assert greetings == [
+        *(b"V:3:me:m:\n", b"V:3:me:m:\n", b"V:3:me:m:2:22\n", b"V:3:me:m:2:22\n", b"V:3:me:m:3:33\n"),
+        *(b"V:3:me:m:5:55\n", b"V:3:me:m:5:55\n"),
+    ]
+    assert len(notes) == len(said) + 1
+    shown = [line for line in capsys.readouterr().out.splitlines()[2:] if "number" not in line]
+    assert [line.split()[1] for line in shown] == ["status", "status", "goal", "goal", "heard:", "status", "stop"]
+    assert shown[4] == "not heard: events 4 to 5"
+    assert "epoch" not in "".join(shown)
+
+
+async def test_who_does_not_reconnect_asks_for_no_numbers() -> None:
+    greetings: list[bytes] = []
+    async with serving(FIRST + STOP, greetings=greetings) as address:
+        await watch(address)
+        await watch(address, match_id="m")
+    assert greetings == [b"V:2:me\n", b"VERSION:1:CONNECT:me:MATCH:m\n"]
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("refusal", [NO_NUMBERS, b"ERROR: bad request\r\n"])
+async def test_a_server_without_numbers_is_asked_again_at_once(refusal: bytes) -> None:
+    greetings: list[bytes] = []
+    async with serving(refusal, FIRST, FIRST + STOP, greetings=greetings) as address:
+        assert len(await watch(address, reconnect=True)) == 2
+    assert greetings == [b"V:3:me::\n", b"V:2:me\n", b"V:2:me\n"]
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_a_server_that_leaves_the_numbers_out_is_not_asked_for_them_again() -> None:
+    greetings: list[bytes] = []
+    async with serving(FIRST, FIRST + STOP, greetings=greetings) as address:
+        await watch(address, reconnect=True)
+    assert greetings == [b"V:3:me::\n", b"V:2:me\n"]
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_a_server_that_has_unlearned_numbers_is_asked_without() -> None:
+    greetings: list[bytes] = []
+    async with serving(numbered(FIRST, 1, 11), NO_NUMBERS, FIRST + STOP, greetings=greetings) as address:
+        await watch(address, reconnect=True)
+    assert greetings == [b"V:3:me::\n", b"V:3:me::1:11\n", b"V:2:me\n"]
+
+
+@pytest.mark.parametrize("said", [b"GOODBYE: connect again in 0 s\r\n", b"ERROR: full; try again in 0 s\r\n"])
+async def test_who_reconnects_waits_as_long_as_the_server_asks_for(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.watch.FIRST_PAUSE_S", 1e6)  # nobody waits for that
+    monkeypatch.setattr("stages.watch.LONGEST_PAUSE_S", 1e6)
+    async with serving(FIRST + said, STOP) as address:
+        notes = await watch(address, reconnect=True)
+    assert notes[0].endswith("again in 0 s; connecting again in 0.0 s")
 
 
 @given(st.integers(0, 10_000))

@@ -12,6 +12,7 @@ from harness.show.charts.chart import Chart
 from harness.show.charts.comparison import chart_comparison
 from harness.show.charts.fanout import chart_fanout
 from harness.show.charts.floor import Floor, floors_in
+from harness.show.charts.growth import chart_growth, has_growth
 from harness.show.charts.http import chart_http
 from harness.show.charts.peers import chart_memory, chart_peers, loads_measured
 from harness.show.charts.percentiles import chart_percentiles
@@ -61,6 +62,8 @@ def _together(trials: Sequence[TrialResult], floors: Sequence[Floor]) -> Iterato
     yield "all-percentiles", chart_percentiles(trials, floors)
     yield "all-fanout", chart_fanout(trials, floors)
     yield "all-memory", chart_memory(trials, floors)
+    if has_growth(trials):
+        yield "all-growth", chart_growth(trials)
     for load in loads_measured(trials):
         if len({trial.asked.target.name for trial in trials if trial.asked.load == load}) > 1:
             yield f"all-n{load.n}-c{load.c}", chart_peers(trials, load, floors)

@@ -23,6 +23,7 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "art": "ART",
         "response_p99": "p99 of the response",
         "newcomers": "mean response to newcomers",
+        "newcomers_art": "ART of newcomers",
         "fanout": "mean fan-out",
         "fanout_p99": "p99 of the fan-out",
         "fanout_last": "fan-out to the last fan",

@@ -359,5 +359,6 @@ def _stage_axis(axes: Axes, stages: Sequence[StaircaseStep]) -> None:
 
 
 def _short_name(step: StaircaseStep) -> str:
-    nodes = step.target.nodes
-    return f"{step.target.stage}" if nodes is None else f"{step.target.stage}\n{nodes} nodes"
+    nodes, workers = step.target.nodes, step.target.workers
+    parts = [f"{count} {kind}" for count, kind in ((nodes, "nodes"), (workers, "workers")) if count is not None]
+    return "\n".join([str(step.target.stage), *parts])

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from harness.show.live.rows import actor_rows, node_row, parts_row
 from harness.show.live.view import Column, View, arrange
-from harness.units import NOTHING, show_bytes, show_time
+from harness.show.live.workers import show_workers
+from harness.units import NOTHING, show_bytes, show_rate, show_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,11 +36,12 @@ def show_top(looks: Sequence[Look], view: View, height: int) -> RenderableType:
     rows = arrange((row for look in looks for row in actor_rows(look)), view)
     away = sum(look.away is not None for look in looks)
     parts = show_parts(looks)
-    used = 0 if parts is None else parts.row_count + 1
+    tables = [table for table in (parts, show_workers(looks)) if table is not None]
+    used = sum(table.row_count + 1 for table in tables)
     room = max(1, height - len(looks) - away - used - 4)  # two headings, a blank line and the keys
     return Group(
         show_nodes(looks),
-        *(() if parts is None else (parts,)),
+        *tables,
         Text(""),
         show_actors(rows[:room], view, several=_several(looks)),
         _keys(view, len(rows), room),
@@ -55,7 +57,9 @@ def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look])
     failed = Text(f"{fans.failed:,} failed", style="bold red" if fans.failed else "")
     counts = Text(f"{fans.connected:,} of {n:,} connected, {fans.answered:,} answered, ").append_text(failed)
     table.add_row("fans", counts.append(f", {fans.closed:,} closed"))
-    table.add_row("now", f"{_rate(pace.per_s('answered'))} answered a second, {_rate(pace.per_s('receipts'))} receipts")
+    table.add_row(
+        "now", f"{show_rate(pace.per_s('answered'))} answered a second, {show_rate(pace.per_s('receipts'))} receipts"
+    )
     table.add_row("events", _events(told))
     if told.accepted:
         reached, share = told.reached(fans), told.reached(fans) / told.watching if told.watching else 0.0
@@ -111,7 +115,7 @@ def show_parts(looks: Sequence[Look]) -> Table | None:
 
 
 def _api_cells(row: PartsRow) -> _Cells | None:
-    return None if row.api is None else (f"{row.api.connections:,}", _rate(row.calls_per_s))
+    return None if row.api is None else (f"{row.api.connections:,}", show_rate(row.calls_per_s))
 
 
 def _writer_cells(row: PartsRow) -> _Cells | None:
@@ -119,7 +123,7 @@ def _writer_cells(row: PartsRow) -> _Cells | None:
         return None
     replaced = f", lost {row.writer.replaced:,}" if row.writer.replaced else ""
     is_writer = f"{'yes' if row.writer.is_writer else 'no'}{replaced}"
-    return (is_writer, _rate(row.executed_per_s), _bad(row.writer.failures))
+    return (is_writer, show_rate(row.executed_per_s), _bad(row.writer.failures))
 
 
 def _requests_cells(row: PartsRow) -> _Cells | None:
@@ -130,7 +134,7 @@ def _subscriptions_cells(row: PartsRow) -> _Cells | None:
     if row.subscriptions is None:
         return None
     channels = f"{row.subscriptions.channels:,}" if row.subscriptions.connected else Text("away", style="bold red")
-    return (channels, _rate(row.published_per_s))
+    return (channels, show_rate(row.published_per_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +190,8 @@ def _node_cells(row: NodeRow) -> tuple[str, ...]:
         row.node,
         _duration(row.uptime_s),
         f"{row.connections:,}",
-        _rate(row.accepts_per_s),
-        _rate(row.deliveries_per_s),
+        show_rate(row.accepts_per_s),
+        show_rate(row.deliveries_per_s),
         f"{row.drops:,}",
         show_time(row.lag_s),
         NOTHING if row.cpu is None else f"{row.cpu:.0%}",
@@ -198,7 +202,7 @@ def _node_cells(row: NodeRow) -> tuple[str, ...]:
 def _actor_cells(row: ActorRow, *, several: bool) -> _Cells:
     mailbox = Text(f"{row.mailbox:,}", style="bold yellow" if row.mailbox else "")
     restarts = Text(f"{row.restarts:,}", style="bold red" if row.restarts else "")
-    figures = (mailbox, f"{row.messages:,}", _rate(row.per_s), restarts, show_bytes(row.memory_bytes))
+    figures = (mailbox, f"{row.messages:,}", show_rate(row.per_s), restarts, show_bytes(row.memory_bytes))
     return (Text(row.name), row.node if several else row.kind, *figures)
 
 
@@ -214,12 +218,6 @@ def _keys(view: View, rows: int, room: int) -> Text:
     if rows > room:
         text.append(f"  {rows - room:,} more", style="dim")
     return text
-
-
-def _rate(per_s: float | None) -> str:
-    if per_s is None:
-        return NOTHING
-    return f"{per_s:,.0f}" if per_s >= 10 or per_s == 0 else f"{per_s:.1f}"
 
 
 def _duration(seconds: float) -> str:

@@ -47,13 +47,14 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     """
     stop_s = posts[-1].sent_s if posts else None
     got = _receipts(samples, posts) if posts else _NO_RECEIPTS
-    response_s = np.asarray(samples.response_s())
+    newcomers = samples.after(posts[0].intended_s if posts else math.inf)
     return Seen(
         fans=count_fans(samples, stop_s),
         response=Response(
-            intended=distribution(response_s, missing=len(samples) - response_s.size),
+            intended=_responses(samples),
             art=distribution(np.asarray(samples.talk_s())),
-            newcomers=_newcomers(samples, posts) if posts else None,
+            newcomers=_responses(newcomers),
+            newcomers_art=distribution(np.asarray(newcomers.talk_s())),
         ),
         delivery=_delivery(got, samples, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
@@ -63,12 +64,10 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     )
 
 
-def _newcomers(samples: Samples, posts: Sequence[Posted]) -> Distribution | None:
-    """Return the response times of those who came while events flowed; None if nobody did, or none was answered."""
-    intended_s = np.asarray(samples.intended_s)
-    came = intended_s > posts[0].intended_s
-    response_s = np.asarray(samples.answered_s)[came] - intended_s[came]
-    return distribution(response_s, missing=int(np.isnan(response_s).sum()))
+def _responses(samples: Samples) -> Distribution | None:
+    """Return the response times of fans from their intended starts; None if none was answered."""
+    response_s = np.asarray(samples.response_s())
+    return distribution(response_s, missing=len(samples) - response_s.size)
 
 
 def recovery_s(samples: Samples, stop_s: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """Statistics of a node that never was, for tests of those who read them."""
 
-from typing import Any
+from typing import Any, Final
 
 from common.http.statistics import (
     ApiStatistics,
@@ -9,10 +9,32 @@ from common.http.statistics import (
     RequestsStatistics,
     Statistics,
     SubscriptionsStatistics,
+    WorkerStatistics,
     WriterStatistics,
 )
 from common.otp import KindStatistics, LoopLagStatistics, ProcessStatistics
 from common.store.connections import ConnectionStatistics
+
+WORKER: Final = WorkerStatistics(
+    number=0,
+    pid=4711,
+    answers=True,
+    restarts=1,
+    uptime_s=30.0,
+    cpu_s=0.5,
+    rss_bytes=40_000_000,
+    pss_bytes=9_000_000,
+    open_files=OpenFilesSeen(24, 1024),
+    loop_lag_s=0.002,
+    connections=5,
+    accepted=6,
+    greetings=5,
+    deliveries=10,
+    drops={"greeting": 1, "broken": 0},
+    handlers=5,
+    behind=2,
+)
+"""A worker that serves half of a node's fans."""
 
 
 def statistics(**changes: Any) -> Statistics:
@@ -29,6 +51,7 @@ def statistics(**changes: Any) -> Statistics:
         "greetings": 10,
         "deliveries": 19,
         "drops": {"greeting": 2, "broken": 0},
+        "skips": 3,
         "handlers": 9,
         "tasks": 40,
         "redis": (ConnectionStatistics(1, 1, 0, 99, 0),),

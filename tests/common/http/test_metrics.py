@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.http.metrics import exposition
 from common.http.statistics import Statistics
 from tests.common.http.memory_backend import MemoryBackend
-from tests.common.http.samples import statistics
+from tests.common.http.samples import WORKER, statistics
 
 
 def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -34,6 +34,7 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_accepts_total", {}, 12),
         ("matchstream_greetings_total", {}, 10),
         ("matchstream_deliveries_total", {}, 19),
+        ("matchstream_skips_total", {}, 3),
         ("matchstream_drops_total", {"reason": "greeting"}, 2),
         ("matchstream_drops_total", {"reason": "broken"}, 0),
         ("matchstream_mailbox_messages", {"kind": "Client"}, 3),
@@ -55,6 +56,16 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_subscriptions_subscribers", {}, 6),
         ("matchstream_subscriptions_connections_total", {}, 7),
         ("matchstream_subscriptions_messages_total", {}, 90),
+        ("matchstream_worker_answers", {"worker": "0"}, 1),
+        ("matchstream_worker_connections", {"worker": "0"}, 5),
+        ("matchstream_worker_behind", {"worker": "0"}, 2),
+        ("matchstream_worker_memory_bytes", {"worker": "0"}, 9_000_000),
+        ("matchstream_worker_open_fds", {"worker": "0"}, 24),
+        ("matchstream_worker_restarts_total", {"worker": "0"}, 1),
+        ("matchstream_worker_accepts_total", {"worker": "0"}, 6),
+        ("matchstream_worker_greetings_total", {"worker": "0"}, 5),
+        ("matchstream_worker_deliveries_total", {"worker": "0"}, 10),
+        ("matchstream_worker_cpu_seconds_total", {"worker": "0"}, 0.5),
         ("matchstream_response_seconds_bucket", {"le": "0.01"}, 6),
         ("matchstream_response_seconds_bucket", {"le": "0.1"}, 9),
         ("matchstream_response_seconds_bucket", {"le": "+Inf"}, 10),
@@ -64,7 +75,7 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
     ],
 )
 def test_every_figure_is_there(name: str, labels: dict[str, str], value: float) -> None:
-    assert samples(statistics())[name, frozenset(labels.items())] == value
+    assert samples(statistics(workers=(WORKER,)))[name, frozenset(labels.items())] == value
 
 
 def test_a_lag_that_is_not_known_yet_is_left_out() -> None:
@@ -75,7 +86,8 @@ def test_a_lag_that_is_not_known_yet_is_left_out() -> None:
 
 def test_what_a_node_does_not_have_is_left_out() -> None:
     names = {name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None))}
-    assert not [name for name in names if name.startswith(("matchstream_writer", "matchstream_req", "matchstream_sub"))]
+    parts = ("matchstream_writer", "matchstream_req", "matchstream_sub", "matchstream_worker")
+    assert not [name for name in names if name.startswith(parts)]
 
 
 async def test_they_are_served_as_prometheus_wants_them(reader: aiohttp.ClientSession, backend: MemoryBackend) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from common.otp.process import Down
 from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Stop
-from common.otp.supervisor import ChildSpec, Restart, Supervisor
+from common.otp.supervisor import ChildSpec, Restart, Supervisor, TerminateChild
 from tests.common.otp.servers import Boom, Probe, Stubborn, crash, forever, probe_of, raising
 from tests.virtual_time import idle, now_s
 
@@ -67,6 +67,16 @@ async def stop(process: Process) -> None:
 async def crash_child(node: Node, id_: str) -> None:
     node[id_].cast(crash)
     await idle()
+
+
+async def test_a_child_that_is_terminated_ends_and_is_not_started_again(node: Node, diary: Diary) -> None:
+    supervisor = await node.start(Supervisor([diary.spec(id_) for id_ in "ab"]))
+    for _ in range(2):  # the second time it has ended already
+        await supervisor.call(TerminateChild("a"))
+        assert node.whereis("a") is None
+    await idle()
+    await stop(supervisor)
+    assert diary.entries == ["+a", "+b", "-a", "-b"]
 
 
 async def test_children_start_in_order_and_stop_in_reverse(node: Node, diary: Diary) -> None:

@@ -9,7 +9,7 @@ from common.domain import rules
 from common.domain.events import Event
 from common.domain.posts import KINDS
 from common.domain.script import SAMPLE, load_script
-from common.wire.frames import WELCOME, encode, error_line
+from common.wire.frames import WELCOME, encode, epoch_of, error_line, numbered, resumed_line
 from tests.common.domain.strategies import events
 
 AT = datetime(2011, 9, 13, 13, 48, 51, 999_999, tzinfo=UTC)
@@ -126,3 +126,28 @@ def test_the_time_is_utc_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch)
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_numbered_frame_has_two_details_more_and_what_was_missed() -> None:
+    plain = HEAD + b"stop:\n\r\n"
+    assert numbered(plain, 12, 34) == HEAD + b"stop:\n\tnumber: 12\n\tepoch: 34\n\r\n"
+    told = HEAD + b"status:\n\tnumber: 12\n\tepoch: 0\n\tmissed: events 3 to 12\n\thome: elp\n\r\n"
+    assert numbered(HEAD + b"status:\n\thome: elp\n\r\n", 12, 0, "events 3 to 12") == told
+
+
+def test_an_epoch_is_the_microsecond_of_the_acceptance() -> None:
+    assert epoch_of(AT) == 1_315_921_731_999_999
+    assert epoch_of(AT.astimezone(timezone(timedelta(hours=-3)))) == epoch_of(AT)
+    assert epoch_of(datetime.max.replace(tzinfo=UTC)) < 10**18
+    assert epoch_of(None) == 0
+
+
+def test_who_resumes_is_told_how_much_follows() -> None:
+    assert resumed_line(3, 12) == b"RESUMED: 3 events after 12\r\n"
+
+
+@given(events(), st.integers(0), st.integers(0))
+def test_without_its_numbers_a_frame_is_the_plain_one(event: Event, number: int, epoch: int) -> None:
+    header, *more, rest = numbered(encode(event), number, epoch).split(b"\n", 3)
+    assert more == [b"\tnumber: %d" % number, b"\tepoch: %d" % epoch]
+    assert header + b"\n" + rest == encode(event)

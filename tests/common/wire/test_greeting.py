@@ -5,9 +5,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.wire.greeting import LIMIT, MAX_NAME, Greeting, GreetingError, GreetingReader, parse_greeting
+from common.wire.greeting import (
+    LIMIT,
+    MAX_NAME,
+    UNKNOWN,
+    Greeting,
+    GreetingError,
+    GreetingReader,
+    Numbered,
+    parse_greeting,
+)
 
 EXPECTED = "expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>"
+EXPECTED_3 = f"{EXPECTED}, or V:3:<user>:<match id>:<last number>:<epoch>"
 
 MARKS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 fields = st.text(
@@ -30,9 +40,9 @@ def greetings(draw: st.DrawFn) -> tuple[bytes, Greeting]:
     return ":".join(line + draw(ignored)).encode() + draw(ends), Greeting(user, match_id)
 
 
-def feed(data: bytes, cuts: list[int]) -> Greeting | GreetingError | None:
+def feed(data: bytes, cuts: list[int], *, numbers: bool = False) -> Greeting | GreetingError | None:
     """Return what a reader makes of `data` cut at `cuts`."""
-    reader = GreetingReader()
+    reader = GreetingReader(numbers=numbers)
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     try:
         for start, end in pairwise(places):
@@ -65,7 +75,19 @@ def test_both_greetings_are_read(line: bytes, greeting: Greeting, end: bytes) ->
 @pytest.mark.parametrize(
     "line",
     [
-        *(b"", b" V:2:ann", b"v:2:ann", b"V", b"V:2", b"V:3:ann", b"V:1:ann", b"V:22:ann", b"GET / HTTP/1.1", b"hello"),
+        *(
+            b"",
+            b" V:2:ann",
+            b"v:2:ann",
+            b"V",
+            b"V:2",
+            b"V:3:ann",
+            b"V:3:ann:m:1:2",
+            b"V:1:ann",
+            b"V:22:ann",
+            b"GET / HTTP/1.1",
+            b"hello",
+        ),
         *(b"VERSION:1", b"VERSION:2:CONNECT:ann:MATCH:m", b"VERSION:1:CONNECT:ann", b"VERSION:1:CONNECT:ann:MATCH"),
         *(b"VERSION:1:connect:ann:MATCH:m", b"VERSION:1:CONNECT:ann:GAME:m"),
     ],
@@ -242,3 +264,85 @@ def test_garbage_is_refused_in_the_same_way_however_it_is_cut(data: bytes, cuts:
         assert isinstance(result, GreetingError)
         assert str(result).endswith(EXPECTED)
         assert str(result) == str(feed(line, []))
+
+
+@st.composite
+def numbered_greetings(draw: st.DrawFn) -> tuple[bytes, Greeting]:
+    """A line with its end that asks for numbers, and what it says."""
+    user, match_id = draw(fields), draw(st.none() | fields)
+    place = draw(st.none() | st.tuples(*[st.integers(0, 10**18 - 1)] * 2))
+    line = ["V", "3", user, match_id or "", *(["", ""] if place is None else map(str, place))]
+    numbered = Numbered() if place is None else Numbered(*place)
+    return ":".join(line + draw(ignored)).encode() + draw(ends), Greeting(user, match_id, numbered)
+
+
+@given(numbered_greetings() | greetings(), st.lists(st.integers(0, 2000), max_size=5))
+def test_who_numbers_reads_all_greetings_however_they_are_cut(case: tuple[bytes, Greeting], cuts: list[int]) -> None:
+    line, greeting = case
+    assert feed(line, cuts, numbers=True) == greeting
+
+
+@pytest.mark.parametrize(
+    ("line", "greeting"),
+    [
+        (b"V:3:ann:", Greeting("ann", None, Numbered())),
+        (b"V:3:ann:m", Greeting("ann", "m", Numbered())),
+        (b"V:3:ann:m:", Greeting("ann", "m", Numbered())),
+        (b"V:3:ann:m::", Greeting("ann", "m", Numbered())),
+        (b"V:3:ann:m:12", Greeting("ann", "m", Numbered(12))),
+        (b"V:3:ann:m:12:", Greeting("ann", "m", Numbered(12))),
+        (b"V:3:ann:m:012:034:x", Greeting("ann", "m", Numbered(12, 34))),
+        (b"V:3:ann::0:0", Greeting("ann", None, Numbered(0))),
+    ],
+)
+def test_what_is_not_known_may_be_left_out(line: bytes, greeting: Greeting) -> None:
+    assert parse_greeting(line, numbers=True) == greeting
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"V:3", ""),
+        (b"V:3:ann", ""),
+        (b"V:4:ann:m", ""),
+        (b"V:3::m", "the user is empty; "),
+        (b"V:3:ann:" + b"m" * 65, "the match id is longer than 64 characters; "),
+        (b"V:3:ann:m\t:1:2", "the match id has control characters or direction marks; "),
+        (b"V:3:ann:m:-1:2", "the last number is not a number of 1 to 18 digits; "),
+        (b"V:3:ann:m::2", "the last number is not a number of 1 to 18 digits; "),
+        (b"V:3:ann:m:" + b"1" * 19, "the last number is not a number of 1 to 18 digits; "),
+        ("V:3:ann:m:\u0661:2".encode(), "the last number is not a number of 1 to 18 digits; "),
+        (b"V:3:ann:m:1 :2", "the last number is not a number of 1 to 18 digits; "),
+        (b"V:3:ann:m:1:2.5", "the epoch is not a number of 1 to 18 digits; "),
+        (b"V:3:ann:m:1:\xff", "the line is not UTF-8; "),
+        (b"V:2:", "the user is empty; "),
+    ],
+)
+def test_a_wrong_place_is_refused_with_the_reason(line: bytes, reason: str) -> None:
+    with pytest.raises(GreetingError, match=rf"^{re.escape(reason + EXPECTED_3)}$") as refused:
+        parse_greeting(line, numbers=True)
+    assert UNKNOWN in str(refused.value)
+    assert str(feed(line + b"\n", [], numbers=True)) == str(refused.value)
+
+
+def test_who_does_not_number_does_not_say_that_others_do() -> None:
+    assert UNKNOWN in EXPECTED
+    assert "V:3" not in str(feed(b"x" * LIMIT, []))
+    assert str(feed(b"x" * LIMIT, [], numbers=True)) == f"the line is longer than 1024 bytes; {EXPECTED_3}"
+
+
+numbered_garbage = st.lists(st.sampled_from([b"V:3", b":", b"ann", b"m", b"7", b"-", b" ", b"\0", b"1" * 18, b"x"]))
+NUMBERED_GRAMMAR = re.compile(
+    r"V:3:[^:]{1,64}:[^:]{0,64}(:|:[0-9]{1,18}|:[0-9]{1,18}:[0-9]{0,18}(:.*)?|::(:.*)?)?", re.DOTALL
+)
+
+
+@given(numbered_garbage.map(b"".join), st.lists(st.integers(0, 200), max_size=5))
+def test_numbered_garbage_is_refused_in_the_same_way_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    result = feed(data + b"\n", cuts, numbers=True)
+    if isinstance(result, Greeting):
+        assert NUMBERED_GRAMMAR.fullmatch(data.decode())
+    else:
+        assert isinstance(result, GreetingError)
+        assert str(result).endswith(EXPECTED_3)
+        assert str(result) == str(feed(data + b"\n", [], numbers=True))

@@ -7,8 +7,19 @@ from hypothesis import strategies as st
 
 from common.domain.events import Event
 from common.domain.match import Player
-from common.wire.frames import GOODBYE, WELCOME, encode, error_line
-from common.wire.reader import LIMIT, ErrorLine, Frame, FrameError, FrameReader, GoodbyeLine, Heard, Line, parse_frame
+from common.wire.frames import GOODBYE, WELCOME, encode, error_line, numbered, resumed_line
+from common.wire.reader import (
+    LIMIT,
+    ErrorLine,
+    Frame,
+    FrameError,
+    FrameReader,
+    GoodbyeLine,
+    Heard,
+    Line,
+    ResumedLine,
+    parse_frame,
+)
 from tests.common.domain.strategies import AT, events
 
 HEAD = b"2011-09-10 18:00:00: "
@@ -144,3 +155,27 @@ def test_garbage_is_read_as_lines_or_refused_by_name(data: bytes) -> None:
 
 def test_times_are_utc() -> None:
     assert parse_frame(HEAD + b"stop:\n\r\n").at == datetime(2011, 9, 10, 18, tzinfo=UTC)
+
+
+places = st.tuples(*[st.integers(0, 10**18 - 1)] * 2)
+
+
+@given(st.lists(st.tuples(events(), places), max_size=3), st.lists(st.integers(0, 20_000)))
+def test_numbered_frames_come_back_with_their_places(
+    sent: list[tuple[Event, tuple[int, int]]], cuts: list[int]
+) -> None:
+    data = resumed_line(len(sent), 7) + b"".join(numbered(encode(event), *place) for event, place in sent)
+    resumed, *found = read(data, cuts)
+    assert resumed == ResumedLine(f"{len(sent)} events after 7")
+    assert found == [Frame(framed(event).at, event.kind, event.details, place) for event, place in sent]
+
+
+def test_what_a_status_stands_for_comes_back() -> None:
+    frame = parse_frame(numbered(HEAD + b"status:\n\thome: elp\n\r\n", 12, 34, "events 3 to 12"))
+    assert frame == Frame(AT, "status", {"home": "elp"}, (12, 34), "events 3 to 12")
+
+
+@pytest.mark.parametrize("detail", [b"number: x", b"number: -1", b"epoch: 1.5", b"number: " + b"1" * 19])
+def test_a_number_that_is_none_is_refused(detail: bytes) -> None:
+    with pytest.raises(FrameError, match="is not a number"):
+        parse_frame(HEAD + b"stop:\n\t" + detail + b"\n\r\n")

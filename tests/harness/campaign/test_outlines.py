@@ -119,8 +119,18 @@ def test_only_a_stage_with_nodes_gets_them_and_fans_arrive_as_its_queue_allows()
     assert (three.name, variant.nodes) == ("stage 3, 4 nodes", 4)
 
 
-def test_all_stages_are_there() -> None:
-    assert STAGES == ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3")
+def test_a_stage_whose_nodes_have_workers_gets_as_many_of_those_in_one_node() -> None:
+    four = stage_server("4", (*LESSONS["3"], "workers"), 4)
+    variant = four.make().variant
+    assert variant is not None
+    assert (four.name, variant.nodes, variant.workers) == ("stage 4, 4 workers", None, 4)
+    assert (four.nodes, four.likely_n) == (4, None)
+
+
+def test_all_stages_are_there_and_each_has_a_load_of_its_own() -> None:
+    assert STAGES == ("0", "1", "2.1", "2.2", "2.3", "2.4", "2.5", "3", "4")
+    assert tuple(TALKS_LOADS) == STAGES
+    assert TALKS_LOADS["4"].asked == TALKS_LOADS["2.5"].asked  # one process each
 
 
 @needs("cc", "gcc libc6-dev")
@@ -154,6 +164,24 @@ def test_each_lesson_is_left_out_where_it_came_and_last_in_the_scenarios_that_ex
         ("few", "0", "logging", "added"),
     }
     assert {(one.lesson, one.change, one.stage) for one in plan.unexercised} == {("backlog", "added", "0")}
+
+
+def test_a_lesson_is_left_out_of_no_stage_in_which_it_changes_nothing() -> None:
+    those = ("backlog", "hibernate")
+    lessons = {"0": (), "2.1": those, "2.5": those, "3": those, "4": (*those, "fd-plane")}
+    subject = Subject(lessons, ("backlog", "hibernate", "fd-plane"))
+    assert subject.left_out_of("backlog") == ("2.1", "4")
+    assert subject.left_out_of("hibernate") == ("2.1", "3")
+    assert subject.left_out_of("fd-plane") == ("4",)
+    plan = ablating.outline(subject, chosen(["waves", "large-waves"]), 1, seed=1)
+    altered = {(group.stage, one.lesson) for group in plan.groups for one in group.altered if group.stage != "0"}
+    assert altered == {
+        ("2.1", "backlog"),
+        ("2.1", "hibernate"),
+        ("3", "hibernate"),
+        ("4", "backlog"),
+        ("4", "fd-plane"),
+    }
 
 
 def test_a_reference_is_measured_twice_a_round_its_placebo_and_the_others_once() -> None:

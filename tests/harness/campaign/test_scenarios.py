@@ -5,27 +5,31 @@ import pytest
 from harness.campaign.scenarios import (
     OF_LESSON,
     SCENARIOS,
+    SUPERSEDED,
     Scenario,
     UnknownScenarioError,
     chosen,
     lessons_in,
 )
+from harness.campaign.staircase import STAGES
+from harness.load.conduct import planned
 from harness.load.workload import Load
 from harness.targets.lessons import lessons_of
 
 
-def test_every_lesson_has_a_scenario_and_every_scenario_a_lesson() -> None:
-    assert tuple(OF_LESSON) == lessons_of("3")
-    assert all(names and set(names) <= set(SCENARIOS) for names in OF_LESSON.values())
+def test_every_lesson_of_the_last_stage_has_a_scenario_and_every_scenario_a_lesson() -> None:
+    lessons = lessons_of(STAGES[-1])
+    assert tuple(lesson for lesson in OF_LESSON if lesson in lessons) == lessons
+    assert all(set(names) <= set(SCENARIOS) for names in OF_LESSON.values())
+    assert {lesson for lesson, names in OF_LESSON.items() if not names} == {"resume", "admission", "drain"}
     assert all(lessons_in(name) for name in SCENARIOS)
+    assert {*SUPERSEDED, *SUPERSEDED.values()} <= set(lessons)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_a_scenario_is_a_load_that_can_be_made(scenario: Scenario) -> None:
-    load, disturbances = scenario.load, scenario.load.disturbances
-    Load(load.n, load.c, load.interval_s)
-    assert disturbances.reset + disturbances.slow * load.n < load.n
-    assert disturbances.reset_at_s < load.events / load.rate_per_s
+    load = scenario.load
+    planned(Load(load.n, load.c, load.interval_s), load.disturbances, load.events / load.rate_per_s)
     assert scenario.figures
 
 

@@ -12,7 +12,7 @@ def test_nothing_is_asked_for_by_default() -> None:
 
 
 def test_all_are_read() -> None:
-    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "2ms", "client=1%/s", True)
+    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "5000/500", "2ms", "client=1%/s", True)
     assert given.disturbances() == Disturbances(
         churn_per_s=0.05,
         slow=0.025,
@@ -23,6 +23,8 @@ def test_all_are_read() -> None:
         redis_latency_by="proxy",
         faults="client=1%/s",
         small_buffers=True,
+        joining=5_000,
+        joining_c=500,
     )
 
 
@@ -36,6 +38,8 @@ def test_all_are_read() -> None:
         (Disturbing(reset="2000"), r"--reset 2000: say how many fans and when, such as 2000@10s"),
         (Disturbing(reset="0@1s"), r"--reset 0@1s: say how many"),
         (Disturbing(reset="10@soon"), r"--reset 10@soon: 'soon' is no duration"),
+        (Disturbing(joining="5000"), r"--joining 5000: say how many fans, and how many of them come at once"),
+        (Disturbing(joining="5000/0"), r"--joining 5000/0: say how many fans"),
         (Disturbing(redis_latency="2s"), r"--redis-latency 2s: above 0 and at most 1s, such as 2ms"),
         (Disturbing(redis_latency="2"), r"--redis-latency 2: '2' is no duration"),
     ],

@@ -5,6 +5,7 @@ import pytest
 
 from harness.commands.options import AskedError
 from harness.commands.trial_store import TrialStore, trial_store
+from harness.records.asked import AskedEvents, Disturbances
 from harness.records.directory import read_results
 from harness.records.machine import describe_machine
 from tests.harness.results import a_result, load_result
@@ -23,7 +24,20 @@ def test_a_trial_that_is_there_is_not_made_again_and_its_repeat_is(tmp_path: Pat
     assert kept(tmp_path, 2).earlier(RESULT.asked) is None
     assert kept(tmp_path).earlier(msgspec.structs.replace(RESULT.asked, slo="failures=0")) is None
     kept(tmp_path, 2).put(RESULT)
-    assert [name for name, _ in read_results(tmp_path)] == ["stage-0-n900-c4-1", "stage-0-n900-c4-2"]
+    assert [name for name, _ in read_results(tmp_path)] == ["stage-0-n900-c4-rate2-1", "stage-0-n900-c4-rate2-2"]
+
+
+def test_trials_of_one_load_with_other_events_or_more_that_happens_have_names_of_their_own(tmp_path: Path) -> None:
+    asked = msgspec.structs.replace(RESULT.asked, events=AskedEvents(count=3, rate_per_s=5.0))
+    events = AskedEvents(count=3, rate_per_s=0.2)
+    for changed in (
+        msgspec.structs.replace(asked, events=events),
+        msgspec.structs.replace(asked, disturbances=Disturbances(joining=5_000, joining_c=500)),
+        msgspec.structs.replace(asked, events=None),
+    ):
+        kept(tmp_path).put(msgspec.structs.replace(RESULT, asked=changed))
+    names = [name for name, _ in read_results(tmp_path)]
+    assert names == ["stage-0-n900-c4-rate0.2-1", "stage-0-n900-c4-5-000-join-500-at-once-1", "stage-0-n900-c4-1"]
 
 
 def test_half_a_trial_is_no_line(tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.conduct import Agenda, Conduct, Departure, planned
-from harness.load.workload import InvalidLoadError
+from harness.load.workload import InvalidLoadError, Load
 from harness.records.asked import Disturbances
+
+
+def a_load(n: int) -> Load:
+    return Load(n, 1, interval_s=0.25)
 
 
 @st.composite
@@ -23,7 +27,7 @@ def asked(draw: st.DrawFn) -> tuple[int, Disturbances, float]:
 @given(asked())
 def test_nobody_does_two_things_and_all_is_as_asked(given: tuple[int, Disturbances, float]) -> None:
     n, what, events_s = given
-    conduct = planned(n, what, events_s)
+    conduct = planned(a_load(n), what, events_s)
     left = [departure.fan for departure in conduct.departures if not departure.resets]
     broke_off = [departure.fan for departure in conduct.departures if departure.resets]
     assert len(conduct.slow) == round(what.slow * n)
@@ -36,7 +40,7 @@ def test_nobody_does_two_things_and_all_is_as_asked(given: tuple[int, Disturbanc
 @given(asked())
 def test_whoever_leaves_has_come_and_the_moments_are_in_order(given: tuple[int, Disturbances, float]) -> None:
     n, what, events_s = given
-    conduct = planned(n, what, events_s)
+    conduct = planned(a_load(n), what, events_s)
     moments = [departure.at_s for departure in conduct.departures]
     assert moments == sorted(moments)
     assert list(conduct.newcomers_s) == sorted(conduct.newcomers_s)
@@ -48,7 +52,7 @@ def test_whoever_leaves_has_come_and_the_moments_are_in_order(given: tuple[int, 
 @given(asked(), st.integers(1, 5))
 def test_processes_have_all_of_it_between_them(given: tuple[int, Disturbances, float], processes: int) -> None:
     n, what, events_s = given
-    conduct = planned(n, what, events_s)
+    conduct = planned(a_load(n), what, events_s)
     shares = [range(index, n + len(conduct.newcomers_s), processes) for index in range(processes)]
     parts = [conduct.of(fans, n) for fans in shares]
     assert {fans[slow] for fans, part in zip(shares, parts, strict=True) for slow in part.slow} == conduct.slow
@@ -65,9 +69,9 @@ def test_processes_have_all_of_it_between_them(given: tuple[int, Disturbances, f
 
 def test_the_same_fans_leave_every_time() -> None:
     what = Disturbances(churn_per_s=0.1, slow=0.1, reset=5)
-    assert planned(50, what, 3.0) == planned(50, what, 3.0)
-    assert planned(50, what, 3.0) != planned(50, what, 3.0, seed=2)
-    assert planned(50, Disturbances(), 3.0) == Conduct()
+    assert planned(a_load(50), what, 3.0) == planned(a_load(50), what, 3.0)
+    assert planned(a_load(50), what, 3.0) != planned(a_load(50), what, 3.0, seed=2)
+    assert planned(a_load(50), Disturbances(), 3.0) == Conduct()
 
 
 @pytest.mark.parametrize(
@@ -76,11 +80,19 @@ def test_the_same_fans_leave_every_time() -> None:
         (Disturbances(slow=0.6, reset=5), "6 slow fans and 5 that are reset are more than N=10"),
         (Disturbances(reset=5, reset_at_s=4.0), "the reset at 4 s is after the events, which take 3 s"),
         (Disturbances(slow=0.5, reset=5, churn_per_s=0.1), "nobody is left for churn"),
+        (Disturbances(joining=13, joining_c=1), "the last of 13 fans who join comes 3.25 s after the first event"),
+        (Disturbances(joining=1, joining_c=1, churn_per_s=0.1), "with --churn .* as with --joining: give one"),
     ],
 )
 def test_what_cannot_be_is_refused(what: Disturbances, reason: str) -> None:
     with pytest.raises(InvalidLoadError, match=reason):
-        planned(10, what, 3.0)
+        planned(a_load(10), what, 3.0)
+
+
+def test_fans_join_in_waves_and_nobody_leaves_for_them() -> None:
+    conduct = planned(a_load(50), Disturbances(joining=5, joining_c=2, reset=1, reset_at_s=1.0), 3.0)
+    assert conduct.newcomers_s == (0.25, 0.25, 0.5, 0.5, 0.75)
+    assert [departure.resets for departure in conduct.departures] == [True]
 
 
 def test_an_agenda_gives_each_departure_once_and_none_before_the_events() -> None:

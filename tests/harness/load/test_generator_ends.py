@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import ExitStack
 from multiprocessing.connection import Pipe
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -19,6 +20,9 @@ from harness.load.workload import Load
 from tests.harness import known_servers
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S, KnownServer
 from tests.harness.load.generating import SOON_S, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def test_an_exception_in_the_trial_ends_processes_and_connections() -> None:
@@ -87,10 +91,46 @@ def test_a_generator_process_ends_when_nobody_controls_it_any_more() -> None:
     ours, theirs = Pipe()
     with SharedProgress.create() as progress, theirs:
         fds = (theirs.fileno(), progress.fd)
-        command = [sys.executable, "-m", "harness.load.worker", *map(str, fds)]
-        worker = subprocess.Popen(command, pass_fds=fds)
+        server = start_fork_server(fds)
+    assert server.stdout is not None
+    pid = server.stdout.readline().strip()
     ours.close()
-    assert worker.wait(PATIENCE_S) == 0
+    assert server.stdout.readline().split() == [pid, "0"]
+    assert server.communicate() == ("", None)
+    assert server.returncode == 0
+
+
+def test_who_starts_them_ends_them_when_told_and_when_killed() -> None:
+    for ends in (subprocess.Popen.communicate, subprocess.Popen.kill):
+        pipes = [Pipe() for _ in range(3)]
+        with ExitStack() as stack:
+            shared = [stack.enter_context(SharedProgress.create()) for _ in pipes]
+            fds = [
+                fd for (_, theirs), progress in zip(pipes, shared, strict=True) for fd in (theirs.fileno(), progress.fd)
+            ]
+            server = start_fork_server(fds)
+        assert server.stdout is not None
+        copies = [psutil.Process(int(pid)) for pid in server.stdout.readline().split()]
+        assert [copy.ppid() for copy in copies] == [server.pid] * 3
+        with server:
+            ends(server)
+            assert psutil.wait_procs(copies, PATIENCE_S)[1] == []
+        for ours, theirs in pipes:
+            ours.close()
+            theirs.close()
+
+
+def test_a_process_sees_only_its_own_connection_so_that_its_end_is_seen() -> None:
+    with (
+        KnownServer(known_servers.never_answers) as server,
+        Generator(Load(2, 2, SOON_S), DIALOGUE, [server.endpoint], "fan-", processes=2) as generator,
+    ):
+        generator.start()
+        first, second = generator.pids
+        end(first)  # the other one is there still
+        with pytest.raises(GeneratorError, match=f"{first} died .exit status -9."):
+            generator.wait_all_settled(PATIENCE_S)
+        assert psutil.Process(second).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("stage", ["before start", "waiting", "finishing"])
@@ -118,5 +158,12 @@ def interrupt(generator: Generator) -> None:
 
 
 def end(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it is over, and whose child it is still finds out by itself
+    process = psutil.Process(pid)
+    process.kill()
+    process.wait(PATIENCE_S)
+
+
+def start_fork_server(fds: Sequence[int]) -> subprocess.Popen[str]:
+    pairs = (f"{control}:{progress}" for control, progress in zip(fds[::2], fds[1::2], strict=True))
+    command = [sys.executable, "-m", "harness.load.fork_server", *pairs]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=fds, text=True)

@@ -44,6 +44,18 @@ def test_merge_puts_every_fan_back_in_its_place() -> None:
     assert list(rows) == [(2, 7, 0.7), (0, 8, 0.8), (1, 9, 0.9)]
 
 
+def test_those_after_a_moment_are_the_fans_who_were_to_start_then() -> None:
+    samples = _samples(intended_s=[0.0, 0.25, 0.5], answered_s=[0.1, NEVER, 0.75])
+    samples.outcome[:] = bytes([Outcome.HELD, Outcome.REFUSED, Outcome.ENDED])
+    samples.receipt_fan.append(2)
+    late = samples.after(0.2)
+    assert len(late) == 2
+    assert list(late.outcome) == [Outcome.REFUSED, Outcome.ENDED]
+    assert list(late.response_s()) == [0.25]
+    assert not late.receipt_fan
+    assert len(samples.after(0.5)) == 0
+
+
 def test_the_two_clocks() -> None:
     samples = _samples(
         intended_s=[0.0, 0.0, 0.0, 0.0],

@@ -82,7 +82,7 @@ def test_what_was_not_measured_is_not_made_up() -> None:
 def test_those_who_came_while_events_flowed_are_told_apart() -> None:
     assert "newcomers" not in printed()
     seen = seen_by(some_fans())
-    response = msgspec.structs.replace(seen.response, newcomers=seen.response.intended)
+    response = msgspec.structs.replace(seen.response, newcomers=seen.response.intended, newcomers_art=seen.response.art)
     assert re.search(
         "newcomers +while events flowed: p50 ", printed(seen=msgspec.structs.replace(seen, response=response))
     )

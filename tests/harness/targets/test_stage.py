@@ -85,8 +85,8 @@ def test_a_ready_line_that_makes_no_sense_ends_the_server() -> None:
 def test_more_nodes_have_more_time_to_get_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.targets.stage.READY_TIMEOUT_S", 0.05)
     monkeypatch.setattr("harness.targets.stage.NODE_TIMEOUT_S", 0.5)
-    target = StageTarget(Variant("mute=1", nodes=3), FAKE)
-    with pytest.raises(TargetError, match="stage mute=1, 3 nodes did not get ready within 2 s"):
+    target = StageTarget(Variant("mute=1", nodes=4), FAKE)
+    with pytest.raises(TargetError, match="stage mute=1, 4 nodes did not get ready within 2 s"):
         target.start()
 
 
@@ -237,6 +237,8 @@ def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
             "stage 3 without groups, 6 independent nodes",
             "--stage 3 --without groups --nodes 6 --topology independent",
         ),
+        (Variant("4", workers=1), "stage 4, 1 worker", "--stage 4 --workers 1"),
+        (Variant("4", nodes=2, workers=3), "stage 4, 2 nodes, 3 workers", "--stage 4 --nodes 2 --workers 3"),
     ],
 )
 def test_a_variant_has_a_name_and_is_asked_for_on_the_command_line(variant: Variant, name: str, options: str) -> None:
@@ -246,7 +248,7 @@ def test_a_variant_has_a_name_and_is_asked_for_on_the_command_line(variant: Vari
 
 
 def test_the_stage_gets_the_options_of_its_variant() -> None:
-    variant = Variant("0", ("uvloop",), ("repeaters",), 2, "independent")
+    variant = Variant("0", ("uvloop",), ("repeaters",), 2, "independent", 3)
     target = StageTarget(variant, FAKE)
     target.start()
     try:

@@ -45,6 +45,14 @@ def test_fans_who_leave_are_replaced_and_nobody_fails() -> None:
     assert (fans.asked, fans.answered, fans.left, fans.served) == (N + left, N + left, left, N)
 
 
+def test_fans_who_join_while_events_flow_are_told_apart() -> None:
+    seen = trial(Disturbances(joining=6, joining_c=3), interval_s=EVENTS_S / 4).seen
+    assert (seen.fans.asked, seen.fans.served) == (N + 6, N + 6)
+    assert seen.response.newcomers is not None
+    assert seen.response.newcomers_art is not None
+    assert seen.response.newcomers.count == seen.response.newcomers_art.count == 6
+
+
 def test_fans_who_break_off_are_no_failures() -> None:
     fans = trial(Disturbances(reset=8, reset_at_s=0.1)).seen.fans
     assert (fans.asked, fans.reset, fans.served) == (N, 8, N - 8)
@@ -71,6 +79,8 @@ def test_events_flow_while_fans_come() -> None:
     [
         (Disturbances(churn_per_s=0.5), False, "here nobody posts any"),
         (Disturbances(churn_per_s=0.5, arrivals_during_events=True), True, "give one of the two"),
+        (Disturbances(joining=1, joining_c=1, arrivals_during_events=True), True, "give one of the two"),
+        (Disturbances(joining=1, joining_c=1), False, "here nobody posts any"),
         (Disturbances(reset=N + 1), True, "use fewer, or a larger N"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from harness.targets.process_tree import ProcessStat
 from harness.trial import observer as observe
-from harness.trial.observer import Observer, ProcessColumns, listen_counters
+from harness.trial.observer import MOST_SHARE, PERIOD_S, Observer, ProcessColumns, listen_counters, pause_after
 from tests.harness.fake import wait_until
 
 
@@ -20,6 +20,11 @@ def cpu_s() -> float:
     """Return the CPU time that this process has used; waiting for it to grow lets it grow."""
     used = psutil.Process().cpu_times()
     return used.user + used.system
+
+
+def test_samples_that_take_long_are_taken_less_often() -> None:
+    assert pause_after(0.0) == pause_after(PERIOD_S * MOST_SHARE) == PERIOD_S
+    assert pause_after(0.01) == 0.01 / MOST_SHARE > PERIOD_S
 
 
 def test_a_process_is_seen_with_its_memory_files_and_limit() -> None:

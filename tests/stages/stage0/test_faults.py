@@ -11,6 +11,7 @@ import pytest
 from common.otp.gen_server import GenServer
 from common.otp.node import Node
 from stages.stage0.faults import CrashRate, Faults, FaultsError, SupervisorCrash, parse_faults
+from tests.stages.refusals import refused
 from tests.virtual_time import run_virtual
 
 if TYPE_CHECKING:
@@ -85,3 +86,15 @@ def test_a_supervisor_crashes_once_and_after_the_first_of_its_kind_came() -> Non
         assert subject.alive
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("stage", "faults", "said"),
+    [
+        ("0", "client=soon", "'client=soon' is no fault: write for example client=1%/s"),
+        ("4", "client=soon", "'client=soon' is no fault: write for example client=1%/s"),
+        ("4", "client=1%/s", "stage 4 has no process for a fan that could crash: leave --faults out, or the lesson fd"),
+    ],
+)
+def test_faults_that_cannot_be_are_refused_in_a_line(stage: str, faults: str, said: str) -> None:
+    assert refused("serve", "--stage", stage, "--faults", faults).startswith(f"matchstream: {said}")

@@ -34,9 +34,14 @@ class NodesProcess(ServerProcess):
     """A parent with nodes; a node's number is that of its ports in the ranges."""
 
     def __init__(
-        self, directory: Path, *options: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+        self,
+        directory: Path,
+        *options: str,
+        stage: str = STAGE.name,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
-        super().__init__(STAGE.name, directory, *options, environ=environ, prefix=prefix)
+        super().__init__(stage, directory, *options, environ=environ, prefix=prefix)
 
     @property
     def numbers(self) -> range:

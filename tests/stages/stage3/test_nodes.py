@@ -22,7 +22,16 @@ from tests.stages.game import Game
 from tests.stages.metrics import metric
 from tests.stages.refusals import refused, the_line
 from tests.stages.serving import environment, matchstream, run
-from tests.stages.stage3.nodes import API_LISTENERS, LISTENERS, NodesProcess, apis, comments, kicked_off, nodes_below
+from tests.stages.stage3.nodes import (
+    API_LISTENERS,
+    LISTENERS,
+    STAGE,
+    NodesProcess,
+    apis,
+    comments,
+    kicked_off,
+    nodes_below,
+)
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
@@ -35,10 +44,19 @@ COUNT = 3
 POSTS = 10
 
 
-@pytest.fixture(scope="module", params=[Topology.CONNECTED, pytest.param(Topology.INDEPENDENT, marks=pytest.mark.slow)])
+SYSTEMS = [
+    pytest.param((STAGE.name, Topology.CONNECTED), id="connected"),
+    pytest.param((STAGE.name, Topology.INDEPENDENT), id="independent", marks=pytest.mark.slow),
+    pytest.param(("4", Topology.CONNECTED), id="4, connected", marks=pytest.mark.slow),
+    pytest.param(("4", Topology.INDEPENDENT), id="4, independent", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
 def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodesProcess]:
     directory = tmp_path_factory.mktemp("nodes")
-    with NodesProcess(directory, "--nodes", str(COUNT), "--topology", request.param) as nodes:
+    stage, topology = request.param
+    with NodesProcess(directory, "--nodes", str(COUNT), "--topology", topology, stage=stage) as nodes:
         yield nodes
     assert "Traceback" not in nodes.log()
     assert "ERROR" not in nodes.log()

@@ -323,9 +323,14 @@ def test_newcomers_are_those_who_were_to_start_after_the_first_event_was_due() -
     samples = samples_of([9.0, 10.5, 13.0, math.nan])  # the first event is due at 10.5
     for fan, intended_s in enumerate([8.0, 10.5, 11.0, 12.0]):
         samples.intended_s[fan] = intended_s
-    newcomers = analyse(samples, [post(1), post(2)], PHASES).response.newcomers
+    for fan, asked_s in enumerate([8.0, 10.4, 11.5, math.nan]):
+        samples.asked_s[fan] = asked_s
+    response = analyse(samples, [post(1), post(2)], PHASES).response
+    newcomers, art = response.newcomers, response.newcomers_art
     assert newcomers is not None
     assert (newcomers.count, newcomers.missing, newcomers.mean_s) == (1, 1, pytest.approx(2.0))
+    assert art is not None
+    assert (art.count, art.mean_s) == (1, pytest.approx(1.5))
 
 
 def test_without_events_nobody_is_a_newcomer() -> None:

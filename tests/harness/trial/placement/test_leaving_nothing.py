@@ -29,11 +29,12 @@ def traces() -> set[str]:
 
 def has_fans(process: psutil.Process) -> bool:
     """Return whether a generator process below this one has a socket for each fan, besides that of its control."""
-    for child in process.children():
+    for child in process.children(recursive=True):
         with suppress(psutil.Error, OSError):  # it may have ended by now
-            if "harness.load.worker" in child.cmdline():
+            if "harness.load.fork_server" in child.cmdline():
                 files = [str(file.readlink()) for file in Path(f"/proc/{child.pid}/fd").iterdir()]
-                return sum(file.startswith("socket:") for file in files) > FANS
+                if sum(file.startswith("socket:") for file in files) > FANS:
+                    return True
     return False
 
 

@@ -1,0 +1,75 @@
+"""What a server has of one match besides its process: who watches it, who waits to, and what they have been told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stages.stage0.messages import NO_PLACE, Place
+
+if TYPE_CHECKING:
+    from common.domain.match import Match
+    from common.otp import Process
+    from common.wire.greeting import Numbered
+    from stages.stage0.messages import Notification
+    from stages.stage4.crowd import Crowd
+    from stages.stage4.window import Window
+
+
+def place_of(match: Match) -> Place:
+    """Return how far a match has come."""
+    return Place(match.seq, match.last_at)
+
+
+@dataclass(slots=True, eq=False)
+class Seats:
+    """Data only: it outlives the audience, the process that serves it, so that a crash of that loses no fan."""
+
+    crowd: Crowd
+    """Who has been told all up to `place` (but for what `sending` still owes them)."""
+    numbered: Crowd
+    """The same, of those whose frames are numbered (`resume`)."""
+    waiting: dict[int, Numbered | None] = field(default_factory=dict)
+    """Who has greeted and is not answered, in that order; with what it said of numbers, None if nothing."""
+    place: Place | None = None
+    """How far the audience has come: None before it is known, or after the end."""
+    match: Match | None = None
+    """The match as it was last read, or told of by an event."""
+    sending: Notification | None = None
+    """What is on its way to those in the crowd who are due."""
+    audience: Process | None = None
+    status: tuple[Match, int, bytes] | None = None
+    """The bytes for newcomers: of which match, of which second (`encode-once`)."""
+
+    window: Window | None = None
+    """What those may have missed who resume (`resume`)."""
+
+    @property
+    def crowds(self) -> tuple[Crowd, Crowd]:
+        """All who have been told where the match stands."""
+        return self.crowd, self.numbered
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody has been told where the match stands."""
+        return bool(self.crowd or self.numbered)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is there, nor waits."""
+        return not self.is_watched and not self.waiting
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `match` tells just what the crowd has been told: then it is what a newcomer is to hear."""
+        return self.match is not None and self.place == place_of(self.match)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the match has come further than the audience has been told."""
+        return self.match is not None and self.match.seq > (self.place or NO_PLACE).seq
+
+    def take_waiting(self) -> dict[int, Numbered | None]:
+        """Return who waits, for each to be answered or refused at once; nobody waits then."""
+        taken, self.waiting = self.waiting, {}
+        return taken
