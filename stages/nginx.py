@@ -7,6 +7,9 @@ TCP (nginx's stream module), the API as HTTP.
 It costs two open files a fan, one more connection in the kernel, and a copy of every event. That is the price of one
 address; it makes nothing faster. Rejected: to hand out fans in turn or at random, which asks nobody how many have
 stayed, so that a node that comes back would be nearly empty for the rest of the match.
+
+What an operator adds (TLS: `deploy/nginx`) stands in files of its own, which the configuration includes where they are:
+it can be printed anew for other ports, and they stay as they are.
 """
 
 from __future__ import annotations
@@ -181,6 +184,9 @@ _TEMPLATE: Final = _Percent("""\
 #     /usr/sbin/nginx -s reload -c "$PWD/nginx.conf"   # after a change; fans who are connected stay (-s stop: end)
 #
 # Fans connect to %{listen_fans}, reporters to http://%{listen_http}. To the server all fans come from nginx.
+#
+# For more, such as TLS (deploy/nginx has it), there are fans.d/*.conf and api.d/*.conf beside this file: they are read
+# inside the two `server` blocks below, and need not be there.
 
 # Debian builds the stream module as a file of its own. The path is absolute: any other starts at nginx's prefix (-p).
 load_module %{stream_module};
@@ -215,6 +221,7 @@ stream {
         # so_keepalive: a fan who vanished is found after 5 min and four probes 30 s apart. The kernel's own
         # first probe comes after two hours, when the match is over.
         listen %{listen_fans}%{both_families} backlog=65535 reuseport so_keepalive=5m:30s:4;
+        include fans.d/*.conf;
         proxy_pass fans;
 
         # A dead node refuses at once and the next one is asked; a dead machine says nothing. 4 s are short, and let a
@@ -255,6 +262,8 @@ http {
 
     server {
         listen %{listen_http}%{both_families} backlog=65535;
+        set $fans_port %{listen_fans_port};  # what /1/checkin hands out; who comes by TLS may be given another
+        include api.d/*.conf;
 
         client_max_body_size %{max_body};  # the API's own limit: what it would refuse does not get to it
         client_body_buffer_size %{max_body};
@@ -283,7 +292,7 @@ http {
         location = /1/checkin {
             proxy_pass http://api;
             sub_filter_types application/json;
-            sub_filter '%{checkin_start}' '%{checkin_start}%{listen_fans_port},"server_port":';
+            sub_filter '%{checkin_start}' '%{checkin_start}$fans_port,"server_port":';
         }
         location @too_large {
             default_type application/json;

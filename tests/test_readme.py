@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
-from typer.main import get_command
 
-import harness.cli
-import stages.cli
 from common.domain.script import SAMPLE
 from harness.records.files import write
 from harness.show.page_figures import filled
-from harness.trial.figures.slo import parse_slo
-from stages.catalogue import find_stage
 from stages.nginx import LISTEN_FANS
 from tests.harness.results import a_result
 from tests.needs import needs
+from tests.printed_commands import COMMANDS_OF, assert_is_taken, blocks, words_of
 from tests.stages.serving import TOKEN, ServerProcess, environment, run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[1]
 CURL: Final = shutil.which("curl")
 PROGRAMS: Final = {"make", "matchstream", "harness", "telnet", "curl", "/usr/sbin/nginx"}
 MODULES: Final = {"matchstream": "stages.cli", "harness": "harness.cli"}
-COMMANDS_OF: Final = {"matchstream": get_command(stages.cli.app), "harness": get_command(harness.cli.app)}
 
 
-def blocks() -> Iterator[list[str]]:
-    """Return the README's indented blocks, with lines that go on put together."""
-    lines = (ROOT / "README.md").read_text().splitlines()
-    for is_block, block in itertools.groupby(lines, lambda line: line.startswith("    ")):
-        if is_block:
-            yield re.sub(r"\\\n\s*", "", "\n".join(line[4:] for line in block)).splitlines()
-
-
-def words_of(line: str) -> list[str]:
-    """Return a command's words without its comment, where its output goes, and the brackets of what is optional."""
-    words = shlex.split(line, comments=True)
-    if ">" in words:
-        words = words[: words.index(">")]
-    return [word.removeprefix("[") if word.startswith("[--") else word.removesuffix("]") for word in words]
-
-
-COMMANDS: Final = [line for block in blocks() if block[0].split()[0] in PROGRAMS for line in block]
+COMMANDS: Final = [line for block in blocks(ROOT / "README.md") if block[0].split()[0] in PROGRAMS for line in block]
 
 
 def commands(program: str) -> list[str]:
@@ -70,16 +44,7 @@ def test_every_line_of_a_block_of_commands_is_one() -> None:
 
 @pytest.mark.parametrize("line", [*commands("matchstream"), *commands("harness")])
 def test_a_command_is_taken_as_it_is_printed(line: str) -> None:
-    program, name, *options = words_of(line)
-    taken = COMMANDS_OF[program].commands[name].make_context(name, options).params  # type: ignore[attr-defined]
-    if isinstance(taken.get("stage"), str):
-        added, left_out = (
-            [lesson for key in keys for lesson in taken.get(key) or ()]
-            for keys in (("added", "with_lessons"), ("left_out", "without_lessons"))
-        )
-        find_stage(taken["stage"], added=added, left_out=left_out)
-    if taken.get("slo") is not None:
-        parse_slo(taken["slo"])
+    assert_is_taken(words_of(line))
 
 
 @needs("make", "make")

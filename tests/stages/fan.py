@@ -13,16 +13,21 @@ from common.wire.reader import ErrorLine, Frame, FrameReader, GoodbyeLine, Heard
 from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from common.domain.events import Detail
 
 
 class Fan:
-    """One connection; an async context manager that connects and, at its end, leaves. No wait goes past DEADLINE_S."""
+    """One connection; an async context manager that connects and, at its end, leaves. No wait goes past DEADLINE_S.
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    With `tls` it shakes hands first, and checks who answers.
+    """
+
+    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self._address = address
+        self._tls = tls
         self._frames = FrameReader()
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
@@ -32,7 +37,7 @@ class Fan:
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):
-            self._reader, self._writer = await asyncio.open_connection(*self._address)
+            self._reader, self._writer = await asyncio.open_connection(*self._address, ssl=self._tls)
         return self
 
     async def __aexit__(
@@ -100,6 +105,12 @@ class Fan:
             while await self._read_some():
                 pass
         assert self._frames.pending == 0, f"cut off: {self.raw[-200:]!r}"
+
+    @property
+    def certificate(self) -> bytes:
+        """What the server showed in the handshake, in DER."""
+        shown: bytes = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return shown
 
     async def read_to_loss(self) -> None:
         """Read until the connection ends, in whatever way and wherever in a message."""

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import signal
-import socket
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -19,63 +13,25 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from common.addresses import join
 from common.http.api import MAX_BODY_BYTES
 from common.http.client import ApiError, ReporterClient
-from common.tuning.children import command_that_dies_with_parent
 from common.tuning.open_files import OpenFiles
-from stages import nginx
 from stages.cli import app
+from tests.stages.behind_nginx import behind, in_front_of, log, needs_nginx, printed, words
 from tests.stages.fan import Fan
+from tests.stages.front import HOST, Front, api_that, free_ports
 from tests.stages.serving import TOKEN
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from aiohttp.typedefs import Handler
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
 
     from tests.stages.fan import Connect
     from tests.stages.game import Game
     from tests.stages.serving import ServerProcess
 
-HOST: Final = "127.0.0.1"
 FANS: Final = 10
-NGINX: Final = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")  # where an ordinary user does not look
-needs_nginx = pytest.mark.skipif(
-    NGINX is None or not Path(nginx.STREAM_MODULE).exists(),
-    reason="needs nginx with its stream module: apt-get install nginx libnginx-mod-stream",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """An nginx that serves."""
-
-    fans: tuple[str, int]
-    url: str
-    pid: int
-
-
-@contextmanager
-def free_ports(count: int) -> Iterator[tuple[int, ...]]:
-    """Hold ports: nobody is given one, nobody listens there, and who asks for it by number may (SO_REUSEADDR)."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for sock in held:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((HOST, 0))
-        yield tuple(sock.getsockname()[1] for sock in held)
-    finally:
-        for sock in held:
-            sock.close()
-
-
-def printed(*options: str) -> str:
-    """Return what `matchstream nginx` prints."""
-    ended = CliRunner().invoke(app, ["nginx", *options])
-    assert (ended.exit_code, ended.stderr) == (0, "")
-    return ended.stdout
 
 
 def refused(*options: str) -> str:
@@ -84,12 +40,6 @@ def refused(*options: str) -> str:
     assert (ended.exit_code, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
     return line
-
-
-def words(*arguments: str | Path) -> list[str]:
-    """Return the command line that runs nginx, and ends it with the tests at the latest."""
-    assert NGINX is not None
-    return command_that_dies_with_parent([NGINX, *map(str, arguments)], signal.SIGTERM)
 
 
 async def is_accepted(configuration: str, directory: Path) -> None:
@@ -104,43 +54,6 @@ async def is_accepted(configuration: str, directory: Path) -> None:
         "syntax is ok",
         "test is successful",
     ]
-
-
-@asynccontextmanager
-async def in_front_of(directory: Path, *options: str) -> AsyncIterator[Front]:
-    """Run nginx on free ports until the end, which it must come to in order and without a complaint in its log."""
-    with free_ports(2) as (fans, http):
-        listen = ("--listen-fans", str(fans), "--listen-http", str(http), "--directory", str(directory))
-        file = directory / "nginx.conf"
-        file.write_text(printed(*options, *listen))
-        process = await asyncio.create_subprocess_exec(*words("-c", file, "-p", directory, "-g", "daemon off;"))
-        try:
-            await eventually(lambda: serves(process, fans) and serves(process, http), "nginx serves")
-            yield Front((HOST, fans), f"http://{HOST}:{http}", process.pid)
-        finally:
-            process.terminate()
-            async with asyncio.timeout(DEADLINE_S):
-                assert await process.wait() == 0
-    said = log(directory)
-    assert not any(level in said for level in ("[crit]", "[alert]", "[emerg]")), said
-
-
-def log(directory: Path) -> str:
-    return (directory / "nginx-error.log").read_text()
-
-
-def serves(process: asyncio.subprocess.Process, port: int) -> bool:
-    assert process.returncode is None, "nginx ended; what it said is above"
-    with socket.socket() as sock:
-        return sock.connect_ex((HOST, port)) == 0
-
-
-def behind(server: ServerProcess) -> list[str]:
-    """Return the options that name all ports of a server, as its `ready` line does."""
-    options = []
-    for name, ports in (("--fans", server.fan_ports), ("--http", server.http_ports)):
-        options += [name, f"{join(server.host, ports[0])}-{ports[-1]}"]
-    return options
 
 
 @pytest.fixture
@@ -318,7 +231,11 @@ async def test_a_post_that_got_no_answer_is_not_posted_again(tmp_path: Path) -> 
         request.transport.abort()
         return web.Response()
 
-    async with api_that(vanish) as ports, in_front_of(tmp_path, *ports) as front, ReporterClient(front.url) as api:
+    async with (
+        api_that(vanish) as apis,
+        in_front_of(tmp_path, *http(apis)) as front,
+        ReporterClient(front.url) as api,
+    ):
         with pytest.raises(ApiError, match="read the match first"):
             await api.post_event("m", {"kind": "stop"})
     assert posts == 1
@@ -330,28 +247,18 @@ async def test_the_api_is_told_who_asks(tmp_path: Path) -> None:
         return web.json_response({name: request.headers[name] for name in ("Host", "X-Forwarded-For")})
 
     async with (
-        api_that(repeat) as ports,
-        in_front_of(tmp_path, *ports) as front,
-        aiohttp.ClientSession(front.url, timeout=aiohttp.ClientTimeout(DEADLINE_S)) as http,
-        http.get("/", headers={"X-Forwarded-For": "192.0.2.1"}) as answer,
+        api_that(repeat) as apis,
+        in_front_of(tmp_path, *http(apis)) as front,
+        aiohttp.ClientSession(front.url, timeout=aiohttp.ClientTimeout(DEADLINE_S)) as session,
+        session.get("/", headers={"X-Forwarded-For": "192.0.2.1"}) as answer,
     ):
         told = await answer.json()
     assert told == {"Host": front.url.removeprefix("http://"), "X-Forwarded-For": f"192.0.2.1, {HOST}"}
 
 
-@asynccontextmanager
-async def api_that(handler: Handler) -> AsyncIterator[list[str]]:
-    """Serve `handler` at every path, on two ports; give the options that name them."""
-    served = web.Application()
-    served.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(served)
-    await runner.setup()
-    try:
-        for _ in range(2):
-            await web.TCPSite(runner, HOST, 0).start()
-        yield [option for at in runner.addresses for option in ("--http", f"{HOST}:{at[1]}")]
-    finally:
-        await runner.cleanup()
+def http(apis: Iterable[str]) -> list[str]:
+    """Return the options that name where the API is."""
+    return [option for at in apis for option in ("--http", at)]
 
 
 ACCEPTED = {

@@ -94,7 +94,9 @@ def test_a_name_is_never_a_file_of_where_one_happens_to_be(tmp_path: Path, monke
 
 
 def test_what_is_not_found_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match=r"no such profile; give the path of one, or one of: generator, server"):
+    with pytest.raises(
+        ProfileError, match=r"no such profile; give the path of one, or one of: generator, million, server"
+    ):
         load_profile("sever")
     with pytest.raises(ProfileError, match=r"profiles come with a checkout of the project, and this is none"):
         load_profile("server", tmp_path / "site-packages" / "sysctl")

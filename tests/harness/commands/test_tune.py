@@ -165,7 +165,7 @@ def test_bad_input_is_one_line_and_status_2(
     enter_namespace(root.parent, "net:[2]")
     capsys.readouterr()
     for words, says in (
-        (["check", "sever"], "no such profile; give the path of one, or one of: generator, server"),
+        (["check", "sever"], "no such profile; give the path of one, or one of: generator, million, server"),
         (["check", "./none.toml"], "cannot be read: No such file or directory"),
         (["check", "--state", "x"], "--state"),
         (["check", "--root", str(state)], "no setting of server can be read there: give --root"),
