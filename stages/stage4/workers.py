@@ -99,6 +99,11 @@ class WorkersServer(Server):
             self._shares.append(listen_too(self.parts, self.options, ports))
         return self._shares[0]
 
+    async def _drain(self, until_s: float) -> None:
+        if self.parts.roster is not None:
+            self._close()  # while the node has them open the kernel has fans wait, though no worker will take them
+        await super()._drain(until_s)
+
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         parts, options = self.parts, self.options
         children = super()._children(api)

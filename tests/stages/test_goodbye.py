@@ -33,7 +33,7 @@ MUCH: Final = 200
 
 
 def patiently(stage_name: str) -> list[str]:
-    """Return what leaves lessons out, which have tests of their own, by which not all fans go at once and in the end."""
+    """Return what leaves lessons out (they have tests of their own) by which not all fans go at once and in the end."""
     others = [name for name in ("slow-fans", "drain") if STAGES[stage_name].has(name)]
     return [word for name in others for word in ("--without", name)]
 
