@@ -14,7 +14,7 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 | `Server`     | `_children`         | `fd-plane` `workers`                | and which not                             |
 | `Server`     | `_listen` `_close`  | `workers`                           | on which sockets fans are awaited         |
 | `Server`     | `_serve`            | `workers`                           | what else has to serve                    |
-| `Server`     | `_drain`            | `drain`                             | what goes on before it stops              |
+| `Server`     | `_drain`            | `workers` `drain`                   | what goes on before it stops              |
 | `Server`     | `follows`           | `match-groups`                      | whether it may share a Redis with another |
 | `Listener`   | `_accept`           | `backlog`                           | how many are accepted in one go           |
 | `Listener`   | `_await_connection` | `fd-plane`                          | who sees that somebody waits              |

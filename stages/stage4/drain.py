@@ -60,6 +60,7 @@ class DrainingServer(Server):
     """Lets its fans go before it stops."""
 
     async def _drain(self, until_s: float) -> None:
+        await super()._drain(until_s)
         await self._let_nobody_in()
         over_s = DRAINED * (until_s - monotonic())
         self.parts.farewells.said += await part_from_all(self.parts.server_plane, over_s)
@@ -67,10 +68,8 @@ class DrainingServer(Server):
     async def _let_nobody_in(self) -> None:
         """End the listeners, and close what they listened on. Workers, which have their own, drain before they end."""
         assert self._top is not None  # noqa: S101  # it was started
-        names = [listener_name(port) for port in self._fan_ports()]
-        if self.parts.roster is not None:
-            self._close()  # while the node has them open, the kernel has fans wait for a worker
-            names = [WorkerSup.NAME]
+        has_workers = self.parts.roster is not None
+        names = [WorkerSup.NAME] if has_workers else [listener_name(port) for port in self._fan_ports()]
         with suppress(CallError):  # it has given up, and with it the listeners
             for name in names:
                 await self._top.call(TerminateChild(name))

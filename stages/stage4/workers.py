@@ -64,7 +64,7 @@ class WorkerSup(SimpleOneForOne):
 
     def __init__(self, parts: Parts, options: Options, shares: Sequence[Sequence[socket.socket]]) -> None:
         super().__init__(
-            lambda number: WorkerProcess(parts, options, number, shares[number]),
+            lambda number: WorkerProcess(parts, _its_share(options, len(shares)), number, shares[number]),
             Restart.PERMANENT,
             shutdown_s=stop_s(options),
             intensity=TIMES * len(shares),
@@ -93,10 +93,16 @@ class WorkersServer(Server):
             return super()._listen()
         self._shares = [listen(self.parts, self.options, shared=True)]
         ports = [listening.getsockname()[1] for listening in self._shares[0]]
-        told = self.options
-        for _ in range(1, workers_for(told.workers, told.expected_fans, told.nodes or 1, self.parts.open_files)):
+        workers = self.options.workers
+        assert workers is not None  # noqa: S101  # see with_workers
+        for _ in range(1, workers):
             self._shares.append(listen_too(self.parts, self.options, ports))
         return self._shares[0]
+
+    async def _drain(self, until_s: float) -> None:
+        if self.parts.roster is not None:
+            self._close()  # while the node has them open the kernel has fans wait, though no worker will take them
+        await super()._drain(until_s)
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         parts, options = self.parts, self.options
@@ -133,6 +139,15 @@ class WorkersServer(Server):
             close_all(share)
 
 
+def _its_share(options: Options, workers: int) -> Options:
+    """Return what one worker is told of limits that are the node's."""
+    return replace(
+        options,
+        max_fans=None if options.max_fans is None else math.ceil(options.max_fans / workers),
+        max_rate=None if options.max_rate is None else options.max_rate / workers,
+    )
+
+
 def workers_for(told: int | None, expected_fans: int, nodes: int, open_files: int) -> int:
     """Return how many workers a node has: as it was told, else one a core, or as many as the fans' open files take."""
     if told is not None:
@@ -147,6 +162,8 @@ def with_workers(system: Callable[[Stage, Options], System]) -> Callable[[Stage,
 
     def start(stage: Stage, options: Options) -> System:
         parts = replace(stage.parts, zygote=partial(ZygoteProcess, stage))
-        return system(replace(stage, parts=parts), replace(options, nodes=options.nodes or 1))
+        nodes = options.nodes or 1
+        workers = workers_for(options.workers, options.expected_fans, nodes, parts.open_files)
+        return system(replace(stage, parts=parts), replace(options, nodes=nodes, workers=workers))
 
     return start
