@@ -45,5 +45,11 @@ def two_nodes(stage: Stage) -> tuple[str, ...]:
     return ("--nodes", "2") if stage.has("nodes") else ()
 
 
+def one_process(stage: Stage) -> tuple[str, ...]:
+    """Return the options with which a stage serves its fans in one process."""
+    nodes = ("--nodes", "1") if stage.has("nodes") else ()
+    return (*nodes, "--workers", "0") if stage.has("workers") else nodes
+
+
 def _slow(names: Iterable[str]) -> list[ParameterSet]:
     return [pytest.param(name, marks=pytest.mark.slow) for name in names]

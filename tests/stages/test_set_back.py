@@ -15,7 +15,7 @@ from common.store.keys import events_key, match_key
 from common.store.redis_store import RedisStore
 from stages.catalogue import STAGES
 from tests.redis_server import RedisServer
-from tests.stages.every_stage import turning_points
+from tests.stages.every_stage import one_process, turning_points
 from tests.stages.game import Game
 from tests.stages.serving import ServerProcess
 
@@ -47,8 +47,7 @@ async def redis() -> AsyncIterator[RedisServer]:
 @pytest.fixture
 def server(stage: Stage, redis: RedisServer, tmp_path: Path) -> Iterator[ServerProcess]:
     """Return a server of the test's own, of one process in every stage."""
-    nodes = ["--nodes", "1"] if stage.has("nodes") else []
-    with ServerProcess(stage.name, tmp_path, "--redis", redis.url, *nodes) as server:
+    with ServerProcess(stage.name, tmp_path, "--redis", redis.url, *one_process(stage)) as server:
         yield server
     assert "Traceback" not in server.log()
 

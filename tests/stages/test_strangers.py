@@ -35,7 +35,8 @@ BETWEEN_TWO_REQUESTS = b"GET /1/checkin HTTP/1.1\r\nHost: x\r\n\r\n"
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     stage = STAGES[request.param]
     directory = tmp_path_factory.mktemp("few-files")
-    with ServerProcess(stage.name, directory, *two_nodes(stage), prefix=FEW_FILES) as server:
+    waiting = ("--without", "admission", "--workers", "1") if stage.has("admission") else ()
+    with ServerProcess(stage.name, directory, *two_nodes(stage), *waiting, prefix=FEW_FILES) as server:
         yield server
 
 

@@ -220,7 +220,7 @@ class Stopping(Silent):
         if progress.started < self._at or self._done:
             return
         self._done = True
-        workers = [child for child in self._processes.running() if "harness.load.worker" in words_of(child)]
+        workers = [child for child in self._processes.running() if "harness.load.fork_server" in words_of(child)]
         for worker in workers:
             worker.suspend()
         time.sleep(self._pause_s)  # not in place of a condition: it is what this fault is

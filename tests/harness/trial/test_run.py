@@ -334,7 +334,7 @@ def interrupting(call: Callable[..., Any], when: Callable[[str], bool] = lambda 
 def test_an_interruption_right_after_a_generator_was_started_leaves_none(
     monkeypatch: pytest.MonkeyPatch, processes: StartedProcesses
 ) -> None:
-    popen = interrupting(subprocess.Popen, lambda given: "harness.load.worker" in given)
+    popen = interrupting(subprocess.Popen, lambda given: "harness.load.fork_server" in given)
     monkeypatch.setattr("subprocess.Popen", popen)
     with pytest.raises(KeyboardInterrupt):
         trial_of("0")
@@ -381,7 +381,7 @@ def test_a_generator_that_does_not_report_in_time_is_not_waited_for(
         def phase(self, name: str, total: int) -> None:
             if name == self._at:
                 for child in processes.running():
-                    if "harness.load.worker" in child.cmdline():
+                    if "harness.load.fork_server" in child.cmdline():
                         child.suspend()
             super().phase(name, total)
 

@@ -76,7 +76,7 @@ def test_server_and_generator_are_in_networks_of_their_own(processes: StartedPro
     assert result.seen.delivery is not None
     assert result.seen.delivery.lost == 0
     assert result.asked.target.fans[0].startswith(f"{SERVER_ADDRESS}:")
-    server, generator = looking.of("fake_match_stream")[0], looking.of("load.worker")[0]
+    server, generator = looking.of("fake_match_stream")[0], looking.of("load.fork_server")[0]
     assert len({server, generator, here}) == 3
     assert network_of() == here
     assert processes.running() == []
@@ -157,7 +157,7 @@ def test_parts_are_kept_on_their_cpus(processes: StartedProcesses) -> None:
     result = trial(StageTarget(Variant("0")), placement, looking)
     assert result.asked.placement == placement
     assert looking.of("-m stages ")[1] == {FIRST}
-    assert looking.of("load.worker")[1] == {LAST}
+    assert looking.of("load.fork_server")[1] == {LAST}
     assert looking.of(find_redis_server().name)[1] == {LAST}
     assert os.sched_getaffinity(0) == before
 
@@ -189,7 +189,7 @@ def test_the_generator_of_a_server_that_runs_already_can_be_pinned(
         monkeypatch.setenv("MATCHSTREAM_TOKEN", server.token)
         target = AddressTarget(f"127.0.0.1:{server.fans}", f"http://127.0.0.1:{server.http}")
         trial(target, Placement(generator_cpus=(LAST,)), looking)
-    assert looking.of("load.worker")[1] == {LAST}
+    assert looking.of("load.fork_server")[1] == {LAST}
     assert looking.of("fake_match_stream")[1] == allowed_cpus()
 
 
