@@ -44,7 +44,7 @@ class Options:
     slow: Slow = Slow.CLOSE
     """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
     max_fans: int | None = None
-    """Fans that each server process takes at most, where the stage has the lesson `admission`; None: by its files."""
+    """Fans that each node takes at most, where the stage has the lesson `admission`; None: by its files."""
     max_rate: float | None = None
     """Fans a second that each takes, likewise; None: any."""
     faults: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import signal
 from contextlib import suppress
@@ -140,7 +139,6 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
         *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
         *(() if options.workers is None else ("--workers", str(options.workers))),
-        *(("--expect", str(math.ceil(options.expected_fans / (options.nodes or 1)))) if options.expected_fans else ()),
         *(("--slow", options.slow) if stage.has("slow-fans") else ()),
         *(() if options.max_fans is None else ("--max-fans", str(options.max_fans))),
         *(() if options.max_rate is None else ("--max-rate", f"{options.max_rate:f}")),

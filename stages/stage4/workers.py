@@ -64,7 +64,7 @@ class WorkerSup(SimpleOneForOne):
 
     def __init__(self, parts: Parts, options: Options, shares: Sequence[Sequence[socket.socket]]) -> None:
         super().__init__(
-            lambda number: WorkerProcess(parts, options, number, shares[number]),
+            lambda number: WorkerProcess(parts, share_of(options, number, len(shares)), number, shares[number]),
             Restart.PERMANENT,
             shutdown_s=stop_s(options),
             intensity=TIMES * len(shares),
@@ -84,7 +84,7 @@ class WorkersServer(Server):
     def __init__(self, parts: Parts, options: Options) -> None:
         super().__init__(parts, options)
         self._shares: list[Sequence[socket.socket]] = []
-        if parts.zygote is not None and options.workers != 0:
+        if parts.zygote is not None and options.workers:
             farewells = WorkersFarewells(self.parts.server_plane)
             self.parts = replace(self.parts, farewells=farewells, roster=Roster(farewells))
 
@@ -93,8 +93,8 @@ class WorkersServer(Server):
             return super()._listen()
         self._shares = [listen(self.parts, self.options, shared=True)]
         ports = [listening.getsockname()[1] for listening in self._shares[0]]
-        told = self.options
-        for _ in range(1, workers_for(told.workers, told.expected_fans, told.nodes or 1, self.parts.open_files)):
+        assert self.options.workers is not None  # noqa: S101  # see `with_workers`
+        for _ in range(1, self.options.workers):
             self._shares.append(listen_too(self.parts, self.options, ports))
         return self._shares[0]
 
@@ -133,6 +133,16 @@ class WorkersServer(Server):
             close_all(share)
 
 
+def share_of(options: Options, number: int, workers: int) -> Options:
+    """Return what the worker of a number is told: of the limits of its node, its share."""
+    fans, rate = options.max_fans, options.max_rate
+    return replace(
+        options,
+        max_fans=None if fans is None else (fans + workers - 1 - number) // workers,
+        max_rate=None if rate is None else rate / workers,
+    )
+
+
 def workers_for(told: int | None, expected_fans: int, nodes: int, open_files: int) -> int:
     """Return how many workers a node has: as it was told, else one a core, or as many as the fans' open files take."""
     if told is not None:
@@ -143,10 +153,15 @@ def workers_for(told: int | None, expected_fans: int, nodes: int, open_files: in
 
 
 def with_workers(system: Callable[[Stage, Options], System]) -> Callable[[Stage, Options], System]:
-    """Return what starts a stage whose nodes have workers: one node, unless more are asked for."""
+    """Return what starts a stage whose nodes have workers: one node, unless more are asked for.
+
+    How many workers each has is decided here, for all nodes of this machine.
+    """
 
     def start(stage: Stage, options: Options) -> System:
+        nodes = options.nodes or 1
+        workers = workers_for(options.workers, options.expected_fans, nodes, stage.parts.open_files)
         parts = replace(stage.parts, zygote=partial(ZygoteProcess, stage))
-        return system(replace(stage, parts=parts), replace(options, nodes=options.nodes or 1))
+        return system(replace(stage, parts=parts), replace(options, nodes=nodes, workers=workers))
 
     return start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from tests.stages.fan import Connect
 
 EVENTS = 10
-GOODBYE = "the server is stopping; connect again in a moment"
+GOODBYE = re.compile(r"the server is stopping; connect again in \d+ s")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[WorkersProcess]:
-    with WorkersProcess(tmp_path, "--grace", "1h") as server:
+    with WorkersProcess(tmp_path) as server:
         yield server
     assert "Traceback" not in server.log()
     assert "ERROR" not in server.log()
@@ -133,12 +134,12 @@ async def test_all_may_be_killed_at_once_more_than_once(api: ReporterClient, con
 async def test_workers_end_with_what_has_forked_them_and_are_forked_again(
     server: WorkersProcess, api: ReporterClient, connect: Connect, game: Game
 ) -> None:
-    before = await serving(api)
-    os.kill(next(iter(before)), signal.SIGSTOP)  # one that hangs, too
+    before = [psutil.Process(pid) for pid in await serving(api)]
+    before[0].suspend()  # one that hangs, too
     server.zygote.kill()
-    for pid in before:
-        await serving(api, without=pid)
-        assert not psutil.pid_exists(pid)
+    for process in before:
+        await serving(api, without=process.pid)
+    assert not any(map(is_running, before))
     async with connect() as fan:
         await fan.watch("fan", game.id)
 
@@ -169,9 +170,19 @@ async def test_all_fans_are_told_goodbye_whoever_else_is_told_to_end(
             os.kill(pid, number)
         for fan in fans:
             await fan.read_to_end()
-            assert fan.goodbyes == [GOODBYE]
+            (goodbye,) = fan.goodbyes
+            assert GOODBYE.fullmatch(goodbye)
         assert await asyncio.to_thread(server.wait) == 0
     assert f"stopping: {len(fans)} fans were told goodbye, of whom 0 did not read and were cut off" in server.log()
+
+
+async def test_a_node_may_be_told_to_end_while_a_worker_is_being_started(
+    server: WorkersProcess, api: ReporterClient
+) -> None:
+    killed, *_ = await serving(api)
+    kill(killed)
+    server.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(server.wait) == 0
 
 
 async def test_visits_are_counted_up_to_the_last(tmp_path: Path) -> None:
