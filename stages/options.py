@@ -44,7 +44,8 @@ class Options:
     slow: Slow = Slow.CLOSE
     """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
     max_fans: int | None = None
-    """Fans that each node takes at most, where the stage has the lesson `admission`; None: by its files."""
+    """Fans that each node takes at most, where the stage has the lesson `admission`; None: by its files. Each of its
+    workers takes its share of them, and no more."""
     max_rate: float | None = None
     """Fans a second that each takes, likewise; None: any."""
     faults: str = ""

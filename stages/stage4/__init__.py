@@ -28,6 +28,8 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Audience` | `_wait_for_status` | `resume`                | who of those who wait is sent a status       |
 | `Audience` | `_answer`          | `resume`                | what one fan is sent with it                 |
 | `Audience` | `_answer_last`     | `resume`                | what is sent to who comes when it is over    |
+| `Audience` | `_serve_newcomers` | `resume`                | who is answered before those                 |
+| `TextDoor` | `reader`           | `resume`                | what a fan may say                           |
 | `Plane`    | `_add_unsent`      | `slow-fans`             | what is kept for a fan that is behind        |
 | `Plane`    | `_has_caught_up`   | `slow-fans`             | how it goes on with one that is not any more |
 | `Plane`    | `_answered`        | `slow-fans`             | who counts as a newcomer                     |

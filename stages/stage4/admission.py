@@ -9,9 +9,9 @@ queue, unanswered, for as long as it stays so. What must hold:
   There are never more of these than that; the one that has lingered longest makes room for the next.
 * Who is in is served as if nobody had come in vain, but for the time that it takes to turn somebody away.
 
-Over a rate fans are refused as well, and not delayed: who waits unanswered tries a second time beside the first. The
-limits are a node's; of several workers each has its share, so one may be full while another has room, and who tries
-again gets to either.
+Over a rate fans are refused as well, and not delayed: who waits unanswered tries a second time beside the first. A
+node's workers have its limits in equal shares. The kernel gives some of them more fans than others, within some per
+cent, so the first fans are refused a little before the node is full.
 
 Exercised by more fans than the limit, or faster ones than the rate (`matchstream serve --max-fans`, `--max-rate`): it
 shows in who is refused, and in the response times of those who are not. Below the limits it should move nothing.

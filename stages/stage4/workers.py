@@ -64,7 +64,7 @@ class WorkerSup(SimpleOneForOne):
 
     def __init__(self, parts: Parts, options: Options, shares: Sequence[Sequence[socket.socket]]) -> None:
         super().__init__(
-            lambda number: WorkerProcess(parts, share_of(options, number, len(shares)), number, shares[number]),
+            lambda number: WorkerProcess(parts, _its_share(options, len(shares)), number, shares[number]),
             Restart.PERMANENT,
             shutdown_s=stop_s(options),
             intensity=TIMES * len(shares),
@@ -84,7 +84,7 @@ class WorkersServer(Server):
     def __init__(self, parts: Parts, options: Options) -> None:
         super().__init__(parts, options)
         self._shares: list[Sequence[socket.socket]] = []
-        if parts.zygote is not None and options.workers:
+        if parts.zygote is not None and options.workers != 0:
             farewells = WorkersFarewells(self.parts.server_plane)
             self.parts = replace(self.parts, farewells=farewells, roster=Roster(farewells))
 
@@ -93,8 +93,9 @@ class WorkersServer(Server):
             return super()._listen()
         self._shares = [listen(self.parts, self.options, shared=True)]
         ports = [listening.getsockname()[1] for listening in self._shares[0]]
-        assert self.options.workers is not None  # noqa: S101  # see `with_workers`
-        for _ in range(1, self.options.workers):
+        workers = self.options.workers
+        assert workers is not None  # noqa: S101  # see with_workers
+        for _ in range(1, workers):
             self._shares.append(listen_too(self.parts, self.options, ports))
         return self._shares[0]
 
@@ -133,13 +134,12 @@ class WorkersServer(Server):
             close_all(share)
 
 
-def share_of(options: Options, number: int, workers: int) -> Options:
-    """Return what the worker of a number is told: of the limits of its node, its share."""
-    fans, rate = options.max_fans, options.max_rate
+def _its_share(options: Options, workers: int) -> Options:
+    """Return what one worker is told of limits that are the node's."""
     return replace(
         options,
-        max_fans=None if fans is None else (fans + workers - 1 - number) // workers,
-        max_rate=None if rate is None else rate / workers,
+        max_fans=None if options.max_fans is None else math.ceil(options.max_fans / workers),
+        max_rate=None if options.max_rate is None else options.max_rate / workers,
     )
 
 
@@ -153,15 +153,12 @@ def workers_for(told: int | None, expected_fans: int, nodes: int, open_files: in
 
 
 def with_workers(system: Callable[[Stage, Options], System]) -> Callable[[Stage, Options], System]:
-    """Return what starts a stage whose nodes have workers: one node, unless more are asked for.
-
-    How many workers each has is decided here, for all nodes of this machine.
-    """
+    """Return what starts a stage whose nodes have workers: one node, unless more are asked for."""
 
     def start(stage: Stage, options: Options) -> System:
-        nodes = options.nodes or 1
-        workers = workers_for(options.workers, options.expected_fans, nodes, stage.parts.open_files)
         parts = replace(stage.parts, zygote=partial(ZygoteProcess, stage))
+        nodes = options.nodes or 1
+        workers = workers_for(options.workers, options.expected_fans, nodes, parts.open_files)
         return system(replace(stage, parts=parts), replace(options, nodes=nodes, workers=workers))
 
     return start

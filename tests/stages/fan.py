@@ -117,9 +117,10 @@ class Fan:
         self._writer.close()
 
     def reset(self) -> None:
-        """Vanish: the server gets RST in place of FIN (socket(7), SO_LINGER of 0)."""
+        """Vanish, if the connection is still there: the server gets RST in place of FIN (socket(7), SO_LINGER of 0)."""
         found: socket.socket = self._writer.get_extra_info("socket")
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):  # it has ended already
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def _read_some(self) -> bool:

@@ -108,7 +108,7 @@ def test_who_was_turned_away_and_stays_makes_room_for_the_next() -> None:
 
 @contextmanager
 def serving(directory: Path, *options: str) -> Iterator[ServerProcess]:
-    with ServerProcess("4", directory, "--workers", "1", *options) as server:
+    with ServerProcess("4", directory, "--workers", "0", *options) as server:
         yield server
 
 
@@ -161,7 +161,7 @@ def limited(files: int) -> list[str]:
 
 
 async def test_without_a_file_left_a_fan_hears_that_it_is_full_and_the_api_is_served(tmp_path: Path) -> None:
-    with ServerProcess("4", tmp_path, "--workers", "1", prefix=limited(FILES)) as server:
+    with ServerProcess("4", tmp_path, "--workers", "0", prefix=limited(FILES)) as server:
         async with AsyncExitStack() as stack:
             address = next(server.fan_addresses())
             api = await stack.enter_async_context(ReporterClient(server.url, TOKEN))

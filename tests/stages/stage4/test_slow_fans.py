@@ -229,7 +229,7 @@ def stalled(server: ServerProcess, game: Game) -> Iterator[socket.socket]:
 
 @pytest.mark.parametrize("slow", Slow)
 async def test_the_others_hear_all_and_the_slow_one_what_is_said_to_it(slow: Slow, tmp_path: Path) -> None:
-    options = ("--nodes", "1", "--slow", slow)
+    options = ("--workers", "0", "--slow", slow)
     with ServerProcess("4", tmp_path, *options) as server:
         async with ReporterClient(server.url, TOKEN) as api, Fan(next(server.fan_addresses())) as quick:
             game = await Game.announced(api, "slow")

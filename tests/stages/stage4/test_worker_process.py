@@ -15,7 +15,7 @@ from stages.catalogue import STAGES
 from stages.options import Options
 from stages.stage4 import channel, zygote_process
 from stages.stage4.worker_process import WorkerProcess, WorkerStartError
-from stages.stage4.workers import share_of, workers_for
+from stages.stage4.workers import workers_for
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.in_process.conftest import same_process
@@ -173,11 +173,3 @@ def test_there_is_a_worker_a_core_or_as_many_as_the_fans_need_files(monkeypatch:
     assert 1_000_000 / 20_000 < count(expected_fans=1_000_000) < 1_000_000 / 15_000
     assert count(expected_fans=1_000_000, nodes=4) == pytest.approx(count(expected_fans=1_000_000) / 4, abs=1)
     assert count(told=2, expected_fans=1_000_000) == 2
-
-
-def test_the_limits_of_a_node_are_divided_among_its_workers() -> None:
-    node = Options(host="", port=0, http_port=0, redis_url="", max_fans=7, max_rate=9.0)
-    shares = [share_of(node, number, 3) for number in range(3)]
-    assert [share.max_fans for share in shares] == [3, 2, 2]
-    assert [share.max_rate for share in shares] == [3.0] * 3
-    assert share_of(Options(host="", port=0, http_port=0, redis_url=""), 0, 3).max_fans is None

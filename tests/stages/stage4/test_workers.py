@@ -119,8 +119,7 @@ async def test_a_fan_who_says_nonsense_or_wants_what_is_not_there_is_told_so(
     async with connect() as fan:
         await fan.send(b"GET / HTTP/1.1\r\n\r\n")
         await fan.read_to_end()
-        (error,) = fan.errors
-        assert error.startswith("expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>")
+        assert fan.errors[0].startswith("expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>")
     async with connect() as fan:
         await fan.greet("fan", "no-such-2011-09-10")
         await fan.read_to_end()
