@@ -174,6 +174,15 @@ async def test_all_fans_are_told_goodbye_whoever_else_is_told_to_end(
     assert f"stopping: {len(fans)} fans were told goodbye, of whom 0 did not read and were cut off" in server.log()
 
 
+async def test_a_node_may_be_told_to_end_while_a_worker_is_being_started(
+    server: WorkersProcess, api: ReporterClient
+) -> None:
+    killed, *_ = await serving(api)
+    kill(killed)
+    server.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(server.wait) == 0
+
+
 async def test_visits_are_counted_up_to_the_last(tmp_path: Path) -> None:
     async with RedisServer() as redis:
         raw = Connections(redis.url, 1, 10.0, 20.0)
