@@ -174,15 +174,6 @@ async def test_all_fans_are_told_goodbye_whoever_else_is_told_to_end(
     assert f"stopping: {len(fans)} fans were told goodbye, of whom 0 did not read and were cut off" in server.log()
 
 
-async def test_a_node_may_be_told_to_end_while_a_worker_is_being_started(
-    server: WorkersProcess, api: ReporterClient
-) -> None:
-    killed, *_ = await serving(api)
-    kill(killed)
-    server.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(server.wait) == 0
-
-
 async def test_visits_are_counted_up_to_the_last(tmp_path: Path) -> None:
     async with RedisServer() as redis:
         raw = Connections(redis.url, 1, 10.0, 20.0)
@@ -192,8 +183,11 @@ async def test_visits_are_counted_up_to_the_last(tmp_path: Path) -> None:
                 game = await Game.announced(api, "m")
                 await game.start()
                 by_worker = await fans_of_each(stack, api, lambda: Fan(next(addresses)), game.id)
+                for number in range(EVENTS):
+                    fan = await stack.enter_async_context(Fan(next(addresses)))
+                    await fan.watch(f"last-{number}", game.id)
         counts = await raw.call("HVALS", keys.VISITS)
-        assert list(map(int, counts)) == [1] * sum(map(len, by_worker.values()))
+        assert list(map(int, counts)) == [1] * (sum(map(len, by_worker.values())) + EVENTS)
         await raw.close()
 
 
