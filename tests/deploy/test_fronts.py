@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from tests.deploy.fronts import TlsFront
 
 STAGE: Final = environment_file((DEPLOY / "matchstream.env").read_text())["MATCHSTREAM_STAGE"]
+BEYOND: Final = pytest.param("4", marks=pytest.mark.slow)
 PROXIES: Final = {"nginx": behind_nginx, "haproxy": behind_haproxy}
 
 pytestmark = needs_openssl
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(STAGE, tmp_path_factory.mktemp("server"), "--nodes", "1") as server:
+@pytest.fixture(scope="module", params=[STAGE, BEYOND])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(request.param, tmp_path_factory.mktemp("server"), "--nodes", "1") as server:
         yield server
 
 
