@@ -7,12 +7,14 @@ FD is the socket by which the node speaks to it. It is started by a node, and by
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 from stages.catalogue import find_stage
+from stages.stage1 import MOST_FILES
 from stages.stage4.worker import run_worker
 from stages.stage4.zygote import Zygote
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 def main(words: Sequence[str]) -> None:
     """Fork workers until the node has gone."""
     control, name, *lessons = words
+    os.closerange(3, int(control))  # what a node has open besides is nothing to its workers
+    os.closerange(int(control) + 1, MOST_FILES)
     stage = find_stage(
         name,
         added=[word.removeprefix("--with=") for word in lessons if word.startswith("--with=")],

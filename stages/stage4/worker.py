@@ -60,7 +60,7 @@ class WorkerServer(Server):
         self._beside: set[asyncio.Task[None]] = set()
         self._has_room = True
         self._weighed_s, self._pss_bytes = -WEIGH_S, 0
-        self._is_told_to_stop = False
+        self._serves = self._is_told_to_stop = False
 
     async def serve(self, channel: socket.socket, listening: Sequence[socket.socket]) -> int:
         """Serve fans at these sockets until the node says to stop, or has gone; return the exit status."""
@@ -72,6 +72,7 @@ class WorkerServer(Server):
         self._backend = self.parts.web.backend(self.parts, self.node, "", self._fan_ports(), no_api)
         self.parts.vm.started()
         self._look_for_room()
+        self._serves = True
         self._channel.tell(Ready(await self._seen()))
         return await self._end
 
@@ -94,6 +95,8 @@ class WorkerServer(Server):
     def _hear(self, number: int, message: Look | StopServing) -> None:
         if isinstance(message, Look):
             self._do(self._tell_counts(number), "look")
+        elif not self._serves:
+            self._ends(_STOPPED)
         elif not self._is_told_to_stop:
             self._is_told_to_stop = True
             self._do(self._stop_serving(), "stop")

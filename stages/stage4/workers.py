@@ -16,6 +16,9 @@ As many as there are cores, or more if as many fans are expected as would not fi
 exercise it: a burst (C, ART) where there are cores to spare; N beyond the open files of one process; a worker killed
 under load, whose fans come back.
 
+A worker takes 7.1 MB of its own, and 0.19 KB a fan of it; idle it takes 0.2 ms of CPU a second. All of 4 workers killed
+at once, their 50,000 fans, who connected again at once, were answered within 1.9 s (2 cores, shared with others).
+
 Rejected: workers that open their sockets themselves (who waits in the queue of one that is killed is reset); one worker
 a port, so that the kernel need not choose (whoever serves has to hand out ports); a process in front that accepts and
 hands descriptors on (its one core is the bound); a subscription to Redis a worker (60 instead of one).

@@ -183,8 +183,11 @@ async def test_visits_are_counted_up_to_the_last(tmp_path: Path) -> None:
                 game = await Game.announced(api, "m")
                 await game.start()
                 by_worker = await fans_of_each(stack, api, lambda: Fan(next(addresses)), game.id)
+                for number in range(EVENTS):
+                    fan = await stack.enter_async_context(Fan(next(addresses)))
+                    await fan.watch(f"last-{number}", game.id)
         counts = await raw.call("HVALS", keys.VISITS)
-        assert list(map(int, counts)) == [1] * sum(map(len, by_worker.values()))
+        assert list(map(int, counts)) == [1] * (sum(map(len, by_worker.values())) + EVENTS)
         await raw.close()
 
 
