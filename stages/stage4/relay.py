@@ -1,7 +1,8 @@
 """What a node does for one worker: it asks the store, and hands on what matches tell their fans.
 
-A match of the node has one subscriber a worker. An event is put down once, whatever the number of workers, and costs a
-write to each: some 5 µs, where a worker of its own with Redis would cost a subscription, and two reads an event.
+A match of the node has one subscriber a worker, from when the first fan there asks for it until it is over. An event is
+put down once, whatever the number of workers, and costs a write to each: some 5 µs, where a connection to Redis would
+cost a subscription, and two reads an event.
 """
 
 from __future__ import annotations

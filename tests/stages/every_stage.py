@@ -36,13 +36,17 @@ def with_nodes(count: int) -> list[ParameterSet]:
     return [
         pytest.param("0", (), id="0"),
         pytest.param("3", nodes, marks=pytest.mark.slow, id=f"3 with {count}"),
-        pytest.param("4", nodes, id=f"4 with {count}"),
+        pytest.param("4", (*nodes, "--workers", "1"), id=f"4 with {count}"),
     ]
 
 
 def two_nodes(stage: Stage) -> tuple[str, ...]:
-    """Return the options with which a stage that has nodes starts two, and any other what it is: one server."""
-    return ("--nodes", "2") if stage.has("nodes") else ()
+    """Return the options with which a stage that has nodes starts two, and any other what it is: one server.
+
+    A node that has workers gets one: where several serve fans, each follows a match until that is over.
+    """
+    nodes = ("--nodes", "2") if stage.has("nodes") else ()
+    return (*nodes, "--workers", "1") if stage.has("workers") else nodes
 
 
 def one_process(stage: Stage) -> tuple[str, ...]:
