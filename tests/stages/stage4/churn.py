@@ -1,6 +1,6 @@
 """Fans that come and go for as long as one likes, and what the server is like before and after: does anything grow?
 
-    python -m tests.stages.stage4.churn --minutes 60 --out reports/results/churn.json
+    python -m tests.stages.stage4.churn --minutes 60 --out reports/churn.json
 
 A minute of churn warms the server up. Then all fans leave and it is looked at, churn goes on, and it is looked at again
 in the same state: nobody there. A third of the fans close their connection, a third reset it, and a third close their
