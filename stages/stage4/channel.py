@@ -22,6 +22,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from common.store.errors import UnknownOutcomeError
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
@@ -33,8 +35,8 @@ _HEAD: Final = struct.Struct("!IQ")
 _NO_CONVERSATION: Final = 0
 
 
-class ChannelLostError(Exception):
-    """The other end has gone, or is given up."""
+class ChannelLostError(UnknownOutcomeError):
+    """The other end has gone, or is given up: a worker whose node has gone can reach no store, and ends soon."""
 
 
 @dataclass(frozen=True, slots=True)

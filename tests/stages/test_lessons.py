@@ -69,10 +69,18 @@ async def test_a_match_is_served(stage: str, options: list[str], tmp_path: Path)
                 await game.goal("first")
                 await early.read_events(1)
                 await late.watch("two", game.id)
-                assert late.told("visit_score") == [1]
+                (score,) = late.told("visit_score")
+                assert (
+                    score == 1 or stage == LAST.name
+                )  # where a status is ready, and may be a moment old: the goal follows it
+                before_late = [] if score else ["first"]
                 await game.foul("second")
                 await game.stop()
-                for fan, told in ((early, ["first", "second"]), (twin, ["first", "second"]), (late, ["second"])):
+                for fan, told in (
+                    (early, ["first", "second"]),
+                    (twin, ["first", "second"]),
+                    (late, [*before_late, "second"]),
+                ):
                     await fan.read_to_end()
                     assert fan.told() == told
                     assert fan.kinds[-1] == "stop"
