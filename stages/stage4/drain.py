@@ -6,8 +6,8 @@ was, to whoever serves them next. What must hold:
 * First nobody new is let in: the listeners end, and their ports are closed, so who connects is refused by the kernel
   and tries elsewhere; `/readyz` says so too. All else goes on: who has not been let go hears every event, and reporters
   are answered.
-* Fans go at a steady rate, their number over DRAINED of the grace. Each is told how many seconds to wait, a random
-  number from 1 up to the length of the drain: so they come back over twice that time.
+* Fans go at a steady rate, their number over DRAINED of the grace, or SLOWEST where that is quicker. Each is told how
+  many seconds to wait, a random number from 1 up to the length of the drain: so they come back over twice that time.
 * It ends within the grace (`--grace`), of which the rest is left to those who have not taken their goodbye; a server
   that is told to stop again stops at once.
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 DRAINED: Final = 0.8
 """The part of the grace over which fans are let go."""
+SLOWEST: Final = 2.0
+"""Fans a second that are let go at least: few of them are no wave, whoever serves them next."""
 STEP_S: Final = 0.02
 """The time between two handfuls of fans."""
 
@@ -62,8 +64,9 @@ class DrainingServer(Server):
     async def _drain(self, until_s: float) -> None:
         await super()._drain(until_s)
         await self._let_nobody_in()
-        over_s = DRAINED * (until_s - monotonic())
-        self.parts.farewells.said += await part_from_all(self.parts.server_plane, over_s)
+        plane: Plane = self.parts.server_plane
+        over_s = min(DRAINED * (until_s - monotonic()), plane.connected / SLOWEST)
+        self.parts.farewells.said += await part_from_all(plane, over_s)
 
     async def _let_nobody_in(self) -> None:
         """End the listeners, and close what they listened on. Workers, which have their own, drain before they end."""

@@ -153,14 +153,17 @@ async def test_until_it_is_let_go_a_fan_hears_every_event_and_nobody_new_is_let_
 async def test_a_second_signal_cuts_it_short(tmp_path: Path) -> None:
     with ServerProcess("4", tmp_path, "--workers", "0", "--grace", "1h") as server:
         address = next(server.fan_addresses())
-        async with Fan(address) as first, Fan(address) as second:
-            await first.welcome()
-            await second.welcome()
+        async with AsyncExitStack() as stack:
+            fans = [await stack.enter_async_context(Fan(address)) for _ in range(60)]  # who would go over half a minute
+            for fan in fans:
+                await fan.welcome()
             server.send_signal(signal.SIGTERM)
-            await first.read_to_end()
-            assert first.goodbyes
+            await fans[0].read_to_end()
+            assert fans[0].goodbyes
             server.send_signal(signal.SIGTERM)
             assert server.wait() == 0
+            await fans[-1].read_to_loss()
+            assert not any(GOODBYE.fullmatch(said) for said in fans[-1].goodbyes)  # it was not its turn
     assert "Traceback" not in server.log()
 
 
