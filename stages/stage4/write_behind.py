@@ -1,7 +1,7 @@
 """Lesson `write-behind`: visits are counted in Redis some thousands at a time, up to a tenth of a second late.
 
-A visit counted by itself is a message, a task and an exchange with Redis: 50 µs a fan, ten times what greeting and
-answering it costs. Here its name is put on a list. What must hold:
+A visit counted by itself is a message, a task and an exchange with Redis, 30 to 55 µs (`reports/design-notes.md`): as
+much as all else that a fan costs. Here its name is put on a list. What must hold:
 
 * At a clean stop none is lost: what is on the list goes to Redis before the server ends, if Redis takes it in LAST_S.
 * A batch whose answer is lost is not sent again: a visit may be lost with Redis, and none is counted twice.
