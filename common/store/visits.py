@@ -36,6 +36,15 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.status_reply('OK')
 """
 
+# KEYS: the visits. ARGV: who has come. To send a command for each and read its answer costs the client 9 µs, this 1.8;
+# Redis takes 1.7 µs in place of 1.2.
+_COUNT_ALL: Final = """
+for i = 1, #ARGV do
+    redis.call('HINCRBY', KEYS[1], ARGV[i], 1)
+end
+return redis.status_reply('OK')
+"""
+
 
 class Visits:
     """Makes the commands that count the visits of one process; `tag` stands before every key."""
@@ -46,10 +55,16 @@ class Visits:
         self._bound: tuple[Argument, ...] = ("EVAL", _BOUND, 2, self._key, older, MOST, KEPT_S)
         self._until_look = 1
 
-    def count(self, users: Sequence[str | bytes]) -> list[tuple[Argument, ...]]:
-        """Return a command for each visit, answered by how many there have been, and behind them one more at times."""
-        commands: list[tuple[Argument, ...]] = [("HINCRBY", self._key, user, 1) for user in users]
-        self._until_look -= len(users)
+    def count(self, user: str | bytes) -> list[tuple[Argument, ...]]:
+        """Return a command that is answered by how many visits of the user there have been, and at times one more."""
+        return self._and_look([("HINCRBY", self._key, user, 1)], 1)
+
+    def count_all(self, users: Sequence[str | bytes]) -> list[tuple[Argument, ...]]:
+        """Return a command that counts a visit of each, and at times one more."""
+        return self._and_look([("EVAL", _COUNT_ALL, 1, self._key, *users)], len(users))
+
+    def _and_look(self, commands: list[tuple[Argument, ...]], visits: int) -> list[tuple[Argument, ...]]:
+        self._until_look -= visits
         if self._until_look <= 0:
             self._until_look = LOOK_EVERY
             commands.append(self._bound)

@@ -97,9 +97,9 @@ class GreetingReader:
             return None
         if self._head:
             data = self._head + data
-        text = data if _IAC not in data else _COMMANDS.sub(rb"\1", data[:LIMIT])
+        text = data if 255 not in data else _COMMANDS.sub(rb"\1", data[:LIMIT])
         end = text.find(b"\n", 0, LIMIT)
-        if b"\r" in text:
+        if 13 in text:
             bare = text.find(b"\r", 0, end if end >= 0 else LIMIT)
             end = bare if bare >= 0 else end
         if end < 0 and len(data) < LIMIT:

@@ -96,11 +96,15 @@ class Listener(GenServer):
         The kernel gives a socket the lowest number that is free (open(2)), so one from among those that are kept shows
         that no other is left. The first such fan is served; before the next it is seen whether that is still so.
         """
-        if self._is_short and not self.has_file():
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        self._make_sure_of_file()
         connection, _ = self._listening.accept()
         self._is_short = connection.fileno() >= self._first_kept
         return connection
+
+    def _make_sure_of_file(self) -> None:
+        """Raise OSError if no file is left for the next connection."""
+        if self._is_short and not self.has_file():
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     async def _hand_over(self, connection: socket.socket) -> None:
         accepted_s = monotonic()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import time
 from typing import TYPE_CHECKING
 
 from common.domain import rules
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
 
 def ready_status(seats: Seats) -> bytes:
     """Return the status of a match that `is_known`, as it is in this second."""
-    match, now = seats.match, datetime.now(UTC)
-    second = int(now.timestamp())
+    match, second = seats.match, int(time())
     if seats.status is None or seats.status[0] is not match or seats.status[1] != second:
         assert match is not None  # noqa: S101  # it is known
-        seats.status = match, second, encode(rules.status(match, now))
+        seats.status = match, second, encode(rules.status(match, datetime.fromtimestamp(second, UTC)))
     return seats.status[2]
 
 

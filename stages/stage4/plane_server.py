@@ -12,6 +12,7 @@ from stages.farewells import Farewells
 from stages.stage0.listener import EXHAUSTED, Listener
 from stages.stage0.server import Server
 from stages.stage0.web import Web, WebBackend
+from stages.stage4.accepting import accept
 from stages.stage4.fans import Fans
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ class PlaneListener(Listener):
 
     def _accept_some(self) -> None:
         plane: Plane = self._parts.server_plane
+        listening = self._listening.fileno()
         try:
             for _ in range(BURST):
-                plane.welcome(self._accept_one().detach())
+                self._make_sure_of_file()
+                fd = accept(listening)
+                self._is_short = fd >= self._first_kept
+                plane.welcome(fd)
         except (BlockingIOError, ConnectionAbortedError):
             return  # that were all
         except OSError as error:
