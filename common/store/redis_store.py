@@ -258,12 +258,12 @@ class RedisStore:
 
     async def visit(self, user: str) -> int:
         """Count a visit of the user; return how many there have been, as far as is kept (`common.store.visits`)."""
-        count, *_ = await self._writes.call_all(self._visits.count(user))
+        count, *_ = await self._writes.call_all(self._visits.count((user,)))
         return int(count)
 
     async def visit_all(self, users: Sequence[str]) -> None:
         """Count a visit of each of these users, in one exchange."""
-        await self._writes.call_all(self._visits.count_all(users))
+        await self._writes.call_all(self._visits.count_silently(users))
 
     async def _change(self, match_id: str, news: str, command: tuple[Argument, ...]) -> Any:
         """Send what changes a match and return the answer; a subclass may have others told of it.

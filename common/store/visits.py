@@ -55,12 +55,12 @@ class Visits:
         self._bound: tuple[Argument, ...] = ("EVAL", _BOUND, 2, self._key, older, MOST, KEPT_S)
         self._until_look = 1
 
-    def count(self, user: str | bytes) -> list[tuple[Argument, ...]]:
-        """Return a command that is answered by how many visits of the user there have been, and at times one more."""
-        return self._and_look([("HINCRBY", self._key, user, 1)], 1)
+    def count(self, users: Sequence[str | bytes]) -> list[tuple[Argument, ...]]:
+        """Return a command for each visit, answered by how many there have been, and behind them one more at times."""
+        return self._and_look([("HINCRBY", self._key, user, 1) for user in users], len(users))
 
-    def count_all(self, users: Sequence[str | bytes]) -> list[tuple[Argument, ...]]:
-        """Return a command that counts a visit of each, and at times one more."""
+    def count_silently(self, users: Sequence[str | bytes]) -> list[tuple[Argument, ...]]:
+        """Return one command for all visits, which does not tell how many there have been, and one more at times."""
         return self._and_look([("EVAL", _COUNT_ALL, 1, self._key, *users)], len(users))
 
     def _and_look(self, commands: list[tuple[Argument, ...]], visits: int) -> list[tuple[Argument, ...]]:

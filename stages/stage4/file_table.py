@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import Final
 
 from common.tuning.open_files import OpenFiles
@@ -20,6 +21,7 @@ MOST: Final = 65_536
 
 
 def make_room(file: int) -> None:
-    """Have this process's table hold as many descriptors as it may open, but for MOST at most. `file` is an open one."""
+    """Have this process's table hold as many descriptors as it may open, up to MOST. `file` is one that is open."""
     highest = min(OpenFiles.read().soft, MOST) - 1
-    os.close(fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, highest))
+    with suppress(OSError):  # if that number and all above are in use, the table is as large as it gets
+        os.close(fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, highest))

@@ -52,7 +52,7 @@ class Seats:
     @property
     def is_watched(self) -> bool:
         """Whether anybody has been told where the match stands."""
-        return bool(self.crowd or self.numbered)
+        return len(self.crowd) > 0 or len(self.numbered) > 0
 
     @property
     def is_empty(self) -> bool:
@@ -62,7 +62,8 @@ class Seats:
     @property
     def is_known(self) -> bool:
         """Whether `match` tells just what the crowd has been told: then it is what a newcomer is to hear."""
-        return self.match is not None and self.place == place_of(self.match)
+        match = self.match
+        return match is not None and self.place == (match.seq, match.last_at)  # `place_of`, without making one
 
     @property
     def is_behind(self) -> bool:

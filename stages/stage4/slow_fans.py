@@ -128,10 +128,10 @@ class BoundedPlane(Plane):
             way_back()
 
     def _answered(self, fd: int) -> None:
-        if self._way_back.pop(fd, None) is None:
-            super()._answered(fd)
-        else:  # it has greeted before
+        if self._way_back and self._way_back.pop(fd, None) is not None:  # it has greeted before
             self._traffic.deliveries += 1
+        else:
+            super()._answered(fd)
 
     def _forget(self, fd: int) -> None:
         super()._forget(fd)

@@ -94,8 +94,9 @@ class Arena:
         return fan
 
     def pair(self, room: int | None = None) -> tuple[socket.socket, int]:
-        """Return both ends of a new connection: the fan's, and the descriptor of the other."""
+        """Return both ends of a new connection: the fan's, and the descriptor of the other, which does not block."""
         theirs, ours = socket.socketpair()
+        ours.setblocking(False)
         if room is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
         return theirs, ours.detach()

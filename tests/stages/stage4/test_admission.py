@@ -74,6 +74,7 @@ def plane_of(most: int) -> Iterator[tuple[AdmittingPlane, Traffic]]:
 def coming(plane: AdmittingPlane, said: bytes = b"") -> socket.socket:
     """Have one more come, and say something before it hears anything; return its side."""
     here, fan = socket.socketpair()
+    here.setblocking(False)
     fan.settimeout(DEADLINE_S)
     fan.sendall(said)
     plane.welcome(here.detach())

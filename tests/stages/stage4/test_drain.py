@@ -64,6 +64,7 @@ def drained(count: int, over_s: float, left: int = 0) -> tuple[list[float], list
     fans: list[socket.socket] = []
     for _ in range(count):
         here, fan = socket.socketpair()
+        here.setblocking(False)
         plane.welcome(here.detach())
         fan.recv(4096)
         fans.append(fan)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from common.wire.frames import GOODBYE, WELCOME
 from common.wire.greeting import Greeting
+from stages.stage4.accepting import accept
 from stages.traffic import Drop
 from tests.stages.stage4.arena import Arena, PlaneFan, arena
 from tests.stages.waiting import DEADLINE_S
@@ -284,7 +285,7 @@ def test_who_still_says_much_when_it_is_refused_hears_why_and_is_not_reset() -> 
     """By TCP, since a pair of sockets knows no reset (RFC 9293, 3.6.1)."""
     with arena() as found, socket.create_server(("127.0.0.1", 0)) as listening:
         with socket.create_connection(listening.getsockname(), DEADLINE_S) as fan:
-            found.plane.welcome(listening.accept()[0].detach())
+            found.plane.welcome(accept(listening.fileno()))
             fan.sendall(b"x" * 50_000)
             while not found.drops:
                 found.turn()
@@ -398,11 +399,11 @@ def test_a_descriptor_that_is_used_again_in_the_same_turn_is_the_new_fans(
     old, other = plane.seated(), plane.connect()
     welcomed: list[int] = []
 
-    def accept() -> None:
-        welcomed.append(listening.accept()[0].detach())
+    def let_in() -> None:
+        welcomed.append(accept(listening.fileno()))
         plane.plane.welcome(welcomed[-1])
 
-    plane.plane.watch(listening.fileno(), accept)
+    plane.plane.watch(listening.fileno(), let_in)
     plane.turn()  # epoll(7) has nothing to tell, and from here on tells in the order in which it came to know
     plane.on_greeting = lambda _fd: plane.plane.cut_off(old.fd)
     other.say(b"V:2:other\n")

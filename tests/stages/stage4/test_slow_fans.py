@@ -102,6 +102,7 @@ def one_fan(*, skips: bool) -> Iterator[tuple[OneMatch, Traffic, socket.socket]]
     match = OneMatch(plane)
     plane.open(match)
     here, fan = socket.socketpair()
+    here.setblocking(False)
     with fan:
         here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         fan.setblocking(False)
