@@ -53,7 +53,8 @@ _AWAY: Final = frozenset({_FREE, _LEAVING})
 _SLOTS: Final = 1024
 """The arrays grow by so many descriptors at least."""
 _TURN: Final = 64
-"""Fans that are served in one turn of the loop, at most."""
+"""Fans that are served in one turn of the loop, at most: some 2 ms. Others wait for the turn to end: the process that
+reads what the first fans of a match are to be told needs ten turns for it."""
 _READ: Final = 4096
 
 _IN: Final = select.EPOLLIN | select.EPOLLRDHUP
