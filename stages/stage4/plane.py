@@ -309,9 +309,11 @@ class Plane:
         self._host.greeted(fd, greeting)
 
     def _has_said_all(self, fd: int) -> None:
-        if self._state[fd] == _LEAVING and fd not in self._last:
-            self._end(fd, None)
-            return
+        if self._state[fd] == _LEAVING:
+            if fd not in self._behind:
+                self._end(fd, None)
+                return
+            self._last.add(fd)
         self._said_all.add(fd)
         self._epoll.modify(fd, select.EPOLLOUT if fd in self._behind else 0)  # its end is told all the same
         with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
@@ -322,11 +324,16 @@ class Plane:
         """Send a fan the last that it is told, and leave it to close first, once it has heard that no more comes."""
         self._leave(fd)
         self._write(fd, data)
-        if fd in self._behind or fd in self._said_all:
+        if fd in self._said_all:
             self.let_go(fd)
-        elif self._state[fd] != _FREE:
-            with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
-                fan.shutdown(socket.SHUT_WR)
+        elif fd not in self._behind:
+            self._say_no_more(fd)
+
+    def _say_no_more(self, fd: int) -> None:
+        if self._state[fd] == _FREE:
+            return
+        with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
+            fan.shutdown(socket.SHUT_WR)
 
     def _write(self, fd: int, data: bytes) -> None:
         if self._behind and fd in self._behind:
@@ -428,5 +435,7 @@ class Plane:
         del self._behind[fd]
         if fd in self._last:
             self._end(fd, None)
-        else:
-            self._epoll.modify(fd, 0 if fd in self._said_all else _IN)
+            return
+        self._epoll.modify(fd, 0 if fd in self._said_all else _IN)
+        if self._state[fd] == _LEAVING:
+            self._say_no_more(fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from time import monotonic
 from types import SimpleNamespace
@@ -279,6 +279,43 @@ def test_who_does_not_close_is_found_and_cut_off(plane: Arena) -> None:
     plane.plane.cut_off(fan.fd)
     assert plane.nothing_is_left()
     assert plane.drops == {Drop.MATCH: 1}
+
+
+@pytest.mark.parametrize("says_more", [True, False])
+def test_who_is_refused_while_it_is_behind_hears_all_of_it_and_is_not_reset(says_more: bool) -> None:
+    """By TCP, since a pair of sockets knows no reset (RFC 9293, 3.6.1)."""
+    with arena() as found, socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_connection(listening.getsockname(), DEADLINE_S) as fan:
+            fd = accept(listening.fileno())
+            found.plane.welcome(fd)
+            fan.sendall(b"V:2:slow\n")
+            while fd not in found.greetings:
+                found.turn()
+            del found.greetings[fd]
+            found.plane.answer(fd, b"status", found.crowd)
+            sent = 0
+            while not found.plane.unsent:
+                sent += 10_000 * found.send(b"x" * 10_000)
+            found.plane.refuse(fd, "too slow", Drop.SLOW)
+            if says_more:
+                fan.sendall(b"x" * 50_000)
+            else:
+                fan.shutdown(socket.SHUT_WR)
+            fan.setblocking(False)
+            heard = b""
+            while not heard.endswith(b"ERROR: too slow\r\n"):
+                found.turn()
+                with suppress(BlockingIOError):
+                    heard += fan.recv(1 << 20)
+            fan.setblocking(True)
+            while data := fan.recv(4096):
+                heard += data
+                found.turn()
+            assert len(heard) == len(WELCOME + b"status") + sent + len(b"ERROR: too slow\r\n")
+            fan.close()
+            while found.plane.connected:
+                found.turn()
+        assert found.drops == {Drop.SLOW: 1}
 
 
 def test_who_still_says_much_when_it_is_refused_hears_why_and_is_not_reset() -> None:

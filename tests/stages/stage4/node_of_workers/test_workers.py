@@ -11,16 +11,15 @@ import psutil
 import pytest
 
 from stages.traffic import Drop
-from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.metrics import metric
 from tests.stages.refusals import refused
 from tests.stages.serving import ServerProcess
 from tests.stages.stage3.nodes import comments
-from tests.stages.stage4.workers import COUNT, WorkersProcess, api_of, fans_of_each, nobody_there, serving, workers
+from tests.stages.stage4.workers import COUNT, WorkersProcess, fans_of_each, nobody_there, serving, workers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from common.http.client import ReporterClient
@@ -35,18 +34,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkersProcess]
         yield server
     assert "Traceback" not in server.log()
     assert "ERROR" not in server.log()
-
-
-@pytest.fixture
-async def api(server: WorkersProcess) -> AsyncIterator[ReporterClient]:
-    async with api_of(server) as api:
-        yield api
-
-
-@pytest.fixture
-def connect(server: WorkersProcess) -> Connect:
-    addresses = server.fan_addresses()
-    return lambda: Fan(next(addresses))
 
 
 @pytest.fixture

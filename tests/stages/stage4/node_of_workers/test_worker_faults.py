@@ -22,7 +22,7 @@ from tests.stages.stage4.workers import COUNT, WorkersProcess, api_of, fans_of_e
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from common.http.client import ReporterClient
@@ -38,18 +38,6 @@ def server(tmp_path: Path) -> Iterator[WorkersProcess]:
         yield server
     assert "Traceback" not in server.log()
     assert "ERROR" not in server.log()
-
-
-@pytest.fixture
-async def api(server: WorkersProcess) -> AsyncIterator[ReporterClient]:
-    async with api_of(server) as api:
-        yield api
-
-
-@pytest.fixture
-def connect(server: WorkersProcess) -> Connect:
-    addresses = server.fan_addresses()
-    return lambda: Fan(next(addresses))
 
 
 @pytest.fixture

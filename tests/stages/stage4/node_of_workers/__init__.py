@@ -1,0 +1,1 @@
+"""Workers that share the ports of their node, as a program."""

@@ -1,0 +1,1 @@
+"""Lesson `resume`: fans who are cut off and come back."""
