@@ -12,8 +12,8 @@ kernel. What must hold:
 Who comes over the bound is told why with an ERROR line, and parted from (`close`); or it is left out of its crowd until
 it has taken that rest, and then sent the status of the match as it is then, and goes on (`skip`). A fan that takes
 nothing at all is cut off as any that is parted from (`LINGER_S`), or found by the kernel: what was sent and not taken
-ends the connection after TIMEOUT_MS, and a peer from which nothing came for a minute is asked whether it is there (one
-whose cable was cut was given up after 81 s).
+ends the connection after TIMEOUT_MS, and a peer from which nothing came for a minute is asked whether it is there, and
+given up when it has not answered for another.
 
 A fan is closed as `slow`; one that the kernel gave up is `broken`; skips have a count of their own.
 
@@ -48,11 +48,16 @@ BOUND: Final = 64 * 1024
 TOO_SLOW: Final = "you read too slowly; connect again"
 """What a fan is told then."""
 
-TIMEOUT_MS: Final = 60_000
-"""Longer than `tcp-options` has it: what a stalled fan costs is bounded here, and a train may leave its tunnel."""
 IDLE_S: Final = 60
 """How long nothing may come from a peer before its kernel is asked whether it is there; by default two hours."""
 PROBE_S: Final = 20
+TRIES: Final = 3
+"""How often it is asked, PROBE_S apart, before it is given up: any question, or its answer, may be lost on the way."""
+TIMEOUT_MS: Final = (IDLE_S + TRIES * PROBE_S) * 1000
+"""How long what was sent may wait to be taken. Where it is set it also decides in place of TCP_KEEPCNT, and counts from
+what came last (`tcp_keepalive_timer` in net/ipv4/tcp_timer.c): were it no longer than IDLE_S, one lost question would
+cost a fan. It is longer than `tcp-options` has it, too: what a stalled fan costs is bounded here, and a train may leave
+its tunnel."""
 UNSENT: Final = 16 * 1024
 """Bytes that the kernel takes for a fan beyond what is on its way to it (Linux, ip-sysctl: tcp_notsent_lowat). Whoever
 reads has none there, but for a moment."""
@@ -64,8 +69,7 @@ SOCKET_OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TIMEOUT_MS),
     (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT),
 )
-"""Set on the listening sockets, as `tcp-options` does. When a peer that answers no probe is dead, TCP_USER_TIMEOUT says
-in place of TCP_KEEPCNT (tcp(7)): here that is PROBE_S after the first, 80 s after the last that was heard of it."""
+"""Set on the listening sockets, as `tcp-options` does."""
 
 
 def with_socket_options(before: Iterable[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
