@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import ssl
+import threading
+from contextlib import contextmanager, suppress
 from shutil import copy
 from typing import TYPE_CHECKING
 
@@ -11,13 +14,14 @@ import pytest
 
 from harness.cli import main
 from tests.deploy.certificates import Certificate, needs_openssl
+from tests.harness.fake import fake_server
 from tests.harness.known_servers import KnownServer, never_speaks
 from tests.harness.load.test_http import Handler, known, stored
 from tests.harness.targets.news_server import NewsServer
 from tests.harness.test_cli import SMALL, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.harness.known_servers import Peer
@@ -40,6 +44,39 @@ def shown_by(certificate: Certificate) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.chain, certificate.key)
     return context
+
+
+@contextmanager
+def front(port: int, tls: ssl.SSLContext) -> Iterator[int]:
+    """Speak TLS before a server of this machine, and give the port where."""
+    ready, ports = threading.Event(), []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, behind_writer), carry(behind_reader, writer))
+
+    async def run_until_over() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        await asyncio.to_thread(over.wait)
+        server.close()
+
+    over = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(run_until_over()), name="front", daemon=True)
+    thread.start()
+    assert ready.wait(60)
+    try:
+        yield ports[0]
+    finally:
+        over.set()
+        thread.join(60)
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -70,6 +107,16 @@ def test_whom_one_says_to_trust_is_loaded(trust: str, certificate: Certificate, 
     with known(tls=shown_by(certificate)) as server:
         done = run("http", "--http", server.url, "-n", "6", "-c", "2", *words, "--out", str(tmp_path), **environ)
     assert done.stderr == ""
+    assert stored(tmp_path).seen.succeeded == 6
+
+
+@needs_openssl
+def test_events_are_posted_to_whom_one_says_to_trust(certificate: Certificate, tmp_path: Path) -> None:
+    with fake_server("0") as server, front(server.http, shown_by(certificate)) as port:
+        words = ("-n", "6", "-c", "2", "--method", "POST", "--ca", str(certificate.chain), "--out", str(tmp_path))
+        done = run("http", "--http", f"https://127.0.0.1:{port}", *words, MATCHSTREAM_TOKEN=server.token)
+        assert done.stderr == ""
+        assert (server.posts(), server.matches()) == (6, 0)
     assert stored(tmp_path).seen.succeeded == 6
 
 
