@@ -1,5 +1,6 @@
 """The API as a reporter uses it: one method a request."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -25,6 +26,9 @@ _PASSING: Final = frozenset({502, 503, 504})
 _USUAL: Final = StatisticsQuery()
 _NO_TERMS: Final[Mapping[str, str]] = {}
 
+TRUST_IT: Final = "if the server is right all the same, name the file of who signed its certificate in SSL_CERT_FILE"
+"""What to do about a certificate that this machine does not trust, where there is no option for it."""
+
 
 class ApiError(Exception):
     """The API refused: `status` is HTTP's, `message` says what to do, `field` names what is wrong, if one thing is.
@@ -48,22 +52,27 @@ class ApiUnreachableError(Exception):
 class ReporterClient:
     """A client of the API at `url`, e.g. `http://127.0.0.1:8888`; an async context manager.
 
-    Without a `token` it can only read. Each request has `timeout` seconds for everything. All methods raise ApiError
-    and ApiUnreachableError.
+    Without a `token` it can only read. Each request has `timeout` seconds for everything. The server of an
+    https:// URL must be whom `trust` believes, or if that is None this machine. All methods raise ApiError and
+    ApiUnreachableError.
 
     What writes is done once however often it is asked for with the same `key`, of letters, digits and dashes such as
     `fresh_key` returns; and only if the match has the `expected` number of events (else the ApiError has status 412).
     """
 
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, *, timeout: float = 10.0, trust: ssl.SSLContext | None = None
+    ) -> None:
         self._url = url.rstrip("/")
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._trust = trust
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Open the client's connections."""
-        self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+        connector = None if self._trust is None else aiohttp.TCPConnector(ssl=self._trust)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout, connector=connector)
         return self
 
     async def __aexit__(
@@ -149,6 +158,8 @@ class ReporterClient:
             async with self._session.request(method, url, data=data, headers=headers) as answer:
                 status, raw = answer.status, await answer.read()
                 may_pass = status in _PASSING or "Retry-After" in answer.headers
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise ApiUnreachableError(_untrusted(self._url, error.certificate_error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a timeout is an OSError since Python 3.11
             reason = str(error) or type(error).__name__
             message = f"no answer from {self._url} ({reason}): is the server running, and is this its address?"
@@ -170,6 +181,11 @@ def _terms(key: str | None, expected: int | None = None) -> dict[str, str]:
 
 def _part(value: str) -> str:
     return quote(value, safe="")
+
+
+def _untrusted(url: str, why: Exception) -> str:
+    reason = why.verify_message if isinstance(why, ssl.SSLCertVerificationError) else str(why)
+    return f"{url}: certificate verify failed: {reason}: {TRUST_IT}"
 
 
 def _refusal(status: int, raw: bytes, *, may_pass: bool) -> ApiError:

@@ -8,6 +8,8 @@ Every connection is an open file, so this limit bounds N. There are two (getrlim
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -60,6 +62,20 @@ def set_soft_limit(wanted: int) -> int:
     except (OSError, ValueError) as error:
         raise OpenFilesError(f"cannot set the limit of open files to {soft:,} ({error}): ask for fewer") from error
     return soft
+
+
+@contextmanager
+def all_open_files() -> Iterator[None]:
+    """Let this process, and what it starts, have as many open files inside as is allowed, and as before afterwards.
+
+    Raise OpenFilesError.
+    """
+    before = OpenFiles.read()
+    set_soft_limit(before.hard)
+    try:
+        yield
+    finally:
+        set_soft_limit(before.soft)
 
 
 def count_open_files() -> int:

@@ -89,9 +89,9 @@ class Errand:
 
 def run_errand(errand: Errand) -> State:
     """Run the campaign, and return how it ended. Raise HarnessError, KeyboardInterrupt: what was measured is kept."""
+    make_directory(errand.out)  # before --fresh removes anything
     around = CampaignCircumstances(errand.conditions, describe_machine(), datetime.now(UTC))
     directory = ResultsDirectory(errand.out, around.machine, fresh=errand.fresh)
-    make_directory(errand.out)
     if errand.fresh:
         errand.path.unlink(missing_ok=True)
     journal = Journal(directory)

@@ -8,7 +8,7 @@ import typer
 
 from common.domain.script import SAMPLE, load_script
 from harness.campaign.demo import BASELINE, LOAD, PATIENCE_S, SPEED, TUNED, mishaps
-from harness.commands.printing import print_whole
+from harness.commands.printing import chart_or_reason, print_whole
 from harness.load.match import script_match
 from harness.load.workload import Load
 from harness.records.directory import make_directory
@@ -79,13 +79,14 @@ def _trial(plan: TrialPlan, variant: Variant) -> TrialResult:
 
 
 def _keep(results: tuple[TrialResult, ...], out: Path) -> None:
-    """Write them, in place of those of the last time. Raise ResultError where that is not possible."""
-    # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
-    from harness.show.charts.arrivals import chart_arrivals  # noqa: PLC0415 -- see above
-
+    """Write them, in place of those of the last time, and draw them. Raise ResultError where they cannot be written."""
     for result in results:
         path = out / f"{file_stem(result.asked.target.name)}.json"
         write(path, result)
         say(f"result: {path}")
-    chart_arrivals(results).write(out / PICTURE)
-    say(f"picture: {out / PICTURE}")
+    with chart_or_reason():
+        # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
+        from harness.show.charts.arrivals import chart_arrivals  # noqa: PLC0415 -- see above
+
+        chart_arrivals(results).write(out / PICTURE)
+        say(f"picture: {out / PICTURE}")

@@ -11,6 +11,7 @@ from harness.records.directory import make_directory
 from harness.records.kinds import Record, load_records
 from harness.records.search import SearchResult
 from harness.show.charts.floor import Floor, belongs, floors_in
+from harness.show.drawing import drawing
 from harness.show.terminal import say
 
 
@@ -29,19 +30,20 @@ def draw(
     A chart has the name of its result. Several trials are drawn together, too. The floor, a server that does nothing
     else, is drawn where it was measured under the load of a result, or searched for the same; a staircase has its own.
     """
-    # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
     records = [named for path in files for named in load_records(path)]
     floors = [_floor(path, [record for _, record in records]) for path in floor or ()]
-    from harness.show.charts.every import charts  # noqa: PLC0415 -- see above
-
     make_directory(out)
     written: set[str] = set()
-    for name, chart in charts(records, floors):
-        if name in written:
-            raise AskedError(f"two charts would be called {name}.png: draw results of one name into different --out")
-        written.add(name)
-        chart.write(out / f"{name}.png")
-        say(f"chart: {out / name}.png\n  {chart.finding}")
+    with drawing():
+        # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
+        from harness.show.charts.every import charts  # noqa: PLC0415 -- see above
+
+        for name, chart in charts(records, floors):
+            if name in written:
+                raise AskedError(f"two charts would be called {name}.png: draw results of one name to different --out")
+            written.add(name)
+            chart.write(out / f"{name}.png")
+            say(f"chart: {out / name}.png\n  {chart.finding}")
 
 
 def _floor(path: Path, records: Sequence[Record]) -> Floor:

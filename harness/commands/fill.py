@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.commands.options import AskedError
+from harness.records.files import replace_file
 from harness.show.page_figures import filled
 
 
@@ -22,11 +23,11 @@ def fill(
     """
     try:
         before = page.read_text(encoding="utf-8")
-        after = filled(before, results)
-        if not check:
-            page.write_text(after, encoding="utf-8")
     except OSError as error:
-        raise AskedError(f"{page}: cannot be read or written ({error.strerror}): give another page") from error
+        raise AskedError(f"{page}: cannot be read ({error.strerror}): give another page") from error
+    after = filled(before, results)
+    if not check:
+        replace_file(page.resolve(), after.encode(), "give another page")
     if check and after != before:
         typer.echo(f"{page}: has figures that are not those of {results}: harness fill {page}", err=True)
         raise typer.Exit(1)

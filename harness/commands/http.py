@@ -1,5 +1,6 @@
 """`harness http`: load a JSON API, as the talk did with ApacheBench."""
 
+import ssl
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
@@ -14,10 +15,11 @@ from harness.commands.target_options import WhichStage
 from harness.interruption import interruptions_deferred
 from harness.load.http import HttpPlan
 from harness.records.directory import make_directory
-from harness.records.files import encode, file_stem, write
+from harness.records.files import encode, file_stem, write_new
 from harness.records.http import HttpResult
 from harness.show.http import show_http
 from harness.show.terminal import Terminal
+from harness.targets.tls import trusting
 from harness.trial.http import Api, get_path, post_events, running_api, stage_api
 
 DEFAULT_PATH = "/1/checkin"
@@ -39,6 +41,13 @@ def http(  # noqa: PLR0913 -- each is an option of the command
     url: Annotated[
         str | None, typer.Option("--http", metavar="URL", help="A server that runs already, to load instead.")
     ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whom to trust at an https:// URL, in PEM. Default: as this machine does."),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Trust anybody at an https:// URL: no certificate is verified.")
+    ] = False,
     path: Annotated[str | None, typer.Option(help=f"What to GET. Default: {DEFAULT_PATH}.")] = None,
     method: Annotated[
         Method, typer.Option(help="GET a path, or POST events to a match that is announced for them.")
@@ -58,6 +67,9 @@ def http(  # noqa: PLR0913 -- each is an option of the command
     Without --rate the load is closed, as ab's is: each connection waits for its answer before it sends again, so what
     a pause of the server costs is hardly seen. With --rate a request is sent when it is due, and it is.
 
+    A request that the harness has no open file or no local port for makes the figures invalid: it says nothing of the
+    server.
+
     The exit status is 0 if all requests succeeded and the figures are valid, 1 if not, 2 if the load could not be made,
     and 130 if it was interrupted: what was seen until then is written, too.
     """
@@ -65,7 +77,8 @@ def http(  # noqa: PLR0913 -- each is an option of the command
         raise AskedError("--path goes with GET: events are posted to a match that is announced for them")
     if path is not None and not path.startswith("/"):
         raise AskedError(f"{path!r} is no path: write for example --path {DEFAULT_PATH}")
-    served = _served(which, url, posts=method is Method.POST)
+    trust = _trust(url, ca, insecure=insecure)
+    served = _served(which, url, trust, posts=method is Method.POST)
     make_directory(out)
     load = HttpPlan(method, "", requests, concurrency, keep_alive=keep_alive, rate_per_s=rate, timeout_s=timeout)
     with interruptions_deferred(), served as api:
@@ -77,7 +90,16 @@ def http(  # noqa: PLR0913 -- each is an option of the command
         raise typer.Exit(1)
 
 
-def _served(which: WhichStage, url: str | None, *, posts: bool) -> AbstractContextManager[Api]:
+def _trust(url: str | None, ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
+    """Return whom to believe. Raise AskedError for options that do not go together, TargetError for no certificates."""
+    if ca is not None and insecure:
+        raise AskedError("give --ca or --insecure, not both: with the second nothing is verified")
+    if (ca is not None or insecure) and not (url or "").startswith("https://"):
+        raise AskedError(f"{'--insecure' if insecure else '--ca'} goes with --http and an https:// URL")
+    return trusting(ca, insecure=insecure)
+
+
+def _served(which: WhichStage, url: str | None, trust: ssl.SSLContext, *, posts: bool) -> AbstractContextManager[Api]:
     """Return the API of the stage, or of the server that runs already. Raise AskedError unless it is one of them."""
     variant = which.variant
     if variant is not None and url is None:
@@ -87,18 +109,20 @@ def _served(which: WhichStage, url: str | None, *, posts: bool) -> AbstractConte
     if any(which.differences.values()):
         *others, last = which.differences
         raise AskedError(f"{', '.join(others)} and {last} go with --stage: a server that runs is what it is")
-    return nullcontext(running_api(url, posts=posts))
+    return nullcontext(running_api(url, trust, posts=posts))
 
 
 def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:
     """Write the result, and print it."""
     asked = result.asked
     name = f"{file_stem(asked.target.name)}-http-n{asked.requests}-c{asked.concurrency}"
-    file = out / f"{name}-{result.started_at:%Y%m%dT%H%M%SZ}.json"
-    write(file, result)
-    if as_json:
-        sys.stdout.write(encode(result).decode())
-        return
     console = Terminal(highlight=False)
-    console.print(show_http(result))
-    console.print(f"result: {file}", soft_wrap=True, markup=False)
+    try:
+        file = write_new(out / f"{name}-{result.started_at:%Y%m%dT%H%M%SZ}.json", result)
+    finally:  # what was seen is told, also where it cannot be kept
+        if as_json:
+            sys.stdout.write(encode(result).decode())
+        else:
+            console.print(show_http(result))
+    if not as_json:
+        console.print(f"result: {file}", soft_wrap=True, markup=False)

@@ -12,8 +12,9 @@ from common.domain.script import load_script
 from harness.commands.disturbing import Disturbing
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where
+from harness.commands.printing import chart_or_reason
 from harness.commands.target_options import Whom, target_of
-from harness.commands.trial_store import DEFAULT_RATE, Places, trial_store
+from harness.commands.trial_store import DEFAULT_RATE, TrialStore, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.workload import Load
 from harness.records.trial import TrialResult, encode_result
@@ -99,6 +100,8 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     )
     store = trial_store(out, keep, repeat)
     earlier = store.earlier(asked(plan, measured))
+    if earlier is None:
+        store.prepare()
     interrupted = False
     try:
         result = _run(plan, measured, as_json=as_json, live=live) if earlier is None else earlier
@@ -107,11 +110,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     except KeyboardInterrupt:
         typer.echo("harness: no result: no fan had been started yet, or their reports were not in", err=True)
         raise
-    places: Places = (("measured before, and kept in", keep),) if earlier is not None and keep else store.put(result)
-    if as_json:
-        sys.stdout.write(encode_result(result).decode())
-    else:
-        _print(result, places)
+    _tell(result, store, as_json=as_json)
     if interrupted:
         raise KeyboardInterrupt
     if not result.passed:
@@ -150,8 +149,26 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
     return synthetic_match(trial_id(), count, asked.rate or DEFAULT_RATE)
 
 
-def _print(result: TrialResult, places: Places) -> None:
+def _tell(result: TrialResult, store: TrialStore, *, as_json: bool) -> None:
+    """Have the result kept, then print it, and then draw its chart: each of them whatever becomes of the next."""
     console = Terminal(highlight=False)
-    console.print(show_result(result))
-    for name, path in places:
-        console.print(f"{name}: {path}", soft_wrap=True, markup=False)
+    try:
+        stored = store.put(result)
+    finally:  # what was seen is told, also where it cannot be kept
+        if as_json:
+            sys.stdout.write(encode_result(result).decode())
+        else:
+            console.print(show_result(result))
+    if stored is None:
+        return
+    told = {stored.how: stored.path}
+    if stored.chart is not None:
+        with chart_or_reason():
+            # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
+            from harness.show.charts.trial import draw_trial  # noqa: PLC0415 -- see above
+
+            draw_trial(result, stored.chart)
+            told["chart"] = stored.chart
+    if not as_json:
+        for how, path in told.items():
+            console.print(f"{how}: {path}", soft_wrap=True, markup=False)

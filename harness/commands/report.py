@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from harness.records.directory import make_directory
+from harness.records.files import replace_file
 from harness.show.report.errors import ReportError
 
 NOTEBOOKS = ("staircase", "lessons", "microscope", "peers")
@@ -27,14 +29,11 @@ def report(
         from harness.show.report.page import Part, page  # noqa: PLC0415 -- see above
     except ModuleNotFoundError as error:
         raise ReportError(f"a report needs {error.name}: pip install 'matchstream-lab[report]'") from error
+    make_directory(out.parent)
     parts = []
     for name in NOTEBOOKS:
         executed = execute(notebooks / f"{name}.py")
         store(executed, notebooks / f"{name}.ipynb")
         parts.append(Part(name, executed))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page(parts), encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"{out}: cannot be written ({error.strerror}): choose another --out") from error
+    replace_file(out, page(parts).encode())
     typer.echo(f"report: {out}")

@@ -15,7 +15,7 @@ from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
 from harness.commands.target_options import Whom, target_of
 from harness.records.directory import make_directory
-from harness.records.files import encode
+from harness.records.files import ResultError, encode
 from harness.records.search import Dimension, SearchResult
 from harness.search.journal import Journal
 from harness.search.plan import SearchPlan, default_plan
@@ -129,15 +129,24 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     )
     make_directory(out)
     journal = Journal.beside(out, named.name, dimension, fresh=fresh)
-    result = _run(plan, whom, journal, as_json=as_json)
+    try:
+        result = _run(plan, whom, journal, as_json=as_json)
+    except ResultError:  # what was found is told, also where it cannot be kept
+        if journal.latest is not None:
+            _print(journal.latest, as_json=as_json)
+        raise
+    _print(result, as_json=as_json)
+    if not as_json:
+        Terminal(highlight=False).print(f"result: {journal.path}", soft_wrap=True, markup=False)
+    if result.last_pass is None:
+        raise typer.Exit(1)
+
+
+def _print(result: SearchResult, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(encode(result).decode())
     else:
-        console = Terminal(highlight=False)
-        console.print(show_search(result))
-        console.print(f"result: {journal.path}", soft_wrap=True, markup=False)
-    if result.last_pass is None:
-        raise typer.Exit(1)
+        Terminal(highlight=False).print(show_search(result))
 
 
 def _dimension(wanted: Literal["N", "C", "rate"], *, burst: bool) -> Dimension:

@@ -8,16 +8,22 @@ from harness.campaign.journal import Journal
 from harness.commands.options import AskedError
 from harness.records.asked import Asked
 from harness.records.directory import TRIALS_FILE, ResultsDirectory, make_directory
-from harness.records.files import file_stem
+from harness.records.files import file_stem, write_new
 from harness.records.machine import describe_machine
-from harness.records.trial import TrialResult, encode_result
+from harness.records.trial import TrialResult
 from harness.show.disturbances import show_disturbances
 
 DEFAULT_RATE = 5.0
 """Events a second, unless it is said."""
 
-Places = tuple[tuple[str, Path], ...]
-"""What was written, with a word for each."""
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A result that is at `path`, which `how` tells; its chart is to be drawn at `chart`, if it has one."""
+
+    how: str
+    path: Path
+    chart: Path | None = None
 
 
 class TrialStore(Protocol):
@@ -27,8 +33,12 @@ class TrialStore(Protocol):
         """Return the result of the same trial if it is there already: then it is not made again. Raise ResultError."""
         ...
 
-    def put(self, result: TrialResult) -> Places:
-        """Write the result, and return what was written. Raise HarnessError where that is not possible."""
+    def prepare(self) -> None:
+        """Make sure that a result can be put there, before a trial is made for it. Raise HarnessError."""
+        ...
+
+    def put(self, result: TrialResult) -> Stored | None:
+        """Write the result, unless it is the earlier one, or half of one is not wanted. Raise HarnessError."""
         ...
 
 
@@ -47,27 +57,20 @@ class WholeFiles:
     """Each result as a JSON file with everything in it, and its chart beside it, in `out`, which is made."""
 
     def __init__(self, out: Path) -> None:
-        make_directory(out)
         self._out = out
 
     def earlier(self, asked: Asked) -> None:
         """Return None: every result has a name of its own."""
 
-    def put(self, result: TrialResult) -> Places:
-        """Write both files; see TrialStore."""
-        # Matplotlib takes half a second to import, which a command that only refuses its input should not cost.
-        from harness.show.charts.trial import draw_trial  # noqa: PLC0415 -- see above
+    def prepare(self) -> None:
+        """Make the directory, and try it; see TrialStore."""
+        make_directory(self._out)
 
+    def put(self, result: TrialResult) -> Stored:
+        """Write the JSON file, also beside that of a trial that was made in the same second; see TrialStore."""
         stem = f"{_stem(result.asked)}-{result.started_at:%Y%m%dT%H%M%SZ}"
-        files = self._out / f"{stem}.json", self._out / f"{stem}.png"
-        try:
-            files[0].write_bytes(encode_result(result))
-            draw_trial(result, files[1])
-        except OSError as error:
-            raise AskedError(
-                f"{self._out}: the result cannot be written ({error.strerror}): choose another --out"
-            ) from error
-        return (("result", files[0]), ("chart", files[1]))
+        file = write_new(self._out / f"{stem}.json", result)
+        return Stored("result", file, file.with_suffix(".png"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,18 @@ class ResultLines:
         """Return the same repeat of the same trial, if it is there; see TrialStore."""
         return self.journal.trial(self._name(asked), asked)
 
-    def put(self, result: TrialResult) -> Places:
+    def prepare(self) -> None:
+        """Make the directory, and try it; see TrialStore."""
+        make_directory(self.path)
+
+    def put(self, result: TrialResult) -> Stored | None:
         """Add the line, unless the trial was interrupted; see TrialStore."""
         if result.interrupted:
-            return ()
+            return None
+        if self.earlier(result.asked) == result:
+            return Stored("measured before, and kept in", self.path)
         self.journal.keep(self._name(result.asked), result)
-        return (("kept in", self.path / TRIALS_FILE),)
+        return Stored("kept in", self.path / TRIALS_FILE)
 
     def _name(self, asked: Asked) -> str:
         return f"{_stem(asked)}{_besides(asked)}-{self.repeat}"

@@ -6,11 +6,13 @@ import errno
 import socket
 import struct
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.load.samples import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ipaddress import IPv4Network
 
     from harness.load.workload import Endpoint
@@ -23,13 +25,25 @@ _OUTCOMES: Final = {
     errno.ECONNREFUSED: Outcome.REFUSED,
     errno.ECONNRESET: Outcome.RESET,
     errno.ETIMEDOUT: Outcome.CONNECT_TIMEOUT,
-    errno.EADDRNOTAVAIL: Outcome.NO_SOCKET,  # no port is free (connect(2))
+    errno.EADDRINUSE: Outcome.NO_PORT,
+    errno.EADDRNOTAVAIL: Outcome.NO_PORT,  # connect(2)
     errno.EAGAIN: Outcome.NO_SOCKET,
-    errno.EMFILE: Outcome.NO_SOCKET,
-    errno.ENFILE: Outcome.NO_SOCKET,
+    errno.EMFILE: Outcome.NO_FILE,
+    errno.ENFILE: Outcome.NO_FILE,
     errno.ENOBUFS: Outcome.NO_SOCKET,
     errno.ENOMEM: Outcome.NO_SOCKET,
 }
+
+SHORTAGES: Final[Mapping[Outcome, str]] = MappingProxyType(
+    {
+        Outcome.NO_FILE: "no open file was left on its side (EMFILE, ENFILE); raise the limit (ulimit -Hn), or the "
+        "machine's (fs.file-max)",
+        Outcome.NO_PORT: "no local port was left on its side (EADDRNOTAVAIL, EADDRINUSE); widen "
+        "net.ipv4.ip_local_port_range, wait a minute for the ports of connections that ended",
+        Outcome.NO_SOCKET: "no memory was left on its side (ENOBUFS, ENOMEM); give the machine more",
+    }
+)
+"""What the generator itself ran out of, and what to do, for each outcome of which that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from common.tuning.children import command_that_dies_with_parent, python_module
-from common.tuning.open_files import OpenFiles
+from common.tuning.open_files import OpenFiles, all_open_files
 from harness.errors import HarnessError
 from harness.interruption import raise_if_interrupted
 from harness.load.conduct import ONLY_WATCH, Conduct
 from harness.load.counters import SharedProgress
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
-from harness.load.workload import LOOPBACK_SOURCES, Dialogue, Endpoint, Load, Sources, deal
+from harness.load.workload import LOOPBACK_SOURCES, RESERVED_FILES, Dialogue, Endpoint, Load, NoRoomError, Sources, deal
 from harness.records.distribution import percentile
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
 _LOOK_EVERY_S: Final = 0.02
 _SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
+_FILES_A_PROCESS: Final = 3  # here: both ends of its connection, until it is started, and its progress
 
 
 class GeneratorError(HarnessError):
@@ -66,7 +67,9 @@ class Generator:
         if not endpoints:
             raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
         newcomers = len(conduct.newcomers_s)
-        shares = deal(load.n + newcomers, OpenFiles.read().hard, processes, sources)
+        open_files = OpenFiles.read().hard
+        shares = deal(load.n + newcomers, open_files, processes, sources)
+        _check_room_here(len(shares), open_files)
         addresses = tuple(map(_resolve, endpoints))
         starts = load.starts() + array("d", [math.inf]) * newcomers
         self._n = self._expected = load.n
@@ -88,6 +91,7 @@ class Generator:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            stack.enter_context(all_open_files())  # of which each process takes some here
             for _ in self._jobs:
                 child = _Child()
                 stack.callback(child.close)
@@ -284,6 +288,15 @@ class _Processes:
     def _said(self) -> list[int]:
         assert self._server.stdout is not None  # noqa: S101 - as above
         return [int(word) for word in self._server.stdout.readline().split()]
+
+
+def _check_room_here(processes: int, open_files: int) -> None:
+    """Raise NoRoomError if this process may not have as many files open as it takes to lead so many others."""
+    if _FILES_A_PROCESS * processes + RESERVED_FILES > open_files:
+        raise NoRoomError(
+            f"so many connections need {processes:,} generator processes, and a limit of {open_files:,} open files has "
+            "no room to lead so many: raise it (ulimit -Hn), or use a smaller N"
+        )
 
 
 def _resolve(endpoint: Endpoint) -> Endpoint:

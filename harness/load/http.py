@@ -14,6 +14,7 @@ once, and that the time counts from the sending.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import numpy as np
 
+from common.tuning.open_files import all_open_files
 from harness.interruption import run_interruptibly
+from harness.load.connecting import SHORTAGES, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 NOT_CONNECTED: Final = "not connected"
 TIMED_OUT: Final = "timed out"
 BROKEN_OFF: Final = "broken off"
-"""Failures that have no status of HTTP."""
+NO_TLS: Final = "no TLS"
+"""Failures that have no status of HTTP, besides what this side ran out of, and what was wrong with a certificate."""
 SUCCESS: Final = range(200, 300)
 """The statuses of requests that were done: a redirection is none, and is not followed."""
 
@@ -42,7 +46,8 @@ class HttpPlan:
     """What to send: `requests` times, over at most `concurrency` connections at a time.
 
     `bodies` are sent in their order, as JSON; none: requests without a body. With `keep_alive` a connection carries
-    many requests, else one. `rate_per_s` None: a closed load. A request has `timeout_s` from its sending.
+    many requests, else one. `rate_per_s` None: a closed load. A request has `timeout_s` from its sending. `trust` says
+    whom to believe at an https:// URL, None: whom this machine trusts.
     """
 
     method: str
@@ -54,6 +59,7 @@ class HttpPlan:
     timeout_s: float = 30.0
     token: str | None = None
     bodies: tuple[bytes, ...] = ()
+    trust: ssl.SSLContext | None = None
 
     def due_s(self, number: int) -> float:
         """Return when request `number`, from 0, is due: seconds after the beginning."""
@@ -100,7 +106,8 @@ def load_http(plan: HttpPlan, samples: HttpSamples) -> None:
     """
     begin_s, cpu_s = time.monotonic(), time.process_time()
     try:
-        run_interruptibly(_Workers(plan, samples).run())
+        with all_open_files():
+            run_interruptibly(_Workers(plan, samples).run())
     finally:
         samples.took_s, samples.cpu_s = time.monotonic() - begin_s, time.process_time() - cpu_s
 
@@ -113,8 +120,10 @@ class _Workers:
         self._t0 = 0.0
 
     async def run(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, force_close=not self._plan.keep_alive)
-        timeout = aiohttp.ClientTimeout(total=self._plan.timeout_s)
+        plan = self._plan
+        trust = True if plan.trust is None else plan.trust
+        connector = aiohttp.TCPConnector(limit=0, force_close=not plan.keep_alive, ssl=trust)
+        timeout = aiohttp.ClientTimeout(total=plan.timeout_s)
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, headers=self._headers(), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
@@ -122,7 +131,7 @@ class _Workers:
             session._retry_connection = False  # noqa: SLF001 -- there is no public way
             self._t0 = time.monotonic()
             async with asyncio.TaskGroup() as group:
-                for worker in range(min(self._plan.concurrency, self._plan.requests)):
+                for worker in range(min(plan.concurrency, plan.requests)):
                     group.create_task(self._work(session), name=f"worker-{worker}")
 
     def _headers(self) -> dict[str, str]:
@@ -157,8 +166,8 @@ class _Workers:
         try:
             async with session.request(plan.method, plan.url, data=body, allow_redirects=False) as answer:
                 content = await answer.read()
-        except aiohttp.ClientConnectorError:
-            return NOT_CONNECTED
+        except aiohttp.ClientConnectorError as error:
+            return _why_not_connected(error)
         except TimeoutError:
             return TIMED_OUT
         except (aiohttp.ClientError, OSError):
@@ -168,3 +177,14 @@ class _Workers:
         samples.statuses[answer.status] += 1
         samples.body_bytes += len(content)
         return None
+
+
+def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
+    """Return what is known of it: the name of an outcome where this side had no room, or how TLS failed."""
+    why = error.os_error
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {why.verify_message}"
+    if isinstance(why, ssl.SSLError):
+        return NO_TLS
+    outcome = outcome_of(why.errno or 0)
+    return outcome.name.lower() if outcome in SHORTAGES else NOT_CONNECTED

@@ -47,15 +47,19 @@ class Outcome(IntEnum):
     RESET = 11
     """The connection broke before the answer."""
     NO_SOCKET = 12
-    """The generator could not make the connection: no file, port or memory left. Says nothing about the server."""
+    """The generator could not make the connection, as it had no memory for it. Says nothing about the server."""
+    NO_FILE = 13
+    """… as it may have no more open files, or the machine may not. As above."""
+    NO_PORT = 14
+    """… as no local port was left towards the server. As above."""
 
-    LEFT = 13
+    LEFT = 15
     """Answered, then closed in good order by the fan, which was told to."""
-    BROKE_OFF = 14
+    BROKE_OFF = 16
     """Answered, then broken by the fan, which was told to."""
-    SLOW = 15
+    SLOW = 17
     """Answered, then did not read, as it was told, and was still connected at the end."""
-    SLOW_CLOSED = 16
+    SLOW_CLOSED = 18
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
 
     @property

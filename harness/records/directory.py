@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from harness.records import search, trial
-from harness.records.files import ResultError, as_record, encode, load, replace_file
+from harness.records.files import ResultError, as_record, encode, load, replace_file, try_directory
 from harness.records.machine import CHECKOUT, Machine, describe_machine
 from harness.records.machines import differences
 from harness.records.search import SearchResult
@@ -90,7 +90,7 @@ class ResultsDirectory:
         kind = _TRIALS if isinstance(result, TrialResult) else _SEARCHES
         lines = self._lines[kind.file]
         lines[name] = _encoded(name, result)
-        make_directory(self.path)
+        _make(self.path)
         if not (self.path / MACHINE_FILE).exists():
             replace_file(self.path / MACHINE_FILE, encode(MeasuredOn(schema=MACHINE, machine=self._machine)))
         replace_file(self.path / kind.file, b"".join(lines.values()))
@@ -113,9 +113,17 @@ class ResultsDirectory:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory for results, if it is not there. Raise ResultError where that, or keeping them, cannot be."""
+    """Make a directory for results, if it is not there, and try whether it takes them: before they are measured.
+
+    Raise ResultError where that, or keeping them, cannot be.
+    """
     if _is_published(path):
         check_place(path, describe_machine())
+    _make(path)
+    try_directory(path)
+
+
+def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -7,14 +7,20 @@ alone, before the rest of it is looked at: what another version wrote is refused
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from harness.errors import HarnessError
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+
+ROOM_BYTES: Final = 1 << 20
+"""What a place for results must have room for: more than a trial and its chart take."""
+
+_ELSEWHERE: Final = "choose another --out"
 
 
 class ResultError(HarnessError):
@@ -45,17 +51,64 @@ def write(path: Path, record: msgspec.Struct) -> None:
     replace_file(path, encode(record))
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put content at `path` as `write` puts a record there. Raise ResultError."""
+def write_new(path: Path, record: msgspec.Struct) -> Path:
+    """Put a record where nothing is: at `path`, or if that is taken, beside it as `…-2.json` and so on; return where.
+
+    Raise ResultError where nothing can be written.
+    """
+    with _written(path, encode(record), _ELSEWHERE) as fresh:
+        place = _reserved(path)
+        try:
+            fresh.replace(place)
+        except OSError:
+            place.unlink()
+            raise
+    return place
+
+
+def replace_file(path: Path, content: bytes, remedy: str = _ELSEWHERE) -> None:
+    """Put content at `path` as `write` puts a record there. Raise ResultError, which says what to do: `remedy`."""
+    with _written(path, content, remedy) as fresh:
+        fresh.replace(path)
+
+
+def try_directory(directory: Path) -> None:
+    """Make sure that results can be written to a directory: there is room, and it is allowed. Raise ResultError."""
+    probe = directory / f".room.{os.getpid()}"
+    try:
+        probe.write_bytes(bytes(ROOM_BYTES))
+    except OSError as error:
+        raise ResultError(f"{directory}: no result can be written there ({error.strerror}): {_ELSEWHERE}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+
+
+@contextlib.contextmanager
+def _written(path: Path, content: bytes, remedy: str) -> Iterator[Path]:
+    """Give a file beside `path` with that content, to be moved inside; else it goes. Raise ResultError."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.write_bytes(content)
-        fresh.replace(path)
+        yield fresh
     except OSError as error:
-        raise ResultError(f"{path}: cannot be written ({error.strerror}): choose another --out") from error
+        raise ResultError(f"{path}: cannot be written ({error.strerror}): {remedy}") from error
     finally:
         with contextlib.suppress(OSError):
-            fresh.unlink()  # it is there if it did not become the file at `path`
+            fresh.unlink()  # it is there if it was not moved
+
+
+def _reserved(path: Path) -> Path:
+    """Return the first of `path`, `…-2`, `…-3` that was free, which is an empty file now, and nobody else's."""
+    place, again = path, 1
+    while True:
+        try:
+            place.touch(exist_ok=False)
+        except FileExistsError:
+            again += 1
+            place = path.with_stem(f"{path.stem}-{again}")
+        else:
+            return place
 
 
 def load(path: Path, kind: type[_Record], schema: str) -> _Record:

@@ -31,7 +31,9 @@ class HttpSeen(Section, frozen=True, kw_only=True):
     """What became of the requests.
 
     `succeeded` were answered with 2xx. `failures` counts the others by what happened: the status of the answer, or
-    `not connected`, `timed out`, `broken off`, or, after an interruption, `not ended`. Both together are the requests.
+    `not connected`, `certificate verify failed: …`, `no TLS`, `timed out`, `broken off`, `no_file` or `no_port` (or
+    `no_socket`, without memory) where the generator itself had none left, or, after an interruption, `not ended`. Both
+    together are the requests.
 
     `response` are the times of the requests, from the moment at which they were due; of their sending, where the load
     was closed. One that failed took infinitely long. `service` is from the sending, None where that is no other.

@@ -14,12 +14,14 @@ def load_search(path: Path) -> SearchResult:
 class Journal:
     """The file of a search: see `harness.search.roles.SearchJournal`.
 
-    What is there already is read unless the search is to begin anew (`fresh`).
+    What is there already is read unless the search is to begin anew (`fresh`). `latest` is what was to be written last,
+    whether it could be or not.
     """
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
         self._fresh = fresh
+        self.latest: SearchResult | None = None
 
     @classmethod
     def beside(cls, out: Path, target: str, dimension: Dimension, *, fresh: bool = False) -> "Journal":
@@ -32,4 +34,5 @@ class Journal:
 
     def save(self, result: SearchResult) -> None:
         """Write what is known now, in place of what was known before. Raise ResultError."""
+        self.latest = result
         write(self.path, result)

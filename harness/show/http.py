@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.records.distribution import Distribution
 from harness.records.http import AskedHttp, HttpResult, HttpSeen
-from harness.units import show_bytes, show_percentile, show_time
+from harness.units import show_bytes, show_counts, show_percentile, show_time
 
 _CLOSED = (
     "closed load: each connection waited for its answer before it sent again, so nothing was sent while the server "
@@ -44,7 +44,7 @@ def _title(asked: AskedHttp) -> str:
 
 
 def _rows(asked: AskedHttp, seen: HttpSeen) -> list[tuple[str, str]]:
-    failures = ", ".join(f"{count:,} {what}" for what, count in seen.failures.items())
+    failures = show_counts(seen.failures)
     answered = seen.answered
     each = f", {show_bytes(seen.body_bytes / answered)} an answer" if answered else ""
     rows = [

@@ -1,6 +1,7 @@
 """The API of this project's servers: matches are announced and kicked off there, and events posted."""
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -38,11 +39,13 @@ class ApiPublisher:
     """The API at `url`, and the token that lets a reporter post there.
 
     `others` are further URLs of the same server, as far as they are known: of its other nodes, or of the same one.
+    `trust` says whom to believe at an https:// URL, None: whom this machine trusts.
     """
 
     url: str
     token: str
     others: tuple[str, ...] = ()
+    trust: ssl.SSLContext | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -61,7 +64,7 @@ class ApiPublisher:
 
     def client(self) -> ReporterClient:
         """Return a client of the API, to be opened with `async with`."""
-        return ReporterClient(self.url, self.token)
+        return ReporterClient(self.url, self.token, trust=self.trust)
 
     @contextlib.contextmanager
     def announced(self, match: MatchPlan) -> Iterator[None]:

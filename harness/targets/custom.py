@@ -10,8 +10,11 @@ from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.running import RunningTarget
 from harness.targets.target import TargetError
+from harness.targets.tls import refuse_untrusted
 
 ANSWER_TIMEOUT_S = 5.0
+GREETING_WAIT_S = 0.5
+"""How long a server is listened to that is said to wait for its fans: one that greets them does so at once."""
 _EXCERPT_BYTES = 120
 _CHUNK = 4096
 
@@ -38,8 +41,10 @@ class CustomTarget(RunningTarget):
         return self._described.dialogue
 
     def _try(self, first: Endpoint) -> None:
-        """Make sure that one fan is answered as described. Raise TargetError with what the server said instead."""
+        """Make sure that one fan is answered as described, and that events may be posted by TLS. Raise TargetError."""
         _play_a_fan(first, self._described.dialogue, self.name)
+        if self.publisher is not None:
+            refuse_untrusted(self.publisher.url)
 
 
 def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
@@ -49,10 +54,27 @@ def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
         with socket.create_connection((endpoint.host, endpoint.port), ANSWER_TIMEOUT_S) as fan:
             if dialogue.welcome_end:
                 _hear(fan, f"{name}: the greeting", dialogue.welcome_end, lambda data: reader.greeting(0, data))
+            else:
+                _hear_nothing(fan, name)
             fan.sendall(dialogue.hello_of(b"fan"))
             _hear(fan, f"{name}: the answer", dialogue.answer_end, lambda data: reader.answer(0, data)[0])
     except OSError as error:
         raise TargetError(f"{name}: the connection broke ({error.strerror or error})") from error
+
+
+def _hear_nothing(fan: socket.socket, name: str) -> None:
+    """Make sure that the server does not greet its fans: that would be taken for the answer. Raise TargetError."""
+    fan.settimeout(GREETING_WAIT_S)
+    try:
+        said = fan.recv(_CHUNK)
+    except TimeoutError:
+        said = b""
+    if said:
+        raise TargetError(
+            f"{name}: the server speaks first{_quoted(said)}: say how its greeting ends, with --welcome (in a file: "
+            "welcome_end)"
+        )
+    fan.settimeout(ANSWER_TIMEOUT_S)
 
 
 def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Completeness]) -> None:

@@ -1,7 +1,7 @@
 """A load of HTTP requests from beginning to end: a server found or started, a match to post to, the result."""
 
 import os
-import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,20 +18,25 @@ from harness.records.machine import describe_machine
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError, parse_http_url
+from harness.targets.tls import reach_url
 from harness.targets.variant import Variant
 from harness.trial.figures.http import HttpHead, asked_http, http_result
 from harness.trial.plan import trial_id
 
-CONNECT_TIMEOUT_S = 10.0
+_TRUST_IT = "give --ca FILE to trust who signed it, or --insecure to verify nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A server to load: how its result names it, its URL without a slash at the end, and the token to post there."""
+    """A server to load: how its result names it, its URL without a slash at the end, and the token to post there.
+
+    `trust` says whom to believe there if the URL is an https:// one.
+    """
 
     target: AskedTarget
     url: str
     token: str | None
+    trust: ssl.SSLContext | None = None
 
 
 @contextmanager
@@ -58,27 +63,27 @@ def stage_api(variant: Variant) -> Iterator[Api]:
         server.stop()
 
 
-def running_api(url: str, *, posts: bool) -> Api:
-    """Return the API at `url`. Raise TargetError if that is no URL, nobody is there, or nothing may be posted there."""
+def running_api(url: str, trust: ssl.SSLContext, *, posts: bool) -> Api:
+    """Return the API at `url`.
+
+    Raise TargetError if that is no URL, nobody is there, or not whom `trust` believes, or nothing may be posted there.
+    """
     parsed = parse_http_url(url, "an API")
     if parsed.parts.path.strip("/") or parsed.parts.query:
         raise TargetError(f"{url!r}: give what comes behind the port as --path")
-    try:
-        socket.create_connection((parsed.host, parsed.port), CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise TargetError(f"nobody answers at {url} ({error}): check the address, and that the server runs") from error
+    reach_url(url, parsed, trust, _TRUST_IT)
     token = None
     if posts:
         try:
             token = client_token(os.environ, parsed.host, parsed.port)
         except TokenError as error:
             raise TargetError(str(error)) from error
-    return Api(AskedTarget(name=url, stage=None, fans=(), http=url), url.rstrip("/"), token)
+    return Api(AskedTarget(name=url, stage=None, fans=(), http=url), url.rstrip("/"), token, trust)
 
 
 def get_path(api: Api, path: str, load: HttpPlan) -> HttpResult:
     """GET a path of the API as `load` says, whose `url` is not looked at, and return what was seen."""
-    return _run(api, path, replace(load, url=api.url + path))
+    return _run(api, path, replace(load, url=api.url + path, trust=api.trust))
 
 
 def post_events(api: Api, load: HttpPlan) -> HttpResult:
@@ -89,8 +94,9 @@ def post_events(api: Api, load: HttpPlan) -> HttpResult:
     match = synthetic_match(trial_id(), load.requests, rate_per_s=1.0)
     path = f"/1/match/{match.match.id}/events"
     bodies = tuple(msgspec.json.encode(planned.post) for planned in match.posts[:-1])  # all but the stop
-    with ApiPublisher(api.url, api.token or "").announced(match):
-        return _run(api, path, replace(load, url=api.url + path, token=api.token, bodies=bodies))
+    with ApiPublisher(api.url, api.token or "", trust=api.trust).announced(match):
+        plan = replace(load, url=api.url + path, token=api.token, bodies=bodies, trust=api.trust)
+        return _run(api, path, plan)
 
 
 def _run(api: Api, path: str, plan: HttpPlan) -> HttpResult:

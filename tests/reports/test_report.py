@@ -14,9 +14,8 @@ import pytest
 from harness.cli import main
 from harness.commands.report import NOTEBOOKS
 from harness.records.asked import AskedLoad
-from harness.records.files import write
+from harness.records.files import ResultError, write
 from harness.records.trial import TrialResult
-from harness.show.report.errors import ReportError
 from harness.show.report.execute import execute, store
 from harness.show.report.page import Part
 from tests.harness.made_records import a_search, a_staircase, an_ablation
@@ -172,7 +171,7 @@ def test_a_notebook_or_page_that_cannot_be_written_says_so(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notebook = nbformat.read(lab / "peers.ipynb", as_version=4)
-    with pytest.raises(ReportError, match="cannot be written"):
+    with pytest.raises(ResultError, match="cannot be written"):
         store(notebook, tmp_path / "none" / "x.ipynb")
     monkeypatch.setattr("harness.show.report.execute.execute", lambda script: notebook)
     directory = copied(tmp_path / "reports")

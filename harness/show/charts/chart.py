@@ -15,7 +15,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from harness.records.files import ResultError
+from harness.records.files import replace_file
 from harness.records.machine import Machine
 from harness.show.charts.style import GREY, STYLE
 
@@ -51,11 +51,7 @@ class Chart:
 
     def write(self, path: Path) -> None:
         """Write it as a PNG, captioned. Raise ResultError where nothing can be written."""
-        content = self.png()
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise ResultError(f"{path}: cannot be written ({error.strerror}): choose another --out") from error
+        replace_file(path, self.png())
 
     @contextmanager
     def _captioned(self) -> Iterator[float]:

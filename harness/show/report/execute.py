@@ -11,6 +11,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from harness.records.files import replace_file
 from harness.show.report.errors import ReportError
 
 _TIMEOUT_S = 120
@@ -50,11 +51,8 @@ def execute(script: Path) -> nbformat.NotebookNode:
 
 
 def store(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook. Raise ReportError where nothing can be written."""
-    try:
-        path.write_text(nbformat.writes(notebook), encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
+    """Write a notebook. Raise ResultError where nothing can be written."""
+    replace_file(path, nbformat.writes(notebook).encode(), "give another --notebooks")
 
 
 def _settled(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:

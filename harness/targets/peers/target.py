@@ -5,10 +5,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from common.tuning.open_files import OpenFiles, set_soft_limit
+from common.tuning.open_files import all_open_files
 from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.free_ports import free_endpoints
@@ -85,7 +84,7 @@ class PeerTarget:
         self._place = PeerPlace(directory, fans, other[0] if other else fans)
         try:
             command = self._peer.command(self._place)
-            with _all_open_files():
+            with all_open_files():  # not all programs raise the limit themselves
                 self._program = Program.start(command, self._peer.environ)
             for endpoint in (fans, *other):
                 self._wait_for(self._program, endpoint)
@@ -124,14 +123,3 @@ class PeerTarget:
                 raise TargetError(f"{self.name} did not start: {ended}")
             sleep_interruptibly(_POLL_S)
         raise TargetError(f"{self.name} did not listen within {READY_TIMEOUT_S:.0f} s{program.last_words()}")
-
-
-@contextlib.contextmanager
-def _all_open_files() -> Iterator[None]:
-    """Let what is started inside have as many open files as is allowed; not all programs raise the limit themselves."""
-    before = OpenFiles.read()
-    set_soft_limit(before.hard)
-    try:
-        yield
-    finally:
-        set_soft_limit(before.soft)

@@ -12,7 +12,7 @@ from harness.records.distribution import distribution, percentile
 from harness.records.http import SCHEMA, AskedHttp, HttpResult, HttpSeen
 from harness.records.machine import Machine, harness_version
 from harness.records.trial import Validity
-from harness.trial.figures.validity import BUSIEST, SHORTEST_LAG_S, SHORTEST_PHASE_S
+from harness.trial.figures.validity import BUSIEST, SHORTEST_LAG_S, SHORTEST_PHASE_S, out_of_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +94,5 @@ def _reasons(head: HttpHead, seen: HttpSeen) -> Sequence[str]:
             f"the generator was saturated: it used {seen.generator_cpu:.0%} of a core (allowed: {BUSIEST:.0%}), so the "
             "server may well be faster than this; use a --rate, a smaller -c, or another machine"
         )
+    reasons += out_of_room(seen.failures, "-c")
     return reasons

@@ -18,17 +18,18 @@ And a process that is busy all the time asks late, and books its own queue on th
 * **at a standstill**: no process may stand still for more than half a second, whether it was stopped, got no CPU, or
   had too much to do in a turn of its loop. What fans had to say meanwhile was said so much later, which nothing else
   shows once all of them are started.
-* **out of room**: a connection that the generator itself could not make says nothing about the server.
+* **out of room**: a connection that the generator itself could not make, as it had no file, port or memory left, says
+  nothing about the server.
 * **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
 * **interrupted**: what was asked was not done.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.load.connecting import SHORTAGES
 from harness.load.reporter import Posted
-from harness.load.samples import Outcome
 from harness.records.seen import Fans
 from harness.records.trial import Validity
 from harness.records.usage import GeneratorSeen, Wave
@@ -81,16 +82,19 @@ def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: 
             f"the generator stood still for {generator.turn_max_s:.2f} s (allowed: {LONGEST_STANDSTILL_S:.2f} s), so "
             "it read late what came meanwhile; see what kept it from running, or use more processes on more cores"
         )
-    without_socket = fans.failures.get(Outcome.NO_SOCKET.name.lower(), 0)
-    if without_socket:
-        reasons.append(
-            f"the generator could not make {without_socket:,} connections: no open file, port or memory was left on "
-            "its side; use a smaller N, or raise the limits"
-        )
+    reasons += out_of_room(fans.failures, "N")
     late_s = max((post.own_lag_s for post in posts), default=-math.inf)
     if late_s > SHORTEST_LAG_S:
         reasons.append(f"the reporter was late: it held an event back for {late_s:.2f} s; use a lower rate of events")
     return Validity(valid=not reasons, reasons=tuple(reasons))
+
+
+def out_of_room(failures: Mapping[str, int], smaller: str) -> Iterator[str]:
+    """Give what the generator itself ran out of, by failures that have the names of outcomes; `smaller` needs less."""
+    for outcome, shortage in SHORTAGES.items():
+        count = failures.get(outcome.name.lower(), 0)
+        if count:
+            yield f"the generator could not make {count:,} connections: {shortage}, or use a smaller {smaller}"
 
 
 def _saturated(generator: GeneratorSeen, cores: int) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from harness.cli import main
 from harness.records.kinds import load_record
 from harness.records.search import SearchResult
+from harness.targets import custom
 from tests.harness.results import load_result
 from tests.harness.targets.news_server import NewsServer
 
@@ -44,6 +45,25 @@ def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: 
     found = load_record(stored)
     assert isinstance(found, SearchResult)
     assert (found.asked.target.name, found.last_pass) == (address, 4)
+
+
+@pytest.mark.parametrize("words", [("measure", *SMALL), ("search", "--for", "N", "--floor", "2", "--ceiling", "4")])
+@pytest.mark.parametrize("by", ["options", "file"])
+def test_a_greeting_that_was_not_described_is_not_taken_for_the_answer(
+    words: tuple[str, ...], by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom, "GREETING_WAIT_S", 60.0)  # until it has spoken, whoever has the machine meanwhile
+    file = tmp_path / "news.toml"
+    with NewsServer() as server:
+        address = f"tcp://127.0.0.1:{server.lines}"
+        file.write_text(f"address = '{address}'\nhello = 'SUB news {{user}}\\r\\n'\n")
+        whom = (str(file),) if by == "file" else (address, "--hello", r"SUB news {user}\r\n")
+        assert main([*words, "--target", *whom, "--out", str(tmp_path / "out")]) == 2
+        assert server.users == []
+    name = "news" if by == "file" else address
+    said = r"the server speaks first; it said 'news v1\n': say how its greeting ends, with --welcome"
+    assert capsys.readouterr().err == f"harness: {name}: {said} (in a file: welcome_end)\n"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_server_that_refuses_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from harness.commands.options import AskedError
-from harness.commands.trial_store import TrialStore, trial_store
+from harness.commands.trial_store import Stored, TrialStore, trial_store
 from harness.records.asked import AskedEvents, Disturbances
 from harness.records.directory import read_results
 from harness.records.machine import describe_machine
@@ -19,8 +19,10 @@ def kept(path: Path, repeat: int | None = None) -> TrialStore:
 
 def test_a_trial_that_is_there_is_not_made_again_and_its_repeat_is(tmp_path: Path) -> None:
     assert kept(tmp_path).earlier(RESULT.asked) is None
-    assert kept(tmp_path).put(RESULT) == (("kept in", tmp_path / "trials.jsonl"),)
-    assert kept(tmp_path).earlier(RESULT.asked) == RESULT.without_time_lines()
+    assert kept(tmp_path).put(RESULT) == Stored("kept in", tmp_path / "trials.jsonl")
+    earlier = kept(tmp_path).earlier(RESULT.asked)
+    assert earlier == RESULT.without_time_lines()
+    assert kept(tmp_path).put(earlier) == Stored("measured before, and kept in", tmp_path)
     assert kept(tmp_path, 2).earlier(RESULT.asked) is None
     assert kept(tmp_path).earlier(msgspec.structs.replace(RESULT.asked, slo="failures=0")) is None
     kept(tmp_path, 2).put(RESULT)
@@ -41,16 +43,19 @@ def test_trials_of_one_load_with_other_events_or_more_that_happens_have_names_of
 
 
 def test_half_a_trial_is_no_line(tmp_path: Path) -> None:
-    assert kept(tmp_path).put(msgspec.structs.replace(RESULT, interrupted=True)) == ()
+    assert kept(tmp_path).put(msgspec.structs.replace(RESULT, interrupted=True)) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_whole_result_has_its_chart_beside_it(tmp_path: Path) -> None:
+def test_a_whole_result_has_a_file_of_its_own_and_its_chart_beside_it(tmp_path: Path) -> None:
     store = trial_store(tmp_path / "new", None, None)
     assert store.earlier(RESULT.asked) is None
-    (_, result), (_, chart) = store.put(RESULT)
-    assert load_result(result) == RESULT
-    assert chart.read_bytes().startswith(b"\x89PNG")
+    store.prepare()
+    stored = [store.put(RESULT) for _ in range(3)]
+    files = sorted((tmp_path / "new").iterdir(), key=lambda file: (len(file.name), file.name))
+    assert [file.stem.rpartition("Z")[2] for file in files] == ["", "-2", "-3"]
+    assert stored == [Stored("result", file, file.with_suffix(".png")) for file in files]
+    assert [load_result(file) for file in files] == [RESULT] * 3
 
 
 @pytest.mark.parametrize(("out", "keep", "repeat"), [(Path("a"), Path("b"), None), (Path("a"), None, 2)])

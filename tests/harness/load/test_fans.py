@@ -275,7 +275,7 @@ def test_a_socket_that_cannot_be_made_is_the_generators_fault_at_its_moment(
     fans = make_fans(epoll, listener, DIALOGUE, N)
     assert fans.progress == Progress()
     fans.start_due()
-    assert fans.samples.outcomes() == {Outcome.NO_SOCKET: N}
+    assert fans.samples.outcomes() == {Outcome.NO_FILE: N}
     assert fans.is_settled
     assert fans.open == 0
 
@@ -285,7 +285,11 @@ def test_a_socket_that_cannot_be_made_is_the_generators_fault_at_its_moment(
     [
         (errno.ECONNREFUSED, Outcome.REFUSED),
         (errno.ETIMEDOUT, Outcome.CONNECT_TIMEOUT),
-        (errno.EADDRNOTAVAIL, Outcome.NO_SOCKET),
+        (errno.EADDRNOTAVAIL, Outcome.NO_PORT),
+        (errno.EADDRINUSE, Outcome.NO_PORT),
+        (errno.EMFILE, Outcome.NO_FILE),
+        (errno.ENFILE, Outcome.NO_FILE),
+        (errno.ENOBUFS, Outcome.NO_SOCKET),
         (errno.EHOSTUNREACH, Outcome.UNREACHABLE),
         (errno.EPERM, Outcome.UNREACHABLE),
         (0, Outcome.UNREACHABLE),

@@ -29,6 +29,7 @@ from tests.harness.test_cli import command, run
 from tests.needs import needs
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -74,15 +75,18 @@ class Known(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Handler], None]) -> None:
+    def __init__(self, answer: Callable[[Handler], None], tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.answer = answer
         self.lock = threading.Lock()
         self.accepted = self.requests = self.open_now = self.most_open = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
     def get_request(self) -> Any:
         self.accepted += 1
@@ -90,8 +94,8 @@ class Known(ThreadingHTTPServer):
 
 
 @contextmanager
-def known(answer: Callable[[Handler], None] = Handler.say) -> Iterator[Known]:
-    server = Known(answer)
+def known(answer: Callable[[Handler], None] = Handler.say, tls: ssl.SSLContext | None = None) -> Iterator[Known]:
+    server = Known(answer, tls)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.records.files import ResultError, encode, load, write
+from harness.records.files import ResultError, encode, load, try_directory, write, write_new
 
 SCHEMA = "matchstream-lab/note/2"
 
@@ -73,3 +73,30 @@ def test_other_files_are_refused_in_one_line(content: bytes, says: str, tmp_path
 def test_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="cannot be read: No such file"):
         load(tmp_path / "none.json", Note, SCHEMA)
+
+
+def test_a_new_record_takes_nobodys_name(tmp_path: Path) -> None:
+    taken = tmp_path / "127.0.0.1-n5.json"
+    placed = [write_new(taken, Note(SCHEMA, str(number))) for number in range(3)]
+    assert [path.name for path in placed] == ["127.0.0.1-n5.json", "127.0.0.1-n5-2.json", "127.0.0.1-n5-3.json"]
+    assert [load(path, Note, SCHEMA).text for path in placed] == ["0", "1", "2"]
+    assert sorted(tmp_path.iterdir()) == sorted(placed)
+
+
+def test_a_new_record_that_cannot_be_written_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ResultError, match="No space left on device"):
+        write_new(tmp_path / "note.json", NOTE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    try_directory(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ResultError, match=r"/proc: no result can be written there \(.*\): choose another --out"):
+        try_directory(Path("/proc"))

@@ -24,12 +24,12 @@ def judged(
     generator: GeneratorSeen | None = None,
     *,
     connecting_s: float = 5.0,
-    no_socket: int = 0,
+    no_port: int = 0,
     own_lag_s: float = 0.0,
     cores: int = 2,
     interrupted_s: float | None = None,
 ) -> Validity:
-    fans = some_fans(10, no_socket=no_socket) if no_socket else some_fans(10, refused=1)
+    fans = some_fans(10, no_port=no_port) if no_port else some_fans(10, refused=1)
     posts = [Posted(1, "shot", 1.0, 3.0, math.nan, own_lag_s)]
     return judge(generator or a_generator(), fans, posts, Circumstances(connecting_s, cores, interrupted_s))
 
@@ -90,8 +90,21 @@ def test_an_interrupted_trial_is_invalid_and_says_when() -> None:
     assert found.reasons == ("it was interrupted after 3.2 s; measure again",)
 
 
-def test_a_generator_without_room() -> None:
-    assert "could not make 3 connections" in judged(no_socket=3).reasons[0]
+@pytest.mark.parametrize(
+    ("of", "says"),
+    [
+        ("no_file", "no open file was left on its side (EMFILE, ENFILE); raise the limit (ulimit -Hn)"),
+        (
+            "no_port",
+            "no local port was left on its side (EADDRNOTAVAIL, EADDRINUSE); widen net.ipv4.ip_local_port_range",
+        ),
+        ("no_socket", "no memory was left on its side"),
+    ],
+)
+def test_a_generator_without_room(of: str, says: str) -> None:
+    (reason,) = judge(a_generator(), some_fans(10, **{of: 3}), [], Circumstances(1.0, cores=2)).reasons
+    assert reason.startswith(f"the generator could not make 3 connections: {says}")
+    assert reason.endswith("use a smaller N")
 
 
 def test_a_late_reporter() -> None:
@@ -99,7 +112,7 @@ def test_a_late_reporter() -> None:
 
 
 def test_every_reason_is_told() -> None:
-    found = judged(a_generator(lag_p99_s=3, cpu_share=1.0), no_socket=1, own_lag_s=1)
+    found = judged(a_generator(lag_p99_s=3, cpu_share=1.0), no_port=1, own_lag_s=1)
     assert len(found.reasons) == 4
 
 
