@@ -4,7 +4,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from harness.load.parsing import Completeness, Reader
+from harness.load.protocols.catalogue import reader_of
+from harness.load.protocols.reader import Completeness, StreamError
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
@@ -14,6 +15,7 @@ from harness.targets.target import TargetError
 ANSWER_TIMEOUT_S = 5.0
 _EXCERPT_BYTES = 120
 _CHUNK = 4096
+_HEAD_END = b"\r\n\r\n"  # of an answer over HTTP of which nothing else was said
 
 
 class CustomTarget(RunningTarget):
@@ -44,15 +46,22 @@ class CustomTarget(RunningTarget):
 
 def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
     """Play one fan up to its answer."""
-    reader = Reader(dialogue)
+    reader = reader_of(dialogue, _ignore)
+    answer_end = dialogue.answer_end or _HEAD_END
     try:
         with socket.create_connection((endpoint.host, endpoint.port), ANSWER_TIMEOUT_S) as fan:
             if dialogue.welcome_end:
                 _hear(fan, f"{name}: the greeting", dialogue.welcome_end, lambda data: reader.greeting(0, data))
             fan.sendall(dialogue.hello_of(b"fan"))
-            _hear(fan, f"{name}: the answer", dialogue.answer_end, lambda data: reader.answer(0, data)[0])
+            _hear(fan, f"{name}: the answer", answer_end, lambda data: reader.answer(0, data)[0])
+    except StreamError as error:
+        raise TargetError(f"{name}: {error}") from None
     except OSError as error:
         raise TargetError(f"{name}: the connection broke ({error.strerror or error})") from error
+
+
+def _ignore(fan: int, number: int, at_s: float) -> None:
+    """Nobody posts while one fan tries."""
 
 
 def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Completeness]) -> None:
