@@ -82,6 +82,8 @@ class Body:
         """Return what `data` adds to the body; nothing comes after its end. Raise UnreadableError."""
         if self.is_over or not data:  # for h11, nothing would be the end of the connection
             return b""
+        if self.framing is Framing.CLOSE:
+            return data  # nothing is put around it
         self._http.receive_data(data)
         self._after_chunk += len(data)
         parts = []
