@@ -86,7 +86,10 @@ class Whom(WhichStage):
         str | None, typer.Option("--welcome", metavar="TEXT", help="How its greeting ends, if it speaks first.")
     ] = None
     answer: Annotated[
-        str | None, typer.Option("--answer", metavar="TEXT", help="How the answer to a fan ends. Default: end of line.")
+        str | None,
+        typer.Option(
+            "--answer", metavar="TEXT", help="How the answer to a fan ends. Default: end of line; HTTP: the head."
+        ),
     ] = None
     mark: Annotated[
         str | None, typer.Option("--mark", metavar="TEXT", help="What stands before an event's number. Default: #.")

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Final
 from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
 from harness.load.connecting import handshake_s, outcome_of, take_error
-from harness.load.parsing import Completeness, Reader
+from harness.load.protocols.catalogue import reader_of
+from harness.load.protocols.reader import Completeness, StatusError, StreamError, UnreadableError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.sockets import Sockets
 
@@ -94,7 +95,7 @@ class Fans:
         self.last_s = 0.0  # when something happened last
         self._share = job.share
         self._dialogue = job.dialogue
-        self._reader = Reader(job.dialogue)
+        self._reader = reader_of(job.dialogue, self._receive)
         self._user_prefix = job.user_prefix.encode()
         self._answer_timeout_s = job.answer_timeout_s
         self._clock = ArrivalClock()
@@ -180,6 +181,7 @@ class Fans:
                 self.samples.outcome[fan] = Outcome.HELD
             elif self._phase[fan] == _STALLED:
                 self.samples.outcome[fan] = Outcome.SLOW
+            self._reader.forget(fan)
             self._sockets.close(fan)
 
     # What is known of all.
@@ -187,7 +189,7 @@ class Fans:
     @property
     def progress(self) -> Progress:
         """How far these fans are."""
-        receipts = len(self.samples.receipt_fan)
+        receipts = len(self.samples.receipt_fan) + self._reader.open
         return Progress(self._next, self.connected, self.answered, self.failed, self.lost, receipts, self.slow)
 
     @property
@@ -282,7 +284,11 @@ class Fans:
             self._ask(fan, sock)
 
     def _on_answer(self, fan: int, data: bytes, now: float) -> None:
-        heard, rest = self._reader.answer(fan, data)
+        try:
+            heard, rest = self._reader.answer(fan, data)
+        except StreamError as error:
+            self._on_no_stream(fan, error, now)
+            return
         if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
         elif heard is Completeness.COMPLETE:
@@ -295,15 +301,32 @@ class Fans:
             self._phase[fan] = _WATCHING
             if rest:
                 self._on_news(fan, rest, now)
-            if fan in self._leaves_when_answered:
-                self._leave(fan, resets=self._leaves_when_answered.pop(fan))
+            resets = self._leaves_when_answered.pop(fan, None)
+            if resets is not None and self._phase[fan] == _WATCHING:
+                self._leave(fan, resets=resets)
+
+    def _on_no_stream(self, fan: int, error: StreamError, now: float) -> None:
+        if isinstance(error, StatusError):
+            self.samples.status[fan] = error.status
+            self._fail(fan, Outcome.STATUS, now)
+        else:
+            self._fail(fan, Outcome.MALFORMED, now)
 
     def _on_news(self, fan: int, data: bytes, now: float) -> None:
         samples = self.samples
-        for sequence in self._reader.sequences(fan, data):
-            samples.receipt_fan.append(fan)
-            samples.receipt_sequence.append(sequence)
-            samples.receipt_s.append(now)
+        try:
+            for sequence in self._reader.sequences(fan, data, now):
+                samples.receipt_fan.append(fan)
+                samples.receipt_sequence.append(sequence)
+                samples.receipt_s.append(now)
+        except UnreadableError:
+            self._lose(fan, Outcome.MALFORMED, now)
+
+    def _receive(self, fan: int, sequence: int, at_s: float) -> None:
+        """Take down what came with the data before, as is known only now."""
+        self.samples.receipt_fan.append(fan)
+        self.samples.receipt_sequence.append(sequence)
+        self.samples.receipt_s.append(at_s)
 
     # Its end.
 

@@ -52,14 +52,18 @@ class Outcome(IntEnum):
     """… as it may have no more open files, or the machine may not. As above."""
     NO_PORT = 14
     """… as no local port was left towards the server. As above."""
+    STATUS = 15
+    """The server answered with another status of HTTP than 200: `Samples.status` has it."""
+    MALFORMED = 16
+    """The server sent, before the answer or after it, what is not the protocol that it was said to speak."""
 
-    LEFT = 15
+    LEFT = 17
     """Answered, then closed in good order by the fan, which was told to."""
-    BROKE_OFF = 16
+    BROKE_OFF = 18
     """Answered, then broken by the fan, which was told to."""
-    SLOW = 17
+    SLOW = 19
     """Answered, then did not read, as it was told, and was still connected at the end."""
-    SLOW_CLOSED = 18
+    SLOW_CLOSED = 20
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
 
     @property
@@ -76,6 +80,8 @@ def _column() -> array[float]:
 class Samples:
     """The columns. Row i of the first eight is fan i; the `receipt_*` three have a row for each event received.
 
+    `status` has of each fan whose outcome is STATUS the status that it was answered with.
+
     A fan's receipts are in the order in which they came; those of different fans are in no particular order.
     """
 
@@ -90,6 +96,7 @@ class Samples:
     receipt_fan: array[int] = field(default_factory=lambda: array("i"))
     receipt_sequence: array[int] = field(default_factory=lambda: array("i"))
     receipt_s: array[float] = field(default_factory=_column)
+    status: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def blank(cls, intended_s: array[float]) -> Self:
@@ -116,6 +123,7 @@ class Samples:
             merged.receipt_fan.extend(map(fans.__getitem__, part.receipt_fan))
             merged.receipt_sequence.extend(part.receipt_sequence)
             merged.receipt_s.extend(part.receipt_s)
+            merged.status.update((fans[fan], status) for fan, status in part.status.items())
         return merged
 
     def __len__(self) -> int:
@@ -127,6 +135,7 @@ class Samples:
         for name in _TIMES[1:]:
             setattr(first, name, getattr(self, name)[:n])
         first.outcome = self.outcome[:n]
+        first.status = {fan: status for fan, status in self.status.items() if fan < n}
         first.receipt_fan, first.receipt_sequence, first.receipt_s = (
             self.receipt_fan,
             self.receipt_sequence,
@@ -135,7 +144,10 @@ class Samples:
         return first
 
     def after(self, moment_s: float) -> Samples:
-        """Return what became of the fans who were to start after that moment, without what they received."""
+        """Return when things happened to the fans who were to start after that moment, and how they ended.
+
+        What they received, and what status they were refused with, is not in it.
+        """
         came = [intended > moment_s for intended in self.intended_s]
         part = Samples(outcome=bytearray(compress(self.outcome, came)))
         for name in _TIMES:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Final
 
@@ -41,6 +42,13 @@ class NoRoomError(HarnessError):
     """The connections asked for do not fit into the processes asked for."""
 
 
+class Protocol(Enum):
+    """How what the server says is read; see `harness.load.protocols`."""
+
+    LINES = auto()
+    HTTP = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     r"""What a fan says, and what it waits for; all bytes.
@@ -50,6 +58,9 @@ class Dialogue:
     at once. The first answer is complete when `answer_end` was seen in what came after the hello. `mark` stands before
     an event's number, in ASCII digits (nine at most). Until the answer, a line that starts with `error_start` is a
     refusal; if that is empty, the server has no such line.
+
+    Over HTTP the hello is a request, the answer is a head with the status 200, and all the others are about its body:
+    `answer_end` may be empty, and then the head is the whole answer; `mark` is looked for in the data of events.
     """
 
     hello: bytes
@@ -57,11 +68,20 @@ class Dialogue:
     answer_end: bytes
     mark: bytes
     error_start: bytes
+    protocol: Protocol = Protocol.LINES
 
     def __post_init__(self) -> None:
-        for part in ("hello", "answer_end", "mark"):
+        is_http = self.protocol is Protocol.HTTP
+        for part in ("hello", "mark") if is_http else ("hello", "answer_end", "mark"):
             if not getattr(self, part):
                 raise InvalidDialogueError(f"{part} is empty; a fan must know what to say and what to wait for")
+        if is_http and self.welcome_end:
+            raise InvalidDialogueError("welcome_end is given, but over HTTP the fan speaks first; leave it out")
+        if is_http and self.error_start and not self.answer_end:
+            raise InvalidDialogueError(
+                "error_start is given without answer_end; over HTTP the status refuses, so leave it out, "
+                "or say up to where in the body such a line may come"
+            )
         if len(self.hello) > MAX_HELLO - _LONGEST_USER:
             raise InvalidDialogueError(f"hello has {len(self.hello)} bytes; use {MAX_HELLO - _LONGEST_USER} at most")
 

@@ -4,7 +4,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from harness.load.parsing import Completeness, Reader
+from harness.load.protocols.catalogue import reader_of
+from harness.load.protocols.reader import Completeness, StreamError
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
@@ -17,6 +18,7 @@ GREETING_WAIT_S = 0.5
 """How long a server is listened to that is said to wait for its fans: one that greets them does so at once."""
 _EXCERPT_BYTES = 120
 _CHUNK = 4096
+_HEAD_END = b"\r\n\r\n"  # of an answer over HTTP of which nothing else was said
 
 
 class CustomTarget(RunningTarget):
@@ -49,7 +51,8 @@ class CustomTarget(RunningTarget):
 
 def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
     """Play one fan up to its answer."""
-    reader = Reader(dialogue)
+    reader = reader_of(dialogue, _ignore)
+    answer_end = dialogue.answer_end or _HEAD_END
     try:
         with socket.create_connection((endpoint.host, endpoint.port), ANSWER_TIMEOUT_S) as fan:
             if dialogue.welcome_end:
@@ -57,7 +60,9 @@ def _play_a_fan(endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
             else:
                 _hear_nothing(fan, name)
             fan.sendall(dialogue.hello_of(b"fan"))
-            _hear(fan, f"{name}: the answer", dialogue.answer_end, lambda data: reader.answer(0, data)[0])
+            _hear(fan, f"{name}: the answer", answer_end, lambda data: reader.answer(0, data)[0])
+    except StreamError as error:
+        raise TargetError(f"{name}: {error}") from None
     except OSError as error:
         raise TargetError(f"{name}: the connection broke ({error.strerror or error})") from error
 
@@ -75,6 +80,10 @@ def _hear_nothing(fan: socket.socket, name: str) -> None:
             "welcome_end)"
         )
     fan.settimeout(ANSWER_TIMEOUT_S)
+
+
+def _ignore(fan: int, number: int, at_s: float) -> None:
+    """Nobody posts while one fan tries."""
 
 
 def _hear(fan: socket.socket, what: str, end: bytes, read: Callable[[bytes], Completeness]) -> None:

@@ -1,6 +1,6 @@
 r"""A server that speaks something else, described: on the command line, or in a TOML file.
 
-    address = "tcp://127.0.0.1:7000"        # or http://HOST:PORT/PATH, which is asked for as EventSource
+    address = "tcp://127.0.0.1:7000"        # or http://HOST:PORT/PATH, an event stream
     hello = 'SUB news {user}\r\n'           # a fan's one line
     welcome_end = '\n'                      # how the greeting ends; left out: the server does not speak first
     answer_end = '+OK\r\n'                  # how the first answer ends
@@ -13,6 +13,11 @@ r"""A server that speaks something else, described: on the command line, or in a
     method = "POST"
     headers = { Content-Type = "text/plain" }
     body = "event #{mark}"                  # {mark} becomes the event's number
+
+Over HTTP the answer is the status 200 and the end of the head; any other status is a refusal. `answer_end`, if it is
+given, is looked for in the body; until then a line of it may begin with `error_start`. An event's number is looked for
+in its data, as a browser would hand them over, so `mark` has no `data: ` before it; where the body is not of the type
+text/event-stream, anywhere in it. An event of lines may end right after its number.
 
 In the texts of the dialogue `\r`, `\n`, `\t`, `\0`, `\\` and `\xNN` stand for bytes, as in C; in TOML they are written
 in single quotes, which leave them as they are.
@@ -30,7 +35,7 @@ import msgspec
 
 from common.addresses import join
 from common.domain.posts import Post
-from harness.load.workload import Dialogue, Endpoint, InvalidDialogueError
+from harness.load.workload import Dialogue, Endpoint, InvalidDialogueError, Protocol
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import number_of
 from harness.targets.target import TargetError, parse_address, parse_http_url
@@ -97,7 +102,8 @@ def check(description: Description, name: str) -> Described:
             welcome_end=unescape(description.welcome_end),
             answer_end=unescape(kind.answer_end if description.answer_end is None else description.answer_end),
             mark=unescape(description.mark),
-            error_start=unescape(kind.error_start if description.error_start is None else description.error_start),
+            error_start=unescape(description.error_start or ""),
+            protocol=kind.protocol,
         )
     except InvalidDialogueError as error:
         raise TargetError(f"{name}: {error}") from error
@@ -125,24 +131,21 @@ class _Kind:
     named: tuple[Endpoint, ...]
     hello: str | None
     answer_end: str
-    error_start: str
+    protocol: Protocol
 
 
 def _lines(address: str) -> _Kind:
-    return _Kind(parse_address(address.removeprefix("tcp://")), hello=None, answer_end="\n", error_start="")
+    return _Kind(parse_address(address.removeprefix("tcp://")), hello=None, answer_end="\n", protocol=Protocol.LINES)
 
 
 def _stream(url: str) -> _Kind:
-    """Ask for a stream by GET.
-
-    The answer is the status 200: the fan of a server that says anything else waits in vain, and so has failed.
-    """
+    """Ask for a stream by GET; the answer is the status 200, and the fan of whoever says anything else has failed."""
     asked = parse_http_url(url, "a stream")
     if asked.parts.scheme == "https":
         raise TargetError(f"{url}: fans speak no TLS: give the http:// address behind it")
     target = urlunsplit(("", "", asked.parts.path or "/", asked.parts.query, "")).replace("\\", "%5C")
     hello = rf"GET {target} HTTP/1.1\r\nHost: {join(asked.host, asked.port)}\r\nAccept: text/event-stream\r\n\r\n"
-    return _Kind((Endpoint(asked.host, asked.port),), hello, answer_end=" 200 ", error_start="HTTP/1.1 5")
+    return _Kind((Endpoint(asked.host, asked.port),), hello, answer_end="", protocol=Protocol.HTTP)
 
 
 def _publisher(description: Description, name: str) -> HttpPublisher | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.addresses import join
-from harness.load.workload import Dialogue, Endpoint
+from harness.load.workload import Dialogue, Endpoint, Protocol
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import MARK, line_of
 from harness.targets.peers.peer import BACKLOG, Peer, PeerPlace, find_program, most_connections, this_user
@@ -24,7 +24,8 @@ DIALOGUE = Dialogue(
     welcome_end=b"",
     answer_end=b": hi\n\n",  # the comment that nchan sends a subscriber first
     mark=MARK,
-    error_start=b"HTTP/1.1 5",
+    error_start=b"",
+    protocol=Protocol.HTTP,
 )
 """How a fan subscribes."""
 

@@ -96,6 +96,8 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     apart = {kind: failures.pop(kind.name.lower(), 0) for kind in Outcome if kind.is_set_apart}
     for kind in (Outcome.HELD, Outcome.ENDED):
         failures.pop(kind.name.lower(), None)
+    failures.pop(Outcome.STATUS.name.lower(), None)
+    failures.update(f"status_{status}" for status in samples.status.values())
     early = 0 if stop_s is None else int(np.sum((outcome == Outcome.ENDED) & (closed_s < stop_s)))
     if early:
         failures["closed_early"] = early

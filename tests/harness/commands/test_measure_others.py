@@ -11,6 +11,7 @@ from harness.records.search import SearchResult
 from harness.targets import custom
 from tests.harness.results import load_result
 from tests.harness.targets.news_server import NewsServer
+from tests.harness.targets.stream_server import StreamServer
 
 SMALL = ("-N", "6", "-C", "3", "--interval", "0.02")
 
@@ -72,6 +73,25 @@ def test_a_server_that_refuses_everybody(tmp_path: Path, capsys: pytest.CaptureF
         dialogue = ("--hello", r"SUB\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--error", "-ERR")
         assert main(["measure", *SMALL, "--target", address, *dialogue, "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"harness: {address}: the answer is a refusal; it said '-ERR what?\\r\\n'\n"
+
+
+def test_a_server_that_answers_no_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = b"limit of 200 streams per client reached"
+    answer = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said)
+    with StreamServer(lambda _: answer, lambda _: []) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        assert main(["measure", *SMALL, "--target", url, "--out", str(tmp_path)]) == 2
+    says = f"harness: {url}: answers 429 Too Many Requests; it said '{said.decode()}'\n"
+    assert capsys.readouterr().err == says
+
+
+def test_a_server_that_answers_a_stream_to_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 5\r\n\r\n 200 "
+    stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    with StreamServer(lambda fan: full if fan > 2 else stream, lambda _: []) as server:
+        words = ("--target", f"http://127.0.0.1:{server.port}/", "--out", str(tmp_path))
+        assert main(["measure", *SMALL, *words]) == 1
+    assert "2 of 6 served; failures: 4 status 429" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

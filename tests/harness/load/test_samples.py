@@ -31,13 +31,15 @@ def test_merge_puts_every_fan_back_in_its_place() -> None:
     even.receipt_sequence.extend([7, 8])
     even.receipt_s.extend([0.7, 0.8])
     odd = _samples(intended_s=[0.25], answered_s=[NEVER])
-    odd.outcome[:] = bytes([Outcome.REFUSED])
+    odd.outcome[:] = bytes([Outcome.STATUS])
+    odd.status[0] = 503
     odd.receipt_fan.append(0)
     odd.receipt_sequence.append(9)
     odd.receipt_s.append(0.9)
     merged = Samples.merge([(range(0, 3, 2), even), (range(1, 3, 2), odd)])
     assert list(merged.intended_s) == [0.0, 0.25, 0.5]
-    assert list(merged.outcome) == [Outcome.HELD, Outcome.REFUSED, Outcome.ENDED]
+    assert list(merged.outcome) == [Outcome.HELD, Outcome.STATUS, Outcome.ENDED]
+    assert (merged.status, merged.first(1).status) == ({1: 503}, {})
     assert merged.answered_s[0] == 0.1
     assert math.isnan(merged.answered_s[1])
     rows = zip(merged.receipt_fan, merged.receipt_sequence, merged.receipt_s, strict=True)

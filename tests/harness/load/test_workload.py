@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from harness.load.workload import (
     InvalidLoadError,
     Load,
     NoRoomError,
+    Protocol,
     deal,
     processes_needed,
 )
@@ -65,6 +67,21 @@ def test_a_dialogue_needs_its_parts(empty: str) -> None:
     Dialogue(**{**parts, "error_start": b""})
     with pytest.raises(InvalidDialogueError, match=empty):
         Dialogue(**{**parts, empty: b""})
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"welcome_end": b"w"}, "welcome_end is given"),
+        ({"error_start": b"E:"}, "error_start is given without answer_end"),
+        ({"hello": b""}, "hello is empty"),
+    ],
+)
+def test_over_http_the_answer_is_the_head_unless_more_is_said(parts: dict[str, bytes], says: str) -> None:
+    least = Dialogue(b"GET", b"", b"", b"#", b"", Protocol.HTTP)
+    replace(least, answer_end=b": hi", error_start=b"E:")
+    with pytest.raises(InvalidDialogueError, match=says):
+        replace(least, **parts)
 
 
 def test_a_hello_that_a_fresh_socket_might_not_take_is_refused() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.posts import Shot
-from harness.load.workload import Dialogue, Endpoint
+from harness.load.workload import Dialogue, Endpoint, Protocol
 from harness.targets.description import Description, Publish, check, load_description, unescape
 from harness.targets.target import TargetError
 
@@ -52,13 +52,13 @@ def test_a_stream(url: str, endpoint: Endpoint, hello: bytes) -> None:
     found = check(Description(url), url)
     assert found.named == (endpoint,)
     assert found.dialogue.hello == hello + b"Accept: text/event-stream\r\n\r\n"
-    assert (found.dialogue.welcome_end, found.dialogue.answer_end) == (b"", b" 200 ")
-    assert found.dialogue.error_start == b"HTTP/1.1 5"
+    assert (found.dialogue.welcome_end, found.dialogue.answer_end, found.dialogue.error_start) == (b"", b"", b"")
+    assert found.dialogue.protocol is Protocol.HTTP
 
 
 def test_what_is_said_goes_before_what_a_url_implies() -> None:
-    described = Description("http://h", hello="x", welcome_end="w", answer_end="a", mark="m", error_start="")
-    assert check(described, "h").dialogue == Dialogue(b"x", b"w", b"a", b"m", b"")
+    described = Description("http://h", hello="x", answer_end="a", mark="m", error_start="e")
+    assert check(described, "h").dialogue == Dialogue(b"x", b"", b"a", b"m", b"e", Protocol.HTTP)
 
 
 @pytest.mark.parametrize("closes_fans", [False, True])
@@ -80,6 +80,9 @@ def test_publishing(*, closes_fans: bool) -> None:
         (Description("ftp://h:1", hello="x"), "'ftp://h:1' is no address"),
         (Description("https://h"), "https://h: fans speak no TLS: give the http:// address behind it"),
         (Description("http://h:x"), "'http://h:x' is no URL of a stream"),
+        (Description("http://h", welcome_end="w"), "f.toml: welcome_end is given, but over HTTP the fan speaks first"),
+        (Description("http://h", error_start="e"), "f.toml: error_start is given without answer_end; over HTTP"),
+        (Description("http://h", mark=""), "f.toml: mark is empty"),
         (Description("h:1", hello="x", publish=Publish("h", "{mark}")), "'h' is no URL of publish"),
         (Description("h:1", hello="x", publish=Publish("http://h", "mark")), "f.toml: publish.body has no {mark}"),
     ],

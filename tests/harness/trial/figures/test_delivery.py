@@ -121,6 +121,14 @@ def test_failures_are_counted_by_kind() -> None:
     assert count_fans(samples, None).failures == {"cut": 1, "no_answer": 2}
 
 
+def test_failures_by_a_status_are_counted_by_that() -> None:
+    samples = samples_of([NEVER, NEVER, NEVER, 1.0])
+    samples.outcome[:3] = bytes([Outcome.STATUS]) * 3
+    samples.status = {0: 429, 1: 503, 2: 429}
+    fans = count_fans(samples, None)
+    assert (fans.failures, fans.served) == ({"status_429": 2, "status_503": 1}, 1)
+
+
 def test_an_event_has_all_that_is_known_of_it() -> None:
     receipts = [(0, 1, 11.1), (1, 1, 11.3), (0, 2, 12.0)]
     got = delivery_of([1.0, 1.0], receipts, [post(1), post(2, kind="goal"), post(3, error="refused (HTTP 422)")])

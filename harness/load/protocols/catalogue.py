@@ -1,0 +1,22 @@
+"""All the protocols that fans speak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.load.protocols.http_stream import HttpReader
+from harness.load.protocols.lines import LineReader
+from harness.load.workload import Protocol
+
+if TYPE_CHECKING:
+    from harness.load.protocols.reader import Reader, Settle
+    from harness.load.workload import Dialogue
+
+
+def reader_of(dialogue: Dialogue, settle: Settle) -> Reader:
+    """Return a reader of what the server says in a dialogue."""
+    match dialogue.protocol:
+        case Protocol.HTTP:
+            return HttpReader(dialogue, settle)
+        case Protocol.LINES:
+            return LineReader(dialogue, settle)

@@ -1,0 +1,81 @@
+"""Event streams (WHATWG HTML, section 9.2.6, "Interpreting an event stream"): events out of a text, however it is cut.
+
+An event ends with an empty line, and is there as soon as the first byte of that line's end is: lines end with CR, LF or
+both. Its data are its `data` lines, joined by line feeds; an event without any is none, as a comment is none. Its name,
+its id and `retry` tell nothing that counts here. Unlike in the standard, a byte order mark is passed over before any
+event, not only before the first.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from typing import Final
+
+from harness.load.protocols.reader import DIGITS, UnreadableError
+
+MAX_EVENT: Final = 1024 * 1024  # bytes kept of one that does not end
+
+_LINE_END: Final = rb"(?>\r\n|\r|\n)"
+_LINE_ENDS: Final = re.compile(_LINE_END)
+_EVENT_END: Final = re.compile(_LINE_END * 2)
+
+
+def take_events(text: bytes) -> tuple[list[bytes], bytes]:
+    """Return the data of each event that is complete in `text`, and what is left, to be put before what comes next.
+
+    A text of which nothing but the beginnings of events was taken before begins with one, as it must.
+    """
+    *events, left = _EVENT_END.split(text)
+    left = left.lstrip(b"\r\n")
+    if not left and text.endswith(b"\r"):
+        left = b"\r"  # a line feed may follow, which is the same line's end
+    return [data for event in events if (data := _data_of(event)) is not None], left
+
+
+def _data_of(event: bytes) -> bytes | None:
+    """Return the data of an event without its last line's end; None if it has none."""
+    data = []
+    for line in _LINE_ENDS.split(event.lstrip(b"\r\n").removeprefix(BOM_UTF8)):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+    return b"\n".join(data) if data else None
+
+
+class EventNumbers:
+    """Finds the numbers that stand behind `mark` in the data of the fans' events."""
+
+    __slots__ = ("_last", "_last_left", "_last_numbers", "_left", "_number")
+
+    def __init__(self, mark: bytes) -> None:
+        self._number = re.compile(re.escape(mark) + rb"([0-9]{1,%d})(?![0-9])" % DIGITS)
+        self._left: dict[int, bytes] = {}
+        self._last = self._last_left = b""
+        self._last_numbers: tuple[int, ...] = ()
+
+    def sequences(self, fan: int, text: bytes) -> tuple[int, ...]:
+        """Return the numbers of the events that are complete with `text`, in order; the last text is remembered.
+
+        Raise UnreadableError for an event of more than MAX_EVENT bytes.
+        """
+        if self._left:
+            text = self._left.pop(fan, b"") + text
+        if text != self._last:
+            events, left = take_events(text)
+            if len(left) > MAX_EVENT:
+                raise UnreadableError(f"sends an event of more than {MAX_EVENT:,} bytes")
+            self._last, self._last_left = text, left
+            self._last_numbers = tuple(int(number) for data in events for number in self._number.findall(data))
+        if self._last_left:
+            self._left[fan] = self._last_left
+        return self._last_numbers
+
+    def forget(self, fan: int) -> None:
+        """Drop what is kept of a fan that hears no more: an event that does not end is none."""
+        self._left.pop(fan, None)
+
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept of all fans together."""
+        return sum(map(len, self._left.values()))

@@ -1,0 +1,83 @@
+"""What every protocol's reader does for the fans: it finds the end of the greeting and of the answer, then numbers.
+
+One reader serves all fans of a process, each told apart by a number. It keeps something of a fan only while something
+is cut in the middle, which is rare, so an idle fan costs nothing here. However a stream is cut into chunks, what is
+read is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from harness.errors import HarnessError
+
+MAX_PENDING: Final = 64 * 1024  # bytes kept of an answer that does not end; a full status frame has about 6,000 at most
+DIGITS: Final = 9  # of an event's number: fits an array of 32-bit integers
+
+Settle = Callable[[int, int, float], None]
+"""Is told of a fan, a number, and when that came: the last data before had ended with it, and now it is known whole."""
+
+
+class Completeness(Enum):
+    """How far a greeting or an answer is."""
+
+    PART = auto()
+    COMPLETE = auto()
+    REFUSAL = auto()
+
+
+class StreamError(HarnessError):
+    """The server does not send the stream that was asked for; the message goes on after the server's name."""
+
+
+class UnreadableError(StreamError):
+    """What it sends is not the protocol that it was said to speak."""
+
+
+class StatusError(StreamError):
+    """It answers with another status of HTTP than 200. `said` is what came after the head."""
+
+    def __init__(self, status: int, reason: str, said: bytes) -> None:
+        excerpt = f"; it said {repr(said[:120])[1:]}" if said else ""
+        super().__init__(f"answers {status} {reason}".rstrip() + excerpt)
+        self.status = status
+
+
+class Reader(Protocol):
+    """Reads what the server says to the fans of one process."""
+
+    def greeting(self, fan: int, data: bytes) -> Completeness:
+        """Read more of the fan's greeting. What follows it in `data` was said before the question: it is no answer."""
+        ...
+
+    def answer(self, fan: int, data: bytes) -> tuple[Completeness, bytes]:
+        """Read more of the fan's answer; return with it what follows the answer, for `sequences`. Raise StreamError."""
+        ...
+
+    def sequences(self, fan: int, data: bytes, at_s: float) -> tuple[int, ...]:
+        """Return the numbers of the events that are complete with `data`, which came at `at_s`, in order.
+
+        What only now is known to have been complete before is told to Settle first. Raise UnreadableError.
+        """
+        ...
+
+    def forget(self, fan: int) -> None:
+        """Drop what is kept of a fan that hears no more; a number with which its data ended is told to Settle."""
+        ...
+
+    @property
+    def kept(self) -> int:
+        """How many bytes of what was said are kept of all fans together."""
+        ...
+
+    @property
+    def open(self) -> int:
+        """How many fans' data ended with a number, which Settle is yet to be told of."""
+        ...
+
+
+def begins_a_line(start: bytes, text: bytes) -> bool:
+    """Return whether a line of `text` begins with `start`; none does with nothing."""
+    return bool(start) and (text.startswith(start) or b"\n" + start in text)

@@ -1,0 +1,79 @@
+"""A server of streams, byte by byte as a test wants them, over HTTP or as bare text, and of POST /news at its port."""
+
+import asyncio
+import re
+import threading
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+PATIENCE_S = 60.0
+APART_S = 0.002  # between the pieces of an event, so that they are likely to be read one by one
+
+
+class StreamServer:
+    """Answers the k-th fan with `answer(k)`, and sends all fans the pieces of `event(news)` for each post of news.
+
+    Who says `SUB` is a fan, too, and is answered with a line.
+    """
+
+    def __init__(self, answer: Callable[[int], bytes], event: Callable[[bytes], Sequence[bytes]]) -> None:
+        self.port = 0
+        self._answer = answer
+        self._event = event
+        self._fans: list[StreamWriter] = []
+        self._writers: list[StreamWriter] = []
+        self._ready = threading.Event()
+        self._over: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="stream server", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE_S)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(PATIENCE_S)
+
+    async def _run(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._over.wait()
+        server.close()
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._writers.append(writer)
+        try:
+            while line := await reader.readline():
+                if line.startswith(b"SUB"):
+                    self._take(writer, b"+OK\n")
+                    continue
+                head = await reader.readuntil(b"\r\n\r\n")
+                if line.startswith(b"GET"):
+                    self._take(writer, self._answer(len(self._fans)))
+                    continue
+                length = re.search(rb"(?i)content-length: *(\d+)", head)
+                await self._send(await reader.readexactly(int(length[1]) if length else 0))
+                writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        writer.close()
+
+    def _take(self, writer: StreamWriter, answer: bytes) -> None:
+        writer.write(answer)
+        self._fans.append(writer)
+
+    async def _send(self, news: bytes) -> None:
+        if not news:
+            return  # it was asked for its OPTIONS
+        for piece in self._event(news):
+            for fan in self._fans:
+                fan.write(piece)
+            await asyncio.sleep(APART_S)
