@@ -36,7 +36,7 @@ EVERY_COMMAND = [
     ("search", "--for", "N", "--stage", "0", "--out"),
     ("http", "--stage", "0", "-n", "3", "--out"),
     ("staircase", "--stage", "0", "--fresh", "--out"),
-    ("ablate", "--stage", "1", "--out"),
+    ("ablate", "--stage", "1", "--scenario", "gentle", "--out"),
     ("demo", "--out"),
 ]
 

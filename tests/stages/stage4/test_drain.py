@@ -126,9 +126,10 @@ async def test_until_it_is_let_go_a_fan_hears_every_event_and_nobody_new_is_let_
                 await fan.watch(f"fan-{number}", game.id)
             server.send_signal(signal.SIGTERM)
             await fans[0].read_to_end()  # the first that came is the first that goes
+            await game.foul("event 0")  # while others are still there
+            posted = ["event 0"]
             await eventually(partial(is_refused_by_the_kernel, address), "nobody listens any more, in either worker")
             reading = asyncio.gather(*(fan.read_to_end() for fan in fans[1:]))
-            posted: list[str] = []
             while not reading.done():
                 try:
                     await game.foul(f"event {len(posted)}")
