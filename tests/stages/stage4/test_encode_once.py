@@ -67,11 +67,14 @@ async def test_the_bytes_are_made_once_a_second_and_anew_after_an_event(
 ) -> None:
     now = datetime(2011, 9, 10, 20, 0, 0, 900_000, UTC)
 
+    def clock() -> float:
+        return now.timestamp()
+
     async with watching(connect, game, "first", "second") as fans:
         seats = seats_of(running)[game.id]
         await game.foul("known")
         await fans[1].read_events(1)
-        monkeypatch.setattr("stages.stage4.encode_once.time", lambda: now.timestamp())
+        monkeypatch.setattr("stages.stage4.encode_once.time", clock)
         first = ready_status(seats)
         assert first.startswith(b"2011-09-10 20:00:00: status:\n")
         now += timedelta(seconds=0.09)
