@@ -58,7 +58,9 @@ def test_a_place_that_takes_no_files_is_refused_before_anything_is_started(
 def test_so_is_one_that_has_no_room(words: Sequence[str], tmp_path: Path) -> None:
     # No file may grow beyond a block (getrlimit(2), RLIMIT_FSIZE): to who writes it is as if the disk were full.
     within = ["sh", "-c", 'ulimit -f 1 && exec "$@"', "sh", *command(*words, str(tmp_path))]
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # git would leave a lock in the checkout if it could not write
+    # Nor may the file of a coverage that is measured; and git would leave a lock in the checkout if it could not write.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    environ["GIT_OPTIONAL_LOCKS"] = "0"
     done = subprocess.run(within, capture_output=True, text=True, check=False, env=environ)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
