@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from tests.stages.stage4.arena import Arena
 
-BATCH: Final = 128
-"""Fans who speak at a time: a byte each, then a turn."""
+BATCH: Final = 64
+"""Fans who speak at a time: a byte each, then a turn, which serves as many."""
 
 _LINES: Final = (
     b"V:2:ann\n",
