@@ -60,7 +60,7 @@ lab-peers: .venv/dev ## The servers one would choose instead, and the floor, und
 WAVE = -N 17000 -C 8000 --interval 1 --rate 1 --events 10
 CROWD = --stage 4 --workers 1 -N 10000 -C 1000 --rate 1 --events 10
 
-lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the best peers and the floor, three times: 20 minutes
+lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the best peers and the floor, three times: 13 minutes
 	$(call kept,--stage 4 --workers 1 $(WAVE),beyond)
 	$(foreach peer,nchan redis floor,$(call kept,--peer $(peer) $(WAVE),beyond))
 	$(call kept,--stage 4 --workers 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,beyond)
@@ -68,7 +68,7 @@ lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the best peers and the 
 	$(call kept,$(CROWD),beyond)
 	$(call kept,$(CROWD) --slow 5%,beyond)
 
-# Fans come at one rate, 4,000 a second, however many they are; a million needs 16 GB and several minutes, so it comes once.
+# Fans come at one rate, 4,000 a second, however many they are; a million needs some 12 GB and several minutes, so it comes once.
 GROWN = --stage 4 -C 1000 --events 2 --rate 0.2
 RATES = 1 2 5 10 20 50 100
 

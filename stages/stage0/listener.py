@@ -98,13 +98,17 @@ class Listener(GenServer):
         """
         self._make_sure_of_file()
         connection, _ = self._listening.accept()
-        self._is_short = connection.fileno() >= self._first_kept
+        self._has_taken(connection.fileno())
         return connection
 
     def _make_sure_of_file(self) -> None:
         """Raise OSError if no file is left for the next connection."""
         if self._is_short and not self.has_file():
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def _has_taken(self, fd: int) -> None:
+        """Take note of the file that a connection was given."""
+        self._is_short = fd >= self._first_kept
 
     async def _hand_over(self, connection: socket.socket) -> None:
         accepted_s = monotonic()

@@ -87,7 +87,7 @@ class PlaneListener(Listener):
             for _ in range(BURST):
                 self._make_sure_of_file()
                 fd = accept(listening)
-                self._is_short = fd >= self._first_kept
+                self._has_taken(fd)
                 plane.welcome(fd)
         except (BlockingIOError, ConnectionAbortedError):
             return  # that were all

@@ -1,42 +1,26 @@
 """Somebody else's server: news by lines at one port, as EventSource at another, where they are posted, too."""
 
 import asyncio
-import threading
 from asyncio import StreamReader, StreamWriter
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
-PATIENCE_S = 60.0
+from tests.harness.targets.loop_server import LoopServer
 
 
-class NewsServer:
+class NewsServer(LoopServer):
     r"""It says `news v1\n`, hears `SUB <topic> <user>\r\n`, answers `+OK\r\n`, and then sends a line for each post."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lines = 0
         """The port of lines."""
         self.http = 0
         """The port of `GET /stream` and `POST /news`."""
         self.users: list[bytes] = []
         self._fans: list[StreamWriter | web.StreamResponse] = []
-        self._ready = threading.Event()
-        self._over: asyncio.Event
-        self._loop: asyncio.AbstractEventLoop
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="news server", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(PATIENCE_S)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(PATIENCE_S)
 
     async def _run(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application()
         app.router.add_get("/stream", self._stream)
         app.router.add_post("/news", self._post)

@@ -2,44 +2,29 @@
 
 import asyncio
 import re
-import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
-PATIENCE_S = 60.0
+from tests.harness.targets.loop_server import LoopServer
+
 APART_S = 0.002  # between the pieces of an event, so that they are likely to be read one by one
 
 
-class StreamServer:
+class StreamServer(LoopServer):
     """Answers the k-th fan with `answer(k)`, and sends all fans the pieces of `event(news)` for each post of news.
 
     Who says `SUB` is a fan, too, and is answered with a line.
     """
 
     def __init__(self, answer: Callable[[int], bytes], event: Callable[[bytes], Sequence[bytes]]) -> None:
+        super().__init__()
         self.port = 0
         self._answer = answer
         self._event = event
         self._fans: list[StreamWriter] = []
         self._writers: list[StreamWriter] = []
-        self._ready = threading.Event()
-        self._over: asyncio.Event
-        self._loop: asyncio.AbstractEventLoop
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="stream server", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(PATIENCE_S)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(PATIENCE_S)
 
     async def _run(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
