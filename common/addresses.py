@@ -9,6 +9,7 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?"
 )
 
+_SECURE = frozenset({"https", "wss"})
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # compared with, not listened on
 
 
@@ -26,11 +27,16 @@ class HostPorts:
 
 @dataclass(frozen=True, slots=True)
 class HttpUrl:
-    """A URL of HTTP or HTTPS with a host; `port` is the scheme's own where the URL names none."""
+    """A URL of HTTP, HTTPS or a WebSocket with a host; `port` is the scheme's own where the URL names none."""
 
     parts: SplitResult
     host: str
     port: int
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether its server speaks TLS."""
+        return self.parts.scheme in _SECURE
 
 
 def parse(text: str) -> HostPorts:
@@ -58,14 +64,23 @@ def parse_one(text: str) -> tuple[str, int]:
 
 def parse_http_url(text: str, of: str = "an API") -> HttpUrl:
     """Return what a URL of HTTP says. Raise AddressError, which says that it is none of `of`."""
+    return _parse_url(text, of, frozenset({"http", "https"}), "http://127.0.0.1:8888")
+
+
+def parse_websocket_url(text: str) -> HttpUrl:
+    """Return what a URL of a WebSocket says (RFC 6455, section 3). Raise AddressError."""
+    return _parse_url(text, "a WebSocket", frozenset({"ws", "wss"}), "ws://127.0.0.1:8080/live")
+
+
+def _parse_url(text: str, of: str, schemes: frozenset[str], example: str) -> HttpUrl:
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         raise AddressError(f"{text!r} is no URL of {of}: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise AddressError(f"{text!r} is no URL of {of}: write for example http://127.0.0.1:8888")
-    return HttpUrl(parts, parts.hostname, port or (443 if parts.scheme == "https" else 80))
+    if parts.scheme not in schemes or not parts.hostname:
+        raise AddressError(f"{text!r} is no URL of {of}: write for example {example}")
+    return HttpUrl(parts, parts.hostname, port or (443 if parts.scheme in _SECURE else 80))
 
 
 def join(host: str, port: int) -> str:

@@ -1,7 +1,7 @@
 """The command `harness`: measure a server, check the instrument itself, tune the machine.
 
-Errors are one line on standard error. Exit status 0: all went well; 1: the trial was invalid or missed its SLO, or the
-machine is short of a profile; 2: what was asked cannot be done; 130: interrupted.
+Errors are one line on standard error. Exit status 0: all went well; 1: the trial missed its SLO, or the machine is
+short of a profile; 2: what was asked cannot be done; 3: the trial is invalid; 130: interrupted.
 """
 
 import signal
@@ -20,11 +20,13 @@ from common.tuning.children import ParentDeathSignalError
 from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
+from harness.commands.check import check
 from harness.commands.compare import compare_command
 from harness.commands.demo import demo
 from harness.commands.draw import draw
 from harness.commands.fill import fill
 from harness.commands.http import http
+from harness.commands.init import init
 from harness.commands.measure import measure
 from harness.commands.report import report
 from harness.commands.scenarios import scenarios
@@ -72,6 +74,8 @@ def _options(
 
 app.command()(demo)
 app.command()(measure)
+app.command()(init)
+app.command()(check)
 app.command()(search)
 app.command("staircase")(staircase_command)
 app.command()(ablate)

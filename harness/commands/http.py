@@ -9,17 +9,18 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError
 from harness.commands.target_options import WhichStage
 from harness.interruption import interruptions_deferred
 from harness.load.http import HttpPlan
+from harness.load.tls import trusting
 from harness.records.directory import make_directory
 from harness.records.files import encode, file_stem, write_new
 from harness.records.http import HttpResult
 from harness.show.http import show_http
 from harness.show.terminal import Terminal
-from harness.targets.tls import trusting
 from harness.trial.http import Api, get_path, post_events, running_api, stage_api
 
 DEFAULT_PATH = "/1/checkin"
@@ -70,8 +71,8 @@ def http(  # noqa: PLR0913 -- each is an option of the command
     A request that the harness has no open file or no local port for makes the figures invalid: it says nothing of the
     server.
 
-    The exit status is 0 if all requests succeeded and the figures are valid, 1 if not, 2 if the load could not be made,
-    and 130 if it was interrupted: what was seen until then is written, too.
+    The exit status is 0 if all requests succeeded, 1 if not, 3 if the figures are invalid, 2 if the load could not be
+    made, and 130 if it was interrupted: what was seen until then is written, too.
     """
     if method is Method.POST and path is not None:
         raise AskedError("--path goes with GET: events are posted to a match that is announced for them")
@@ -86,12 +87,11 @@ def http(  # noqa: PLR0913 -- each is an option of the command
     _report(result, out, as_json=as_json)
     if result.interrupted:
         raise KeyboardInterrupt
-    if not result.passed:
-        raise typer.Exit(1)
+    raise typer.Exit(exit_status(result))
 
 
 def _trust(url: str | None, ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
-    """Return whom to believe. Raise AskedError for options that do not go together, TargetError for no certificates."""
+    """Return whom to believe. Raise AskedError for options that do not go together, TrustError for no certificates."""
     if ca is not None and insecure:
         raise AskedError("give --ca or --insecure, not both: with the second nothing is verified")
     if (ca is not None or insecure) and not (url or "").startswith("https://"):

@@ -10,6 +10,7 @@ import typer
 
 from common.domain.script import load_script
 from harness.commands.disturbing import Disturbing
+from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, Where
 from harness.commands.printing import chart_or_reason
@@ -17,7 +18,9 @@ from harness.commands.target_options import Whom, target_of
 from harness.commands.trial_store import DEFAULT_RATE, TrialStore, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.workload import Load
+from harness.records.files import replace_file
 from harness.records.trial import TrialResult, encode_result
+from harness.show.junit import junit
 from harness.show.live.trial import LiveTrial
 from harness.show.progress import Bars, Silent
 from harness.show.terminal import Terminal
@@ -81,12 +84,15 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         int | None, typer.Option(min=1, help="Which repeat of the same trial this is, with --keep. Default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdict as JUnit XML, too, for CI.")
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
 ) -> None:
     """Measure N, C and ART of a stage, of another server, or of one that runs already.
 
-    The exit status is 0 if the trial is valid and its SLO was met, 1 if not, 2 if the trial could not be made, and 130
-    if it was interrupted: what was seen until then is written, too, but not with --keep.
+    The exit status is 0 if the trial is valid and its SLO was met, 1 if that was missed, 3 if the trial is invalid, 2
+    if it could not be made, and 130 if it was interrupted: what was seen until then is written, but not with --keep.
     """
     measured = target_of(whom)
     plan = TrialPlan(
@@ -111,10 +117,11 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         typer.echo("harness: no result: no fan had been started yet, or their reports were not in", err=True)
         raise
     _tell(result, store, as_json=as_json)
+    if junit_file is not None:
+        replace_file(junit_file, junit(result), "choose another --junit")
     if interrupted:
         raise KeyboardInterrupt
-    if not result.passed:
-        raise typer.Exit(1)
+    raise typer.Exit(exit_status(result))
 
 
 def _run(plan: TrialPlan, target: Target, *, as_json: bool, live: bool) -> TrialResult:

@@ -1,4 +1,4 @@
-"""`harness schema`: what a stored result looks like."""
+"""`harness schema`: what a stored result looks like, or the description of a server."""
 
 import json
 from typing import Annotated
@@ -6,10 +6,15 @@ from typing import Annotated
 import typer
 
 from harness.records.kinds import json_schema, kinds
+from harness.targets.description import description_schema
+
+DESCRIPTION = "description"
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(kinds())}.")] = "trial",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=f"One of {', '.join((*kinds(), DESCRIPTION))}.")
+    ] = "trial",
 ) -> None:
-    """Print the JSON Schema of a kind of stored result."""
-    typer.echo(json.dumps(json_schema(kind), indent=2))
+    """Print the JSON Schema of a kind of stored result, or of the file that describes a server for --target."""
+    typer.echo(json.dumps(description_schema() if kind == DESCRIPTION else json_schema(kind), indent=2))

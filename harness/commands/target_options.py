@@ -9,8 +9,16 @@ import typer
 from harness.commands.options import AskedError
 from harness.records.asked import Topology
 from harness.targets.address import AddressTarget
+from harness.targets.brokers.target import BrokerTarget, broker_target, is_broker
 from harness.targets.custom import CustomTarget
-from harness.targets.description import DEFAULT_MARK, Description, check, load_description
+from harness.targets.description import (
+    DEFAULT_MARK,
+    HEADER_NAME,
+    Description,
+    HeartbeatTexts,
+    check,
+    load_description,
+)
 from harness.targets.peers.catalogue import PEERS, peer_target
 from harness.targets.stage import StageTarget
 from harness.targets.target import Target
@@ -69,7 +77,8 @@ class Whom(WhichStage):
         typer.Option(
             "--target",
             metavar="ADDRESS|FILE.toml",
-            help="A server that runs already: HOST:PORT[-PORT] of this project's, tcp:// or http:// of any other.",
+            help="A server that runs already: HOST:PORT[-PORT] of this project's; of any other tcp, tls, http, https, "
+            "ws or wss://, and redis, rediss, nats, mqtt or mqtts://HOST:PORT/CHANNEL.",
         ),
     ] = None
     http: Annotated[str | None, typer.Option("--http", metavar="URL", help="The API of --target, to post events.")] = (
@@ -97,6 +106,21 @@ class Whom(WhichStage):
     error: Annotated[
         str | None, typer.Option("--error", metavar="TEXT", help="How a line begins that refuses a fan.")
     ] = None
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", metavar="'NAME: VALUE'", help="A header of a fan's request, over HTTP or WebSocket; repeatable."
+        ),
+    ] = None
+    ping: Annotated[
+        str | None, typer.Option("--ping", metavar="TEXT", help="What a server of lines says to find out who is there.")
+    ] = None
+    pong: Annotated[str | None, typer.Option("--pong", metavar="TEXT", help="What a fan says to --ping.")] = None
+    ca: Annotated[
+        Path | None,
+        typer.Option("--ca", metavar="FILE", help="Who signed the server's certificate, in PEM, where it speaks TLS."),
+    ] = None
+    insecure: Annotated[bool, typer.Option("--insecure", help="Verify no certificate of --target.")] = False
 
     @property
     def kinds(self) -> dict[str, str | None]:
@@ -104,7 +128,7 @@ class Whom(WhichStage):
         return {"--stage": self.stage, "--peer": self.peer, "--target": self.address}
 
     @property
-    def dialogue(self) -> dict[str, str | None]:
+    def dialogue(self) -> dict[str, object]:
         """The options that say how a fan of another server speaks, and what was given."""
         return {
             "--hello": self.hello,
@@ -112,6 +136,11 @@ class Whom(WhichStage):
             "--answer": self.answer,
             "--mark": self.mark,
             "--error": self.error,
+            "--header": self.header,
+            "--ping": self.ping,
+            "--pong": self.pong,
+            "--ca": self.ca,
+            "--insecure": self.insecure or None,
         }
 
     @property
@@ -152,6 +181,8 @@ def _running_already(address: str, whom: Whom) -> Target:
         if strangers:
             raise AskedError(f"{strangers[0]}: {address} describes the server, so write it there")
         return CustomTarget(file.stem, check(load_description(file), address))
+    if is_broker(address):
+        return _broker(address, whom)
     if "://" not in address and not any(value is not None for value in whom.dialogue.values()):
         return AddressTarget(address, whom.http)
     if whom.http is not None:
@@ -163,5 +194,36 @@ def _running_already(address: str, whom: Whom) -> Target:
         answer_end=whom.answer,
         mark=DEFAULT_MARK if whom.mark is None else whom.mark,
         error_start=whom.error,
+        headers=dict(map(_header, whom.header or ())),
+        ca=None if whom.ca is None else str(whom.ca),
+        insecure=whom.insecure,
+        heartbeat=_heartbeat(whom.ping, whom.pong),
     )
     return CustomTarget(address, check(described, address))
+
+
+def _broker(address: str, whom: Whom) -> BrokerTarget:
+    """Return the broker. Raise AskedError for what is known of its protocol anyway."""
+    trusts = {"--ca", "--insecure"}
+    strangers = [
+        name for name, value in whom.belongings["--target"].items() if value is not None and name not in trusts
+    ]
+    if strangers:
+        raise AskedError(f"{strangers[0]}: how fans and reporter speak to a broker is known: leave it out")
+    return broker_target(address, whom.ca, insecure=whom.insecure)
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Return the name and the value of a header. Raise AskedError."""
+    name, separator, value = text.partition(":")
+    if not separator or HEADER_NAME.fullmatch(name) is None or not value.isprintable():
+        raise AskedError(f"--header {text!r} is none: write 'Name: value'")
+    return name, value.strip()
+
+
+def _heartbeat(ping: str | None, pong: str | None) -> HeartbeatTexts | None:
+    if ping is None and pong is None:
+        return None
+    if ping is None or pong is None:
+        raise AskedError("--ping and --pong go together: what the server says, and what a fan says to that")
+    return HeartbeatTexts(ping, pong)

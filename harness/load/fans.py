@@ -16,9 +16,11 @@ other end has closed.
 
 from __future__ import annotations
 
+import errno
 import math
 import select
 import socket
+import ssl
 import struct
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
@@ -27,9 +29,10 @@ from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
 from harness.load.connecting import handshake_s, outcome_of, take_error
 from harness.load.protocols.catalogue import reader_of
-from harness.load.protocols.reader import Completeness, StatusError, StreamError, UnreadableError
+from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.sockets import Sockets
+from harness.load.tls import TlsConnections
 
 if TYPE_CHECKING:
     from harness.load.messages import Job
@@ -42,14 +45,16 @@ _READABLE: Final = select.EPOLLIN | _ENDED
 # The phases of a fan, in the order in which it goes through them.
 _PREPARED: Final = 0
 _CONNECTING: Final = 1
-_CONNECTED: Final = 2  # and waits for the greeting
-_ASKED: Final = 3
-_WATCHING: Final = 4
-_STALLED: Final = 5  # answered, and reads no more
-_OVER: Final = 6
+_SECURING: Final = 2  # connected, and in the handshake of TLS
+_CONNECTED: Final = 3  # and waits for the greeting
+_ASKED: Final = 4
+_WATCHING: Final = 5
+_STALLED: Final = 6  # answered, and reads no more
+_OVER: Final = 7
 
 _LATE: Final = {
     _CONNECTING: Outcome.CONNECT_TIMEOUT,
+    _SECURING: Outcome.NO_TLS,
     _CONNECTED: Outcome.NO_WELCOME,
     _ASKED: Outcome.NO_ANSWER,
 }
@@ -64,6 +69,7 @@ class Fans:
     __slots__ = (
         "_agenda",
         "_answer_timeout_s",
+        "_broken",
         "_clock",
         "_conduct",
         "_dialogue",
@@ -78,6 +84,8 @@ class Fans:
         "_socket_of",
         "_sockets",
         "_stopped",
+        "_tls",
+        "_unsent",
         "_user_prefix",
         "answered",
         "connected",
@@ -95,7 +103,10 @@ class Fans:
         self.last_s = 0.0  # when something happened last
         self._share = job.share
         self._dialogue = job.dialogue
-        self._reader = reader_of(job.dialogue, self._receive)
+        self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._user_of))
+        self._tls = None if job.dialogue.tls is None else TlsConnections(job.dialogue.tls)
+        self._unsent: dict[int, bytes] = {}  # what the kernel had no room for
+        self._broken = 0  # the errno with which the fan broke that spoke last
         self._user_prefix = job.user_prefix.encode()
         self._answer_timeout_s = job.answer_timeout_s
         self._clock = ArrivalClock()
@@ -178,6 +189,7 @@ class Fans:
         """Close all connections; fans that are still connected were HELD."""
         for fan in range(len(self._socket_of)):
             if self._phase[fan] == _WATCHING:
+                self._say_goodbye(fan)
                 self.samples.outcome[fan] = Outcome.HELD
             elif self._phase[fan] == _STALLED:
                 self.samples.outcome[fan] = Outcome.SLOW
@@ -225,8 +237,12 @@ class Fans:
                 self._on_broken(fan, take_error(sock))
                 return
             self._on_connected(fan, sock)
+        elif events & select.EPOLLOUT and fan in self._unsent:
+            self._transmit(fan, self._unsent.pop(fan))
         if events & _READABLE:
             self._hear(fan, sock, events)
+        if self._broken:
+            self._mind_what_broke(fan)
 
     def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
         took_s = handshake_s(sock)
@@ -234,20 +250,20 @@ class Fans:
         connected_s = self._clock.now() if took_s is None else samples.started_s[fan] + took_s
         samples.connected_s[fan] = self.last_s = connected_s
         self.connected += 1
-        self._phase[fan] = _CONNECTED
-        if not self._dialogue.welcome_end:
-            self._ask(fan, sock)
-
-    def _ask(self, fan: int, sock: socket.SocketType) -> None:
-        """Say hello. It is small and first, so the kernel takes all of it (see MAX_HELLO)."""
-        hello = self._dialogue.hello_of(b"%s%d" % (self._user_prefix, self._share.fans[fan]))
-        self.samples.asked_s[fan] = self._clock.now()
-        try:
-            sock.send(hello)
-        except OSError as error:
-            self._on_broken(fan, error.errno or 0)
+        if self._tls is not None:
+            self._phase[fan] = _SECURING
+            self._transmit(fan, self._tls.begin(fan))
         else:
-            self._phase[fan] = _ASKED
+            self._phase[fan] = _CONNECTED
+            if not self._dialogue.welcome_end:
+                self._ask(fan)
+
+    def _ask(self, fan: int) -> None:
+        """Say hello."""
+        self.samples.asked_s[fan] = self._clock.now()
+        self._phase[fan] = _ASKED
+        self._say(fan, self._dialogue.hello_of(self._user_of(fan)))
+        self._mind_what_broke(fan)
 
     def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
         """Read what there is, and if the other end has closed up to that end."""
@@ -261,33 +277,109 @@ class Fans:
                 self._on_broken(fan, error.errno or 0)
                 return
             now = self.last_s = self._clock.arrival(ancillary)
-            phase = phases[fan]
             if not data:
                 self._on_closed(fan, now)
-            elif phase == _WATCHING:
-                self._on_news(fan, data, now)
-            elif phase == _ASKED:
-                self._on_answer(fan, data, now)
+            elif self._tls is None:
+                self._take_in(fan, data, now)
             else:
-                self._on_greeting(fan, sock, data, now)
+                self._take_in_secured(fan, data, now, self._tls)
             if len(data) < CHUNK and not events & _ENDED:
                 return
         if events & _ENDED and phases[fan] == _STALLED:
             self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
 
-    def _on_greeting(self, fan: int, sock: socket.SocketType, data: bytes, now: float) -> None:
+    def _take_in(self, fan: int, data: bytes, now: float) -> None:
+        phase = self._phase[fan]
+        if phase == _WATCHING:
+            self._on_news(fan, data, now)
+        elif phase == _ASKED:
+            self._on_answer(fan, data, now)
+        else:
+            self._on_greeting(fan, data, now)
+        if self._broken:
+            self._mind_what_broke(fan)
+
+    def _take_in_secured(self, fan: int, data: bytes, now: float, tls: TlsConnections) -> None:
+        """Take in what comes by TLS. Its handshake is a greeting, where the server has no other."""
+        try:
+            if self._phase[fan] == _SECURING:
+                is_over, to_send = tls.shake(fan, data)
+                self._transmit(fan, to_send)
+                if not is_over or self._mind_what_broke(fan):
+                    return
+                self._phase[fan] = _CONNECTED
+                if not self._dialogue.welcome_end:
+                    self.samples.welcomed_s[fan] = now
+                    self._ask(fan)
+                if self._phase[fan] == _OVER:
+                    return
+                data = b""  # what came with the end of the handshake is in its buffer
+            text, closes, to_send = tls.read(fan, data)
+        except ssl.SSLError:
+            if self._phase[fan] == _WATCHING:
+                self._lose(fan, Outcome.MALFORMED, now)
+            else:
+                self._fail(fan, Outcome.NO_TLS if self._phase[fan] == _SECURING else Outcome.MALFORMED, now)
+            return
+        self._transmit(fan, to_send)
+        if text:
+            self._take_in(fan, text, now)
+        if closes and self._phase[fan] < _STALLED:
+            self._on_closed(fan, now)
+
+    # What a fan says.
+
+    def _user_of(self, fan: int) -> bytes:
+        return b"%s%d" % (self._user_prefix, self._share.fans[fan])
+
+    def _say(self, fan: int, text: bytes) -> None:
+        self._transmit(fan, text if self._tls is None else self._tls.write(fan, text))
+
+    def _say_goodbye(self, fan: int) -> None:
+        if goodbye := self._reader.goodbye:
+            self._say(fan, goodbye)
+            self._broken = 0  # who is gone need not be told
+
+    def _transmit(self, fan: int, data: bytes) -> None:
+        """Send, and keep what the kernel has no room for until it has. If the connection broke, that is `_broken`."""
+        sock = self._socket_of[fan]
+        if not data or sock is None:
+            return
+        waiting = self._unsent.pop(fan, b"")
+        sent = 0
+        if not waiting:
+            try:
+                sent = sock.send(data)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._broken = error.errno or errno.EPIPE
+                return
+        if waiting or sent < len(data):
+            self._unsent[fan] = waiting + data[sent:]
+
+    def _mind_what_broke(self, fan: int) -> bool:
+        """Return whether a fan's connection broke while it spoke; then it is over."""
+        error, self._broken = self._broken, 0
+        if error and self._phase[fan] != _OVER:
+            self._on_broken(fan, error)
+        return bool(error)
+
+    # What a fan hears.
+
+    def _on_greeting(self, fan: int, data: bytes, now: float) -> None:
         heard = self._reader.greeting(fan, data)
         if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
         elif heard is Completeness.COMPLETE:
             self.samples.welcomed_s[fan] = now
-            self._ask(fan, sock)
+            self._ask(fan)
 
     def _on_answer(self, fan: int, data: bytes, now: float) -> None:
         try:
             heard, rest = self._reader.answer(fan, data)
         except StreamError as error:
-            self._on_no_stream(fan, error, now)
+            self._fail(fan, self._outcome_of(fan, error), now)
             return
         if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
@@ -305,12 +397,17 @@ class Fans:
             if resets is not None and self._phase[fan] == _WATCHING:
                 self._leave(fan, resets=resets)
 
-    def _on_no_stream(self, fan: int, error: StreamError, now: float) -> None:
-        if isinstance(error, StatusError):
-            self.samples.status[fan] = error.status
-            self._fail(fan, Outcome.STATUS, now)
-        else:
-            self._fail(fan, Outcome.MALFORMED, now)
+    def _outcome_of(self, fan: int, error: StreamError) -> Outcome:
+        """Return what a fan's failure is that cannot go on for this reason, and take the reason down."""
+        match error:
+            case StatusError():
+                self.samples.status[fan] = error.status
+                return Outcome.STATUS
+            case ClosedError():
+                self.samples.closes[fan] = error.code, error.reason
+                return Outcome.CLOSE
+            case _:
+                return Outcome.MALFORMED
 
     def _on_news(self, fan: int, data: bytes, now: float) -> None:
         samples = self.samples
@@ -319,8 +416,10 @@ class Fans:
                 samples.receipt_fan.append(fan)
                 samples.receipt_sequence.append(sequence)
                 samples.receipt_s.append(now)
-        except UnreadableError:
-            self._lose(fan, Outcome.MALFORMED, now)
+        except StreamError as error:
+            outcome = self._outcome_of(fan, error)
+            is_good = isinstance(error, ClosedError) and error.is_in_good_order
+            self._lose(fan, Outcome.ENDED if is_good else outcome, now)
 
     def _receive(self, fan: int, sequence: int, at_s: float) -> None:
         """Take down what came with the data before, as is known only now."""
@@ -337,7 +436,9 @@ class Fans:
         self._hear(fan, sock, 0)
         if self._phase[fan] != _WATCHING:
             return
-        if resets:
+        if not resets:
+            self._say_goodbye(fan)
+        else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._lose(fan, Outcome.BROKE_OFF if resets else Outcome.LEFT, self._clock.now())
 
@@ -370,4 +471,7 @@ class Fans:
         self.samples.closed_s[fan] = now
         self._phase[fan] = _OVER
         self._reader.forget(fan)
+        self._unsent.pop(fan, None)
+        if self._tls is not None:
+            self._tls.forget(fan)
         self._sockets.close(fan)

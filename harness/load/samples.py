@@ -56,14 +56,18 @@ class Outcome(IntEnum):
     """The server answered with another status of HTTP than 200: `Samples.status` has it."""
     MALFORMED = 16
     """The server sent, before the answer or after it, what is not the protocol that it was said to speak."""
+    NO_TLS = 17
+    """Connected, but the handshake of TLS failed, or was not over in time."""
+    CLOSE = 18
+    """The server closed the WebSocket before the answer, or with a code that complains: `Samples.closes` has it."""
 
-    LEFT = 17
+    LEFT = 19
     """Answered, then closed in good order by the fan, which was told to."""
-    BROKE_OFF = 18
+    BROKE_OFF = 20
     """Answered, then broken by the fan, which was told to."""
-    SLOW = 19
+    SLOW = 21
     """Answered, then did not read, as it was told, and was still connected at the end."""
-    SLOW_CLOSED = 20
+    SLOW_CLOSED = 22
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
 
     @property
@@ -80,7 +84,8 @@ def _column() -> array[float]:
 class Samples:
     """The columns. Row i of the first eight is fan i; the `receipt_*` three have a row for each event received.
 
-    `status` has of each fan whose outcome is STATUS the status that it was answered with.
+    `status` has of each fan whose outcome is STATUS the status that it was answered with; `closes` of each whose
+    WebSocket the server closed, also in good order, the code and the reason (RFC 6455, section 7.4).
 
     A fan's receipts are in the order in which they came; those of different fans are in no particular order.
     """
@@ -97,6 +102,7 @@ class Samples:
     receipt_sequence: array[int] = field(default_factory=lambda: array("i"))
     receipt_s: array[float] = field(default_factory=_column)
     status: dict[int, int] = field(default_factory=dict)
+    closes: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
     def blank(cls, intended_s: array[float]) -> Self:
@@ -124,6 +130,7 @@ class Samples:
             merged.receipt_sequence.extend(part.receipt_sequence)
             merged.receipt_s.extend(part.receipt_s)
             merged.status.update((fans[fan], status) for fan, status in part.status.items())
+            merged.closes.update((fans[fan], close) for fan, close in part.closes.items())
         return merged
 
     def __len__(self) -> int:
@@ -136,6 +143,7 @@ class Samples:
             setattr(first, name, getattr(self, name)[:n])
         first.outcome = self.outcome[:n]
         first.status = {fan: status for fan, status in self.status.items() if fan < n}
+        first.closes = {fan: close for fan, close in self.closes.items() if fan < n}
         first.receipt_fan, first.receipt_sequence, first.receipt_s = (
             self.receipt_fan,
             self.receipt_sequence,
@@ -146,7 +154,7 @@ class Samples:
     def after(self, moment_s: float) -> Samples:
         """Return when things happened to the fans who were to start after that moment, and how they ended.
 
-        What they received, and what status they were refused with, is not in it.
+        What they received, and what status or code they were refused with, is not in it.
         """
         came = [intended > moment_s for intended in self.intended_s]
         part = Samples(outcome=bytearray(compress(self.outcome, came)))

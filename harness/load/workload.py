@@ -17,16 +17,17 @@ from array import array
 from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from harness.errors import HarnessError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RESERVED_FILES: Final = 64  # of a generator process: standard streams, control, epoll, and what the interpreter opens
 CONNECTIONS_PER_ADDRESS: Final = 4096  # an eighth of the usual ports: quick to find, and leaves room for TIME_WAIT
-MAX_HELLO: Final = 1024  # bytes; the original's server reads no more, and a fresh socket takes as much in one piece
 
 _USER: Final = b"{user}"
-_LONGEST_USER: Final = 64  # bytes allowed for a user's name
 _LOOPBACK: Final = IPv4Network("127.0.0.0/8")
 
 
@@ -47,20 +48,58 @@ class Protocol(Enum):
 
     LINES = auto()
     HTTP = auto()
+    WEBSOCKET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Fans speak by TLS, to who proves to be `server_name`.
+
+    They trust those in the bundle `ca`, or whom this machine trusts if that is None; `insecure` trusts anybody.
+    """
+
+    server_name: str
+    ca: Path | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a fan says when that was answered which it said before, and what it waits for then; all bytes.
+
+    In `says`, which may be empty, `{user}` becomes the user's name. The answer is complete when `until` was seen in it;
+    if that is None there is no answer, and the fan does not wait. Over a WebSocket a turn is a message, and the first
+    with `until` in it is the answer: the first of all, if that is empty.
+    """
+
+    says: bytes
+    until: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the server says now and then, and what a fan says to that at once, or is closed; all bytes."""
+
+    ping: bytes
+    pong: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     r"""What a fan says, and what it waits for; all bytes.
 
-    `hello` is the fan's one line, in which `{user}` becomes the user's name. The greeting is complete when
+    `hello` is the first that it says, in which `{user}` becomes the user's name. The greeting is complete when
     `welcome_end` was seen (`b"\n"`: the first line); if that is empty, the server does not speak first and the fan asks
-    at once. The first answer is complete when `answer_end` was seen in what came after the hello. `mark` stands before
+    at once. The answer is complete when `answer_end` was seen in what came after the hello; then come the `turns`, and
+    the fan is answered when the last of them is. `mark` stands before
     an event's number, in ASCII digits (nine at most). Until the answer, a line that starts with `error_start` is a
     refusal; if that is empty, the server has no such line.
 
     Over HTTP the hello is a request, the answer is a head with the status 200, and all the others are about its body:
     `answer_end` may be empty, and then the head is the whole answer; `mark` is looked for in the data of events.
+    Over a WebSocket the hello is the request for one, and its answer a head with the status 101, so `answer_end` is
+    empty; everything else is in the `turns`, and marks are in messages, of which one that begins with `error_start`
+    refuses.
     """
 
     hello: bytes
@@ -69,25 +108,45 @@ class Dialogue:
     mark: bytes
     error_start: bytes
     protocol: Protocol = Protocol.LINES
+    turns: tuple[Turn, ...] = ()
+    heartbeat: Heartbeat | None = None
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
-        is_http = self.protocol is Protocol.HTTP
-        for part in ("hello", "mark") if is_http else ("hello", "answer_end", "mark"):
+        is_lines = self.protocol is Protocol.LINES
+        for part in ("hello", "answer_end", "mark") if is_lines else ("hello", "mark"):
             if not getattr(self, part):
                 raise InvalidDialogueError(f"{part} is empty; a fan must know what to say and what to wait for")
-        if is_http and self.welcome_end:
+        if is_lines and any(turn.until == b"" for turn in self.turns):
+            raise InvalidDialogueError("answer_end of a further message is empty; leave it out if nothing answers it")
+        if not is_lines:
+            self._check_request()
+        if self.heartbeat is not None and not (self.heartbeat.ping and self.heartbeat.pong):
+            raise InvalidDialogueError("a heartbeat needs both, ping and pong; leave it out if there is none")
+
+    def _check_request(self) -> None:
+        """Raise InvalidDialogueError for what makes no sense where the fan asks by HTTP."""
+        is_http = self.protocol is Protocol.HTTP
+        if self.welcome_end:
             raise InvalidDialogueError("welcome_end is given, but over HTTP the fan speaks first; leave it out")
         if is_http and self.error_start and not self.answer_end:
             raise InvalidDialogueError(
                 "error_start is given without answer_end; over HTTP the status refuses, so leave it out, "
                 "or say up to where in the body such a line may come"
             )
-        if len(self.hello) > MAX_HELLO - _LONGEST_USER:
-            raise InvalidDialogueError(f"hello has {len(self.hello)} bytes; use {MAX_HELLO - _LONGEST_USER} at most")
+        if is_http and self.turns:
+            raise InvalidDialogueError("a fan says more than its request, which nobody hears over HTTP; leave it out")
+        if self.heartbeat is not None:
+            raise InvalidDialogueError("a heartbeat is given, but only lines have one that is described; leave it out")
 
     def hello_of(self, user: bytes) -> bytes:
-        """Return what the fan of that name says."""
-        return self.hello.replace(_USER, user)
+        """Return what the fan of that name says first."""
+        return filled(self.hello, user)
+
+
+def filled(text: bytes, user: bytes) -> bytes:
+    """Return a text that a fan says with the name of its user in it."""
+    return text.replace(_USER, user)
 
 
 @dataclass(frozen=True, slots=True)

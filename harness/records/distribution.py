@@ -7,7 +7,9 @@ What failed has no time, and leaving it out would praise a server for those whom
 infinitely long.
 """
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import msgspec
 import numpy as np
@@ -90,6 +92,11 @@ def decode(stored: Distribution) -> HdrHistogram:
     return HdrHistogram.decode(stored.histogram)
 
 
+def percentile_of(stored: Distribution, percent: Fraction) -> float | None:
+    """Return any percentile of what was stored, in seconds; None if it falls among the missing."""
+    return _at(*_steps(decode(stored)), max(1, math.ceil(stored.asked * percent / 100)), stored.max_s)
+
+
 def curve(stored: Distribution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return `(value_s, share)`: each value that occurred, ascending, and the share of all asked that is no larger.
 
@@ -129,11 +136,7 @@ def _describe(histogram: HdrHistogram, *, mean_s: float, max_s: float, missing: 
     count = int(counts[-1])
 
     def at(per_mille: int) -> float | None:
-        place = rank(count + missing, per_mille)  # the library rounds it, also downwards
-        if place > count:
-            return None
-        value = float(values_s[np.searchsorted(counts, place)])
-        return min(value, max_s)  # a counter stands for a range, whose upper end the largest sample need not reach
+        return _at(values_s, counts, rank(count + missing, per_mille), max_s)
 
     return Distribution(
         count=count,
@@ -146,3 +149,11 @@ def _describe(histogram: HdrHistogram, *, mean_s: float, max_s: float, missing: 
         histogram=histogram.encode().decode("ascii"),
         missing=missing,
     )
+
+
+def _at(values_s: NDArray[np.float64], counts: NDArray[np.int64], place: int, max_s: float) -> float | None:
+    """Return the value at a place among those that are in order; None beyond the last. The library rounds the place."""
+    if place > counts[-1]:
+        return None
+    value = float(values_s[np.searchsorted(counts, place)])
+    return min(value, max_s)  # a counter stands for a range, whose upper end the largest sample need not reach

@@ -12,7 +12,8 @@ class Fans(Section, frozen=True, kw_only=True):
     """What became of the N fans.
 
     `answered` got their first event; `served` of them were also held until the match was over, or the trial.
-    `failures` counts the others by what happened to them; `status_429` are those who were answered with that of HTTP.
+    `failures` counts the others by what happened to them; `status_429` are those who were answered with that of HTTP,
+    `close_1011 (out of memory)` those whose WebSocket was closed with that code and reason.
 
     Those who did what they were told to are set apart, and are neither: `left` closed their connections in good order,
     `reset` broke them, and `slow` stopped reading, of whom the server closed `slow_closed` before the end. Together

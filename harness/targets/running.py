@@ -1,7 +1,8 @@
 """What servers have in common that run already: the harness finds them, and leaves them as they are."""
 
 from harness.interruption import interrupted_at_once
-from harness.load.workload import Endpoint
+from harness.load.workload import Dialogue, Endpoint
+from harness.targets.one_fan import OneFan
 from harness.targets.reach import Reached, reach
 from harness.targets.variant import Variant
 
@@ -42,9 +43,21 @@ class RunningTarget:
     def start(self) -> None:
         """Make sure that the server does what it is to do, and look for its processes. Raise TargetError."""
         with interrupted_at_once():  # nothing was started yet
-            reached = reach(self._named, self._name)
+            reached = self.reached()
             self._try(reached.endpoints[0])
         self._reached = reached
+
+    def reached(self) -> Reached:
+        """Return the server as it can be seen from here. Raise TargetError if nobody answers."""
+        return reach(self._named, self._name)
+
+    def fan(self) -> OneFan:
+        """Return one fan, to try the server with. Raise TargetError if nobody is there."""
+        return OneFan(self.reached().endpoints[0], self.dialogue(None), self._name)
+
+    def dialogue(self, match_id: str | None) -> Dialogue:
+        """Return what a fan says there."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Leave the server as it is."""

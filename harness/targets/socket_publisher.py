@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from common.addresses import join
 from common.domain.posts import Post
 from harness.load.match import MatchPlan
-from harness.load.workload import Endpoint
+from harness.load.tls import trusting
+from harness.load.workload import Endpoint, Tls
 from harness.targets.payload import line_of
 
 ANSWER_TIMEOUT_S = 10.0
@@ -30,6 +32,7 @@ class SocketPublisher:
     ack: bytes
     hello: bytes = b""
     welcome: bytes = b""
+    tls: Tls | None = None
 
     @property
     def url(self) -> str:
@@ -102,7 +105,10 @@ class _SocketPoster:
     async def _link(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
             asked = self._publisher
-            reader, writer = await asyncio.open_connection(asked.endpoint.host, asked.endpoint.port)
+            secured: dict[str, Any] = {}
+            if (tls := asked.tls) is not None:
+                secured = {"ssl": trusting(tls.ca, insecure=tls.insecure), "server_hostname": tls.server_name}
+            reader, writer = await asyncio.open_connection(asked.endpoint.host, asked.endpoint.port, **secured)
             self._streams = reader, writer
             if asked.hello:
                 writer.write(asked.hello)

@@ -101,6 +101,14 @@ def parse_http_url(text: str, of: str) -> HttpUrl:
         raise TargetError(str(error)) from None
 
 
+def parse_websocket_url(text: str) -> HttpUrl:
+    """Return what a URL of a WebSocket says. Raise TargetError."""
+    try:
+        return addresses.parse_websocket_url(text)
+    except AddressError as error:
+        raise TargetError(str(error)) from None
+
+
 def show_address(endpoints: tuple[Endpoint, ...]) -> tuple[str, ...]:
     """Return endpoints as `HOST:PORT`, an IPv6 host in brackets."""
     return tuple(join(at.host, at.port) for at in endpoints)

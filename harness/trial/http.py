@@ -18,12 +18,10 @@ from harness.records.machine import describe_machine
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.stage import StageTarget
 from harness.targets.target import TargetError, parse_http_url
-from harness.targets.tls import reach_url
+from harness.targets.tls import TRUST_BY_OPTION, reach_url
 from harness.targets.variant import Variant
 from harness.trial.figures.http import HttpHead, asked_http, http_result
 from harness.trial.plan import trial_id
-
-_TRUST_IT = "give --ca FILE to trust who signed it, or --insecure to verify nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def running_api(url: str, trust: ssl.SSLContext, *, posts: bool) -> Api:
     parsed = parse_http_url(url, "an API")
     if parsed.parts.path.strip("/") or parsed.parts.query:
         raise TargetError(f"{url!r}: give what comes behind the port as --path")
-    reach_url(url, parsed, trust, _TRUST_IT)
+    reach_url(url, parsed, trust, TRUST_BY_OPTION)
     token = None
     if posts:
         try:

@@ -37,6 +37,13 @@ class Certificate:
         self.trust.load_verify_locations(self.chain)
 
     @property
+    def server(self) -> ssl.SSLContext:
+        """What a server that has it speaks TLS with."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.chain, self.key)
+        return context
+
+    @property
     def shown(self) -> bytes:
         """What a client is shown, in DER."""
         return ssl.PEM_cert_to_DER_cert(self.chain.read_text())

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from harness.load.protocols.http_stream import HttpReader
 from harness.load.protocols.lines import LineReader
+from harness.load.protocols.websocket import WebSocketReader
 from harness.load.workload import Protocol
 
 if TYPE_CHECKING:
-    from harness.load.protocols.reader import Reader, Settle
+    from harness.load.protocols.reader import Callbacks, Reader
     from harness.load.workload import Dialogue
 
 
-def reader_of(dialogue: Dialogue, settle: Settle) -> Reader:
+def reader_of(dialogue: Dialogue, callbacks: Callbacks) -> Reader:
     """Return a reader of what the server says in a dialogue."""
     match dialogue.protocol:
         case Protocol.HTTP:
-            return HttpReader(dialogue, settle)
+            return HttpReader(dialogue, callbacks)
         case Protocol.LINES:
-            return LineReader(dialogue, settle)
+            return LineReader(dialogue, callbacks)
+        case Protocol.WEBSOCKET:
+            return WebSocketReader(dialogue, callbacks)

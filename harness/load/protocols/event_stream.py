@@ -12,7 +12,7 @@ import re
 from codecs import BOM_UTF8
 from typing import Final
 
-from harness.load.protocols.reader import DIGITS, UnreadableError
+from harness.load.protocols.reader import UnreadableError, number_behind
 
 MAX_EVENT: Final = 1024 * 1024  # bytes kept of one that does not end
 
@@ -49,7 +49,7 @@ class EventNumbers:
     __slots__ = ("_last", "_last_left", "_last_numbers", "_left", "_number")
 
     def __init__(self, mark: bytes) -> None:
-        self._number = re.compile(re.escape(mark) + rb"([0-9]{1,%d})(?![0-9])" % DIGITS)
+        self._number = number_behind(mark)
         self._left: dict[int, bytes] = {}
         self._last = self._last_left = b""
         self._last_numbers: tuple[int, ...] = ()

@@ -13,7 +13,7 @@ from harness.load.protocols.marks import Marks
 from harness.load.protocols.reader import MAX_PENDING, Completeness, StatusError, UnreadableError, begins_a_line
 
 if TYPE_CHECKING:
-    from harness.load.protocols.reader import Settle
+    from harness.load.protocols.reader import Callbacks
     from harness.load.workload import Dialogue
 
 
@@ -32,7 +32,9 @@ class HttpReader:
         "_usual_head",
     )
 
-    def __init__(self, dialogue: Dialogue, settle: Settle) -> None:
+    goodbye = b""
+
+    def __init__(self, dialogue: Dialogue, callbacks: Callbacks) -> None:
         self._answer_end = dialogue.answer_end
         self._error_start = dialogue.error_start
         self._said: dict[int, bytes] = {}
@@ -40,7 +42,7 @@ class HttpReader:
         self._usual_head: Head | None = None
         self._bodies = Bodies()
         self._events = EventNumbers(dialogue.mark)
-        self._marks = Marks(dialogue.mark, settle)
+        self._marks = Marks(dialogue.mark, callbacks.settle)
         self._plain: set[int] = set()  # the fans whose bodies are no event streams
 
     def greeting(self, fan: int, data: bytes) -> Completeness:

@@ -7,7 +7,9 @@ read is the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
@@ -18,6 +20,17 @@ DIGITS: Final = 9  # of an event's number: fits an array of 32-bit integers
 
 Settle = Callable[[int, int, float], None]
 """Is told of a fan, a number, and when that came: the last data before had ended with it, and now it is known whole."""
+Say = Callable[[int, bytes], None]
+"""Sends what a fan says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What a reader asks of whoever has the fans. `user_of` returns the name of a fan's user."""
+
+    settle: Settle
+    say: Say
+    user_of: Callable[[int], bytes]
 
 
 class Completeness(Enum):
@@ -37,7 +50,7 @@ class UnreadableError(StreamError):
 
 
 class StatusError(StreamError):
-    """It answers with another status of HTTP than 200. `said` is what came after the head."""
+    """It answers with another status of HTTP than that of the stream. `said` is what came after the head."""
 
     def __init__(self, status: int, reason: str, said: bytes) -> None:
         excerpt = f"; it said {repr(said[:120])[1:]}" if said else ""
@@ -45,8 +58,29 @@ class StatusError(StreamError):
         self.status = status
 
 
+class ClosedError(StreamError):
+    """It closed the stream and said why: with a code of RFC 6455, section 7.4, and a reason, which may be empty."""
+
+    _IN_GOOD_ORDER: Final = frozenset({1000, 1001, 1005})  # done, going away, and no code at all
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closes with {code}" + (f" ({reason})" if reason else ""))
+        self.code = code
+        self.reason = reason
+
+    @property
+    def is_in_good_order(self) -> bool:
+        """Whether that is no complaint."""
+        return self.code in self._IN_GOOD_ORDER
+
+
 class Reader(Protocol):
-    """Reads what the server says to the fans of one process."""
+    """Reads what the server says to the fans of one process, and says what has to be said to that."""
+
+    @property
+    def goodbye(self) -> bytes:
+        """What a fan says before it leaves in good order; it may be nothing."""
+        ...
 
     def greeting(self, fan: int, data: bytes) -> Completeness:
         """Read more of the fan's greeting. What follows it in `data` was said before the question: it is no answer."""
@@ -59,7 +93,7 @@ class Reader(Protocol):
     def sequences(self, fan: int, data: bytes, at_s: float) -> tuple[int, ...]:
         """Return the numbers of the events that are complete with `data`, which came at `at_s`, in order.
 
-        What only now is known to have been complete before is told to Settle first. Raise UnreadableError.
+        What only now is known to have been complete before is told to Settle first. Raise StreamError.
         """
         ...
 
@@ -76,6 +110,11 @@ class Reader(Protocol):
     def open(self) -> int:
         """How many fans' data ended with a number, which Settle is yet to be told of."""
         ...
+
+
+def number_behind(mark: bytes) -> re.Pattern[bytes]:
+    """Return a pattern for the numbers behind a mark, in a text after which nothing comes."""
+    return re.compile(re.escape(mark) + rb"([0-9]{1,%d})(?![0-9])" % DIGITS)
 
 
 def begins_a_line(start: bytes, text: bytes) -> bool:

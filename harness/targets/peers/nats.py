@@ -1,26 +1,15 @@
 r"""NATS: fans subscribe to a subject, a reporter publishes to it.
 
-A client of NATS must answer the server's PINGs, which come every two minutes, or it is cut off. Fans here only listen,
-so the server is told to ask once a day. It runs on one core (`GOMAXPROCS`), as everyone does who is compared.
+A client of NATS must answer the server's PINGs, which come every two minutes; the server is told to ask once a day, so
+that this is no part of what is compared. It runs on one core (`GOMAXPROCS`), as everyone does who is compared.
 """
 
 import subprocess
 from collections.abc import Sequence
 
-from harness.load.workload import Dialogue, Endpoint
-from harness.targets.payload import MARK
+from harness.targets.brokers.broker import Subscription
+from harness.targets.brokers.nats import nats_broker
 from harness.targets.peers.peer import Peer, PeerPlace, find_program, most_connections
-from harness.targets.publisher import Publisher
-from harness.targets.socket_publisher import SocketPublisher
-
-DIALOGUE = Dialogue(
-    hello=b'CONNECT {"verbose":false}\r\nSUB match 1\r\nPING\r\n',
-    welcome_end=b"\r\n",  # of the INFO line
-    answer_end=b"PONG\r\n",
-    mark=MARK,
-    error_start=b"-ERR",
-)
-"""How a fan subscribes; the answer to its PING says that the server has read what stood before it."""
 
 
 def nats_peer() -> Peer:
@@ -37,15 +26,6 @@ def nats_peer() -> Peer:
         )
         return [program, "--config", str(configuration)]
 
-    return Peer(f"NATS {said.rpartition(' v')[2].strip()}", DIALOGUE, command, _publisher, environ={"GOMAXPROCS": "1"})
-
-
-def _publisher(endpoint: Endpoint) -> Publisher:
-    return SocketPublisher(
-        "nats",
-        endpoint,
-        message=lambda line: b"PUB match %d\r\n%b\r\nPING\r\n" % (len(line), line),
-        ack=b"PONG\r\n",
-        hello=b'CONNECT {"verbose":false}\r\nPING\r\n',
-        welcome=b"PONG\r\n",
-    )
+    broker = nats_broker(Subscription("match"))
+    name = f"NATS {said.rpartition(' v')[2].strip()}"
+    return Peer(name, broker.dialogue, command, broker.publisher, environ={"GOMAXPROCS": "1"})

@@ -7,12 +7,13 @@ last that it got. One that stopped reading is due nothing. An event that came ag
 the first time after one of a higher number is *reordered*. Events from before a fan's answer may or may not reach it:
 they are neither expected nor a loss.
 
-A fan whom the server closed before the match was over was not held, so it counts as a failure (`closed_early`).
+A fan whom the server closed before the match was over was not held, so it counts as a failure (`closed_early`, or the
+code with which its WebSocket was closed).
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ STEPS = 300
 """Steps in a timeline, at most: more than a chart has pixels to show is not worth storing."""
 
 _SHORTEST_STEP_S = 0.02
+_MOST_REASONS = 3  # of a code: more are a reason for each fan, which nobody reads
 _Times = NDArray[np.float64]
 _Sequences = NDArray[np.int64]
 
@@ -96,9 +98,13 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     apart = {kind: failures.pop(kind.name.lower(), 0) for kind in Outcome if kind.is_set_apart}
     for kind in (Outcome.HELD, Outcome.ENDED):
         failures.pop(kind.name.lower(), None)
-    failures.pop(Outcome.STATUS.name.lower(), None)
+    for kind in (Outcome.STATUS, Outcome.CLOSE):
+        failures.pop(kind.name.lower(), None)
     failures.update(f"status_{status}" for status in samples.status.values())
-    early = 0 if stop_s is None else int(np.sum((outcome == Outcome.ENDED) & (closed_s < stop_s)))
+    is_early = np.zeros(outcome.size, bool) if stop_s is None else (outcome == Outcome.ENDED) & (closed_s < stop_s)
+    complained = {fan: close for fan, close in samples.closes.items() if is_early[fan] or outcome[fan] == Outcome.CLOSE}
+    failures.update(_close_names(complained.values()))
+    early = int(np.sum(is_early)) - sum(bool(is_early[fan]) for fan in complained)
     if early:
         failures["closed_early"] = early
     return Fans(
@@ -111,6 +117,17 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
         slow=apart[Outcome.SLOW] + apart[Outcome.SLOW_CLOSED],
         slow_closed=apart[Outcome.SLOW_CLOSED],
     )
+
+
+def _close_names(closes: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Return what each close is counted as: its code and reason, or the code alone where there are many reasons."""
+    closes = list(closes)
+    reasons: dict[int, set[str]] = {}
+    for code, reason in closes:
+        reasons.setdefault(code, set()).add(reason)
+    for code, reason in closes:
+        tells = reason and len(reasons[code]) <= _MOST_REASONS
+        yield f"close_{code} ({reason})" if tells else f"close_{code}"
 
 
 def timeline(samples: Samples, over_s: float, deliveries: Heat | None = None) -> Timeline:

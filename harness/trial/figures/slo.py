@@ -5,10 +5,11 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 
 from harness.errors import HarnessError
-from harness.records.distribution import Distribution
+from harness.records.distribution import Distribution, percentile_of
 from harness.records.seen import Seen
 
 DEFAULT_SLO = "failures=0,lost=0,duplicated=0,reordered=0,unposted=0"
@@ -19,8 +20,9 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "=": operator.eq}
 )
 _TERM = re.compile(
-    r"\s*([a-z][a-z0-9_]*)\s*(<=|>=|<|>|=)\s*([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-zµ]*)\s*", re.ASCII
+    r"\s*([a-z][a-z0-9_.]*)\s*(<=|>=|<|>|=)\s*([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-zµ]*|%)\s*", re.ASCII
 )
+_PERCENTILE = re.compile(r"(?:(art|fanout|newcomers)_)?p([1-9][0-9]?(?:\.[0-9]+)?|0\.[0-9]+|99[0-9]+)", re.ASCII)
 
 _Figure = Callable[[Seen], float | None]
 
@@ -29,36 +31,64 @@ class SloError(HarnessError):
     """An SLO cannot be read; the message says which term, and what would be right."""
 
 
-def _response(name: str) -> _Figure:
-    return lambda seen: _of_all(seen.response.intended, name, seen.fans.asked - seen.fans.answered)
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Times of which some may be missing, each infinitely long; the mean is of those that came."""
+
+    of: Callable[[Seen], Distribution | None]
+    missing: Callable[[Seen], int]
+
+    def mean(self, seen: Seen) -> float | None:
+        times = self.of(seen)
+        return None if times is None else times.mean_s
+
+    def longest(self, seen: Seen) -> float | None:
+        times = self.of(seen)
+        return math.inf if self.missing(seen) or times is None else times.max_s
+
+    def percentile(self, percent: Fraction) -> _Figure:
+        def figure(seen: Seen) -> float | None:
+            times = self.of(seen)
+            value = None if times is None else percentile_of(times, percent)
+            return math.inf if value is None else value
+
+        return figure
 
 
-def _art(name: str) -> _Figure:
-    return lambda seen: getattr(seen.response.art, name, None)
+_RESPONSE = _Times(lambda seen: seen.response.intended, lambda seen: seen.fans.asked - seen.fans.answered)
+_ART = _Times(lambda seen: seen.response.art, lambda seen: 0)
+_FANOUT = _Times(
+    lambda seen: None if seen.delivery is None else seen.delivery.fanout,
+    lambda seen: 0 if seen.delivery is None else seen.delivery.lost,
+)
+_NEWCOMERS = _Times(
+    lambda seen: seen.response.newcomers,
+    lambda seen: 0 if seen.response.newcomers is None else seen.response.newcomers.missing,
+)
+_PHASES: Mapping[str | None, _Times] = MappingProxyType(
+    {None: _RESPONSE, "art": _ART, "fanout": _FANOUT, "newcomers": _NEWCOMERS}
+)
+
+
+def _if_any(times: _Times, figure: _Figure) -> _Figure:
+    """Return a figure that was not measured (None) where there are no times at all, and none is missing."""
+    return lambda seen: None if times.of(seen) is None and not times.missing(seen) else figure(seen)
+
+
+def _percentile(phase: str | None, digits: str) -> _Figure:
+    """Return the figure of a percentile: `99`, `99.9`, and `999`, which is the same."""
+    decimals = max(0, len(digits) - 2) if digits.isdigit() else 0
+    return _if_any(_PHASES[phase], _PHASES[phase].percentile(Fraction(digits) / 10**decimals))
 
 
 def _delivery(name: str) -> _Figure:
     return lambda seen: getattr(seen.delivery, name, None)
 
 
-def _fanout(name: str) -> _Figure:
-    return lambda seen: None if seen.delivery is None else _of_all(seen.delivery.fanout, name, seen.delivery.lost)
-
-
 def _last_fan(seen: Seen) -> float | None:
     if seen.delivery is None:
         return None
     return math.inf if seen.delivery.lost else seen.delivery.last_max_s
-
-
-def _of_all(times: Distribution | None, name: str, missing: int) -> float | None:
-    """Return a figure of times of which some are missing, each infinitely long; the mean is of those that came."""
-    if name == "mean_s":
-        return None if times is None else times.mean_s
-    if times is None or name == "max_s":
-        return math.inf if missing or times is None else times.max_s
-    value: float | None = getattr(times, name)
-    return math.inf if value is None else value
 
 
 def _count_of_delivery(name: str) -> _Figure:
@@ -80,34 +110,53 @@ COUNTS: Mapping[str, _Figure] = MappingProxyType(
 
 TIMES: Mapping[str, _Figure] = MappingProxyType(
     {
-        "mean": _response("mean_s"),
-        "p50": _response("p50_s"),
-        "p90": _response("p90_s"),
-        "p99": _response("p99_s"),
-        "p999": _response("p999_s"),
-        "max": _response("max_s"),
-        "art": _art("mean_s"),
-        "art_p99": _art("p99_s"),
-        "fanout_mean": _fanout("mean_s"),
-        "fanout_p99": _fanout("p99_s"),
+        "mean": _RESPONSE.mean,
+        "max": _RESPONSE.longest,
+        "art": _ART.mean,
+        "fanout_mean": _FANOUT.mean,
         "fanout_last": _last_fan,
+        "newcomers_mean": _NEWCOMERS.mean,
         "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
 """Figures that are a time; without a prefix, the response time from the intended start.
 
-`fanout_*` are from the intended post. A fan who was not answered, and a delivery that was lost, took infinitely long:
-so percentiles and the longest say. `art_*` are the talk's, of those who were answered."""
+Besides there is any percentile: `p99`, `p99.9` (which is `p999`), `art_p95`, `fanout_p99`, `newcomers_p50`.
+
+`fanout_*` are from the intended post, `newcomers_*` of those who came while events flowed. A fan who was not answered,
+and a delivery that was lost, took infinitely long: so percentiles and the longest say. `art_*` are the talk's, of those
+who were answered."""
+
+
+def _deliveries(seen: Seen) -> int:
+    return 0 if seen.delivery is None else seen.delivery.expected
+
+
+_WHOLES: Mapping[str, Callable[[Seen], int]] = MappingProxyType(
+    {
+        "served": lambda seen: seen.fans.asked,
+        "failures": lambda seen: seen.fans.asked,
+        "lost": _deliveries,
+        "duplicated": _deliveries,
+        "reordered": _deliveries,
+        "unposted": lambda seen: 0 if seen.delivery is None else seen.delivery.posted,
+    }
+)
+"""What each count is a share of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition. `limit` is in seconds for a time; `text` is how the user wrote it, without blanks."""
+    """One condition. `limit` is in seconds for a time, and in percent for a share of all fans, deliveries or posts.
+
+    `text` is how the user wrote it, without blanks.
+    """
 
     name: str
     sign: str
     limit: float
     text: str
+    is_share: bool = False
 
     def holds(self, value: float | None) -> bool:
         """Whether a seen figure meets the term; one that was not seen (None) does not."""
@@ -125,19 +174,14 @@ class Slo:
 
     def check(self, seen: Seen) -> tuple[str, ...]:
         """Return the broken terms in order, each with what was seen: `p99<1s (3.1 s)`."""
-        return self.broken({term.name: _figure(term.name)(seen) for term in self.terms})
-
-    def broken(self, figures: Mapping[str, float | None]) -> tuple[str, ...]:
-        """Return the broken terms by figures of those names: counts, times in seconds, None where none was seen."""
-        return tuple(
-            f"{term.text} ({_shown(term.name, figures[term.name])})"
-            for term in self.terms
-            if not term.holds(figures[term.name])
-        )
+        seen_by = ((term, _value(term, seen)) for term in self.terms)
+        return tuple(f"{term.text} ({_shown(term, value)})" for term, value in seen_by if not term.holds(value))
 
 
 def parse_slo(text: str) -> Slo:
     """Read terms between commas: a figure's name, one of < <= > >= =, a number, and for a time a unit (us, ms, s).
+
+    A count may be a share of all, in percent: `failures<1%`.
 
     An empty text is an objective without terms. Raise SloError.
     """
@@ -151,27 +195,40 @@ def _parse_term(part: str) -> Term:
     if matched is None:
         raise SloError(f"the SLO term {part.strip()!r} cannot be read: write for example failures=0 or p99<1s")
     name, sign, number, unit = matched.groups()
-    if name not in COUNTS and name not in TIMES:
-        raise SloError(f"no figure is called {name!r} in the SLO: use one of {', '.join([*COUNTS, *TIMES])}")
-    if name in TIMES and unit not in _UNITS:
+    is_time = name in TIMES or _PERCENTILE.fullmatch(name) is not None
+    if name not in COUNTS and not is_time:
+        raise SloError(
+            f"no figure is called {name!r} in the SLO: use one of {', '.join([*COUNTS, *TIMES])}, or a percentile "
+            "such as p99, p99.9, art_p95, fanout_p99, newcomers_p50"
+        )
+    if is_time and unit not in _UNITS:
         raise SloError(f"{part.strip()!r} in the SLO needs a unit of time: us, ms or s, as in {name}{sign}{number}ms")
-    if name in COUNTS and unit:
-        raise SloError(f"{part.strip()!r} in the SLO is a count and has no unit: write {name}{sign}{number}")
-    limit = float(number) * _UNITS[unit] if unit else float(number)
+    if name in COUNTS and unit not in {"", "%"}:
+        raise SloError(
+            f"{part.strip()!r} in the SLO is a count: write {name}{sign}{number}, or a share, as in {name}<1%"
+        )
+    limit = float(number) * _UNITS.get(unit, 1.0)
     if not math.isfinite(limit):
         raise SloError(f"{part.strip()!r} in the SLO is out of range")
-    return Term(name, sign, limit, f"{name}{sign}{number}{unit}")
+    return Term(name, sign, limit, f"{name}{sign}{number}{unit}", is_share=unit == "%")
 
 
-def _figure(name: str) -> _Figure:
-    return COUNTS[name] if name in COUNTS else TIMES[name]
+def _value(term: Term, seen: Seen) -> float | None:
+    """Return what was seen of a term's figure, in its unit; None where it was not measured."""
+    if term.name not in COUNTS:
+        percentile = _PERCENTILE.fullmatch(term.name)
+        return _percentile(*percentile.groups())(seen) if percentile else TIMES[term.name](seen)
+    count = COUNTS[term.name](seen)
+    if not term.is_share or not count:
+        return count
+    return 100 * count / _WHOLES[term.name](seen)
 
 
-def _shown(name: str, value: float | None) -> str:
+def _shown(term: Term, value: float | None) -> str:
     if value is None:
         return "not measured"
-    if name in COUNTS:
-        return f"{value:,.0f}"
+    if term.name in COUNTS:
+        return f"{value:.3g} %" if term.is_share else f"{value:,.0f}"
     if math.isinf(value):
         return "∞: not all came"
     return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"

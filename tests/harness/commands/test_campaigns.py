@@ -197,7 +197,7 @@ def test_a_scenario_that_needs_root_is_left_out_and_that_is_said(
     ("words", "says"),
     [
         (("staircase", "--quick", "--rounds", "3"), "leave --rounds out"),
-        (("staircase", "--slo", "p98<1s"), "no figure is called 'p98'"),
+        (("staircase", "--slo", "p100<1s"), "no figure is called 'p100'"),
         (("staircase", "--budget", "40"), "is no duration"),
         (("ablate", "--patience", "long"), "is no duration"),
         (("staircase", "--stage", "0", "--out", "/dev/null/x"), "choose another --out"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 import threading
 from contextlib import contextmanager, suppress
 from shutil import copy
@@ -21,6 +20,7 @@ from tests.harness.targets.news_server import NewsServer
 from tests.harness.test_cli import SMALL, run
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -37,13 +37,6 @@ def certificate(tmp_path: Path) -> Certificate:
     directory = tmp_path / "certificate"
     directory.mkdir()
     return Certificate(directory)
-
-
-def shown_by(certificate: Certificate) -> ssl.SSLContext:
-    """Return what a server that has the certificate speaks TLS with."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
-    return context
 
 
 @contextmanager
@@ -90,7 +83,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_certificate_that_nobody_signed_is_told(
     certificate: Certificate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with known(tls=shown_by(certificate)) as server:
+    with known(tls=certificate.server) as server:
         assert main(["http", "--http", server.url, "-n", "3", "--out", str(tmp_path / "out")]) == 2
         assert server.requests == 0
     said = one_line(capsys)
@@ -104,7 +97,7 @@ def test_whom_one_says_to_trust_is_loaded(trust: str, certificate: Certificate, 
     chain = str(certificate.chain)
     words = {"--ca": ("--ca", chain), "--insecure": ("--insecure",)}.get(trust, ())
     environ = {trust: chain} if trust == "SSL_CERT_FILE" else {}
-    with known(tls=shown_by(certificate)) as server:
+    with known(tls=certificate.server) as server:
         done = run("http", "--http", server.url, "-n", "6", "-c", "2", *words, "--out", str(tmp_path), **environ)
     assert done.stderr == ""
     assert stored(tmp_path).seen.succeeded == 6
@@ -112,7 +105,7 @@ def test_whom_one_says_to_trust_is_loaded(trust: str, certificate: Certificate, 
 
 @needs_openssl
 def test_events_are_posted_to_whom_one_says_to_trust(certificate: Certificate, tmp_path: Path) -> None:
-    with fake_server("0") as server, front(server.http, shown_by(certificate)) as port:
+    with fake_server("0") as server, front(server.http, certificate.server) as port:
         words = ("-n", "6", "-c", "2", "--method", "POST", "--ca", str(certificate.chain), "--out", str(tmp_path))
         done = run("http", "--http", f"https://127.0.0.1:{port}", *words, MATCHSTREAM_TOKEN=server.token)
         assert done.stderr == ""
@@ -124,7 +117,7 @@ def test_events_are_posted_to_whom_one_says_to_trust(certificate: Certificate, t
 def test_a_certificate_of_another_host_is_told_though_its_signer_is_trusted(
     certificate: Certificate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with known(tls=shown_by(certificate)) as server:
+    with known(tls=certificate.server) as server:
         words = ("--http", server.url.replace("127.0.0.1", "localhost"), "--ca", str(certificate.chain))
         assert main(["http", *words, "-n", "3", "--out", str(tmp_path / "out")]) == 2
     assert "certificate verify failed: Hostname mismatch" in one_line(capsys)
@@ -133,7 +126,7 @@ def test_a_certificate_of_another_host_is_told_though_its_signer_is_trusted(
 @needs_openssl
 def test_a_certificate_that_changes_while_it_is_loaded_is_told(certificate: Certificate, tmp_path: Path) -> None:
     ca = copy(certificate.chain, tmp_path / "ca.pem")
-    context = shown_by(certificate)
+    context = certificate.server
 
     def renew(handler: Handler) -> None:
         certificate.renew()
@@ -188,7 +181,7 @@ def test_events_are_not_posted_to_whom_nobody_vouches_for(
     certificate: Certificate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "news.toml"
-    with NewsServer() as fans, known(tls=shown_by(certificate)) as server:
+    with NewsServer() as fans, known(tls=certificate.server) as server:
         lines = [f"address = 'tcp://127.0.0.1:{fans.lines}'", r"hello = 'SUB news {user}\r\n'", r"welcome_end = '\n'"]
         publish = ["[publish]", f"url = '{server.url}/news'", "body = '#{mark}'"]
         file.write_text("\n".join([*lines, *publish]))
@@ -203,7 +196,7 @@ def test_nor_to_an_api_that_nobody_vouches_for(
     certificate: Certificate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MATCHSTREAM_TOKEN", "a-token-of-this-test")
-    with KnownServer(never_speaks) as fans, known(tls=shown_by(certificate)) as server:
+    with KnownServer(never_speaks) as fans, known(tls=certificate.server) as server:
         whom = ("--target", f"127.0.0.1:{fans.endpoint.port}", "--http", server.url)
         assert main(["measure", *SMALL, *whom, "--out", str(tmp_path / "out")]) == 2
     said = one_line(capsys)

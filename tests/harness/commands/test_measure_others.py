@@ -8,7 +8,7 @@ import pytest
 from harness.cli import main
 from harness.records.kinds import load_record
 from harness.records.search import SearchResult
-from harness.targets import custom
+from harness.targets import one_fan
 from tests.harness.results import load_result
 from tests.harness.targets.news_server import NewsServer
 from tests.harness.targets.stream_server import StreamServer
@@ -26,7 +26,7 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
         address = f"tcp://127.0.0.1:{server.lines}"
         dialogue = ("--hello", r"SUB news {user}\r\n", "--welcome", r"\n", "--answer", r"+OK\r\n", "--error", "-ERR")
         words = ("--target", address, *dialogue, "--mark", "event #", "--slo", "failures=0", "--out", str(tmp_path))
-        assert main(["measure", *SMALL, *words]) in {0, 1}
+        assert main(["measure", *SMALL, *words]) in {0, 3}
     (stored,) = tmp_path.glob("tcp-127.0.0.1-*.json")
     result = load_result(stored)
     assert (result.asked.target.name, result.seen.fans.served) == (address, 6)
@@ -53,7 +53,7 @@ def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: 
 def test_a_greeting_that_was_not_described_is_not_taken_for_the_answer(
     words: tuple[str, ...], by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(custom, "GREETING_WAIT_S", 60.0)  # until it has spoken, whoever has the machine meanwhile
+    monkeypatch.setattr(one_fan, "GREETING_WAIT_S", 60.0)  # until it has spoken, whoever has the machine meanwhile
     file = tmp_path / "news.toml"
     with NewsServer() as server:
         address = f"tcp://127.0.0.1:{server.lines}"
@@ -90,7 +90,7 @@ def test_a_server_that_answers_a_stream_to_some(tmp_path: Path, capsys: pytest.C
     stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     with StreamServer(lambda fan: full if fan > 2 else stream, lambda _: []) as server:
         words = ("--target", f"http://127.0.0.1:{server.port}/", "--out", str(tmp_path))
-        assert main(["measure", *SMALL, *words]) == 1
+        assert main(["measure", *SMALL, *words]) in {1, 3}
     assert "2 of 6 served; failures: 4 status 429" in capsys.readouterr().out
 
 

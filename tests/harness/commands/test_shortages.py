@@ -55,7 +55,7 @@ def test_requests_without_an_open_file_are_the_generators_fault(tmp_path: Path) 
     with known() as server:
         words = ("http", "--http", server.url, "-n", "100", "-c", "100", "--out", str(tmp_path))
         done = run_within("-n 64", *words)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (3, "")
     result = stored(tmp_path)
     assert "not connected" not in result.seen.failures
     without = result.seen.failures["no_file"]
@@ -112,7 +112,7 @@ def test_fans_without_a_local_port_are_the_generators_fault(tmp_path: Path) -> N
     with network_of_its_own(), NewsServer() as server:
         leave_four_ports()
         done = subprocess.run(command(*measuring(server, 10, tmp_path)), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (3, "")
     result = only_result(tmp_path)
     assert (result.seen.fans.served, result.seen.fans.failures) == (4, {"no_port": 6})
     line = (
@@ -137,7 +137,7 @@ def test_requests_without_a_local_port_are_the_generators_fault(tmp_path: Path) 
         leave_four_ports()
         words = command("http", "--http", server.url, "-n", "20", "-c", "10", "--out", str(tmp_path))
         done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (3, "")
     result = stored(tmp_path)
     assert result.seen.failures == {"no_port": 20 - result.seen.succeeded}
     assert any("no local port was left on its side" in reason for reason in result.validity.reasons)

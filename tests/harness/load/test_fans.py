@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -263,6 +264,28 @@ def test_a_hello_into_a_broken_connection_is_a_reset(
     assert fans.samples.outcome[0] == Outcome.RESET
     assert fans.failed == 1
     assert fans.open == 0
+
+
+def test_a_hello_of_any_length_is_said_as_the_kernel_takes_it(epoll: select.epoll, listener: socket.socket) -> None:
+    hello = bytes(range(256)) * 40_000
+    fans = make_fans(epoll, listener, replace(DIALOGUE, welcome_end=b"", hello=hello), 1)
+    fans.start_due()
+    server, _ = listener.accept()
+    heard = b""
+    with server:
+        server.settimeout(0.01)
+        turn(fans, epoll)
+        deadline = time.monotonic() + PATIENCE_S
+        while len(heard) < len(hello) and time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                heard += server.recv(1 << 20)
+            for fd, mask in epoll.poll(0):
+                fans.on_ready(fd, mask)
+        assert heard == hello
+        server.sendall(STATUS)
+        turn(fans, epoll)
+    assert fans.answered == 1
+    fans.close()
 
 
 def test_a_socket_that_cannot_be_made_is_the_generators_fault_at_its_moment(

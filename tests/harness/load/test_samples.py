@@ -33,6 +33,7 @@ def test_merge_puts_every_fan_back_in_its_place() -> None:
     odd = _samples(intended_s=[0.25], answered_s=[NEVER])
     odd.outcome[:] = bytes([Outcome.STATUS])
     odd.status[0] = 503
+    odd.closes[0] = 1011, "why"
     odd.receipt_fan.append(0)
     odd.receipt_sequence.append(9)
     odd.receipt_s.append(0.9)
@@ -40,6 +41,7 @@ def test_merge_puts_every_fan_back_in_its_place() -> None:
     assert list(merged.intended_s) == [0.0, 0.25, 0.5]
     assert list(merged.outcome) == [Outcome.HELD, Outcome.STATUS, Outcome.ENDED]
     assert (merged.status, merged.first(1).status) == ({1: 503}, {})
+    assert (merged.closes, merged.first(1).closes) == ({1: (1011, "why")}, {})
     assert merged.answered_s[0] == 0.1
     assert math.isnan(merged.answered_s[1])
     rows = zip(merged.receipt_fan, merged.receipt_sequence, merged.receipt_s, strict=True)

@@ -1,6 +1,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,13 @@ from harness.load.workload import (
     RESERVED_FILES,
     Dialogue,
     Endpoint,
+    Heartbeat,
     InvalidDialogueError,
     InvalidLoadError,
     Load,
     NoRoomError,
     Protocol,
+    Turn,
     deal,
     processes_needed,
 )
@@ -75,18 +78,28 @@ def test_a_dialogue_needs_its_parts(empty: str) -> None:
         ({"welcome_end": b"w"}, "welcome_end is given"),
         ({"error_start": b"E:"}, "error_start is given without answer_end"),
         ({"hello": b""}, "hello is empty"),
+        ({"turns": (Turn(b"x", b"y"),)}, "says more than its request"),
+        ({"heartbeat": Heartbeat(b"x", b"y")}, "a heartbeat is given"),
     ],
 )
-def test_over_http_the_answer_is_the_head_unless_more_is_said(parts: dict[str, bytes], says: str) -> None:
+def test_over_http_the_answer_is_the_head_unless_more_is_said(parts: dict[str, Any], says: str) -> None:
     least = Dialogue(b"GET", b"", b"", b"#", b"", Protocol.HTTP)
     replace(least, answer_end=b": hi", error_start=b"E:")
     with pytest.raises(InvalidDialogueError, match=says):
         replace(least, **parts)
 
 
-def test_a_hello_that_a_fresh_socket_might_not_take_is_refused() -> None:
-    with pytest.raises(InvalidDialogueError, match="960"):
-        Dialogue(b"x" * 961, b"\n", b"\n\r\n", b"#", b"E:")
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"turns": (Turn(b"x", b""),)}, "answer_end of a further message is empty"),
+        ({"heartbeat": Heartbeat(b"", b"y")}, "a heartbeat needs both"),
+        ({"heartbeat": Heartbeat(b"x", b"")}, "a heartbeat needs both"),
+    ],
+)
+def test_what_a_dialogue_of_lines_may_not_have(parts: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidDialogueError, match=says):
+        replace(DIALOGUE, **parts)
 
 
 @pytest.mark.parametrize(

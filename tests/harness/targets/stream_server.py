@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Sequence
 
@@ -13,12 +14,18 @@ APART_S = 0.002  # between the pieces of an event, so that they are likely to be
 class StreamServer(LoopServer):
     """Answers the k-th fan with `answer(k)`, and sends all fans the pieces of `event(news)` for each post of news.
 
-    Who says `SUB` is a fan, too, and is answered with a line.
+    Who says `SUB` is a fan, too, and is answered with a line. With `tls` it also serves those who speak that.
     """
 
-    def __init__(self, answer: Callable[[int], bytes], event: Callable[[bytes], Sequence[bytes]]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[int], bytes],
+        event: Callable[[bytes], Sequence[bytes]],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__()
-        self.port = 0
+        self.port = self.tls_port = 0
+        self._tls = tls
         self._answer = answer
         self._event = event
         self._fans: list[StreamWriter] = []
@@ -27,9 +34,14 @@ class StreamServer(LoopServer):
     async def _run(self) -> None:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
+        if self._tls is not None:
+            secured = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+            self.tls_port = secured.sockets[0].getsockname()[1]
         self._ready.set()
         await self._over.wait()
         server.close()
+        if self._tls is not None:
+            secured.close()
         for writer in self._writers:
             writer.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.targets import custom
+from harness.targets import one_fan
 from harness.targets.custom import CustomTarget
 from harness.targets.description import Description, check, load_description
 from harness.targets.target import TargetError
@@ -121,7 +121,7 @@ def breaking(peer: Peer) -> None:
     ],
 )
 def test_a_server_that_does_not_answer_as_described(script: Script, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(custom, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(one_fan, "ANSWER_TIMEOUT_S", 0.5)
     with KnownServer(script) as server:
         address = f"{server.endpoint.host}:{server.endpoint.port}"
         target = described(msgspec.structs.replace(GREETING, address=address))

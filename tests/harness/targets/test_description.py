@@ -1,12 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.posts import Shot
-from harness.load.workload import Dialogue, Endpoint, Protocol
-from harness.targets.description import Description, Publish, check, load_description, unescape
+from harness.load.workload import Dialogue, Endpoint, Heartbeat, Protocol, Tls, Turn
+from harness.targets.description import Description, HeartbeatTexts, Publish, Then, check, load_description, unescape
 from harness.targets.target import TargetError
 
 PUBLISH = Publish("http://h/news", "event {mark}, again {mark}")
@@ -56,6 +57,45 @@ def test_a_stream(url: str, endpoint: Endpoint, hello: bytes) -> None:
     assert found.dialogue.protocol is Protocol.HTTP
 
 
+@pytest.mark.parametrize(
+    ("said", "turns"),
+    [
+        ({}, ()),
+        ({"hello": "hi"}, (Turn(b"hi", b""),)),
+        ({"hello": "hi", "answer_end": ""}, (Turn(b"hi", None),)),
+        ({"answer_end": "ok"}, (Turn(b"", b"ok"),)),
+        ({"hello": "hi", "welcome_end": "w", "answer_end": "ok"}, (Turn(b"", b"w"), Turn(b"hi", b"ok"))),
+        (
+            {"then": (Then("a"), Then("b", ""), Then(r"\x63", "d"))},
+            (Turn(b"a", b""), Turn(b"b", None), Turn(b"c", b"d")),
+        ),
+    ],
+)
+def test_a_websocket(said: dict[str, Any], turns: tuple[Turn, ...]) -> None:
+    found = check(Description("wss://h/live?as={user}", headers={"Origin": "x\\y"}, insecure=True, **said), "h")
+    assert found.named == (Endpoint("h", 443),)
+    dialogue = found.dialogue
+    head, *lines = dialogue.hello.decode().split("\r\n")
+    assert (head, lines[0], lines[-3:]) == ("GET /live?as={user} HTTP/1.1", "Host: h:443", ["Origin: x\\y", "", ""])
+    assert {"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"} < set(lines)
+    assert (dialogue.welcome_end, dialogue.answer_end, dialogue.turns) == (b"", b"", turns)
+    assert (dialogue.protocol, dialogue.tls) == (Protocol.WEBSOCKET, Tls("h", None, insecure=True))
+
+
+def test_lines_by_tls_with_all_that_there_is() -> None:
+    described = Description(
+        "tls://h:1-2",
+        hello="a",
+        then=(Then("b"), Then("c", r"ok\n"), Then("d", "")),
+        heartbeat=HeartbeatTexts(r"ping\n", r"pong\n"),
+        ca="ca.pem",
+    )
+    dialogue = check(described, "h").dialogue
+    assert dialogue.turns == (Turn(b"b", b"\n"), Turn(b"c", b"ok\n"), Turn(b"d", None))
+    assert dialogue.heartbeat == Heartbeat(b"ping\n", b"pong\n")
+    assert dialogue.tls == Tls("h", Path("ca.pem"))
+
+
 def test_what_is_said_goes_before_what_a_url_implies() -> None:
     described = Description("http://h", hello="x", answer_end="a", mark="m", error_start="e")
     assert check(described, "h").dialogue == Dialogue(b"x", b"", b"a", b"m", b"e", Protocol.HTTP)
@@ -76,9 +116,20 @@ def test_publishing(*, closes_fans: bool) -> None:
         (Description("h:1"), "f.toml: what does a fan say there?"),
         (Description("h:1", hello=""), "f.toml: hello is empty"),
         (Description("h:1", hello="x", mark=""), "f.toml: mark is empty"),
-        (Description("h:1", hello="x" * 2000), "f.toml: hello has 2000 bytes"),
-        (Description("ftp://h:1", hello="x"), "'ftp://h:1' is no address"),
-        (Description("https://h"), "https://h: fans speak no TLS: give the http:// address behind it"),
+        (
+            Description("ftp://h:1", hello="x"),
+            "f.toml: ftp:// is no kind of server that is known: give tcp://, tls://,",
+        ),
+        (Description("tls://h", hello="x"), "'h' is no address"),
+        (Description("ws://"), "'ws://' is no URL of a WebSocket: write for example ws://"),
+        (Description("h:1", hello="x", headers={"A": "b"}), "f.toml: headers go with http://, https://, ws:// and"),
+        (Description("ws://h", ca="c"), "f.toml: ca goes with tls://, https:// and wss://: leave it out"),
+        (Description("h:1", hello="x", insecure=True), "f.toml: insecure goes with tls://, https:// and wss://"),
+        (Description("wss://h", ca="c", insecure=True), "f.toml: give ca or insecure, not both"),
+        (Description("h:1", hello="x", then=(Then("y", ""), Then("z", r"\q"))), r"'\\q' has a backslash that means"),
+        (Description("h:1", hello="x", heartbeat=HeartbeatTexts("", "y")), "f.toml: a heartbeat needs both"),
+        (Description("ws://h", heartbeat=HeartbeatTexts("x", "y")), "f.toml: a heartbeat is given, but only lines"),
+        (Description("http://h", then=(Then("y"),)), "f.toml: a fan says more than its request"),
         (Description("http://h:x"), "'http://h:x' is no URL of a stream"),
         (Description("http://h", welcome_end="w"), "f.toml: welcome_end is given, but over HTTP the fan speaks first"),
         (Description("http://h", error_start="e"), "f.toml: error_start is given without answer_end; over HTTP"),

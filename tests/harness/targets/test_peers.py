@@ -6,7 +6,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import psutil
@@ -16,10 +15,10 @@ from common.store.errors import RedisNotFoundError
 from common.tuning.open_files import OpenFiles
 from harness.interruption import interruptions_deferred
 from harness.load.workload import Dialogue
+from harness.targets.brokers.mqtt import packet
 from harness.targets.payload import MARK
-from harness.targets.peers import peer, redis, target, websockets
+from harness.targets.peers import peer, redis, target
 from harness.targets.peers.catalogue import PEERS, peer_target
-from harness.targets.peers.mosquitto import packet
 from harness.targets.peers.peer import Peer, PeerPlace, most_connections
 from harness.targets.peers.target import PeerTarget
 from harness.targets.socket_publisher import SocketPublisher
@@ -119,17 +118,6 @@ def test_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis, "find_redis_server", nowhere)
     with pytest.raises(TargetError, match=r"^there is no redis-server on this machine: apt-get install redis-server$"):
         peer_target("redis")
-
-
-def test_no_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(package: str) -> str:
-        raise PackageNotFoundError(package)
-
-    monkeypatch.setattr(websockets, "version", unknown)
-    with pytest.raises(
-        TargetError, match=r"no Python package websockets here: pip install 'matchstream-lab\[peers\]'$"
-    ):
-        peer_target("websockets")
 
 
 def test_an_nginx_without_nchan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

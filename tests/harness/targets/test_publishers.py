@@ -11,9 +11,10 @@ from common.domain.posts import Shot
 from harness.load.match import synthetic_match
 from harness.load.workload import Endpoint
 from harness.targets import socket_publisher
+from harness.targets.brokers.broker import Subscription
+from harness.targets.brokers.redis import redis_broker
 from harness.targets.http_publisher import HttpPublisher, HttpRefusedError
 from harness.targets.payload import line_of
-from harness.targets.peers.redis import RedisPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from tests.harness.known_servers import refusing
@@ -31,7 +32,7 @@ def publisher_by_http(endpoint: Endpoint) -> HttpPublisher:
     return HttpPublisher(f"http://127.0.0.1:{endpoint.port}/post", line_of)
 
 
-@pytest.mark.parametrize("publisher_of", [publisher_at, RedisPublisher, publisher_by_http])
+@pytest.mark.parametrize("publisher_of", [publisher_at, redis_broker(Subscription("c")).publisher, publisher_by_http])
 async def test_nobody_takes_it(publisher_of: Callable[[Endpoint], Publisher]) -> None:
     with refusing() as endpoint:
         publisher = publisher_of(endpoint)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from harness.load.protocols.reader import Callbacks
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.load.protocols.reader import Reader, Settle
+    from harness.load.protocols.reader import Reader
     from harness.load.workload import Dialogue
 
 cuts = st.lists(st.integers(0, 10_000), max_size=30)
@@ -23,11 +25,12 @@ def cut(text: bytes, at: list[int]) -> list[bytes]:
 
 
 class Hearing:
-    """A reader, and what each fan received through it, each number with the time from which it counts."""
+    """A reader, what each fan received through it, each number with the time from which it counts, and what it said."""
 
-    def __init__(self, make: Callable[[Dialogue, Settle], Reader], dialogue: Dialogue) -> None:
+    def __init__(self, make: Callable[[Dialogue, Callbacks], Reader], dialogue: Dialogue) -> None:
         self.receipts: dict[int, list[tuple[int, float]]] = {}
-        self.reader = make(dialogue, self._settle)
+        self.said: dict[int, list[bytes]] = {}
+        self.reader = make(dialogue, Callbacks(self._settle, self._say, lambda fan: b"fan-%d" % fan))
 
     def hear(self, fan: int, chunks: Iterable[bytes], at_s: float = 0.0) -> None:
         for chunk in chunks:
@@ -39,3 +42,6 @@ class Hearing:
 
     def _settle(self, fan: int, number: int, at_s: float) -> None:
         self.receipts.setdefault(fan, []).append((number, at_s))
+
+    def _say(self, fan: int, text: bytes) -> None:
+        self.said.setdefault(fan, []).append(text)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from common.wire.frames import GOODBYE
 from harness.load.protocols.lines import LineReader
 from harness.load.protocols.reader import MAX_PENDING, Completeness, Reader
-from harness.load.workload import Dialogue
+from harness.load.workload import Dialogue, Heartbeat, Turn
 from tests.harness.known_servers import DIALOGUE, ERROR, STATUS, WELCOME, event
 from tests.harness.load.protocols.receiving import Hearing, cut, cuts
 
@@ -194,3 +194,39 @@ def test_a_server_without_refusals_refuses_nobody() -> None:
     reader = reader_of(replace(DIALOGUE, error_start=b""))
     assert reader.greeting(FAN, b"ERROR: full\n") is Completeness.COMPLETE
     assert reader.answer(FAN, ERROR + STATUS) == (Completeness.COMPLETE, b"")
+
+
+def test_what_a_fan_says_is_said_in_turn() -> None:
+    turns = (Turn(b"JOIN {user}\n", b"+joined\n"), Turn(b"QUIET\n", None))
+    heard = hearing(Dialogue(b"SUB\n", b"", b"+OK\n", b"#", b"-ERR", turns=turns))
+    reader = heard.reader
+    assert reader.answer(FAN, b"+O") == (Completeness.PART, b"")
+    assert heard.said == {}
+    assert reader.answer(FAN, b"K\nnews +joi") == (Completeness.PART, b"")
+    assert heard.said == {FAN: [b"JOIN fan-3\n"]}
+    assert reader.answer(FAN, b"ned\n#1") == (Completeness.COMPLETE, b"#1")
+    assert heard.said == {FAN: [b"JOIN fan-3\n", b"QUIET\n"]}
+    assert reader.answer(FAN + 1, b"+OK\n")[0] is Completeness.PART
+    assert reader.answer(FAN + 1, b"-ERR full\n")[0] is Completeness.REFUSAL
+    reader.forget(FAN + 1)
+    assert reader.kept == 0
+
+
+BEATING = Dialogue(b"SUB\n", b"", b"+OK\n", b"#", b"", heartbeat=Heartbeat(b"PING\r\n", b"PONG\r\n"))
+
+
+@given(st.lists(st.sampled_from([b"PING\r\n", b"#1\n", b"PIN", b"PPING\r\n", b"news\n"]), max_size=8), cuts)
+def test_every_ping_is_answered_however_it_is_cut(parts: list[bytes], at: list[int]) -> None:
+    heard = hearing(BEATING)
+    stream = b"".join(parts)
+    heard.hear(FAN, cut(stream, at))
+    assert b"".join(heard.said.get(FAN, [])) == b"PONG\r\n" * stream.count(b"PING\r\n")
+    assert heard.numbers(FAN) == [1] * stream.count(b"#1")
+    heard.reader.forget(FAN)
+    assert heard.reader.kept == 0
+
+
+def test_a_ping_may_come_before_the_answer() -> None:
+    heard = hearing(BEATING)
+    assert heard.reader.answer(FAN, b"PING\r\n+OK\n") == (Completeness.COMPLETE, b"")
+    assert heard.said == {FAN: [b"PONG\r\n"]}

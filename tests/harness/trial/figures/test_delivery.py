@@ -129,6 +129,23 @@ def test_failures_by_a_status_are_counted_by_that() -> None:
     assert (fans.failures, fans.served) == ({"status_429": 2, "status_503": 1}, 1)
 
 
+def test_failures_by_a_close_are_counted_by_its_code_and_reason() -> None:
+    samples = samples_of([NEVER, 1.0, 1.0, 1.0, 1.0, 1.0])
+    samples.outcome[:5] = bytes([Outcome.CLOSE, Outcome.CLOSE, Outcome.ENDED, Outcome.ENDED, Outcome.ENDED])
+    samples.closes = {0: (1008, "no token"), 1: (1011, ""), 2: (1001, "bye"), 4: (1000, "over")}
+    samples.closed_s[:5] = array("d", [0.5, 2.0, 2.0, 2.0, 11.0])
+    fans = count_fans(samples, 10.0)
+    assert fans.failures == {"close_1008 (no token)": 1, "close_1011": 1, "close_1001 (bye)": 1, "closed_early": 1}
+    assert fans.served == 2
+
+
+def test_many_reasons_of_a_code_are_not_told() -> None:
+    samples = samples_of([NEVER] * 5)
+    samples.outcome[:] = bytes([Outcome.CLOSE]) * 5
+    samples.closes = {fan: (4000, f"user {fan}") for fan in range(5)}
+    assert count_fans(samples, None).failures == {"close_4000": 5}
+
+
 def test_an_event_has_all_that_is_known_of_it() -> None:
     receipts = [(0, 1, 11.1), (1, 1, 11.3), (0, 2, 12.0)]
     got = delivery_of([1.0, 1.0], receipts, [post(1), post(2, kind="goal"), post(3, error="refused (HTTP 422)")])

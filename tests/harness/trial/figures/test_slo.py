@@ -1,10 +1,12 @@
 import contextlib
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.records.distribution import distribution
 from harness.trial.figures.slo import COUNTS, DEFAULT_SLO, TIMES, Slo, SloError, parse_slo
 from tests.harness.results import a_delivery, seen_by, some_fans
 
@@ -13,9 +15,10 @@ numbers = st.one_of(
     st.integers(0, 10**9).map(str),
     st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=3).map(str),
 )
-count_terms = st.builds("{}{}{}".format, st.sampled_from(sorted(COUNTS)), signs, numbers)
+PERCENTILES = ("p50", "p5", "p95", "p99", "p999", "p99.95", "p0.1", "art_p99", "fanout_p99.9", "newcomers_p90")
+count_terms = st.builds("{}{}{}{}".format, st.sampled_from(sorted(COUNTS)), signs, numbers, st.sampled_from(["", "%"]))
 time_terms = st.builds(
-    "{}{}{}{}".format, st.sampled_from(sorted(TIMES)), signs, numbers, st.sampled_from(["us", "ms", "s"])
+    "{}{}{}{}".format, st.sampled_from([*TIMES, *PERCENTILES]), signs, numbers, st.sampled_from(["us", "ms", "s"])
 )
 texts = st.lists(count_terms | time_terms, max_size=5).map(",".join)
 
@@ -40,27 +43,62 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @given(st.floats(0, 100), signs, st.integers(0, 100_000))
-def test_a_term_is_broken_exactly_when_its_comparison_does_not_hold(seen: float, sign: str, limit_ms: int) -> None:
-    slo = parse_slo(f"p99{sign}{limit_ms}ms")
+def test_a_term_holds_exactly_when_its_comparison_does(seen: float, sign: str, limit_ms: int) -> None:
+    (term,) = parse_slo(f"p99{sign}{limit_ms}ms").terms
     limit = limit_ms * 1e-3
     holds = {"<": seen < limit, "<=": seen <= limit, ">": seen > limit, ">=": seen >= limit, "=": seen == limit}
-    assert (slo.broken({"p99": seen}) == ()) == holds[sign]
+    assert term.holds(seen) == holds[sign]
+    assert not term.holds(None)
 
 
 @pytest.mark.parametrize(("sign", "met"), [("<", False), ("<=", True), (">", False), (">=", True), ("=", True)])
 def test_a_figure_at_its_limit(sign: str, met: bool) -> None:
-    assert (parse_slo(f"p99{sign}25ms").broken({"p99": 0.025}) == ()) is met
-    assert (parse_slo(f"lost{sign}3").broken({"lost": 3}) == ()) is met
+    time, count = parse_slo(f"p99{sign}25ms,lost{sign}3").terms
+    assert (time.holds(0.025), count.holds(3)) == (met, met)
+
+
+@pytest.mark.parametrize(
+    ("terms", "broken"),
+    [
+        ("failures<2%,served>=98.1%", ("failures<2% (2 %)", "served>=98.1% (98 %)")),
+        ("failures<=2%,lost<0.5%,duplicated<1%", ()),
+        ("lost<0.1%", ("lost<0.1% (0.156 %)",)),
+        ("unposted=0%", ()),
+    ],
+)
+def test_a_count_may_be_a_share_of_all(terms: str, broken: tuple[str, ...]) -> None:
+    seen = seen_by(some_fans(98, refused=2), delivery=a_delivery(lost=7))
+    assert parse_slo(terms).check(seen) == broken
+
+
+def test_no_share_of_nothing_is_taken() -> None:
+    assert parse_slo("lost<1%,unposted<1%").check(seen_by(some_fans(1))) == ()
+
+
+def test_any_percentile_is_taken_from_what_is_stored() -> None:
+    times = distribution(np.arange(1, 1001) / 1000, missing=1)
+    assert times is not None
+    seen = seen_by(some_fans(1000, refused=1))
+    seen = msgspec.structs.replace(seen, response=msgspec.structs.replace(seen.response, intended=times))
+    assert parse_slo("p12.5<1us,p99.9<1us,p9999<1s").check(seen) == (
+        "p12.5<1us (126 ms)",
+        "p99.9<1us (1 s)",
+        "p9999<1s (∞: not all came)",
+    )
+    assert parse_slo("p999<=1s,p1<12ms,p50<502ms").check(seen) == ()
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("p98<1s", "no figure is called 'p98'"),
-        ("p98<1s", "fanout_p99"),
+        ("p100<1s", "no figure is called 'p100'"),
+        ("p0<1s", "or a percentile such as p99, p99.9,"),
+        ("p199<1s", "no figure is called 'p199'"),
+        ("load_p99<1s", "no figure is called 'load_p99'"),
+        ("p99<1%", "needs a unit of time"),
         ("p99<1", "needs a unit of time"),
         ("p99<1h", "needs a unit of time"),
-        ("failures=0ms", "is a count and has no unit"),
+        ("failures=0ms", "is a count: write failures=0, or a share, as in failures<1%"),
         ("p99", "cannot be read"),
         ("failures=0,", "cannot be read"),
         ("p99<-1s", "cannot be read"),
@@ -96,7 +134,9 @@ def test_times_are_shown_in_the_unit_that_people_use(seen_s: float, shown: str) 
 def test_every_figure_is_taken_from_a_result() -> None:
     seen = seen_by(some_fans(10), delivery=a_delivery())
     assert parse_slo(",".join(f"{name}>=0" for name in COUNTS)).check(seen) == ()
-    assert parse_slo(",".join(f"{name}>0us" for name in TIMES)).check(seen) == ()
+    newcomers = msgspec.structs.replace(seen.response, newcomers=seen.response.intended)
+    seen = msgspec.structs.replace(seen, response=newcomers)
+    assert parse_slo(",".join(f"{name}>0us" for name in (*TIMES, *PERCENTILES))).check(seen) == ()
 
 
 def test_a_time_that_was_not_measured_breaks_its_term_but_no_events_lost_none() -> None:

@@ -1,0 +1,1 @@
+"""Brokers that people have: how their clients subscribe and publish, one file a protocol."""

@@ -1,0 +1,198 @@
+"""One fan, that tries whether a server does as it was described, and keeps what was said and heard."""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+from harness.load.protocols.catalogue import reader_of
+from harness.load.protocols.reader import Callbacks, Completeness, StreamError
+from harness.load.tls import trusting
+from harness.load.workload import Dialogue, Endpoint, Protocol
+from harness.targets.target import TargetError
+from harness.targets.tls import TRUST_BY_OPTION, tls_explained
+
+ANSWER_TIMEOUT_S = 5.0
+GREETING_WAIT_S = 0.5
+"""How long a server is listened to that is said to wait for its fans: one that greets them does so at once."""
+
+_EXCERPT_BYTES = 120
+_CHUNK = 4096
+_HEAD_END = b"\r\n\r\n"  # of an answer over HTTP of which nothing else was said
+_USER = b"fan"
+_FAN = 0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one side said, as it was read or sent."""
+
+    by_fan: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What the fan took the last data for: `the answer`, `event 7`; and how long it was waited for, if it was."""
+
+    what: str
+    after_s: float | None = None
+
+
+class OneFan:
+    """A fan of the server at `endpoint`, which people call `name`; connected as long as the block lasts.
+
+    Whatever is not as described raises TargetError, with what was said instead. `transcript` has all until then.
+    """
+
+    def __init__(self, endpoint: Endpoint, dialogue: Dialogue, name: str) -> None:
+        self.transcript: list[Said | Recognised] = []
+        self._endpoint = endpoint
+        self._dialogue = dialogue
+        self._name = name
+        self._reader = reader_of(dialogue, Callbacks(self._settle, self._say, lambda _: _USER))
+        self._connections = ExitStack()
+        self._socket: socket.socket
+        self._rest = b""  # what came with the answer
+        self._settled: list[int] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            address = (self._endpoint.host, self._endpoint.port)
+            try:
+                self._socket = stack.enter_context(socket.create_connection(address, ANSWER_TIMEOUT_S))
+                if (tls := self._dialogue.tls) is not None:
+                    with tls_explained(self._name, TRUST_BY_OPTION):
+                        context = trusting(tls.ca, insecure=tls.insecure)
+                        secured = context.wrap_socket(self._socket, server_hostname=tls.server_name)
+                    self._socket = stack.enter_context(secured)
+            except OSError as error:
+                raise self._broken(error) from error
+            self._connections = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._connections.close()
+
+    def converse(self) -> None:
+        """Hear the greeting, ask, and hear the answer."""
+        dialogue = self._dialogue
+        if dialogue.welcome_end:
+            missing = f"does not end with {_shown(dialogue.welcome_end)}"
+            self._hear("the greeting", missing, lambda data: self._reader.greeting(_FAN, data))
+        else:
+            self._hear_nothing()
+        self._try_to(lambda: self._say(_FAN, dialogue.hello_of(_USER)))
+        self._hear("the answer", _missing(dialogue), self._answer)
+
+    def listen(self, seconds: float, awaited: int | None) -> bool:
+        """Hear what comes, until the event of that number was recognised, or any if it is None; return whether it was.
+
+        After so many seconds it was not.
+        """
+        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        data: bytes | None = self._rest or None
+        while True:
+            for number in self._numbers(data) if data else ():
+                self.transcript.append(Recognised(f"event {number}", time.monotonic() - began))
+                if awaited in {None, number}:
+                    return True
+            if data == b"" or time.monotonic() >= deadline:
+                return False
+            data = self._try_to(lambda: self._receive(deadline))
+            if data == b"":
+                self.transcript.append(Recognised("the end: the server closed"))
+
+    def leave(self) -> None:
+        """Say goodbye, where that is usual."""
+        if goodbye := self._reader.goodbye:
+            self._try_to(lambda: self._say(_FAN, goodbye))
+
+    def _say(self, fan: int, text: bytes) -> None:
+        self.transcript.append(Said(by_fan=True, data=text))
+        self._socket.sendall(text)
+
+    def _settle(self, fan: int, number: int, at_s: float) -> None:
+        self._settled.append(number)
+
+    def _numbers(self, data: bytes) -> list[int]:
+        numbers = self._try_to(lambda: self._reader.sequences(_FAN, data, 0.0))
+        settled, self._settled = self._settled, []
+        return [*settled, *numbers]
+
+    def _answer(self, data: bytes) -> Completeness:
+        state, self._rest = self._reader.answer(_FAN, data)
+        return state
+
+    def _hear_nothing(self) -> None:
+        """Make sure that the server does not greet its fans: that would be taken for the answer."""
+        said = self._try_to(lambda: self._receive(time.monotonic() + GREETING_WAIT_S))
+        if said:
+            raise TargetError(
+                f"{self._name}: the server speaks first{_quoted(said)}: say how its greeting ends, with --welcome "
+                "(in a file: welcome_end)"
+            )
+
+    def _hear(self, what: str, missing: str, read: Callable[[bytes], Completeness]) -> None:
+        """Hear the server out, up to the end of `what`; where that is `missing`, say so."""
+        state, said = Completeness.PART, b""
+        began = time.monotonic()
+        while state is Completeness.PART:
+            data = self._try_to(lambda: self._receive(began + ANSWER_TIMEOUT_S))
+            if data is None:
+                raise TargetError(f"{self._name}: {what} {missing} within {ANSWER_TIMEOUT_S:g} s{_quoted(said)}")
+            if not data:
+                raise TargetError(f"{self._name}: {what} {missing}: the server closed{_quoted(said)}")
+            said += data
+            state = self._try_to(partial(read, data))
+        if state is Completeness.REFUSAL:
+            raise TargetError(f"{self._name}: {what} is a refusal{_quoted(said)}")
+        self.transcript.append(Recognised(what, time.monotonic() - began))
+
+    def _receive(self, deadline: float) -> bytes | None:
+        """Return what comes next: nothing, if the server closed; None if nothing comes until the deadline."""
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            data = self._socket.recv(_CHUNK)
+        except TimeoutError:
+            return None
+        finally:
+            self._socket.settimeout(ANSWER_TIMEOUT_S)
+        if data:
+            self.transcript.append(Said(by_fan=False, data=data))
+        return data
+
+    def _try_to(self, act: Callable[[], _T]) -> _T:
+        """Return what `act` returns; what it meets instead is a TargetError."""
+        try:
+            return act()
+        except StreamError as error:
+            raise TargetError(f"{self._name}: {error}") from None
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> TargetError:
+        return TargetError(f"{self._name}: the connection broke ({error.strerror or error})")
+
+
+def _missing(dialogue: Dialogue) -> str:
+    """Return what is to be said of an answer that is none."""
+    ends = [turn.until for turn in dialogue.turns if turn.until is not None]
+    if dialogue.protocol is not Protocol.WEBSOCKET or not ends:
+        return f"does not end with {_shown(ends[-1] if ends else dialogue.answer_end or _HEAD_END)}"
+    return f"is no message with {_shown(ends[-1])}" if ends[-1] else "is no message"
+
+
+def _quoted(said: bytes) -> str:
+    return f"; it said {_shown(said[:_EXCERPT_BYTES])}" if said else "; it said nothing"
+
+
+def _shown(text: bytes) -> str:
+    return repr(text)[1:]

@@ -1,0 +1,117 @@
+"""WebSocket servers that are none of this project's."""
+
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from harness.targets import one_fan
+from harness.targets.custom import CustomTarget
+from harness.targets.description import Description, Publish, check, load_description
+from harness.targets.target import TargetError
+from tests.harness.targets.trials import FANS, assert_everyone_got_everything, small_trial
+from tests.harness.targets.websocket_server import AiohttpServer, Greets, WebSocketServer, ready
+
+DESCRIBED = """
+address = "ws://127.0.0.1:{port}/live?as={{user}}"
+headers = {{ Authorization = "Bearer {{user}}" }}
+hello = 'I am {{user}}'
+answer_end = 'ready'
+mark = 'goal #'
+[publish]
+url = "http://127.0.0.1:{http}/news"
+body = "a goal #{{mark}}"
+"""
+
+
+def described(server: WebSocketServer, tmp_path: Path) -> CustomTarget:
+    file = tmp_path / "live.toml"
+    file.write_text(DESCRIBED.format(port=server.port, http=server.http))
+    return CustomTarget("live", check(load_description(file), str(file)))
+
+
+def by_url(server: WebSocketServer, *, has_token: bool = True) -> CustomTarget:
+    headers = {"Authorization": "x"} if has_token else {}
+    url = f"ws://127.0.0.1:{server.port}/"
+    return CustomTarget(url, check(Description(url, hello="hi", answer_end="ready", headers=headers), url))
+
+
+def test_everyone_hears_every_event_and_answers_pings(tmp_path: Path) -> None:
+    with WebSocketServer() as server:
+        assert_everyone_got_everything(small_trial(described(server, tmp_path)))
+    assert len(server.users) == FANS + 1  # with the one that tried
+    assert all(path.removeprefix("/live?as=") == hello.removeprefix("I am ") for path, hello in server.users)
+
+
+def test_a_server_that_speaks_first_and_has_a_heartbeat() -> None:
+    with AiohttpServer() as server:
+        url = f"http://127.0.0.1:{server.port}"
+        described = Description(
+            f"ws{url.removeprefix('http')}/live",
+            welcome_end="welcome",
+            publish=Publish(f"{url}/news", "#{mark}"),
+        )
+        assert_everyone_got_everything(small_trial(CustomTarget("live", check(described, "live"))))
+    assert set(server.codes) == {1001}
+
+
+def test_the_code_and_the_reason_of_a_close_are_named(tmp_path: Path) -> None:
+    async def close_fans(fan: ServerConnection, hello: str) -> None:
+        await ready(fan, hello)
+        if hello != "I am fan":  # whoever tries
+            await fan.close(1011, "out of memory")
+
+    with WebSocketServer(close_fans) as server:
+        fans = small_trial(described(server, tmp_path)).seen.fans
+    assert (fans.answered, fans.served, fans.failures) == (FANS, 0, {"close_1011 (out of memory)": FANS})
+
+
+def test_a_close_in_good_order_before_the_end_is_named_too(tmp_path: Path) -> None:
+    async def close_fans(fan: ServerConnection, hello: str) -> None:
+        await ready(fan, hello)
+        if hello != "I am fan":
+            await fan.close(1001)
+
+    with WebSocketServer(close_fans) as server:
+        fans = small_trial(described(server, tmp_path)).seen.fans
+    assert (fans.answered, fans.served, fans.failures) == (FANS, 0, {"close_1001": FANS})
+
+
+async def silent(fan: ServerConnection, hello: str) -> None:
+    await fan.wait_closed()
+
+
+async def chatting(fan: ServerConnection, hello: str) -> None:
+    await fan.send("wait")
+
+
+async def leaving(fan: ServerConnection, hello: str) -> None:
+    await fan.close(1013, "try again later")
+
+
+@pytest.mark.parametrize(
+    ("greets", "says"),
+    [
+        (silent, "the answer is no message with 'ready' within 0.5 s; it said 'HTTP/1.1 101 Switching Protocols"),
+        (chatting, "the answer is no message with 'ready' within 0.5 s; it said "),
+        (leaving, "closes with 1013 (try again later)"),
+    ],
+)
+def test_a_server_that_does_not_answer_as_described(greets: Greets, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_fan, "ANSWER_TIMEOUT_S", 0.5)
+    with WebSocketServer(greets) as server, pytest.raises(TargetError) as refused:
+        by_url(server).start()
+    assert str(refused.value).startswith(f"ws://127.0.0.1:{server.port}/: {says}")
+
+
+def test_who_is_turned_away_is_told_why() -> None:
+    with WebSocketServer() as server, pytest.raises(TargetError, match=r": closes with 1008 \(no token\)$"):
+        by_url(server, has_token=False).start()
+
+
+def test_a_path_that_is_no_websocket() -> None:
+    with AiohttpServer() as server:
+        url = f"ws://127.0.0.1:{server.port}/dead"
+        target = CustomTarget(url, check(Description(url), url))
+        with pytest.raises(TargetError, match=r"answers 404 Not Found; it said '404: Not Found"):
+            target.start()
