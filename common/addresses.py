@@ -9,6 +9,7 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]]+)):(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?"
 )
 
+_LOGIN = re.compile(r"://[^/?#]*@")
 _SECURE = frozenset({"https", "wss"})
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # compared with, not listened on
 
@@ -81,6 +82,11 @@ def _parse_url(text: str, of: str, schemes: frozenset[str], example: str) -> Htt
     if parts.scheme not in schemes or not parts.hostname:
         raise AddressError(f"{text!r} is no URL of {of}: write for example {example}")
     return HttpUrl(parts, parts.hostname, port or (443 if parts.scheme in _SECURE else 80))
+
+
+def without_login(url: str) -> str:
+    """Return a URL without the user and the password in it, to be shown and stored."""
+    return _LOGIN.sub("://", url, count=1)
 
 
 def join(host: str, port: int) -> str:

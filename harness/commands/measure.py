@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.domain.script import load_script
+from common.durations import parse_duration
 from harness.commands.disturbing import Disturbing
 from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
@@ -67,6 +68,12 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     ] = None,
     slo: SloOption = DEFAULT_SLO,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a fan must be answered.")] = 60.0,
+    hold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Hold the N so long when all are settled, and watch the server's own events."
+        ),
+    ] = None,
     disturbing: Disturbing,
     where: Where,
     out: Annotated[
@@ -103,6 +110,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         placement=where.placement(),
         watches_loop=True,
         disturbances=disturbing.disturbances(),
+        hold_s=0.0 if hold is None else parse_duration(hold),
     )
     store = trial_store(out, keep, repeat)
     earlier = store.earlier(asked(plan, measured))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from common.addresses import without_login
 from harness.commands.options import AskedError
 from harness.records.asked import Topology
 from harness.targets.address import AddressTarget
@@ -112,6 +113,12 @@ class Whom(WhichStage):
             "--header", metavar="'NAME: VALUE'", help="A header of a fan's request, over HTTP or WebSocket; repeatable."
         ),
     ] = None
+    vars_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--vars", metavar="FILE.csv", help="What differs from fan to fan: {token} is the value in its column token."
+        ),
+    ] = None
     ping: Annotated[
         str | None, typer.Option("--ping", metavar="TEXT", help="What a server of lines says to find out who is there.")
     ] = None
@@ -137,6 +144,7 @@ class Whom(WhichStage):
             "--mark": self.mark,
             "--error": self.error,
             "--header": self.header,
+            "--vars": self.vars_file,
             "--ping": self.ping,
             "--pong": self.pong,
             "--ca": self.ca,
@@ -195,11 +203,13 @@ def _running_already(address: str, whom: Whom) -> Target:
         mark=DEFAULT_MARK if whom.mark is None else whom.mark,
         error_start=whom.error,
         headers=dict(map(_header, whom.header or ())),
+        vars=None if whom.vars_file is None else str(whom.vars_file),
         ca=None if whom.ca is None else str(whom.ca),
         insecure=whom.insecure,
         heartbeat=_heartbeat(whom.ping, whom.pong),
     )
-    return CustomTarget(address, check(described, address))
+    name = without_login(address)
+    return CustomTarget(name, check(described, name))
 
 
 def _broker(address: str, whom: Whom) -> BrokerTarget:

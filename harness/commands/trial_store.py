@@ -115,6 +115,8 @@ def _besides(asked: Asked) -> str:
     rate = None if asked.events is None else asked.events.rate_per_s
     if rate is not None and rate != DEFAULT_RATE:
         parts.append(f"rate{rate:g}")
+    if asked.hold_s:
+        parts.append(f"hold{asked.hold_s:g}")
     if what := show_disturbances(asked.disturbances):
         parts.append(file_stem(what))
     return "".join(f"-{part}" for part in parts)

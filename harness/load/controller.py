@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import subprocess
 from array import array
 from contextlib import ExitStack
+from dataclasses import replace
 from multiprocessing.connection import Pipe, wait
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
+    from harness.load.deliveries import SentEvent
     from harness.load.workload import Share
 
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
@@ -46,6 +49,8 @@ class Generator:
     more than to watch: from there its moments count, and its newcomers are waited for, too. Whatever ends the `with`
     block ends the processes and with them all connections; Ctrl-C reaches only the caller. A fan that has no answer
     `answer_timeout_s` after its intended start has failed.
+    With `events`, receipts of events numbered up to that are counted as they come, and for that `event_sent` says when
+    each was sent; else all receipts are kept.
     `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
     and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
 
@@ -63,6 +68,7 @@ class Generator:
         processes: int | None = None,
         sources: Sources = LOOPBACK_SOURCES,
         conduct: Conduct = ONLY_WATCH,
+        events: int | None = None,
     ) -> None:
         if not endpoints:
             raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
@@ -78,11 +84,12 @@ class Generator:
             Job(
                 share,
                 _starts_of(share, starts),
-                dialogue,
+                dialogue if dialogue.vars is None else replace(dialogue, vars=dialogue.vars.of(share.fans)),
                 addresses,
                 user_prefix,
                 answer_timeout_s,
                 conduct.of(share.fans, load.n),
+                events,
             )
             for share in shares
         ]
@@ -130,6 +137,17 @@ class Generator:
         order = EventsBegin(monotonic())
         for child in self._children:
             child.send(order)
+
+    def hold(self, seconds: float) -> None:
+        """Let the fans be for so long. Raise GeneratorError if a generator process died."""
+        deadline = monotonic() + seconds
+        while (left_s := deadline - monotonic()) > 0:
+            self._look_after_workers(min(_LOOK_EVERY_S, left_s))
+
+    def event_sent(self, event: SentEvent) -> None:
+        """Say when the next event was sent, and whether it was accepted. Raise GeneratorError."""
+        for child in self._children:
+            child.send(event)
 
     def progress(self) -> Progress:
         """Return how far the fans are, as last published by the processes, a turn of their loops ago."""
@@ -215,7 +233,7 @@ class _Child:
         self.pid, self._processes = pid, processes
         self._theirs.close()
 
-    def send(self, message: Job | Begin | EventsBegin | Finish) -> None:
+    def send(self, message: Job | Begin | EventsBegin | SentEvent | Finish) -> None:
         try:
             self.control.send(message)
         except ConnectionError:
@@ -260,6 +278,7 @@ class _Processes:
             stdout=subprocess.PIPE,
             pass_fds=[fd for child in children for fd in child.given],
             process_group=0,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's; a process with threads is not copied
         )
 
     def start(self) -> None:

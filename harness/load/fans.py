@@ -25,9 +25,12 @@ import struct
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
 from harness.load.connecting import handshake_s, outcome_of, take_error
+from harness.load.deliveries import FOLD_AT, Folding
 from harness.load.protocols.catalogue import reader_of
 from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
@@ -35,6 +38,7 @@ from harness.load.sockets import Sockets
 from harness.load.tls import TlsConnections
 
 if TYPE_CHECKING:
+    from harness.load.deliveries import SentEvent
     from harness.load.messages import Job
 
 CHUNK: Final = 4096  # bytes of a read: a frame has some 150, a status frame with full line-ups some 700
@@ -74,6 +78,9 @@ class Fans:
         "_conduct",
         "_dialogue",
         "_fan_of",
+        "_fold_at",
+        "_folded",
+        "_folding",
         "_leaves_when_answered",
         "_next",
         "_oldest",
@@ -103,10 +110,13 @@ class Fans:
         self.last_s = 0.0  # when something happened last
         self._share = job.share
         self._dialogue = job.dialogue
-        self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._user_of))
+        self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._fill))
         self._tls = None if job.dialogue.tls is None else TlsConnections(job.dialogue.tls)
         self._unsent: dict[int, bytes] = {}  # what the kernel had no room for
         self._broken = 0  # the errno with which the fan broke that spoke last
+        self._folding = None if job.events is None else Folding(n, job.events)
+        self._folded = 0  # receipts that are counts now
+        self._fold_at = FOLD_AT  # so many receipts are kept
         self._user_prefix = job.user_prefix.encode()
         self._answer_timeout_s = job.answer_timeout_s
         self._clock = ArrivalClock()
@@ -148,6 +158,11 @@ class Fans:
         self._agenda.begin(at_s)
         for newcomer, after_s in enumerate(self._conduct.newcomers_s, self._scheduled):
             self.samples.intended_s[newcomer] = at_s + after_s
+
+    def event_sent(self, event: SentEvent) -> None:
+        """Count who received an event from now on, where receipts are counted as they come."""
+        if self._folding is not None:
+            self._folding.know(event)
 
     def leave_due(self) -> None:
         """Have all fans leave whose moment has come; one that waits for its answer leaves as soon as it has that."""
@@ -195,13 +210,23 @@ class Fans:
                 self.samples.outcome[fan] = Outcome.SLOW
             self._reader.forget(fan)
             self._sockets.close(fan)
+        if self._folding is not None:
+            self._fold(self._folding)
+            self.samples.forget_receipts()  # what is left has numbers that nobody sent
+            self.samples.deliveries = self._folding.counted
+
+    def _fold(self, folding: Folding) -> None:
+        upto = folding.foldable(self.samples.receipt_sequence)
+        folding.fold(*self.samples.take_receipts(upto), np.asarray(self.samples.answered_s))
+        self._folded += upto
+        self._fold_at = len(self.samples.receipt_fan) + FOLD_AT  # those wait for an event to be known
 
     # What is known of all.
 
     @property
     def progress(self) -> Progress:
         """How far these fans are."""
-        receipts = len(self.samples.receipt_fan) + self._reader.open
+        receipts = self._folded + len(self.samples.receipt_fan) + self._reader.open
         return Progress(self._next, self.connected, self.answered, self.failed, self.lost, receipts, self.slow)
 
     @property
@@ -219,6 +244,8 @@ class Fans:
     def on_turn(self) -> None:
         """Get ready to take in what epoll has just reported: call it before the first `on_ready` of a turn."""
         self._clock.check()
+        if self._folding is not None and len(self.samples.receipt_fan) >= self._fold_at:
+            self._fold(self._folding)
 
     def on_ready(self, fd: int, events: int) -> None:
         """Take in what epoll reports of one of the sockets."""
@@ -262,7 +289,7 @@ class Fans:
         """Say hello."""
         self.samples.asked_s[fan] = self._clock.now()
         self._phase[fan] = _ASKED
-        self._say(fan, self._dialogue.hello_of(self._user_of(fan)))
+        self._say(fan, self._fill(fan, self._dialogue.hello))
         self._mind_what_broke(fan)
 
     def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
@@ -329,8 +356,8 @@ class Fans:
 
     # What a fan says.
 
-    def _user_of(self, fan: int) -> bytes:
-        return b"%s%d" % (self._user_prefix, self._share.fans[fan])
+    def _fill(self, fan: int, text: bytes) -> bytes:
+        return self._dialogue.filled(text, fan, b"%s%d" % (self._user_prefix, self._share.fans[fan]))
 
     def _say(self, fan: int, text: bytes) -> None:
         self._transmit(fan, text if self._tls is None else self._tls.write(fan, text))

@@ -1,6 +1,6 @@
-"""What the trial and a generator process say to each other: Job, Ready, Begin, EventsBegin, Finish, Report.
+"""What the trial and a generator process say to each other: Job, Ready, Begin, EventsBegin, SentEvent, Finish, Report.
 
-In this order; EventsBegin is left out where fans do nothing but watch.
+In this order; EventsBegin is left out where fans do nothing but watch, and a SentEvent comes for each event, if any.
 They are pickled by a multiprocessing Connection; both ends are the same program on the same machine.
 """
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Job:
     """What the process is to play. `endpoints` hold numeric addresses; `intended_s[k]` belongs to `share.fans[k]`.
 
-    It is infinite for newcomers, whose moments are those of the `conduct`.
+    It is infinite for newcomers, whose moments are those of the `conduct`. `events` are numbered up to that, and their
+    receipts are counted as they come (`harness.load.deliveries`); None: all receipts are kept.
     """
 
     share: Share
@@ -32,6 +33,7 @@ class Job:
     user_prefix: str
     answer_timeout_s: float
     conduct: Conduct = field(default_factory=Conduct)
+    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,19 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import compress
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
+from harness.load.deliveries import Deliveries
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 
 class Outcome(IntEnum):
@@ -87,7 +93,8 @@ class Samples:
     `status` has of each fan whose outcome is STATUS the status that it was answered with; `closes` of each whose
     WebSocket the server closed, also in good order, the code and the reason (RFC 6455, section 7.4).
 
-    A fan's receipts are in the order in which they came; those of different fans are in no particular order.
+    A fan's receipts are in the order in which they came; those of different fans are in no particular order. Where
+    they were counted as they came there are none, and `deliveries` has the counts.
     """
 
     intended_s: array[float] = field(default_factory=_column)
@@ -103,6 +110,7 @@ class Samples:
     receipt_s: array[float] = field(default_factory=_column)
     status: dict[int, int] = field(default_factory=dict)
     closes: dict[int, tuple[int, str]] = field(default_factory=dict)
+    deliveries: Deliveries | None = None
 
     @classmethod
     def blank(cls, intended_s: array[float]) -> Self:
@@ -131,10 +139,26 @@ class Samples:
             merged.receipt_s.extend(part.receipt_s)
             merged.status.update((fans[fan], status) for fan, status in part.status.items())
             merged.closes.update((fans[fan], close) for fan, close in part.closes.items())
+        counted = [(fans, part.deliveries) for fans, part in parts if part.deliveries is not None]
+        if counted:
+            events = counted[0][1].received.size - 1
+            merged.deliveries = Deliveries.merged(len(merged), events, counted)
         return merged
 
     def __len__(self) -> int:
         return len(self.intended_s)
+
+    def take_receipts(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return the first `count` receipts, which are kept no longer: fan, sequence, and when."""
+        fan = np.array(self.receipt_fan[:count], np.int64)
+        sequence = np.array(self.receipt_sequence[:count], np.int64)
+        at_s = np.array(self.receipt_s[:count])
+        del self.receipt_fan[:count], self.receipt_sequence[:count], self.receipt_s[:count]
+        return fan, sequence, at_s
+
+    def forget_receipts(self) -> None:
+        """Keep no receipts any longer."""
+        self.take_receipts(len(self.receipt_fan))
 
     def first(self, n: int) -> Samples:
         """Return the samples of the first `n` fans. The others must have received nothing."""
@@ -144,6 +168,8 @@ class Samples:
         first.outcome = self.outcome[:n]
         first.status = {fan: status for fan, status in self.status.items() if fan < n}
         first.closes = {fan: close for fan, close in self.closes.items() if fan < n}
+        if self.deliveries is not None:
+            first.deliveries = replace(self.deliveries, highest=self.deliveries.highest[:n])
         first.receipt_fan, first.receipt_sequence, first.receipt_s = (
             self.receipt_fan,
             self.receipt_sequence,

@@ -13,6 +13,7 @@ from time import monotonic, process_time
 from typing import Any, Final
 
 from harness.load.counters import SharedProgress
+from harness.load.deliveries import SentEvent
 from harness.load.fans import Fans
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Ready, Report
 
@@ -99,12 +100,15 @@ class Loop:
             next_at = min(next_at, self._close_at)
         return min(max(0.0, next_at - now - _TICK_S), LONGEST_SLEEP_S)
 
-    def _obey(self, order: EventsBegin | Finish) -> None:
-        if isinstance(order, EventsBegin):
-            self._fans.events_begin(order.at)
-            return
-        self._close_at = monotonic() + order.close_wait_s
-        self._fans.stop()
+    def _obey(self, order: EventsBegin | SentEvent | Finish) -> None:
+        match order:
+            case EventsBegin():
+                self._fans.events_begin(order.at)
+            case SentEvent():
+                self._fans.event_sent(order)
+            case Finish():
+                self._close_at = monotonic() + order.close_wait_s
+                self._fans.stop()
 
 
 def memory(field: str) -> int:

@@ -85,10 +85,32 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Vars:
+    """What differs from fan to fan in what they say: `{name}` becomes the value in the fan's row, all bytes.
+
+    Fan i has row i; where there are fewer rows, they begin again.
+    """
+
+    names: tuple[bytes, ...]
+    rows: tuple[tuple[bytes, ...], ...]
+
+    def of(self, fans: range) -> Vars:
+        """Return the same for these fans, numbered from 0."""
+        return Vars(self.names, tuple(self.rows[fan % len(self.rows)] for fan in fans))
+
+    def fill(self, text: bytes, fan: int) -> bytes:
+        """Return a text with a fan's values in it."""
+        for name, value in zip(self.names, self.rows[fan % len(self.rows)], strict=True):
+            text = text.replace(b"{%b}" % name, value)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Dialogue:
     r"""What a fan says, and what it waits for; all bytes.
 
-    `hello` is the first that it says, in which `{user}` becomes the user's name. The greeting is complete when
+    `hello` is the first that it says, in which `{user}` becomes the user's name, and what `vars` name its value; so it
+    does in all that a fan says. The greeting is complete when
     `welcome_end` was seen (`b"\n"`: the first line); if that is empty, the server does not speak first and the fan asks
     at once. The answer is complete when `answer_end` was seen in what came after the hello; then come the `turns`, and
     the fan is answered when the last of them is. `mark` stands before
@@ -111,6 +133,7 @@ class Dialogue:
     turns: tuple[Turn, ...] = ()
     heartbeat: Heartbeat | None = None
     tls: Tls | None = None
+    vars: Vars | None = None
 
     def __post_init__(self) -> None:
         is_lines = self.protocol is Protocol.LINES
@@ -139,14 +162,10 @@ class Dialogue:
         if self.heartbeat is not None:
             raise InvalidDialogueError("a heartbeat is given, but only lines have one that is described; leave it out")
 
-    def hello_of(self, user: bytes) -> bytes:
-        """Return what the fan of that name says first."""
-        return filled(self.hello, user)
-
-
-def filled(text: bytes, user: bytes) -> bytes:
-    """Return a text that a fan says with the name of its user in it."""
-    return text.replace(_USER, user)
+    def filled(self, text: bytes, fan: int, user: bytes) -> bytes:
+        """Return a text that a fan says with the name of its user in it, and its values."""
+        text = text.replace(_USER, user)
+        return text if self.vars is None else self.vars.fill(text, fan)
 
 
 @dataclass(frozen=True, slots=True)

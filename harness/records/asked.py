@@ -89,7 +89,10 @@ class Disturbances(Section, frozen=True, kw_only=True):
 
 
 class Asked(Section, frozen=True, kw_only=True):
-    """What the trial was told to do. No `events`: nobody could post, and only N, C and ART were measured."""
+    """What the trial was told to do. No `events`: nobody could post, and only N, C and ART were measured.
+
+    For `hold_s` the fans were held, once all were settled, before anything was posted.
+    """
 
     target: AskedTarget
     load: AskedLoad
@@ -97,3 +100,4 @@ class Asked(Section, frozen=True, kw_only=True):
     slo: str
     placement: Placement = Placement()
     disturbances: Disturbances = Disturbances()
+    hold_s: Seconds = 0.0

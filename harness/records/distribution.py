@@ -8,7 +8,8 @@ infinitely long.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import msgspec
@@ -57,7 +58,29 @@ def distribution(times_s: NDArray[np.float64], missing: int = 0) -> Distribution
         return None
     if times.min() < 0:
         raise ValueError(f"a time is negative: {times.min()} s")
-    return _describe(_record(times), mean_s=float(times.mean()), max_s=float(times.max()), missing=missing)
+    histogram = _of_counts(counted_values(times))
+    return _describe(histogram, mean_s=float(times.mean()), max_s=float(times.max()), missing=missing)
+
+
+def counted_values(times_s: NDArray[np.float64]) -> Counter[int]:
+    """Return how many of the times, in seconds, share each counter of a histogram, by its value in microseconds.
+
+    They are put together first, as the library counts in Python. What was counted so is added up like any counts.
+    """
+    micros = np.clip(np.rint(times_s * 1e6), 1, HIGHEST_US).astype(np.int64)
+    bits = np.frexp(micros.astype(np.float64))[1].astype(np.int64)
+    dropped = np.maximum(bits - _EXACT_BITS, 0)
+    values, counts = np.unique((micros >> dropped) << dropped, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+def counted_distribution(
+    counts: Mapping[int, int], *, mean_s: float, max_s: float, missing: int = 0
+) -> Distribution | None:
+    """Return the distribution of times that `counted_values` has counted, or None where there are none."""
+    if not counts:
+        return None
+    return _describe(_of_counts(counts), mean_s=mean_s, max_s=max_s, missing=missing)
 
 
 def percentile(times_s: NDArray[np.float64] | Sequence[float], per_mille: int) -> float:
@@ -110,14 +133,9 @@ def _empty() -> HdrHistogram:
     return HdrHistogram(1, HIGHEST_US, DIGITS)
 
 
-def _record(times: NDArray[np.float64]) -> HdrHistogram:
-    """Count a column at once: values that share a counter are put together first, as the library counts in Python."""
-    micros = np.clip(np.rint(times * 1e6), 1, HIGHEST_US).astype(np.int64)
-    bits = np.frexp(micros.astype(np.float64))[1].astype(np.int64)
-    dropped = np.maximum(bits - _EXACT_BITS, 0)
-    values, counts = np.unique((micros >> dropped) << dropped, return_counts=True)
+def _of_counts(counts: Mapping[int, int]) -> HdrHistogram:
     histogram = _empty()
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+    for value, count in counts.items():
         histogram.record_value(value, count)
     return histogram
 

@@ -101,6 +101,19 @@ class Delivery(Section, frozen=True, kw_only=True):
     events: tuple[EventSeen, ...]
 
 
+class OwnEvents(Section, frozen=True, kw_only=True):
+    """The server's own events, which were watched as nobody posted any: those that came when all fans had settled.
+
+    `by_all` of the `heard` were received as often as there were fans who were answered. `spread` is of each that more
+    than one fan had the time from the first of them to the last; None where there was none.
+    """
+
+    heard: Count
+    by_all: Count
+    fans: Count
+    spread: Distribution | None
+
+
 class Heat(Section, frozen=True, kw_only=True):
     """How many times of each length fell into each step of the trial: all of them, where a curve shows only one.
 
@@ -145,7 +158,8 @@ class Seen(Section, frozen=True, kw_only=True):
     where none was cut, or nobody came after it.
 
     `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
-    be told, since waves were answered within a step or two of the timeline.
+    be told, since waves were answered within a step or two of the timeline. `own` are the server's own events, None
+    where there were none, or others were posted.
     """
 
     fans: Fans
@@ -156,4 +170,5 @@ class Seen(Section, frozen=True, kw_only=True):
     events_phase_s: Seconds
     answered_per_s: float | None = None
     api: ApiSeen | None = None
+    own: OwnEvents | None = None
     recovery_s: Seconds | None = None

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.records.asked import Placement
 from harness.records.distribution import Distribution
-from harness.records.seen import ApiSeen, Delivery, Fans
+from harness.records.seen import ApiSeen, Delivery, Fans, OwnEvents
 from harness.records.trial import TrialResult
 from harness.records.usage import GeneratorSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
@@ -57,7 +57,7 @@ def _rows(result: TrialResult) -> list[tuple[str, str]]:
         art = NOTHING if response.newcomers_art is None else show_time(response.newcomers_art.mean_s)
         rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}; ART {art}"))
     if result.seen.delivery is None:
-        rows.append(("events", "none were posted: without an API (--http) only N, C and ART are measured"))
+        rows.append(("events", _own_events(result.seen.own)))
     else:
         rows += _delivery_rows(result.seen.delivery)
     if result.seen.api is not None:
@@ -109,6 +109,19 @@ def _percentiles(times: Distribution | None) -> str:
     figures = ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
     failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
     return f"{figures}{failed}; counted from the intended start"
+
+
+def _own_events(own: OwnEvents | None) -> str:
+    if own is None:
+        return (
+            "none were posted, and none of the server's own came: say how they are posted (--http, [publish]), or how "
+            "long to wait for its own (--hold)"
+        )
+    heard = f"none were posted; {own.heard:,} of the server's own, {own.by_all:,} of which all {own.fans:,} fans had"
+    if own.spread is None:
+        return heard
+    mean, p99, longest = (show_percentile(value) for value in (own.spread.mean_s, own.spread.p99_s, own.spread.max_s))
+    return f"{heard}; from the first of them to the last: mean {mean}, p99 {p99}, max {longest}"
 
 
 def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ r"""A server that speaks something else, described: on the command line, or in a
     error_start = '-ERR'                    # how a refusal begins; left out: it has no such line
     closes_fans = false                     # whether the server closes its fans after the last event
     headers = { Authorization = "Bearer x" } # of the request, over HTTP and for a WebSocket
+    vars = "tokens.csv"                     # a row for each fan, its columns named in the first: {token} is its value
     ca = "ca.pem"                           # who signed the server's certificate, if this machine does not trust them
     insecure = false                        # true: trust anybody
 
@@ -38,13 +39,14 @@ in single quotes, which leave them as they are. In what a fan says, and in its h
 """
 
 import re
+from base64 import b64encode
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 import msgspec
 
@@ -55,6 +57,7 @@ from harness.load.workload import Dialogue, Endpoint, Heartbeat, InvalidDialogue
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import number_of
 from harness.targets.target import TargetError, parse_address, parse_http_url, parse_websocket_url
+from harness.targets.vars_file import load_vars
 
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 _NAMED: Final = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"'}
@@ -99,6 +102,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_start: str | None = None
     closes_fans: bool = False
     headers: dict[_Token, _OneLine] = {}
+    vars: str | None = None
     ca: str | None = None
     insecure: bool = False
     then: tuple[Then, ...] = ()
@@ -155,6 +159,7 @@ def check(description: Description, name: str) -> Described:
             turns=(*(_first_messages(description) if is_socket else ()), *_further(description, kind.answer_end)),
             heartbeat=_heartbeat(description.heartbeat),
             tls=_tls(description, kind, name),
+            vars=None if description.vars is None else load_vars(Path(description.vars)),
         )
     except InvalidDialogueError as error:
         raise TargetError(f"{name}: {error}") from error
@@ -215,6 +220,9 @@ def _kind_of(description: Description, name: str) -> _Kind:
 def _asked_by_http(url: HttpUrl, headers: Mapping[str, str], protocol: Protocol) -> _Kind:
     """Ask by GET; the fan of whoever says anything but the status 200, or 101 for a WebSocket, has failed."""
     target = urlunsplit(("", "", url.parts.path or "/", url.parts.query, "")).replace("\\", "%5C")
+    login = url.parts.netloc.rpartition("@")[0]
+    if login:  # RFC 7617
+        headers = {"Authorization": f"Basic {b64encode(unquote(login).encode()).decode()}", **headers}
     lines = [f"GET {target} HTTP/1.1", f"Host: {join(url.host, url.port)}", *map(": ".join, headers.items())]
     hello = "".join(line.replace("\\", "\\\\") + "\r\n" for line in (*lines, ""))
     return _Kind((Endpoint(url.host, url.port),), hello, "", protocol, url.host if url.is_secure else None)

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +56,7 @@ class OneFan:
         self._endpoint = endpoint
         self._dialogue = dialogue
         self._name = name
-        self._reader = reader_of(dialogue, Callbacks(self._settle, self._say, lambda _: _USER))
+        self._reader = reader_of(dialogue, Callbacks(self._settle, self._say, self._fill))
         self._connections = ExitStack()
         self._socket: socket.socket
         self._rest = b""  # what came with the answer
@@ -88,7 +88,7 @@ class OneFan:
             self._hear("the greeting", missing, lambda data: self._reader.greeting(_FAN, data))
         else:
             self._hear_nothing()
-        self._try_to(lambda: self._say(_FAN, dialogue.hello_of(_USER)))
+        self._try_to(lambda: self._say(_FAN, self._fill(_FAN, dialogue.hello)))
         self._hear("the answer", _missing(dialogue), self._answer)
 
     def listen(self, seconds: float, awaited: int | None) -> bool:
@@ -96,19 +96,18 @@ class OneFan:
 
         After so many seconds it was not.
         """
-        deadline = time.monotonic() + seconds
         began = time.monotonic()
-        data: bytes | None = self._rest or None
+        data: bytes | None = self._rest
         while True:
-            for number in self._numbers(data) if data else ():
-                self.transcript.append(Recognised(f"event {number}", time.monotonic() - began))
-                if awaited in {None, number}:
-                    return True
-            if data == b"" or time.monotonic() >= deadline:
-                return False
-            data = self._try_to(lambda: self._receive(deadline))
-            if data == b"":
-                self.transcript.append(Recognised("the end: the server closed"))
+            if data and self._recognises(self._numbers(data), began, awaited):
+                return True
+            data = self._try_to(lambda: self._receive(began + seconds))
+            if not data:
+                break
+        if data == b"":
+            self.transcript.append(Recognised("the end: the server closed"))
+        self._reader.forget(_FAN)  # a number with which its data ended was whole
+        return self._recognises(self._settled, began, awaited)
 
     def leave(self) -> None:
         """Say goodbye, where that is usual."""
@@ -119,8 +118,17 @@ class OneFan:
         self.transcript.append(Said(by_fan=True, data=text))
         self._socket.sendall(text)
 
+    def _fill(self, fan: int, text: bytes) -> bytes:
+        return self._dialogue.filled(text, fan, _USER)
+
     def _settle(self, fan: int, number: int, at_s: float) -> None:
         self._settled.append(number)
+
+    def _recognises(self, numbers: Sequence[int], began: float, awaited: int | None) -> bool:
+        """Take down which events were heard; return whether the one that is awaited is among them."""
+        for number in numbers:
+            self.transcript.append(Recognised(f"event {number}", time.monotonic() - began))
+        return awaited in numbers if awaited is not None else bool(numbers)
 
     def _numbers(self, data: bytes) -> list[int]:
         numbers = self._try_to(lambda: self._reader.sequences(_FAN, data, 0.0))

@@ -15,6 +15,7 @@ from harness.interruption import run_interruptibly
 from harness.load.asking import Answers, ask_on
 from harness.load.conduct import ONLY_WATCH
 from harness.load.controller import Generator, GeneratorError
+from harness.load.deliveries import SentEvent
 from harness.load.match import MatchPlan, PlannedPost
 from harness.load.reporter import Posted, Reporter
 from harness.load.samples import GeneratorUsage, Progress, Samples
@@ -125,6 +126,7 @@ def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher
         answer_timeout_s=plan.answer_timeout_s,
         sources=place.sources,
         conduct=conduct,
+        events=0 if plan.match is None else len(plan.match.posts),
     )
     with (
         generator,
@@ -181,7 +183,10 @@ def _connect(run: _Run) -> None:
 
 
 def _watch_match(run: _Run) -> None:
-    """Have the fans who have come see the match to its end, or be held for a moment where there is none."""
+    """Hold the fans who have come, and have them see the match to its end, where there is one."""
+    if run.plan.hold_s:
+        run.watcher.phase("holding", 0)
+        run.generator.hold(run.plan.hold_s)
     posts = () if run.match is None else run.match.posts
     with RestWatch(run.target.pids, run.generator.progress, max(0, len(posts) - 1)) as memory:
         try:
@@ -229,6 +234,7 @@ async def _post_all(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch |
 
     def note(post: Posted) -> None:
         done.append(post)
+        run.generator.event_sent(SentEvent(post.sequence, post.intended_s, post.sent_s, post.accepted))
         run.watcher.posted(post)
         if memory is not None and len(done) == len(match.posts) - 1:  # the last event has the fans closed
             last_s = course.t0 + post.intended_s + match.posts[-1].due_s - match.posts[-2].due_s

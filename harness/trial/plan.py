@@ -17,6 +17,8 @@ from harness.trial.figures.slo import Slo
 class TrialPlan:
     """What to do. `match` is announced and played; None where the current match is watched, and nobody posts.
 
+    For `hold_s` the fans are held, once all are settled, before anything is posted.
+
     `watches_loop`: the server is asked meanwhile how late its event loop is, if it has this project's API. Only
     `harness measure` does, whose chart shows it: a search, a staircase or an ablation would pay for what nobody reads.
     """
@@ -28,6 +30,7 @@ class TrialPlan:
     placement: Placement = field(default_factory=Placement)
     watches_loop: bool = False
     disturbances: Disturbances = field(default_factory=Disturbances)
+    hold_s: float = 0.0
 
 
 def trial_id() -> str:
@@ -64,6 +67,7 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
         slo=str(plan.slo),
         placement=plan.placement,
         disturbances=plan.disturbances,
+        hold_s=plan.hold_s,
     )
 
 

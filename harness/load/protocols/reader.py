@@ -26,11 +26,11 @@ Say = Callable[[int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What a reader asks of whoever has the fans. `user_of` returns the name of a fan's user."""
+    """What a reader asks of whoever has the fans. `fill` returns a text with what is a fan's own in it, as its name."""
 
     settle: Settle
     say: Say
-    user_of: Callable[[int], bytes]
+    fill: Callable[[int, bytes], bytes]
 
 
 class Completeness(Enum):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.load.workload import filled
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,7 +38,7 @@ class Turns:
         for index in range(self._next.pop(fan, 0), len(self._turns)):
             turn = self._turns[index]
             if turn.says:
-                self._callbacks.say(fan, self._framed(filled(turn.says, self._callbacks.user_of(fan))))
+                self._callbacks.say(fan, self._framed(self._callbacks.fill(fan, turn.says)))
             if turn.until is not None:
                 self._next[fan] = index + 1
                 return True

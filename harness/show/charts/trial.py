@@ -42,7 +42,7 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
     beside = () if is_floor(result.asked.target) else with_floors((result,), floors)[1:]
     load, name = result.asked.load, result.asked.target.name
     c = show_wave(load.c, result.within_s)
-    title = f"{name[:1].upper()}{name[1:]}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
+    title = f"{_as_heading(name)}: N = {load.n:,}, C = {c} every {short_time(load.interval_s)}"
     over_time_in = 0.0
     if result.has_time_lines:
         over_time_in = _OVER_TIME_IN + (0.0 if result.loop_lag is None else LAG_PANEL_IN)
@@ -55,6 +55,11 @@ def chart_trial(result: TrialResult, floors: Sequence[Floor] = ()) -> Chart:
         if not result.validity.valid:
             figure.text(0.5, 0.5, "INVALID", fontsize=110, color=GREY, alpha=0.3, rotation=35, ha="center", va="center")
     return Chart(figure, finding(result), f"{made_on(result.machine)}; {result.started_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _as_heading(name: str) -> str:
+    """Return a name as a heading begins with it; a URL is what it is."""
+    return name if "://" in name else f"{name[:1].upper()}{name[1:]}"
 
 
 def _over_time(figure: Figure, result: TrialResult) -> None:

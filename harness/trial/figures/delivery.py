@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.load.deliveries import Deliveries, Folding, SentEvent
 from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
-from harness.records.distribution import Distribution, distribution, percentile
-from harness.records.seen import Delivery, EventSeen, Fans, Heat, Response, Seen, Timeline
+from harness.records.distribution import Distribution, counted_distribution, distribution, percentile
+from harness.records.seen import Delivery, EventSeen, Fans, Heat, OwnEvents, Response, Seen, Timeline
 from harness.trial.figures.heat import heat
 
 STEPS = 300
@@ -48,7 +49,9 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     `posts` are numbered from 1 without gaps and the last one ends the match; None where nobody could post.
     """
     stop_s = posts[-1].sent_s if posts else None
-    got = _receipts(samples, posts) if posts else _NO_RECEIPTS
+    own = None if samples.deliveries is None or posts else _own(samples.deliveries, samples, phases)
+    got = _counted(samples, posts) if posts else None
+    deliveries = None if got is None else _course(got, phases.over_s)
     newcomers = samples.after(posts[0].intended_s if posts else math.inf)
     return Seen(
         fans=count_fans(samples, stop_s),
@@ -58,11 +61,12 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
             newcomers=_responses(newcomers),
             newcomers_art=distribution(np.asarray(newcomers.talk_s())),
         ),
-        delivery=_delivery(got, samples, posts) if posts else None,
-        timeline=timeline(samples, phases.over_s, heat(got.at_s, got.took_s, phases.over_s)),
+        delivery=None if got is None or posts is None else _delivery(got, samples, posts),
+        timeline=timeline(samples, phases.over_s, deliveries),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
         recovery_s=recovery_s(samples, stop_s),
+        own=own,
     )
 
 
@@ -156,85 +160,77 @@ def _count_until(times_s: _Times, at: _Times) -> NDArray[np.int64]:
     return np.searchsorted(np.sort(times_s[~np.isnan(times_s)]), at, side="right")
 
 
-@dataclass(frozen=True, slots=True)
-class _Receipts:
-    """The first receipt of each sequence that an answered fan was due, and how much else came.
-
-    `took_s` runs from the intended post, `service_s` from its sending.
-    """
-
-    sequence: _Sequences
-    at_s: _Times
-    took_s: _Times
-    service_s: _Times
-    duplicated: int
-    reordered: int
-
-
-_NO_RECEIPTS = _Receipts(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0), 0, 0)
+def _counted(samples: Samples, posts: Sequence[Posted]) -> Deliveries:
+    """Return what was received, which was counted as it came, or is now."""
+    if samples.deliveries is not None:
+        return samples.deliveries
+    folding = Folding(len(samples), len(posts))
+    for post in posts:
+        folding.know(SentEvent(post.sequence, post.intended_s, post.sent_s, post.accepted))
+    fan, sequence, at_s = samples.receipt_fan, samples.receipt_sequence, samples.receipt_s
+    folding.fold(
+        np.asarray(fan, np.int64), np.asarray(sequence, np.int64), np.asarray(at_s), np.asarray(samples.answered_s)
+    )
+    return folding.counted
 
 
-def _receipts(samples: Samples, posts: Sequence[Posted]) -> _Receipts:
-    fan = np.asarray(samples.receipt_fan, dtype=np.int64)
-    sequence = np.asarray(samples.receipt_sequence, dtype=np.int64)
-    at_s = np.asarray(samples.receipt_s)
-    sent_s = _sent_by_sequence(posts)
-    # Somebody else may post to the same match: a number beyond ours, or seen before it was sent, is not of it.
-    ours = (sequence >= 1) & (sequence < sent_s.size) & ~np.isnan(np.asarray(samples.answered_s)[fan])
-    ours[ours] = at_s[ours] >= sent_s[sequence[ours]]
-    fan, sequence, at_s = fan[ours], sequence[ours], at_s[ours]
-    order = np.argsort(fan, kind="stable")  # a fan's receipts stay in the order in which they came
-    fan, sequence, at_s = fan[order], sequence[order], at_s[order]
-    key = fan * sent_s.size + sequence
-    first = np.sort(np.unique(key, return_index=True)[1])
-    # A fan's keys are all larger than those of the fans before it, so the running maximum starts anew with each.
-    reordered = np.sum(key[first] < np.maximum.accumulate(key[first])) if first.size else 0
-    due = first[_is_due(np.asarray(samples.answered_s)[fan[first]], sequence[first], posts)]
-    sequence, at_s = sequence[due], at_s[due]
-    intended_s = np.array([math.nan, *(post.intended_s for post in posts)])
-    took_s, service_s = at_s - intended_s[sequence], at_s - sent_s[sequence]
-    return _Receipts(sequence, at_s, took_s, service_s, int(key.size - first.size), int(reordered))
+def _course(got: Deliveries, over_s: float) -> Heat | None:
+    at_s, took_s, how_many = got.course.columns()
+    return heat(at_s, took_s, over_s, how_many)
 
 
-def _is_due(answered_s: _Times, sequence: _Sequences, posts: Sequence[Posted]) -> NDArray[np.bool_]:
-    """Tell of each receipt whether the event was accepted, and sent when the fan had its answer."""
-    accepted = np.array([False, *(post.accepted for post in posts)])
-    return accepted[sequence] & (_sent_by_sequence(posts)[sequence] >= answered_s)
+def _own(got: Deliveries, samples: Samples, phases: Phases) -> OwnEvents | None:
+    """Return what was seen of the server's own events, or None where there were none."""
+    events = [event for event in got.own.values() if event.first_s >= phases.settled_s]
+    if not events:
+        return None
+    fans = int(np.sum(~np.isnan(np.asarray(samples.answered_s))))
+    spread_s = np.array([event.last_s - event.first_s for event in events if event.receipts > 1])
+    return OwnEvents(
+        heard=len(events),
+        by_all=sum(event.receipts >= fans for event in events),
+        fans=fans,
+        spread=distribution(spread_s),
+    )
 
 
-def _due_upto(samples: Samples) -> _Sequences:
+def _due_upto(samples: Samples, got: Deliveries) -> _Sequences:
     """Return of each fan the last sequence that it is due: any, but of one that left, its last; of a slow fan, none.
 
     What was on its way to a fan when that left cannot be told from what was lost.
     """
     outcome = np.frombuffer(bytes(samples.outcome), dtype=np.uint8)
-    last = np.zeros(outcome.size, dtype=np.int64)
-    np.maximum.at(last, np.asarray(samples.receipt_fan, dtype=np.int64), np.asarray(samples.receipt_sequence))
-    return np.where(outcome >= Outcome.LEFT, last, np.iinfo(np.int64).max)
+    return np.where(outcome >= Outcome.LEFT, got.highest.astype(np.int64), np.iinfo(np.int64).max)
 
 
-def _delivery(got: _Receipts, samples: Samples, posts: Sequence[Posted]) -> Delivery:
+def _delivery(got: Deliveries, samples: Samples, posts: Sequence[Posted]) -> Delivery:
     sent_s = _sent_by_sequence(posts)
     accepted = np.array([False, *(post.accepted for post in posts)])
     sequences = np.flatnonzero(accepted)
     expected = _expected(
-        np.asarray(samples.answered_s), sent_s[sequences], np.searchsorted(sequences, _due_upto(samples), "right")
+        np.asarray(samples.answered_s), sent_s[sequences], np.searchsorted(sequences, _due_upto(samples, got), "right")
     )
     events = _events(posts, got)
-    lost = expected - got.sequence.size
+    received = int(got.received.sum())
+    lost = expected - received
     last = [event.last_s for event in events if event.last_s is not None]
     last_service = [event.last_service_s for event in events if event.last_service_s is not None]
     lag_s = np.array([post.lag_s for post in posts])
+    took_s = float(got.took_sum_s.sum())
+    service_s = took_s - float(np.sum(got.received[1 : lag_s.size + 1] * lag_s))
+    of_all = max(received, 1)
     return Delivery(
         posted=len(posts),
         unposted=int(np.sum(~accepted[1:])),
         expected=expected,
-        received=got.sequence.size,
+        received=received,
         lost=lost,
         duplicated=got.duplicated,
         reordered=got.reordered,
-        fanout=distribution(got.took_s, missing=lost),
-        fanout_service=distribution(got.service_s, missing=lost),
+        fanout=counted_distribution(got.took, mean_s=took_s / of_all, max_s=max(last, default=0.0), missing=lost),
+        fanout_service=counted_distribution(
+            got.service, mean_s=service_s / of_all, max_s=max(last_service, default=0.0), missing=lost
+        ),
         last_mean_s=float(np.mean(last)) if last else None,
         last_max_s=max(last) if last else None,
         last_service_mean_s=float(np.mean(last_service)) if last_service else None,
@@ -255,40 +251,28 @@ def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Sequences) -> 
     return int(np.sum(np.maximum(upto[is_answered] - before, 0)))
 
 
-def _events(posts: Sequence[Posted], got: _Receipts) -> tuple[EventSeen, ...]:
-    received = np.bincount(got.sequence, minlength=len(posts) + 1)
-    mean_s, last_s = _mean_and_last(got.sequence, got.took_s, received)
-    mean_service_s, last_service_s = _mean_and_last(got.sequence, got.service_s, received)
-    return tuple(
-        EventSeen(
-            sequence=post.sequence,
-            kind=post.kind,
-            intended_s=post.intended_s,
-            sent_s=post.sent_s,
-            answered_s=post.answered_s if post.accepted else None,
-            error=post.error,
-            received=int(received[post.sequence]),
-            fanout_mean_s=mean_s[post.sequence],
-            fanout_service_mean_s=mean_service_s[post.sequence],
-            last_s=last_s[post.sequence],
-            last_service_s=last_service_s[post.sequence],
-        )
-        for post in posts
+def _events(posts: Sequence[Posted], got: Deliveries) -> tuple[EventSeen, ...]:
+    return tuple(_event(post, got) for post in posts)
+
+
+def _event(post: Posted, got: Deliveries) -> EventSeen:
+    """Return what became of an event; how long it took on average, and until the last fan, where any received it."""
+    received = int(got.received[post.sequence])
+    mean_s = float(got.took_sum_s[post.sequence]) / received if received else None
+    last_s = float(got.took_longest_s[post.sequence]) if received else None
+    return EventSeen(
+        sequence=post.sequence,
+        kind=post.kind,
+        intended_s=post.intended_s,
+        sent_s=post.sent_s,
+        answered_s=post.answered_s if post.accepted else None,
+        error=post.error,
+        received=received,
+        fanout_mean_s=mean_s,
+        fanout_service_mean_s=None if mean_s is None else mean_s - post.lag_s,
+        last_s=last_s,
+        last_service_s=None if last_s is None else last_s - post.lag_s,
     )
-
-
-def _mean_and_last(
-    sequence: _Sequences, took_s: _Times, received: NDArray[np.int64]
-) -> tuple[list[float | None], list[float | None]]:
-    """Return by sequence how long it took on average, and until the last fan; None where none received it."""
-    mean_s = np.bincount(sequence, weights=took_s, minlength=received.size) / np.maximum(received, 1)
-    last_s = np.zeros(received.size)
-    np.maximum.at(last_s, sequence, took_s)
-    return _where_any(received, mean_s), _where_any(received, last_s)
-
-
-def _where_any(received: NDArray[np.int64], times_s: _Times) -> list[float | None]:
-    return [time_s if number else None for time_s, number in zip(times_s.tolist(), received, strict=True)]
 
 
 def _sent_by_sequence(posts: Sequence[Posted]) -> _Times:

@@ -18,8 +18,12 @@ _SHORTEST_STEP_S = 0.02
 _SHORTEST_S = 1e-6
 
 
-def heat(at_s: NDArray[np.float64], took_s: NDArray[np.float64], over_s: float) -> Heat | None:
+def heat(
+    at_s: NDArray[np.float64], took_s: NDArray[np.float64], over_s: float, how_many: NDArray[np.int64] | None = None
+) -> Heat | None:
     """Count `took_s`, each in the step of its moment `at_s`, up to `over_s`; None where there is nothing to count.
+
+    Each counts once, or `how_many` times.
 
     A pair with a NaN did not happen. Buckets are equally wide on a logarithmic axis from the shortest to the longest.
     """
@@ -32,7 +36,7 @@ def heat(at_s: NDArray[np.float64], took_s: NDArray[np.float64], over_s: float) 
     step = np.minimum(at_s[known] / step_s, round(over_s / step_s) - 1).astype(int)
     bucket = np.clip(np.searchsorted(edges_s, took, side="right") - 1, 0, edges_s.size - 2)
     counts = np.zeros((step.max() + 1, edges_s.size - 1), dtype=np.int64)
-    np.add.at(counts, (step, bucket), 1)
+    np.add.at(counts, (step, bucket), 1 if how_many is None else how_many[known])
     return Heat(step_s=step_s, edges_s=tuple(edges_s.tolist()), rows=tuple(_row(row) for row in counts))
 
 

@@ -22,7 +22,7 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 _TERM = re.compile(
     r"\s*([a-z][a-z0-9_.]*)\s*(<=|>=|<|>|=)\s*([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-zµ]*|%)\s*", re.ASCII
 )
-_PERCENTILE = re.compile(r"(?:(art|fanout|newcomers)_)?p([1-9][0-9]?(?:\.[0-9]+)?|0\.[0-9]+|99[0-9]+)", re.ASCII)
+_PERCENTILE = re.compile(r"(?:(art|fanout|newcomers|spread)_)?p([1-9][0-9]?(?:\.[0-9]+)?|0\.[0-9]+|99[0-9]+)", re.ASCII)
 
 _Figure = Callable[[Seen], float | None]
 
@@ -65,8 +65,9 @@ _NEWCOMERS = _Times(
     lambda seen: seen.response.newcomers,
     lambda seen: 0 if seen.response.newcomers is None else seen.response.newcomers.missing,
 )
+_SPREAD = _Times(lambda seen: None if seen.own is None else seen.own.spread, lambda seen: 0)
 _PHASES: Mapping[str | None, _Times] = MappingProxyType(
-    {None: _RESPONSE, "art": _ART, "fanout": _FANOUT, "newcomers": _NEWCOMERS}
+    {None: _RESPONSE, "art": _ART, "fanout": _FANOUT, "newcomers": _NEWCOMERS, "spread": _SPREAD}
 )
 
 
@@ -116,6 +117,8 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
         "fanout_mean": _FANOUT.mean,
         "fanout_last": _last_fan,
         "newcomers_mean": _NEWCOMERS.mean,
+        "spread_mean": _SPREAD.mean,
+        "spread_max": _SPREAD.longest,
         "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
@@ -123,7 +126,8 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
 
 Besides there is any percentile: `p99`, `p99.9` (which is `p999`), `art_p95`, `fanout_p99`, `newcomers_p50`.
 
-`fanout_*` are from the intended post, `newcomers_*` of those who came while events flowed. A fan who was not answered,
+`fanout_*` are from the intended post, `newcomers_*` of those who came while events flowed, `spread_*` of the server's
+own events, from the first fan that had one to the last. A fan who was not answered,
 and a delivery that was lost, took infinitely long: so percentiles and the longest say. `art_*` are the talk's, of those
 who were answered."""
 

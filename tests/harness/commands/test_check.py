@@ -13,6 +13,7 @@ import pytest
 from harness.cli import main
 from harness.targets.description import Description, check, load_description
 from tests.harness.targets.news_server import NewsServer
+from tests.harness.targets.stream_server import StreamServer
 from tests.harness.targets.websocket_server import WebSocketServer
 
 LIVE = """
@@ -55,7 +56,7 @@ def test_what_is_begun_is_a_description(
     everything = {field.name for field in msgspec.structs.fields(Description) if getattr(described, field.name)}
     assert {"address", "mark", "error_start", "ca", "insecure", "publish"} <= everything
     address = f"{secured}://{described.address.partition('://')[2]}"
-    check(msgspec.structs.replace(described, address=address, insecure=False), "my.toml")
+    check(msgspec.structs.replace(described, address=address, insecure=False, vars=None), "my.toml")
     for text in (begun, with_all):
         jsonschema.validate(tomllib.loads(text), schema(capsys))
 
@@ -120,3 +121,21 @@ def test_what_was_said_is_shown_where_it_is_not_as_described(capsys: pytest.Capt
 def test_this_projects_own_servers_need_no_check(whom: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", *whom]) == 2
     assert "check plays a fan of somebody else's server" in capsys.readouterr().err
+
+
+def test_a_number_with_which_a_message_ends_is_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "lines.toml"
+    with StreamServer(lambda _: b"", lambda news: [b"goal #%b" % news]) as server:
+        file.write_text(
+            f"address = 'tcp://127.0.0.1:{server.port}'\nhello = 'SUB\\n'\n[publish]\nbody = '{{mark}}'\n"
+            f"url = 'http://127.0.0.1:{server.port}/news'\n"
+        )
+        assert main(["check", "--target", str(file), "--listen", "0.5"]) == 0
+    lines = without_times(capsys.readouterr().out)
+    assert lines[1:] == [
+        r"server < +OK\n",
+        "        = the answer",
+        "server < goal #1",
+        "        = event 1",
+        "the answer and an event were recognised: measure it, for example with -N 100 -C 10",
+    ]

@@ -6,8 +6,9 @@ import pytest
 
 from harness.commands.options import AskedError
 from harness.commands.target_options import Whom, target_of
-from harness.load.workload import Dialogue
+from harness.load.workload import Dialogue, Heartbeat, Tls
 from harness.targets.address import AddressTarget
+from harness.targets.brokers.target import BrokerTarget
 from harness.targets.custom import CustomTarget
 from harness.targets.peers.target import PeerTarget
 from harness.targets.stage import StageTarget
@@ -22,6 +23,8 @@ from harness.targets.target import TargetError
         (Whom(None, address="tcp://h:1", hello="x"), CustomTarget, "tcp://h:1"),
         (Whom(None, address="h:1", hello="x"), CustomTarget, "h:1"),
         (Whom(None, address="http://h/stream"), CustomTarget, "http://h/stream"),
+        (Whom(None, address="wss://me:secret@h/live?x=@y"), CustomTarget, "wss://h/live?x=@y"),
+        (Whom(None, address="redis://:secret@h/news"), BrokerTarget, "redis://h:6379/news"),
         (Whom(None, peer="redis"), PeerTarget, None),
     ],
 )
@@ -34,6 +37,11 @@ def test_what_is_measured(whom: Whom, kind: type, name: str | None) -> None:
 def test_the_dialogue_of_the_options() -> None:
     whom = Whom(None, address="h:1", hello=r"x\n", welcome="w", answer="a", mark="m", error="e")
     assert target_of(whom).dialogue(None) == Dialogue(b"x\n", b"w", b"a", b"m", b"e")
+    whom = Whom(None, address="tls://h:1", hello="x", ping="p", pong="q", ca=Path("ca.pem"))
+    tls, heartbeat = Tls("h", Path("ca.pem")), Heartbeat(b"p", b"q")
+    assert target_of(whom).dialogue(None) == Dialogue(b"x", b"", b"\n", b"#", b"", heartbeat=heartbeat, tls=tls)
+    whom = Whom(None, address="ws://h", header=["Cookie: a=b: c", "Origin:x"], insecure=False)
+    assert target_of(whom).dialogue(None).hello.endswith(b"\r\nCookie: a=b: c\r\nOrigin: x\r\n\r\n")
 
 
 def test_a_file_names_the_target(tmp_path: Path) -> None:
@@ -54,6 +62,12 @@ def test_a_file_names_the_target(tmp_path: Path) -> None:
         (Whom("0", hello="x"), "--hello goes with --target, not with --stage"),
         (Whom(None, peer="redis", nodes=2), "--nodes goes with --stage, not with --peer"),
         (Whom(None, peer="redis", error="x"), "--error goes with --target, not with --peer"),
+        (Whom("0", insecure=True), "--insecure goes with --target, not with --stage"),
+        (Whom(None, address="ws://h", header=["Cookie"]), "--header 'Cookie' is none: write 'Name: value'"),
+        (Whom(None, address="ws://h", header=["a b: c"]), "--header 'a b: c' is none"),
+        (Whom(None, address="ws://h", header=["a: b\nc: d"]), r"--header 'a: b\nc: d' is none"),
+        (Whom(None, address="tcp://h:1", hello="x", ping="p"), "--ping and --pong go together"),
+        (Whom(None, address="redis://h/news", mark="x"), "--mark: how fans and reporter speak to a broker is known"),
         (Whom(None, address="tcp://h:1", hello="x", http="http://h"), "--http is the API of this project's servers"),
     ],
 )

@@ -19,6 +19,7 @@ from harness.load.workload import (
     NoRoomError,
     Protocol,
     Turn,
+    Vars,
     deal,
     processes_needed,
 )
@@ -61,7 +62,15 @@ def test_a_load_that_makes_no_sense_is_refused_on_one_line(n: int, c: int, inter
 
 
 def test_a_hello_names_the_user() -> None:
-    assert DIALOGUE.hello_of(b"fan-7") == b"VERSION:1:CONNECT:fan-7:MATCH:elp-tig-2011-09-10\n"
+    assert DIALOGUE.filled(DIALOGUE.hello, 7, b"fan-7") == b"VERSION:1:CONNECT:fan-7:MATCH:elp-tig-2011-09-10\n"
+
+
+def test_what_a_fan_says_may_have_values_of_its_own() -> None:
+    own = Vars((b"token", b"room"), ((b"t0", b"r0"), (b"t1", b"r1"), (b"t2", b"r2")))
+    dialogue = replace(DIALOGUE, vars=own)
+    assert dialogue.filled(b"{user} {token} in {room} {other}", 4, b"u") == b"u t1 in r1 {other}"
+    some = own.of(range(1, 6, 2))
+    assert [some.fill(b"{token}", fan) for fan in range(3)] == [b"t1", b"t0", b"t2"]
 
 
 @pytest.mark.parametrize("empty", ["hello", "answer_end", "mark"])

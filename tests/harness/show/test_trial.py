@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from harness.records.asked import Asked, Placement
+from harness.records.seen import OwnEvents
 from harness.records.trial import Validity, Verdict
 from harness.records.usage import ProcessEnd, Wave
 from harness.show.trial import show_result
@@ -162,3 +163,13 @@ def test_sizes_have_three_digits_and_a_unit(size: float, text: str) -> None:
 )
 def test_what_a_connection_takes_is_below_what_can_be_seen_or_a_size(each: float, text: str) -> None:
     assert show_growth(each, 8_000) == text
+
+
+def test_the_servers_own_events_are_told() -> None:
+    seen = seen_by(some_fans(900))
+    own = OwnEvents(heard=61, by_all=60, fans=900, spread=seen.response.intended)
+    text = printed(seen=msgspec.structs.replace(seen, own=own))
+    assert "none were posted; 61 of the server's own, 60 of which all 900 fans had; from the first of them to" in text
+    assert "max 20.0 ms" in text
+    text = printed(seen=msgspec.structs.replace(seen, own=msgspec.structs.replace(own, spread=None)))
+    assert "60 of which all 900 fans had  " in text

@@ -46,7 +46,11 @@ def test_a_server_of_lines() -> None:
     [
         ("http://h", Endpoint("h", 80), b"GET / HTTP/1.1\r\nHost: h:80\r\n"),
         ("http://h:8/a/b?c={user}#d", Endpoint("h", 8), b"GET /a/b?c={user} HTTP/1.1\r\nHost: h:8\r\n"),
-        ("http://me:secret@[::1]:8/a\\n", Endpoint("::1", 8), b"GET /a%5Cn HTTP/1.1\r\nHost: [::1]:8\r\n"),
+        (
+            "http://me:se%3Acret@[::1]:8/a\\n",
+            Endpoint("::1", 8),
+            b"GET /a%5Cn HTTP/1.1\r\nHost: [::1]:8\r\nAuthorization: Basic bWU6c2U6Y3JldA==\r\n",
+        ),
     ],
 )
 def test_a_stream(url: str, endpoint: Endpoint, hello: bytes) -> None:

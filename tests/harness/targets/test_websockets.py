@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from harness.load.workload import Load
+from harness.show.progress import Silent
 from harness.targets import one_fan
 from harness.targets.custom import CustomTarget
 from harness.targets.description import Description, Publish, check, load_description
 from harness.targets.target import TargetError
+from harness.trial.figures.slo import parse_slo
+from harness.trial.plan import TrialPlan
+from harness.trial.run import run_trial
 from tests.harness.targets.trials import FANS, assert_everyone_got_everything, small_trial
 from tests.harness.targets.websocket_server import AiohttpServer, Greets, WebSocketServer, ready
 
@@ -115,3 +120,21 @@ def test_a_path_that_is_no_websocket() -> None:
         target = CustomTarget(url, check(Description(url), url))
         with pytest.raises(TargetError, match=r"answers 404 Not Found; it said '404: Not Found"):
             target.start()
+
+
+def test_the_servers_own_events_are_watched_while_the_fans_are_held() -> None:
+    with WebSocketServer(ticks=True) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        described = Description(url, hello="hi", answer_end="ready", headers={"Authorization": "x"})
+        plan = TrialPlan(Load(FANS, FANS), parse_slo("failures=0,spread_p99<60s"), None, hold_s=1.0)
+        result = run_trial(plan, CustomTarget(url, check(described, url)), Silent())
+    assert result.asked.hold_s == 1.0
+    assert result.seen.events_phase_s >= 1.0
+    assert result.seen.delivery is None
+    own = result.seen.own
+    assert own is not None
+    assert own.fans == result.seen.fans.served == FANS
+    assert own.heard >= own.by_all > 1
+    assert own.spread is not None
+    assert own.spread.count >= own.by_all
+    assert result.verdict.met

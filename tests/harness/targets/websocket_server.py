@@ -1,6 +1,7 @@
 """Somebody else's WebSocket server, of the package websockets or of aiohttp, and `POST /news` beside it."""
 
 import asyncio
+import itertools
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +10,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from tests.harness.targets.loop_server import LoopServer
 
+TICK_S = 0.02
 Greets = Callable[[ServerConnection, str], Awaitable[None]]
 
 
@@ -21,16 +23,17 @@ async def ready(fan: ServerConnection, _hello: str) -> None:
 class WebSocketServer(LoopServer):
     """Hears a hello from each fan, answers by `greets`, and sends every fan what is posted at `http`.
 
-    Who it is not to be is closed with 1008: whose request has no `Authorization`.
+    Whose request has no `Authorization` is closed with 1008. If it `ticks` it has events of its own, many a second.
     """
 
-    def __init__(self, greets: Greets = ready, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, greets: Greets = ready, tls: ssl.SSLContext | None = None, *, ticks: bool = False) -> None:
         super().__init__()
         self.port = self.http = 0
         self.users: list[tuple[str, str]] = []
         """Of each fan its path, and its hello."""
         self._greets = greets
         self._tls = tls
+        self._ticks = ticks
 
     async def _run(self) -> None:
         app = web.Application()
@@ -41,9 +44,17 @@ class WebSocketServer(LoopServer):
         self.http = runner.addresses[0][1]
         async with serve(self._serve, "127.0.0.1", 0, ssl=self._tls, close_timeout=0.1) as self._server:
             self.port = next(iter(self._server.sockets)).getsockname()[1]
+            ticking = asyncio.create_task(self._tick(), name="ticking")
             self._ready.set()
             await self._over.wait()
+            ticking.cancel()
         await runner.cleanup()
+
+    async def _tick(self) -> None:
+        for number in itertools.count(1):
+            await asyncio.sleep(TICK_S)
+            if self._ticks:
+                broadcast(self._server.connections, f"goal #{number}")
 
     async def _serve(self, fan: ServerConnection) -> None:
         assert fan.request is not None

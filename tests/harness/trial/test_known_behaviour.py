@@ -69,7 +69,7 @@ def closed_loop(endpoint: Endpoint, fans: int) -> None:
         connection = socket.create_connection((endpoint.host, endpoint.port), PATIENCE_S)
         connections.append(connection)
         heard = b""
-        connection.sendall(known_servers.DIALOGUE.hello_of(b"fan-%d" % fan))
+        connection.sendall(known_servers.DIALOGUE.filled(known_servers.DIALOGUE.hello, fan, b"fan-%d" % fan))
         while not heard.endswith(b"\n\r\n"):
             heard += connection.recv(4096)
     for connection in connections:

@@ -30,7 +30,9 @@ class Hearing:
     def __init__(self, make: Callable[[Dialogue, Callbacks], Reader], dialogue: Dialogue) -> None:
         self.receipts: dict[int, list[tuple[int, float]]] = {}
         self.said: dict[int, list[bytes]] = {}
-        self.reader = make(dialogue, Callbacks(self._settle, self._say, lambda fan: b"fan-%d" % fan))
+        self.reader = make(
+            dialogue, Callbacks(self._settle, self._say, lambda fan, text: text.replace(b"{user}", b"fan-%d" % fan))
+        )
 
     def hear(self, fan: int, chunks: Iterable[bytes], at_s: float = 0.0) -> None:
         for chunk in chunks:
@@ -45,3 +47,6 @@ class Hearing:
 
     def _say(self, fan: int, text: bytes) -> None:
         self.said.setdefault(fan, []).append(text)
+
+    def _fill(self, fan: int, text: bytes) -> bytes:
+        return text.replace(b"{user}", b"fan-%d" % fan)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records.distribution import distribution
+from harness.records.seen import OwnEvents
 from harness.trial.figures.slo import COUNTS, DEFAULT_SLO, TIMES, Slo, SloError, parse_slo
 from tests.harness.results import a_delivery, seen_by, some_fans
 
@@ -15,7 +16,19 @@ numbers = st.one_of(
     st.integers(0, 10**9).map(str),
     st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=3).map(str),
 )
-PERCENTILES = ("p50", "p5", "p95", "p99", "p999", "p99.95", "p0.1", "art_p99", "fanout_p99.9", "newcomers_p90")
+PERCENTILES = (
+    "p50",
+    "p5",
+    "p95",
+    "p99",
+    "p999",
+    "p99.95",
+    "p0.1",
+    "art_p99",
+    "fanout_p99.9",
+    "newcomers_p90",
+    "spread_p99",
+)
 count_terms = st.builds("{}{}{}{}".format, st.sampled_from(sorted(COUNTS)), signs, numbers, st.sampled_from(["", "%"]))
 time_terms = st.builds(
     "{}{}{}{}".format, st.sampled_from([*TIMES, *PERCENTILES]), signs, numbers, st.sampled_from(["us", "ms", "s"])
@@ -135,7 +148,8 @@ def test_every_figure_is_taken_from_a_result() -> None:
     seen = seen_by(some_fans(10), delivery=a_delivery())
     assert parse_slo(",".join(f"{name}>=0" for name in COUNTS)).check(seen) == ()
     newcomers = msgspec.structs.replace(seen.response, newcomers=seen.response.intended)
-    seen = msgspec.structs.replace(seen, response=newcomers)
+    own = OwnEvents(heard=1, by_all=1, fans=10, spread=seen.response.intended)
+    seen = msgspec.structs.replace(seen, response=newcomers, own=own)
     assert parse_slo(",".join(f"{name}>0us" for name in (*TIMES, *PERCENTILES))).check(seen) == ()
 
 
