@@ -23,6 +23,7 @@ from harness.commands.ablate import ablate
 from harness.commands.check import check
 from harness.commands.compare import compare_command
 from harness.commands.demo import demo
+from harness.commands.doctor import doctor
 from harness.commands.draw import draw
 from harness.commands.fill import fill
 from harness.commands.http import http
@@ -74,6 +75,7 @@ def _options(
 
 app.command()(demo)
 app.command()(measure)
+app.command()(doctor)
 app.command()(init)
 app.command()(check)
 app.command()(search)

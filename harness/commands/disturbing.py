@@ -12,6 +12,7 @@ from harness.records.asked import Disturbances
 
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _LONGEST_LATENCY_S: Final = 1.0
+_STORM_WITHIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ class Disturbing:
             help="How many fans come besides the N while events flow, and how many at once: 5000/500.",
         ),
     ] = None
+    storm: Annotated[
+        str | None,
+        typer.Option(
+            "--storm",
+            metavar="PERCENT@TIME[/TIME]",
+            help="Share of the fans who break off so long after the first event, and in how long as many come again: "
+            "50%@30s/5s. Default: within 1s.",
+        ),
+    ] = None
     redis_latency: Annotated[
         str | None,
         typer.Option("--redis-latency", metavar="TIME", help="How much further away a stage's Redis is, such as 2ms."),
@@ -66,6 +76,7 @@ class Disturbing:
         """Return what was asked for. Raise AskedError."""
         reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_reset(self.reset)
         joining, joining_c = (0, 0) if self.joining is None else _parse_joining(self.joining)
+        storm, storm_at_s, storm_within_s = (0.0, 0.0, 0.0) if self.storm is None else _parse_storm(self.storm)
         latency_s = 0.0 if self.redis_latency is None else _parse_latency(self.redis_latency)
         return Disturbances(
             churn_per_s=0.0 if self.churn is None else _parse_churn(self.churn),
@@ -75,6 +86,9 @@ class Disturbing:
             arrivals_during_events=self.arrivals_during_events,
             joining=joining,
             joining_c=joining_c,
+            storm=storm,
+            storm_at_s=storm_at_s,
+            storm_within_s=storm_within_s,
             redis_latency_s=latency_s,
             redis_latency_by="proxy" if latency_s else None,
             faults=self.faults or "",
@@ -102,6 +116,15 @@ def _parse_reset(text: str) -> tuple[int, float]:
     if not at or not fans.isascii() or not fans.isdigit() or int(fans) < 1:
         raise AskedError(f"--reset {text}: say how many fans and when, such as 2000@10s")
     return int(fans), _parse_time("--reset", text, moment)
+
+
+def _parse_storm(text: str) -> tuple[float, float, float]:
+    share, at, moments = text.strip().partition("@")
+    moment, slash, within = moments.partition("/")
+    if not at:
+        raise AskedError(f"--storm {text}: say what share of the fans, and when, such as 50%@30s, or 50%@30s/5s")
+    within_s = _parse_time("--storm", text, within) if slash else _STORM_WITHIN_S
+    return _parse_share("--storm", share, "50%@30s"), _parse_time("--storm", text, moment), within_s
 
 
 def _parse_joining(text: str) -> tuple[int, int]:

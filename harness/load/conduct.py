@@ -1,8 +1,9 @@
 """What fans do besides watching: who leaves when and how, who comes instead, and who stops reading. Pure.
 
 Real fans do not all come and then sit still. Some go and others come (churn), a train full of them loses its network at
-once (resets), and some have a phone in a pocket that takes nothing any more (slow). Who does what is decided
-beforehand, by a seed, so that two servers that are compared are left by the same fans.
+once (resets), a proxy is started anew and all behind it are back in a moment (a storm), and some have a phone in a
+pocket that takes nothing any more (slow). Who does what is decided beforehand, by a seed, so that two servers that are
+compared are left by the same fans.
 
 Whoever leaves was told to: that is no failure of the server, and it counts for the events between its coming and its
 leaving. Whoever stops reading is set apart: what the others get is what the server is judged by.
@@ -90,17 +91,20 @@ def planned(load: Load, asked: Disturbances, events_s: float, seed: int = SEED) 
 
     Slow fans and those that break off are chosen once; the others leave in a random order, one after the other at equal
     distances, and for each a new one comes at that moment. When all are gone, those leave who came first for others.
-    Or new ones come in waves, and nobody leaves for them.
+    Or new ones come in waves, and nobody leaves for them; or as many as broke off in a storm, each after a random time
+    (full jitter), so that the server has them all in that time.
 
-    Raise InvalidLoadError for more fans than there are, a moment after the events, or both kinds of new ones.
+    Raise InvalidLoadError for more fans than there are, a moment after the events, or several kinds of new ones.
     """
     n = load.n
+    chance = random.Random(seed)  # noqa: S311 -- nothing secret about it
     order = list(range(n))
-    random.Random(seed).shuffle(order)  # noqa: S311 -- nothing secret about it
-    slow = round(asked.slow * n)
-    if slow + asked.reset > n:
+    chance.shuffle(order)
+    slow, storm = round(asked.slow * n), round(asked.storm * n)
+    if slow + asked.reset + storm > n:
         raise InvalidLoadError(
-            f"{slow:,} slow fans and {asked.reset:,} that are reset are more than N={n:,}: use fewer, or a larger N"
+            f"{slow:,} slow fans and {asked.reset + storm:,} that are reset are more than N={n:,}: use fewer, or a "
+            "larger N"
         )
     if asked.reset and asked.reset_at_s > events_s:
         raise InvalidLoadError(
@@ -108,14 +112,15 @@ def planned(load: Load, asked: Disturbances, events_s: float, seed: int = SEED) 
             "ask for more events"
         )
     stays = n - asked.reset
-    leaving = order[slow:stays]
+    leaving = order[slow : stays - storm]
     if asked.churn_per_s and not leaving:
         raise InvalidLoadError("nobody is left for churn: use fewer slow fans and resets, or a larger N")
-    newcomers_s = _newcomers_s(load, asked, events_s)
+    newcomers_s = _back_s(asked, storm, events_s, chance) if storm else _newcomers_s(load, asked, events_s)
     leaving += range(n, n + len(newcomers_s))
     replaced_s = newcomers_s if asked.churn_per_s else ()
     departures = [Departure(at_s, fan, resets=False) for at_s, fan in zip(replaced_s, leaving, strict=False)]
     departures += [Departure(asked.reset_at_s, fan, resets=True) for fan in sorted(order[stays:])]
+    departures += [Departure(asked.storm_at_s, fan, resets=True) for fan in sorted(order[stays - storm : stays])]
     departures.sort(key=lambda departure: departure.at_s)
     return Conduct(frozenset(order[:slow]), tuple(departures), newcomers_s)
 
@@ -134,3 +139,17 @@ def _newcomers_s(load: Load, asked: Disturbances, events_s: float) -> tuple[floa
             f"events take {events_s:g} s: ask for more events, or for larger waves"
         )
     return moments_s
+
+
+def _back_s(asked: Disturbances, storm: int, events_s: float, chance: random.Random) -> tuple[float, ...]:
+    """Return when those are back who broke off in a storm. Raise InvalidLoadError."""
+    if asked.joining or asked.churn_per_s:
+        option = "--joining" if asked.joining else "--churn"
+        raise InvalidLoadError(f"with {option} fans come while events flow, as after a --storm: give one of the two")
+    over_s = asked.storm_at_s + asked.storm_within_s
+    if over_s > events_s:
+        raise InvalidLoadError(
+            f"the storm is over {over_s:g} s after the first event, and the events take {events_s:g} s: have it "
+            "earlier, or ask for more events"
+        )
+    return tuple(sorted(asked.storm_at_s + chance.uniform(0, asked.storm_within_s) for _ in range(storm)))

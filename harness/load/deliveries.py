@@ -43,6 +43,8 @@ _FINEST_STEP_S: Final = 0.02
 _MOST_STEPS: Final = 2048
 _BUCKETS_A_DECADE: Final = 48
 _SHORTEST_S: Final = 1e-6
+_FIRST_BUCKET: Final = -6 * _BUCKETS_A_DECADE
+_BUCKETS: Final = 1024  # from a microsecond to more than a century
 
 
 class SentEvent(NamedTuple):
@@ -84,9 +86,10 @@ class Course:
         """Count receipts."""
         step = np.floor(at_s / self.step_s).astype(np.int64)
         bucket = np.floor(np.log10(np.maximum(took_s, _SHORTEST_S)) * _BUCKETS_A_DECADE).astype(np.int64)
-        pairs, counts = np.unique(np.stack([step, bucket], axis=1), axis=0, return_counts=True)
-        for (step_of, bucket_of), count in zip(pairs.tolist(), counts.tolist(), strict=True):
-            self.cells[step_of, bucket_of] += count
+        # One key for both: to sort pairs takes ten times as long.
+        keys, counts = np.unique(step * _BUCKETS + bucket - _FIRST_BUCKET, return_counts=True)
+        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            self.cells[key // _BUCKETS, key % _BUCKETS + _FIRST_BUCKET] += count
         self._coarsen(self.step_s)
 
     def merge(self, other: Course) -> None:

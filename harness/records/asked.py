@@ -70,6 +70,8 @@ class Disturbances(Section, frozen=True, kw_only=True):
     that stops reading once it was answered; `reset` fans break their connections `reset_at_s` seconds after the first
     event was due. With `arrivals_during_events` events are posted, and the API is asked, while the fans come; `joining`
     fans come besides the N, in waves of `joining_c`: the first an interval of the load after the first event was due.
+    In a storm the share `storm` of them break their connections at `storm_at_s`, and as many come again within
+    `storm_within_s`.
     `redis_latency_s` is what a round trip to the stage's Redis takes more, and `redis_latency_by` what makes it so:
     a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself. With
     `small_buffers` the sockets of the server's network namespace had little room before the server tuned anything.
@@ -86,6 +88,9 @@ class Disturbances(Section, frozen=True, kw_only=True):
     small_buffers: bool = False
     joining: Count = 0
     joining_c: Count = 0
+    storm: Share = 0.0
+    storm_at_s: Seconds = 0.0
+    storm_within_s: Seconds = 0.0
 
 
 class Asked(Section, frozen=True, kw_only=True):

@@ -13,6 +13,9 @@ def show_disturbances(asked: Disturbances) -> str:
         parts.append(f"{asked.slow * 100:g} % slow")
     if asked.reset:
         parts.append(f"{asked.reset:,} reset at {show_time(asked.reset_at_s)}")
+    if asked.storm:
+        at, within = show_time(asked.storm_at_s), show_time(asked.storm_within_s)
+        parts.append(f"{asked.storm * 100:g} % break off at {at} and come again within {within}")
     if asked.joining:
         parts.append(f"{asked.joining:,} join, {asked.joining_c:,} at once")
     if asked.arrivals_during_events:

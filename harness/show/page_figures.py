@@ -72,7 +72,7 @@ def _shown(words: Sequence[str], of: Callable[[str], list[tuple[str, Kept]]], re
 
 
 def _figure(found: Sequence[Kept], figure: str, pattern: str) -> str:
-    trials = [each for each in found if isinstance(each, TrialResult) and each.validity.valid]
+    trials = [each for each in found if isinstance(each, TrialResult) and (each.validity.valid or figure in FACTS)]
     searches = [each for each in found if isinstance(each, SearchResult) and each.last_pass is not None]
     if figure == "limit" and searches:
         return _limit(searches)
@@ -143,6 +143,12 @@ def _last(trial: TrialResult) -> float | None:
     return None if trial.seen.delivery is None else trial.seen.delivery.last_mean_s
 
 
+def _delivered(trial: TrialResult) -> float | None:
+    """Return how many deliveries there were, if none was lost."""
+    delivery = trial.seen.delivery
+    return None if delivery is None or delivery.lost else delivery.received
+
+
 def _memory(trials: Sequence[TrialResult]) -> str | None:
     servers = [trial.server for trial in trials if trial.server is not None]
     values = [each for server in servers if (each := server.memory_per_connection_bytes) is not None]
@@ -158,6 +164,7 @@ FIGURES: Final[Mapping[str, Callable[[Sequence[TrialResult]], str | None]]] = Ma
         "n": _number(lambda trial: trial.asked.load.n, _count),
         "c": _number(lambda trial: trial.asked.load.c, _count),
         "served": _number(lambda trial: trial.seen.fans.served, _count),
+        "delivered": _number(_delivered, _count),
         "art": _mean(lambda trial: trial.seen.response.art),
         "art_p99": _p99(lambda trial: trial.seen.response.art),
         "response": _mean(lambda trial: trial.seen.response.intended),
@@ -171,3 +178,6 @@ FIGURES: Final[Mapping[str, Callable[[Sequence[TrialResult]], str | None]]] = Ma
     }
 )
 """What can be said of trials, by name."""
+
+FACTS: Final = frozenset({"n", "c", "served", "delivered"})
+"""What is true of invalid trials as well: who was served and what arrived is no matter of how late a generator was."""

@@ -32,7 +32,7 @@ class RunningTarget:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The address's ports, on the host's first numeric address."""
+        """The address's ports, on the host's numeric addresses."""
         return self._reached.endpoints
 
     @property

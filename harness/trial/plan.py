@@ -78,14 +78,21 @@ def conduct_of(plan: TrialPlan) -> Conduct:
     """
     asked = plan.disturbances
     if plan.match is None:
-        if asked.churn_per_s or asked.slow or asked.reset or asked.joining or asked.arrivals_during_events:
+        if (
+            asked.churn_per_s
+            or asked.slow
+            or asked.reset
+            or asked.storm
+            or asked.joining
+            or asked.arrivals_during_events
+        ):
             raise InvalidLoadError(
                 "fans join, leave, break off and stop reading while events flow, and here nobody posts any: give the "
                 "API with --http, or [publish] in a file that describes the server"
             )
         return ONLY_WATCH
-    if asked.arrivals_during_events and (asked.churn_per_s or asked.joining):
-        option = "--churn" if asked.churn_per_s else "--joining"
+    if asked.arrivals_during_events and (asked.churn_per_s or asked.joining or asked.storm):
+        option = "--churn" if asked.churn_per_s else "--joining" if asked.joining else "--storm"
         raise InvalidLoadError(
             f"with {option} fans come while events flow, as with --arrivals-during-events: give one of the two"
         )

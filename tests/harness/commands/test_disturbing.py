@@ -12,7 +12,7 @@ def test_nothing_is_asked_for_by_default() -> None:
 
 
 def test_all_are_read() -> None:
-    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "5000/500", "2ms", "client=1%/s", True)
+    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "5000/500", "50%@30s/5s", "2ms", "client=1%/s", True)
     assert given.disturbances() == Disturbances(
         churn_per_s=0.05,
         slow=0.025,
@@ -25,7 +25,11 @@ def test_all_are_read() -> None:
         small_buffers=True,
         joining=5_000,
         joining_c=500,
+        storm=0.5,
+        storm_at_s=30.0,
+        storm_within_s=5.0,
     )
+    assert Disturbing(storm="5%@500ms").disturbances() == Disturbances(storm=0.05, storm_at_s=0.5, storm_within_s=1.0)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,9 @@ def test_all_are_read() -> None:
         (Disturbing(reset="10@soon"), r"--reset 10@soon: 'soon' is no duration"),
         (Disturbing(joining="5000"), r"--joining 5000: say how many fans, and how many of them come at once"),
         (Disturbing(joining="5000/0"), r"--joining 5000/0: say how many fans"),
+        (Disturbing(storm="50%"), r"--storm 50%: say what share of the fans, and when, such as 50%@30s"),
+        (Disturbing(storm="0%@1s"), r"--storm 0%: a share of the fans"),
+        (Disturbing(storm="5%@1s/"), r"--storm 5%@1s/: '' is no duration"),
         (Disturbing(redis_latency="2s"), r"--redis-latency 2s: above 0 and at most 1s, such as 2ms"),
         (Disturbing(redis_latency="2"), r"--redis-latency 2: '2' is no duration"),
     ],

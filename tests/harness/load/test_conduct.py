@@ -81,6 +81,10 @@ def test_the_same_fans_leave_every_time() -> None:
         (Disturbances(reset=5, reset_at_s=4.0), "the reset at 4 s is after the events, which take 3 s"),
         (Disturbances(slow=0.5, reset=5, churn_per_s=0.1), "nobody is left for churn"),
         (Disturbances(joining=13, joining_c=1), "the last of 13 fans who join comes 3.25 s after the first event"),
+        (Disturbances(storm=0.6, slow=0.5), "5 slow fans and 6 that are reset are more than N=10"),
+        (Disturbances(storm=0.1, storm_at_s=2.5, storm_within_s=1.0), "the storm is over 3.5 s after the first event"),
+        (Disturbances(storm=0.1, churn_per_s=0.1), "with --churn .* as after a --storm: give one"),
+        (Disturbances(storm=0.1, joining=1, joining_c=1), "with --joining .* as after a --storm: give one"),
         (Disturbances(joining=1, joining_c=1, churn_per_s=0.1), "with --churn .* as with --joining: give one"),
     ],
 )
@@ -93,6 +97,17 @@ def test_fans_join_in_waves_and_nobody_leaves_for_them() -> None:
     conduct = planned(a_load(50), Disturbances(joining=5, joining_c=2, reset=1, reset_at_s=1.0), 3.0)
     assert conduct.newcomers_s == (0.25, 0.25, 0.5, 0.5, 0.75)
     assert [departure.resets for departure in conduct.departures] == [True]
+
+
+def test_after_a_storm_as_many_come_again_as_broke_off() -> None:
+    what = Disturbances(storm=0.5, storm_at_s=1.0, storm_within_s=0.5, slow=0.1, reset=3, reset_at_s=0.5)
+    conduct = planned(a_load(50), what, 3.0)
+    assert [departure.at_s for departure in conduct.departures] == [0.5] * 3 + [1.0] * 25
+    assert all(departure.resets for departure in conduct.departures)
+    assert len({*conduct.slow, *(departure.fan for departure in conduct.departures)}) == 5 + 3 + 25
+    assert len(conduct.newcomers_s) == 25
+    assert list(conduct.newcomers_s) == sorted(conduct.newcomers_s)
+    assert 1.0 <= conduct.newcomers_s[0] < conduct.newcomers_s[-1] <= 1.5
 
 
 def test_an_agenda_gives_each_departure_once_and_none_before_the_events() -> None:

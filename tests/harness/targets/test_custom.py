@@ -1,7 +1,9 @@
 """Servers that the harness knows only from a description."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -129,3 +131,24 @@ def test_a_server_that_does_not_answer_as_described(script: Script, says: str, m
             target.start()
     assert str(refused.value) == f"{address}: {says}"
     assert target.endpoints == ()
+
+
+def test_fans_go_to_all_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = socket.getaddrinfo
+
+    def resolved(host: str, *words: Any, **more: Any) -> list[Any]:
+        hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.1") if host == "stream.example" else (host,)
+        return [found for each in hosts for found in resolve(each, *words, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+    def serving(peer: Peer) -> None:
+        peer.serve()
+        peer.wait_until_gone()
+
+    with KnownServer(serving, host="0.0.0.0") as server:
+        address = f"stream.example:{server.endpoint.port}"
+        target = described(Description(address, r"V:1:CONNECT:{user}:\n", r"\n", r"\n\r\n"))
+        result = small_trial(target)
+    assert [at.host for at in target.endpoints] == ["127.0.0.1", "127.0.0.2"]
+    assert result.seen.fans.served == FANS

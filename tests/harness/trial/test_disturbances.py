@@ -58,6 +58,13 @@ def test_fans_who_break_off_are_no_failures() -> None:
     assert (fans.asked, fans.reset, fans.served) == (N, 8, N - 8)
 
 
+def test_who_breaks_off_in_a_storm_comes_again() -> None:
+    seen = trial(Disturbances(storm=0.5, storm_at_s=0.1, storm_within_s=0.1)).seen
+    assert (seen.fans.asked, seen.fans.reset, seen.fans.served) == (N + N // 2, N // 2, N)
+    assert seen.response.newcomers is not None
+    assert seen.response.newcomers.count == N // 2
+
+
 def test_slow_fans_are_set_apart_and_the_others_get_everything() -> None:
     seen = trial(Disturbances(slow=0.25)).seen
     assert (seen.fans.slow, seen.fans.served) == (N // 4, N - N // 4)
@@ -81,6 +88,8 @@ def test_events_flow_while_fans_come() -> None:
         (Disturbances(churn_per_s=0.5, arrivals_during_events=True), True, "give one of the two"),
         (Disturbances(joining=1, joining_c=1, arrivals_during_events=True), True, "give one of the two"),
         (Disturbances(joining=1, joining_c=1), False, "here nobody posts any"),
+        (Disturbances(storm=0.5), False, "here nobody posts any"),
+        (Disturbances(storm=0.5, arrivals_during_events=True), True, "give one of the two"),
         (Disturbances(reset=N + 1), True, "use fewer, or a larger N"),
     ],
 )
