@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -18,7 +18,9 @@ from harness.targets.tls import TRUST_BY_OPTION, tls_explained
 
 ANSWER_TIMEOUT_S = 5.0
 GREETING_WAIT_S = 0.5
-"""How long a server is listened to that is said to wait for its fans: one that greets them does so at once."""
+"""How long a server is listened to that is said to wait for its fans: one that greets them mostly does so at once."""
+LATE_GREETING_WAIT_S = 0.2
+"""How long, once a fan was answered, another is listened to that came with it and said nothing."""
 
 _EXCERPT_BYTES = 120
 _CHUNK = 4096
@@ -63,18 +65,7 @@ class OneFan:
         self._settled: list[int] = []
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            address = (self._endpoint.host, self._endpoint.port)
-            try:
-                self._socket = stack.enter_context(socket.create_connection(address, ANSWER_TIMEOUT_S))
-                if (tls := self._dialogue.tls) is not None:
-                    with tls_explained(self._name, TRUST_BY_OPTION):
-                        context = trusting(tls.ca, insecure=tls.insecure)
-                        secured = context.wrap_socket(self._socket, server_hostname=tls.server_name)
-                    self._socket = stack.enter_context(secured)
-            except OSError as error:
-                raise self._broken(error) from error
-            self._connections = stack.pop_all()
+        self._socket = self._connections.enter_context(self._try_to(self._connected))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -86,10 +77,11 @@ class OneFan:
         if dialogue.welcome_end:
             missing = f"does not end with {_shown(dialogue.welcome_end)}"
             self._hear("the greeting", missing, lambda data: self._reader.greeting(_FAN, data))
+            self._ask()
+        elif dialogue.protocol is not Protocol.LINES:  # by HTTP the server never speaks first
+            self._ask()
         else:
-            self._hear_nothing()
-        self._try_to(lambda: self._say(_FAN, self._fill(_FAN, dialogue.hello)))
-        self._hear("the answer", _missing(dialogue), self._answer)
+            self._ask_who_does_not_greet()
 
     def listen(self, seconds: float, awaited: int | None) -> bool:
         """Hear what comes, until the event of that number was recognised, or any if it is None; return whether it was.
@@ -139,14 +131,38 @@ class OneFan:
         state, self._rest = self._reader.answer(_FAN, data)
         return state
 
-    def _hear_nothing(self) -> None:
-        """Make sure that the server does not greet its fans: that would be taken for the answer."""
-        said = self._try_to(lambda: self._receive(time.monotonic() + GREETING_WAIT_S))
+    def _ask(self) -> None:
+        self._try_to(lambda: self._say(_FAN, self._fill(_FAN, self._dialogue.hello)))
+        self._hear("the answer", _missing(self._dialogue), self._answer)
+
+    def _ask_who_does_not_greet(self) -> None:
+        """Make sure that the server does not greet its fans, which would be taken for the answer.
+
+        One that takes its time for it may do so when the fan has asked, so another is listened to, that says nothing.
+        """
+        with ExitStack() as stack:
+            silent = None
+            with suppress(OSError):  # a server may take one connection and no more
+                silent = stack.enter_context(self._connected())
+            self._refuse_greeting(self._try_to(lambda: self._receive(time.monotonic() + GREETING_WAIT_S)))
+            self._ask()
+            if silent is not None:
+                self._refuse_greeting(_heard(silent, LATE_GREETING_WAIT_S))
+
+    def _refuse_greeting(self, said: bytes | None) -> None:
         if said:
             raise TargetError(
                 f"{self._name}: the server speaks first{_quoted(said)}: say how its greeting ends, with --welcome "
                 "(in a file: welcome_end)"
             )
+
+    def _connected(self) -> socket.socket:
+        """Return a connection to the server, by TLS if that is asked for. Raise TargetError, OSError."""
+        plain = socket.create_connection((self._endpoint.host, self._endpoint.port), ANSWER_TIMEOUT_S)
+        if (tls := self._dialogue.tls) is None:
+            return plain
+        with plain, tls_explained(self._name, TRUST_BY_OPTION):  # once it speaks TLS, `plain` is closed already
+            return trusting(tls.ca, insecure=tls.insecure).wrap_socket(plain, server_hostname=tls.server_name)
 
     def _hear(self, what: str, missing: str, read: Callable[[bytes], Completeness]) -> None:
         """Hear the server out, up to the end of `what`; where that is `missing`, say so."""
@@ -188,6 +204,15 @@ class OneFan:
 
     def _broken(self, error: OSError) -> TargetError:
         return TargetError(f"{self._name}: the connection broke ({error.strerror or error})")
+
+
+def _heard(silent: socket.socket, seconds: float) -> bytes:
+    """Return what comes within so many seconds to who said nothing."""
+    silent.settimeout(seconds)
+    try:
+        return silent.recv(_CHUNK)
+    except OSError:
+        return b""
 
 
 def _missing(dialogue: Dialogue) -> str:

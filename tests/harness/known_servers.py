@@ -64,6 +64,10 @@ class Peer:
     def say(self, text: bytes) -> None:
         self._connection.sendall(text)
 
+    def hear_some(self) -> bytes:
+        """Return what comes next; nothing when the fan is gone."""
+        return self._connection.recv(4096)
+
     def hear_hello(self) -> str:
         """Return the user's name, when the hello is complete."""
         while not self._heard.endswith(b"\n"):

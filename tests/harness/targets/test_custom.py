@@ -1,6 +1,8 @@
 """Servers that the harness knows only from a description."""
 
+import itertools
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,26 @@ def breaking(peer: Peer) -> None:
     peer.say(b"welcome\n")
     peer.hear_hello()
     peer.reset()
+
+
+def test_a_greeting_that_comes_late_is_not_taken_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_fan, "GREETING_WAIT_S", 0.05)
+    monkeypatch.setattr(one_fan, "LATE_GREETING_WAIT_S", 60.0)  # until it has spoken, whoever has the machine
+    asked, order = threading.Event(), itertools.count()
+
+    def late(peer: Peer) -> None:
+        if next(order) == 0:  # the one that asks; the other says nothing
+            peer.hear_hello()
+            asked.set()
+        asked.wait(60)
+        peer.say(b"welcome\n")
+        peer.wait_until_gone()
+
+    with KnownServer(late) as server:
+        address = f"{server.endpoint.host}:{server.endpoint.port}"
+        with pytest.raises(TargetError) as refused:
+            described(Description(address, hello=r"V:1:CONNECT:{user}:\n")).start()
+    assert str(refused.value).startswith(f"{address}: the server speaks first; it said 'welcome\\n': say how its")
 
 
 @pytest.mark.parametrize(
