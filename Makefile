@@ -48,7 +48,7 @@ lab-stages: .venv/dev ## Every stage and the floor under the talk's loads, three
 	$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages)
 	$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages)
 
-PEERS = redis nats mosquitto nchan websockets floor
+PEERS = redis nats mosquitto nchan websockets aiohttp uvicorn floor
 
 lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 5 minutes
 	$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers))
@@ -137,5 +137,5 @@ clean: ## Remove .venv and what tests and measurements wrote
 	@touch $@
 
 .venv/dev: .venv/runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report,peers]'
 	@touch $@

@@ -26,6 +26,7 @@ from harness.show.live.trial import LiveTrial
 from harness.show.progress import Bars, Silent
 from harness.show.terminal import Terminal
 from harness.show.trial import show_result
+from harness.show.trial_page import check_charts, trial_page
 from harness.targets.target import Target
 from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
 from harness.trial.plan import TrialPlan, asked, trial_id
@@ -91,6 +92,10 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         int | None, typer.Option(min=1, help="Which repeat of the same trial this is, with --keep. Default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", help="Write a page, too: verdict, figures, charts, machine."),
+    ] = None,
     junit_file: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdict as JUnit XML, too, for CI.")
     ] = None,
@@ -101,6 +106,8 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     The exit status is 0 if the trial is valid and its SLO was met, 1 if that was missed, 3 if the trial is invalid, 2
     if it could not be made, and 130 if it was interrupted: what was seen until then is written, but not with --keep.
     """
+    if page is not None:
+        check_charts()
     measured = target_of(whom)
     plan = TrialPlan(
         load=Load(n, c, interval),
@@ -125,6 +132,8 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         typer.echo("harness: no result: no fan had been started yet, or their reports were not in", err=True)
         raise
     _tell(result, store, as_json=as_json)
+    if page is not None:
+        replace_file(page, trial_page(result).encode(), "choose another --report")
     if junit_file is not None:
         replace_file(junit_file, junit(result), "choose another --junit")
     if interrupted:

@@ -23,7 +23,7 @@ def show_result(result: TrialResult) -> RenderableType:
     table = Table(title=_title(result), title_justify="left", show_header=False, box=None, pad_edge=False, style=style)
     table.add_column(style="bold" if result.validity.valid else "dim", no_wrap=True)
     table.add_column(style=style)
-    for name, text in _rows(result):
+    for name, text in rows_of(result):
         table.add_row(name, text)
     parts: list[RenderableType] = [table]
     if not result.validity.valid:
@@ -39,7 +39,8 @@ def _title(result: TrialResult) -> str:
     return f"{title}; {besides}" if besides else title
 
 
-def _rows(result: TrialResult) -> list[tuple[str, str]]:
+def rows_of(result: TrialResult) -> list[tuple[str, str]]:
+    """Return what is said of a trial, each row with its name."""
     fans, response = result.seen.fans, result.seen.response
     failures = show_counts(fans.failures)
     rows = [
@@ -196,12 +197,17 @@ def _place(placement: Placement) -> str:
     return "; ".join(parts)
 
 
-def _verdict(result: TrialResult) -> Text:
+def verdict_of(result: TrialResult) -> str:
+    """Return whether a trial is valid, and met its SLO."""
     if not result.validity.valid:
-        return Text("INVALID", style="bold red")
+        return "INVALID"
     if not result.verdict.met:
-        return Text(f"FAILED: {', '.join(result.verdict.broken)}", style="bold red")
-    return Text(f"PASSED: {result.asked.slo or 'nothing was demanded'}", style="bold green")
+        return f"FAILED: {', '.join(result.verdict.broken)}"
+    return f"PASSED: {result.asked.slo or 'nothing was demanded'}"
+
+
+def _verdict(result: TrialResult) -> Text:
+    return Text(verdict_of(result), style=f"bold {'green' if result.passed else 'red'}")
 
 
 def _of_processes(which: str, number: int) -> str:

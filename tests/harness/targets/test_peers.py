@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from harness.interruption import interruptions_deferred
 from harness.load.workload import Dialogue
 from harness.targets.brokers.mqtt import packet
 from harness.targets.payload import MARK
-from harness.targets.peers import peer, redis, target
+from harness.targets.peers import peer, python_websockets, redis, target
 from harness.targets.peers.catalogue import PEERS, peer_target
 from harness.targets.peers.peer import Peer, PeerPlace, most_connections
 from harness.targets.peers.target import PeerTarget
@@ -118,6 +119,15 @@ def test_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis, "find_redis_server", nowhere)
     with pytest.raises(TargetError, match=r"^there is no redis-server on this machine: apt-get install redis-server$"):
         peer_target("redis")
+
+
+def test_no_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(python_websockets, "version", unknown)
+    with pytest.raises(TargetError, match=r"no Python package uvicorn here: pip install 'matchstream-lab\[peers\]'$"):
+        peer_target("uvicorn")
 
 
 def test_an_nginx_without_nchan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
