@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.asked import Placement
-from harness.records.distribution import Distribution
+from harness.records.distribution import FEWEST_FOR_P99, Distribution
 from harness.records.seen import ApiSeen, Delivery, Fans, OwnEvents
 from harness.records.trial import TrialResult
 from harness.records.usage import GeneratorSeen, Memory, ServerSeen
@@ -106,7 +106,8 @@ def _percentiles(times: Distribution | None) -> str:
     if times is None:
         return "nobody was answered"
     longest_s = None if times.missing else times.max_s
-    named = (("p50", times.p50_s), ("p90", times.p90_s), ("p99", times.p99_s), ("max", longest_s))
+    p99 = (("p99", times.p99_s),) if times.asked >= FEWEST_FOR_P99 else ()
+    named = (("p50", times.p50_s), ("p90", times.p90_s), *p99, ("max", longest_s))
     figures = ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
     failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
     return f"{figures}{failed}; counted from the intended start"

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.records.distribution import FEWEST_FOR_P99, Distribution
 from harness.records.trial import TrialResult
 from harness.show.charts.chart import Chart, Margins, grid, made_on, page
 from harness.show.charts.floor import Floor, is_floor, with_floors
@@ -85,13 +86,20 @@ def finding(result: TrialResult) -> str:
     served = (
         f"{fans.served:,} of {fans.asked:,} fans were served" if fans.failed else f"All {fans.asked:,} fans were served"
     )
-    waited = f"1 % of all waited {show_percentile(response.intended.p99_s)} or more"
+    waited = _waited(response.intended)
     spread = ""
     if delivery is not None and delivery.fanout is not None:
         spread = f", and an event took {show_time(delivery.last_max_s)} at most to reach its last fan"
         if delivery.lost:
             spread = f", and {delivery.lost:,} of {delivery.expected:,} deliveries were lost"
     return f"{served}, {waited}{spread}{_bound(result)}."
+
+
+def _waited(times: Distribution) -> str:
+    """Return how long the slowest hundredth waited, or of fewer than a hundred fans the slowest."""
+    if times.asked >= FEWEST_FOR_P99:
+        return f"1 % of all waited {show_percentile(times.p99_s)} or more"
+    return f"the slowest waited {show_percentile(None if times.missing else times.max_s)}"
 
 
 def _bound(result: TrialResult) -> str:

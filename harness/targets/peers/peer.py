@@ -1,7 +1,7 @@
 """What the harness must know of another program to measure it: how to start it, what fans say, how events get in.
 
-The comparison is of one process of each on one core, as stages 0 to 2.5 are: Redis, mosquitto and the `websockets`
-server have one thread anyway, nginx gets one worker, NATS one thread for Go's code. Everything else stays at its
+The comparison is of one process of each on one core, as stages 0 to 2.5 are: Redis, mosquitto and the servers
+in Python have one thread anyway, nginx gets one worker, NATS one thread for Go's code. Everything else stays at its
 default, except what would end a measurement early or lose what was asked for: limits of connections and open files, the
 length of the accept queue, keepalives that a fan would have to answer. All of them deliver at most once, and what they
 keep of a message no fan asks for.

@@ -173,3 +173,11 @@ def test_the_servers_own_events_are_told() -> None:
     assert "max 20.0 ms" in text
     text = printed(seen=msgspec.structs.replace(seen, own=msgspec.structs.replace(own, spread=None)))
     assert "60 of which all 900 fans had  " in text
+
+
+@pytest.mark.parametrize(("fans", "is_told"), [(99, False), (100, True)])
+def test_of_few_fans_no_hundredth_is_told(fans: int, is_told: bool) -> None:
+    text = printed(seen=seen_by(some_fans(fans)))
+    (response,) = (line for line in text.splitlines() if line.startswith("response"))
+    assert "p90 " in response
+    assert ("p99 " in response) == is_told

@@ -81,6 +81,7 @@ def test_the_finding_is_one_sentence_that_says_what_was_seen() -> None:
         "All 900 fans were served, 1 % of all waited 19.8 ms or more, "
         "and an event took 50.0 ms at most to reach its last fan."
     )
+    assert finding(a_result(seen=seen_by(some_fans(20)))) == "All 20 fans were served, the slowest waited 20.0 ms."
     assert finding(LOST).startswith("90 of 100 fans were served, ")
     assert "and 4 of 450 deliveries were lost" in finding(LOST)
     assert finding(NOBODY) == "None of 9 fans was answered; what bound first: SLO (no resource was used up)."
