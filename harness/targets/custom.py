@@ -4,6 +4,7 @@ from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Described
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.one_fan import OneFan
+from harness.targets.publisher import Publisher
 from harness.targets.running import RunningTarget
 from harness.targets.tls import refuse_untrusted
 
@@ -21,7 +22,7 @@ class CustomTarget(RunningTarget):
         return self._described.publisher is not None
 
     @property
-    def publisher(self) -> HttpPublisher | None:
+    def publisher(self) -> Publisher | None:
         """How events are posted, if it was said."""
         return self._described.publisher
 
@@ -34,5 +35,5 @@ class CustomTarget(RunningTarget):
         with OneFan(first, self._described.dialogue, self.name) as fan:
             fan.converse()
             fan.leave()
-        if self.publisher is not None:
+        if isinstance(self.publisher, HttpPublisher):
             refuse_untrusted(self.publisher.url)

@@ -21,10 +21,13 @@ r"""A server that speaks something else, described: on the command line, or in a
     pong = 'PONG\r\n'
 
     [publish]                               # left out: only N, C and ART are measured
-    url = "http://127.0.0.1:7001/news"      # gets one request an event
+    url = "http://127.0.0.1:7001/news"      # gets one request an event; ws(s)://HOST:PORT/PATH: one message
     method = "POST"
     headers = { Content-Type = "text/plain" }
     body = "event #{mark}"                  # {mark} becomes the event's number
+    hello = 'I am the reporter'             # over a WebSocket: the first message, if it says any
+    ack = 'posted'                          # over a WebSocket: what is in the answer to an event, if there is one
+    command = ["./post", "{mark}"]          # in the place of a url: one run an event; the exit status 0 accepts it
 
 Over HTTP the answer is the status 200 and the end of the head; any other status is a refusal. `answer_end`, if it is
 given, is looked for in the body; until then a line of it may begin with `error_start`. An event's number is looked for
@@ -54,27 +57,32 @@ from common.addresses import HttpUrl, join
 from common.domain.posts import Post
 from harness.load.protocols.websocket_upgrade import upgrade_headers
 from harness.load.workload import Dialogue, Endpoint, Heartbeat, InvalidDialogueError, Protocol, Tls, Turn
+from harness.targets.command_publisher import MARK, CommandPublisher
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import number_of
+from harness.targets.publisher import Publisher
 from harness.targets.target import TargetError, parse_address, parse_http_url, parse_websocket_url
 from harness.targets.vars_file import load_vars
+from harness.targets.websocket_publisher import WebSocketPublisher
 
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 _NAMED: Final = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 DEFAULT_MARK: Final = "#"
-_MARK: Final = "{mark}"
 HEADER_NAME: Final = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")  # RFC 9110, section 5.6.2
 _Token = Annotated[str, msgspec.Meta(pattern=HEADER_NAME.pattern)]
 _OneLine = Annotated[str, msgspec.Meta(pattern=r"^[^\r\n\x00]*\Z")]
 
 
 class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an event is posted: one request each, in whose body `{mark}` becomes its number."""
+    """How an event is posted: a request or a message each, in whose body `{mark}` becomes its number, or a command."""
 
-    url: str
-    body: str
+    url: str = ""
+    body: str = ""
     method: _Token = "POST"
     headers: dict[_Token, _OneLine] = {}
+    hello: str = ""
+    ack: str = ""
+    command: tuple[str, ...] = ()
 
 
 class Then(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,7 +124,7 @@ class Described:
 
     named: tuple[Endpoint, ...]
     dialogue: Dialogue
-    publisher: HttpPublisher | None
+    publisher: Publisher | None
 
 
 def beginnings() -> dict[str, str]:
@@ -261,21 +269,35 @@ def _tls(description: Description, kind: _Kind, name: str) -> Tls | None:
     return Tls(kind.server_name, None if description.ca is None else Path(description.ca), description.insecure)
 
 
-def _publisher(description: Description, name: str) -> HttpPublisher | None:
-    publish = description.publish
+def _publisher(description: Description, name: str) -> Publisher | None:
+    publish, closes = description.publish, description.closes_fans
     if publish is None:
         return None
+    if bool(publish.url) == bool(publish.command):
+        raise TargetError(f"{name}: publish needs a url or a command, one of them")
+    if publish.command:
+        if not any(MARK in word for word in publish.command):
+            raise TargetError(f"{name}: publish.command has no {MARK}: by its number a fan tells an event")
+        return CommandPublisher(publish.command, closes)
+    if MARK not in publish.body:
+        raise TargetError(f"{name}: publish.body has no {MARK}: by its number a fan tells an event")
+    if publish.url.startswith(("ws://", "wss://")):
+        parse_websocket_url(publish.url)
+        return WebSocketPublisher(
+            publish.url,
+            lambda post: publish.body.replace(MARK, str(number_of(post))),
+            hello=publish.hello,
+            ack=publish.ack,
+            headers=publish.headers,
+            closes_fans=closes,
+        )
     parse_http_url(publish.url, "publish")
-    if _MARK not in publish.body:
-        raise TargetError(f"{name}: publish.body has no {_MARK}: by its number a fan tells an event")
+    if publish.hello or publish.ack:
+        raise TargetError(f"{name}: publish.hello and publish.ack go with ws:// and wss://: leave them out")
     return HttpPublisher(
-        publish.url,
-        _body(publish.body),
-        method=publish.method,
-        headers=publish.headers,
-        closes_fans=description.closes_fans,
+        publish.url, _body(publish.body), method=publish.method, headers=publish.headers, closes_fans=closes
     )
 
 
 def _body(template: str) -> Callable[[Post], bytes]:
-    return lambda post: template.replace(_MARK, str(number_of(post))).encode()
+    return lambda post: template.replace(MARK, str(number_of(post))).encode()

@@ -140,6 +140,17 @@ def test_publishing(*, closes_fans: bool) -> None:
         (Description("http://h", mark=""), "f.toml: mark is empty"),
         (Description("h:1", hello="x", publish=Publish("h", "{mark}")), "'h' is no URL of publish"),
         (Description("h:1", hello="x", publish=Publish("http://h", "mark")), "f.toml: publish.body has no {mark}"),
+        (Description("h:1", hello="x", publish=Publish()), "f.toml: publish needs a url or a command, one of them"),
+        (
+            Description("h:1", hello="x", publish=Publish("http://h", command=("x",))),
+            "f.toml: publish needs",
+        ),
+        (Description("h:1", hello="x", publish=Publish(command=("x",))), "f.toml: publish.command has no {mark}"),
+        (Description("h:1", hello="x", publish=Publish("ws://", "{mark}")), "'ws://' is no URL of a WebSocket"),
+        (
+            Description("h:1", hello="x", publish=Publish("http://h", "{mark}", ack="x")),
+            "f.toml: publish.hello",
+        ),
     ],
 )
 def test_what_makes_no_sense(description: Description, says: str) -> None:

@@ -3,20 +3,24 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from websockets.asyncio.server import ServerConnection, serve
 
 from common.domain.posts import Shot
 from harness.load.match import synthetic_match
 from harness.load.workload import Endpoint
-from harness.targets import socket_publisher
+from harness.targets import command_publisher, socket_publisher, websocket_publisher
 from harness.targets.brokers.broker import Subscription
 from harness.targets.brokers.redis import redis_broker
+from harness.targets.command_publisher import CommandFailedError, CommandPublisher
 from harness.targets.http_publisher import HttpPublisher, HttpRefusedError
 from harness.targets.payload import line_of
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
+from harness.targets.websocket_publisher import WebSocketPublisher
 from tests.harness.known_servers import refusing
 
 POST = Shot(team="elp", comment="#1")
@@ -32,7 +36,14 @@ def publisher_by_http(endpoint: Endpoint) -> HttpPublisher:
     return HttpPublisher(f"http://127.0.0.1:{endpoint.port}/post", line_of)
 
 
-@pytest.mark.parametrize("publisher_of", [publisher_at, redis_broker(Subscription("c")).publisher, publisher_by_http])
+def publisher_by_websocket(endpoint: Endpoint) -> WebSocketPublisher:
+    return WebSocketPublisher(f"ws://127.0.0.1:{endpoint.port}/", lambda _: "goal", ack="ok")
+
+
+@pytest.mark.parametrize(
+    "publisher_of",
+    [publisher_at, redis_broker(Subscription("c")).publisher, publisher_by_http, publisher_by_websocket],
+)
 async def test_nobody_takes_it(publisher_of: Callable[[Endpoint], Publisher]) -> None:
     with refusing() as endpoint:
         publisher = publisher_of(endpoint)
@@ -125,3 +136,49 @@ async def test_a_status_accepts_or_refuses(status: int, *, accepted: bool) -> No
     finally:
         await runner.cleanup()
     assert got == [("OPTIONS", "secret", b""), ("PUT", "secret", b"body")]
+
+
+async def test_a_command_posts_an_event_and_its_exit_status_says_whether(tmp_path: Path) -> None:
+    posted = tmp_path / "posted"
+    script = 'echo "$1" >> "$0"; test "$1" != 2 || { echo no such event >&2; exit 3; }'
+    publisher = CommandPublisher(("sh", "-c", script, str(posted), "{mark}"))
+    async with publisher.connected() as poster:
+        await poster.post_event("m", POST)
+        with pytest.raises(CommandFailedError, match=r"^sh ended with 3: no such event$"):
+            await poster.post_event("m", Shot(team="elp", comment="#2"))
+    assert posted.read_text() == "1\n2\n"
+    assert publisher.url == f"sh -c {script} {posted} {{mark}}"
+
+
+async def test_a_command_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_publisher, "ANSWER_TIMEOUT_S", 0.1)
+    with pytest.raises(CommandFailedError, match=r"^sleep did not end within 0\.1 s$"):
+        await CommandPublisher(("sleep", "60")).post_event("m", POST)
+
+
+async def test_a_command_that_there_is_not() -> None:
+    publisher = CommandPublisher(("/no/such/program", "{mark}"))
+    with pytest.raises(publisher.refusals):
+        await publisher.post_event("m", POST)
+
+
+async def test_a_websocket_that_does_not_answer_a_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_publisher, "ANSWER_TIMEOUT_S", 0.2)
+    async with serve(lambda fan: fan.wait_closed(), "127.0.0.1", 0) as silent:
+        port = next(iter(silent.sockets)).getsockname()[1]
+        publisher = WebSocketPublisher(f"ws://127.0.0.1:{port}/", lambda _: "goal", ack="ok")
+        async with publisher.connected() as poster:
+            with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+                await poster.post_event("m", POST)
+
+
+async def test_a_websocket_that_closes_on_a_post() -> None:
+    async def take_one(fan: ServerConnection) -> None:
+        await fan.recv()
+
+    async with serve(take_one, "127.0.0.1", 0) as leaving:
+        port = next(iter(leaving.sockets)).getsockname()[1]
+        publisher = WebSocketPublisher(f"ws://127.0.0.1:{port}/", lambda _: "goal", ack="ok")
+        async with publisher.connected() as poster:
+            with pytest.raises(publisher.refusals):
+                await poster.post_event("m", POST)

@@ -138,3 +138,14 @@ def test_the_servers_own_events_are_watched_while_the_fans_are_held() -> None:
     assert own.spread is not None
     assert own.spread.count >= own.by_all
     assert result.verdict.met
+
+
+@pytest.mark.parametrize("ack", ["posted", ""])
+def test_events_are_posted_over_a_websocket_too(ack: str) -> None:
+    with WebSocketServer() as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        token = {"Authorization": "x"}
+        publish = Publish(url, "goal #{mark}", hello="I am the reporter", ack=ack, headers=token)
+        described = Description(url, hello="hi", answer_end="ready", mark="goal #", headers=token, publish=publish)
+        assert_everyone_got_everything(small_trial(CustomTarget(url, check(described, url))))
+    assert ("/", "I am the reporter") in server.users

@@ -65,7 +65,9 @@ class WebSocketServer(LoopServer):
         assert isinstance(hello, str)
         self.users.append((fan.request.path, hello))
         await self._greets(fan, hello)
-        await fan.wait_closed()
+        async for news in fan:  # from a reporter
+            broadcast(self._server.connections, news)
+            await fan.send("posted")
 
     async def _post(self, request: web.Request) -> web.Response:
         broadcast(self._server.connections, await request.text())
