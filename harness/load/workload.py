@@ -53,7 +53,7 @@ class Protocol(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Fans speak by TLS, to who proves to be `server_name`.
+    """Fans speak by TLS, to who proves to be `server_name`. Its handshake is the greeting, where there is no other.
 
     They trust those in the bundle `ca`, or whom this machine trusts if that is None; `insecure` trusts anybody.
     """

@@ -34,6 +34,26 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
     assert "6 of 6 served" in capsys.readouterr().out
 
 
+def test_a_page_and_a_report_for_ci(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    with NewsServer() as server:
+        url = f"http://127.0.0.1:{server.http}/stream"
+        words = ("--target", url, "--slo", "failures<1%", "--out", str(tmp_path / "out"))
+        assert main(["measure", *SMALL, *words, "--report", str(page), "--junit", str(junit)]) in {0, 3}
+    assert f"<h1>{url}: N = 6, C = 3 every 20.0 ms</h1>" in page.read_text()
+    assert 'name="failures&lt;1%"' in junit.read_text()
+    assert "6 of 6 served" in capsys.readouterr().out
+
+
+def test_figures_are_told_where_a_page_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with NewsServer() as server:
+        words = ("--target", f"http://127.0.0.1:{server.http}/stream", "--out", str(tmp_path / "out"))
+        assert main(["measure", *SMALL, *words, "--report", str(tmp_path / "none" / "page.html")]) == 2
+    said = capsys.readouterr()
+    assert "6 of 6 served" in said.out
+    assert said.err.endswith("cannot be written (No such file or directory): choose another --report\n")
+
+
 def test_a_search_of_a_server_described_by_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("LONGEST_LAG_S", "SHORTEST_LAG_S", "LONGEST_STANDSTILL_S", "BUSIEST"):
         monkeypatch.setattr(f"harness.trial.figures.validity.{limit}", 60.0)  # others may have the machine for a while

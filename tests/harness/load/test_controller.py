@@ -13,10 +13,11 @@ import pytest
 
 from harness.load.conduct import Conduct, Departure
 from harness.load.controller import Generator, GeneratorError
+from harness.load.deliveries import SentEvent
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.workload import Endpoint, Load, NoRoomError
 from tests.harness import known_servers
-from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, KnownServer, Peer
+from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, KnownServer, Peer, event
 from tests.harness.load.generating import SOON_S, measure, wait_for
 
 if TYPE_CHECKING:
@@ -444,3 +445,28 @@ def test_a_server_that_ends_a_slow_fan_is_seen() -> None:
         samples, _ = generator.finish(SOON_S)
     assert samples.outcomes() == {Outcome.SLOW_CLOSED: 2}
     assert not samples.receipt_fan
+
+
+def test_receipts_are_counted_and_not_kept_where_that_is_asked_for() -> None:
+    fans = 4
+
+    def script(peer: Peer) -> None:
+        peer.serve()
+        peer.say(event(1) + event(2) + event(9))
+        peer.wait_until_gone()
+
+    with (
+        KnownServer(script) as server,
+        Generator(Load(fans, fans), DIALOGUE, [server.endpoint], "fan-", processes=2, events=2) as generator,
+    ):
+        generator.start()
+        wait_for(generator, lambda progress: progress.receipts == 3 * fans)
+        for number in (1, 2):
+            generator.event_sent(SentEvent(number, 0.0, 0.0, accepted=True))
+        samples, _ = generator.finish(0.0)
+    counted = samples.deliveries
+    assert counted is not None
+    assert counted.highest.tolist() == [2] * fans
+    assert counted.received.sum() == 0  # they were sent before anybody was answered, so nobody was due them
+    assert counted.own[9].receipts == fans
+    assert len(samples.receipt_fan) == 0
