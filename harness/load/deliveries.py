@@ -104,8 +104,9 @@ class Course:
     def columns(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
         """Return of each cell the middle of its step, the (geometric) middle of its bucket, and its count."""
         cells = np.array([(*cell, count) for cell, count in self.cells.items()], dtype=np.int64).reshape(-1, 3)
-        at_s = (cells[:, 0] + 0.5) * self.step_s
-        took_s = np.power(10.0, (cells[:, 1] + 0.5) / _BUCKETS_A_DECADE)
+        middles = cells[:, :2].astype(np.float64) + 0.5
+        at_s: NDArray[np.float64] = middles[:, 0] * self.step_s
+        took_s: NDArray[np.float64] = np.power(10.0, middles[:, 1] / _BUCKETS_A_DECADE)
         return at_s, took_s, cells[:, 2]
 
     def _coarsen(self, at_least_s: float) -> None:

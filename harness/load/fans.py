@@ -35,7 +35,7 @@ from harness.load.protocols.catalogue import reader_of
 from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.sockets import Sockets
-from harness.load.tls import TlsConnections
+from harness.load.tls import TlsConnections, TlsState
 
 if TYPE_CHECKING:
     from harness.load.deliveries import SentEvent
@@ -328,31 +328,34 @@ class Fans:
 
     def _take_in_secured(self, fan: int, data: bytes, now: float, tls: TlsConnections) -> None:
         """Take in what comes by TLS. Its handshake is a greeting, where the server has no other."""
-        try:
-            if self._phase[fan] == _SECURING:
+        if self._phase[fan] == _SECURING:
+            try:
                 is_over, to_send = tls.shake(fan, data)
-                self._transmit(fan, to_send)
-                if not is_over or self._mind_what_broke(fan):
-                    return
-                self._phase[fan] = _CONNECTED
-                if not self._dialogue.welcome_end:
-                    self.samples.welcomed_s[fan] = now
-                    self._ask(fan)
-                if self._phase[fan] == _OVER:
-                    return
-                data = b""  # what came with the end of the handshake is in its buffer
-            text, closes, to_send = tls.read(fan, data)
-        except ssl.SSLError:
-            if self._phase[fan] == _WATCHING:
-                self._lose(fan, Outcome.MALFORMED, now)
-            else:
-                self._fail(fan, Outcome.NO_TLS if self._phase[fan] == _SECURING else Outcome.MALFORMED, now)
-            return
+            except ssl.SSLError:
+                self._fail(fan, Outcome.NO_TLS, now)
+                return
+            self._transmit(fan, to_send)
+            if not is_over or self._mind_what_broke(fan):
+                return
+            self._phase[fan] = _CONNECTED
+            if not self._dialogue.welcome_end:
+                self.samples.welcomed_s[fan] = now
+                self._ask(fan)
+            if self._phase[fan] == _OVER:
+                return
+            data = b""  # what came with the end of the handshake is in its buffer
+        text, state, to_send = tls.read(fan, data)
         self._transmit(fan, to_send)
         if text:
             self._take_in(fan, text, now)
-        if closes and self._phase[fan] < _STALLED:
+        if state is TlsState.OPEN or self._phase[fan] >= _STALLED:
+            return
+        if state is TlsState.CLOSED:
             self._on_closed(fan, now)
+        elif self._phase[fan] == _WATCHING:
+            self._lose(fan, Outcome.MALFORMED, now)
+        else:
+            self._fail(fan, Outcome.MALFORMED, now)
 
     # What a fan says.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from harness.errors import HarnessError
@@ -41,6 +42,16 @@ def words_of(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).replace("_", " ").lower()
 
 
+class TlsState(Enum):
+    """How a connection is, as far as was read."""
+
+    OPEN = auto()
+    CLOSED = auto()
+    """The server said that it closes."""
+    BROKEN = auto()
+    """It sent what is no record of this connection."""
+
+
 class TlsConnections:
     """The fans' sides of their connections, from `begin` to `forget`. What is returned as `to_send` must be sent.
 
@@ -74,20 +85,22 @@ class TlsConnections:
             return False, outgoing.read()
         return True, outgoing.read()
 
-    def read(self, fan: int, data: bytes) -> tuple[bytes, bool, bytes]:
-        """Return what `data` says, whether the server says with it that it closes, and to_send. Raise ssl.SSLError."""
+    def read(self, fan: int, data: bytes) -> tuple[bytes, TlsState, bytes]:
+        """Return what `data` says, how the connection is after that, and to_send."""
         incoming, outgoing, connection = self._of[fan]
         incoming.write(data)
         parts = []
-        closes = False
+        state = TlsState.OPEN
         try:
             while part := connection.read(_RECORD):
                 parts.append(part)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            closes = True
-        return b"".join(parts), closes, outgoing.read()
+            state = TlsState.CLOSED
+        except ssl.SSLError:
+            state = TlsState.BROKEN
+        return b"".join(parts), state, outgoing.read()
 
     def write(self, fan: int, text: bytes) -> bytes:
         """Return how a fan says that: to_send."""

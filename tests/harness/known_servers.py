@@ -125,6 +125,10 @@ class KnownServer:
     def endpoint(self) -> Endpoint:
         return Endpoint(*self._listener.getsockname()[:2])
 
+    def number_of(self, peer: Peer) -> int:
+        """Return the how manyth connection that is, from 0."""
+        return self._peers.index(peer)
+
     def wait_until_gone(self, fans: int) -> bool:
         """Wait until the scripts of so many fans are over; return whether they are."""
         with self._changed:

@@ -26,19 +26,21 @@ async def _hold(request: web.Request) -> web.WebSocketResponse:
 
 async def _post(request: web.Request) -> web.Response:
     line = (await request.read()).decode()
-    for fan in list(request.app[_FANS]):
+    fans = request.app[_FANS]
+    for fan in list(fans):
         await fan.send_str(line)
     return web.Response(status=204)
 
 
-_FANS = web.AppKey("fans", set[web.WebSocketResponse])
+_FANS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("fans", set)
 
 
 def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
     """Serve where the command line says."""
     host, port = arguments
     app = web.Application()
-    app[_FANS] = set()
+    fans: set[web.WebSocketResponse] = set()
+    app[_FANS] = fans
     app.router.add_get("/live", _hold)
     app.router.add_post("/post", _post)
     web.run_app(app, host=host, port=int(port), backlog=BACKLOG, access_log=None, print=None)

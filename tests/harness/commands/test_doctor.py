@@ -23,14 +23,17 @@ def test_a_server_is_examined(capsys: pytest.CaptureFixture[str]) -> None:
     assert status in {0, 1}  # 1: others have the machine, which it tells
 
 
-def test_what_holds_it_back_is_told_with_the_line_to_change(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_holds_it_back_is_told_with_the_line_to_change(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     full = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
     stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     with StreamServer(lambda fan: full if fan > 2 else stream, lambda _: []) as server:
         assert main(["doctor", "--target", f"http://127.0.0.1:{server.port}/", "-N", "6", "-C", "6"]) == 1
     said = capsys.readouterr().out
-    for words in ("the server's own limit", "(sure)", "it turned 4", "--limit-concurrency"):
-        assert words in said
+    assert "the server's own limit (sure): it turned 4 clients away itself (status 503)" in said
+    assert "uvicorn --limit-concurrency" in said
 
 
 def test_who_is_started_is_no_patient(capsys: pytest.CaptureFixture[str]) -> None:

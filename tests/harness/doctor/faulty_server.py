@@ -22,10 +22,10 @@ def serve_lines(act: Callable[[int], bytes]) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal came
-        await reader.readline()
-        came += 1
-        writer.write(act(came))
-        await reader.read()
+        if await reader.readline():  # who says nothing only listens whether it is greeted
+            came += 1
+            writer.write(act(came))
+            await reader.read()
         writer.close()
 
     async def run() -> None:

@@ -88,6 +88,7 @@ def test_a_server_that_waits_for_its_log() -> None:
             found = examined(port, process.pid)
         finally:
             over.set()
+            process.kill()  # whoever reads from it comes to an end
             reader.join()
     assert "(write(2) to a pipe)" in found["log"].because
     assert not set(found) & (BLOCKED - {"log"})
