@@ -4,6 +4,7 @@ Its charts are plotly's, whose program is in the file: four megabytes. They have
 light or dark, as its reader has it.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margi
 .verdict { padding: .6rem 1rem; border-left: .4rem solid; overflow-wrap: anywhere; }
 .passed { border-color: #009E73; } .failed, .invalid { border-color: #D55E00; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; vertical-align: top; white-space: nowrap; }
+.plotly-graph-div { width: 100%; overflow: hidden; }
 td, th { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { th, td { display: block; border: 0; } td { border-bottom: 1px solid #8884; } }
 """
@@ -164,7 +166,7 @@ def _line(name: str, points: tuple[Any, Any], colour: str, *, mode: str = "lines
 
 
 def _figure(lines: Sequence[Any], *, x: Mapping[str, Any], y: Mapping[str, Any], marks_ms: Sequence[float] = ()) -> str:
-    """Return a chart as a part of a page; `marks_ms` are drawn across it, where SYNs are sent again."""
+    """Return a chart as a part of a page; `marks_ms`, where SYNs are sent again, are drawn where it comes near them."""
     from plotly import graph_objects, io  # noqa: PLC0415 -- see trial_page
 
     grid = {"gridcolor": "rgba(128,128,128,.25)", "zerolinecolor": "rgba(128,128,128,.4)"}
@@ -179,8 +181,19 @@ def _figure(lines: Sequence[Any], *, x: Mapping[str, Any], y: Mapping[str, Any],
         xaxis={**grid, **x},
         yaxis={**grid, **y},
     )
-    for mark_ms in marks_ms:
-        line = {"color": _GREY, "dash": "dot", "width": 1}
-        figure.add_hline(y=mark_ms, line=line, annotation_text=f"SYN again: {mark_ms / 1e3:g} s")
-    html: str = io.to_html(figure, full_html=False, include_plotlyjs=False, config={"responsive": True})
+    longest_ms = max((value for line in lines for value in line.y if value is not None), default=0)
+    for mark_ms in marks_ms if longest_ms > 1e3 * SYN_RETRIES_S[0] / 2 else ():
+        figure.add_hline(y=mark_ms, line={"color": _GREY, "dash": "dot", "width": 1})
+        figure.add_annotation(
+            text=f"SYN again: {mark_ms / 1e3:g} s",
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=math.log10(mark_ms),  # on such an axis it is the exponent that counts
+            yanchor="bottom",
+            showarrow=False,
+        )
+    html: str = io.to_html(
+        figure, full_html=False, include_plotlyjs=False, config={"responsive": True, "displayModeBar": False}
+    )
     return html

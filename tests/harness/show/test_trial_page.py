@@ -65,6 +65,15 @@ def test_what_went_wrong_stands_on_top(changes: dict[str, Any], kind: str, words
     assert words in Texts(page).text
 
 
+@pytest.mark.parametrize(("slowest_s", "marks"), [(0.02, 0), (2.0, 3)])
+def test_syns_that_are_sent_again_are_marked_where_somebody_waited_so_long(slowest_s: float, marks: int) -> None:
+    page = trial_page(a_result(seen=seen_by(some_fans(900), slowest_s=slowest_s)))
+    assert len(re.findall(r"SYN again: [137] s", page)) in {
+        marks,
+        2 * marks,
+    }  # in the curve, and where there are moments
+
+
 def test_what_was_not_seen_is_not_drawn() -> None:
     nobody: TrialResult = a_result(seen=seen_by(some_fans(0, refused=3)), server=None).without_time_lines()
     assert Texts(trial_page(nobody)).charts == 0
