@@ -128,11 +128,14 @@ class Whom(WhichStage):
         typer.Option("--ca", metavar="FILE", help="Who signed the server's certificate, in PEM, where it speaks TLS."),
     ] = None
     insecure: Annotated[bool, typer.Option("--insecure", help="Verify no certificate of --target.")] = False
+    at: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS|FILE.toml", show_default=False, help="The same as --target.")
+    ] = None
 
     @property
     def kinds(self) -> dict[str, str | None]:
         """The options of which one says whom, and what was given."""
-        return {"--stage": self.stage, "--peer": self.peer, "--target": self.address}
+        return {"--stage": self.stage, "--peer": self.peer, "--target": self.address or self.at}
 
     @property
     def dialogue(self) -> dict[str, object]:
@@ -163,6 +166,8 @@ def target_of(whom: Whom) -> Target:
     Raise AskedError for options that do not go together, TargetError for what is no address, no description and no
     peer, and for a peer that is not installed.
     """
+    if whom.address is not None and whom.at is not None:
+        raise AskedError(f"give {whom.at} or --target {whom.address}, not both")
     given = [option for option, value in whom.kinds.items() if value is not None]
     if not given:
         raise AskedError(
@@ -179,7 +184,7 @@ def target_of(whom: Whom) -> Target:
         return StageTarget(whom.variant)
     if whom.peer is not None:
         return peer_target(whom.peer)
-    return _running_already(whom.address or "", whom)
+    return _running_already(whom.address or whom.at or "", whom)
 
 
 def _running_already(address: str, whom: Whom) -> Target:
