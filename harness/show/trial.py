@@ -122,8 +122,10 @@ def _own_events(own: OwnEvents | None) -> str:
     heard = f"none were posted; {own.heard:,} of the server's own, {own.by_all:,} of which all {own.fans:,} fans had"
     if own.spread is None:
         return heard
-    mean, p99, longest = (show_percentile(value) for value in (own.spread.mean_s, own.spread.p99_s, own.spread.max_s))
-    return f"{heard}; from the first of them to the last: mean {mean}, p99 {p99}, max {longest}"
+    spread = own.spread
+    p99 = f", p99 {show_percentile(spread.p99_s)}" if spread.asked >= FEWEST_FOR_P99 else ""
+    apart = f"mean {show_time(spread.mean_s)}{p99}, max {show_time(spread.max_s)}"
+    return f"{heard}; from the first of them to the last: {apart}"
 
 
 def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
