@@ -1,7 +1,8 @@
 """How events reach a server that is measured: what a trial needs to know of it, whoever takes them."""
 
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Protocol
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
+from typing import Protocol, TypeVar
 
 from harness.errors import HarnessError
 from harness.load.match import MatchPlan
@@ -10,6 +11,32 @@ from harness.load.reporter import Poster
 
 class AnnounceError(HarnessError):
     """The match of a trial cannot be announced or started; the message says what to change."""
+
+
+class Connecting(Poster, Protocol):
+    """A poster with a connection of its own, which it makes anew where it has none."""
+
+    async def connect(self) -> object:
+        """Make the connection."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
+_Connecting = TypeVar("_Connecting", bound=Connecting)
+
+
+@asynccontextmanager
+async def connection_of(poster: _Connecting, refusals: tuple[type[Exception], ...]) -> AsyncIterator[_Connecting]:
+    """Give a poster with a connection, if one can be made: whether it cannot, the events will tell. It ends after."""
+    try:
+        with suppress(*refusals):
+            await poster.connect()
+        yield poster
+    finally:
+        await poster.close()
 
 
 class Publisher(Protocol):

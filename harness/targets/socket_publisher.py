@@ -15,6 +15,7 @@ from harness.load.match import MatchPlan
 from harness.load.tls import trusting
 from harness.load.workload import Endpoint, Tls
 from harness.targets.payload import line_of
+from harness.targets.publisher import connection_of
 
 ANSWER_TIMEOUT_S = 10.0
 
@@ -53,16 +54,9 @@ class SocketPublisher:
         """There is nothing to announce."""
         return contextlib.nullcontext()
 
-    @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator["_SocketPoster"]:
+    def connected(self) -> contextlib.AbstractAsyncContextManager["_SocketPoster"]:
         """Return a poster with a connection, if one can be made."""
-        poster = _SocketPoster(self)
-        try:
-            with contextlib.suppress(*self.refusals):
-                await poster.connect()
-            yield poster
-        finally:
-            await poster.close()
+        return connection_of(_SocketPoster(self), self.refusals)
 
 
 class _SocketPoster:

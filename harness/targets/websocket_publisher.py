@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -10,6 +10,7 @@ from websockets.exceptions import WebSocketException
 
 from common.domain.posts import Post
 from harness.load.match import MatchPlan
+from harness.targets.publisher import connection_of
 
 ANSWER_TIMEOUT_S = 10.0
 
@@ -37,16 +38,9 @@ class WebSocketPublisher:
         """There is nothing to announce."""
         return contextlib.nullcontext()
 
-    @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator["_WebSocketPoster"]:
+    def connected(self) -> contextlib.AbstractAsyncContextManager["_WebSocketPoster"]:
         """Return a poster with a connection, if one can be made."""
-        poster = _WebSocketPoster(self)
-        try:
-            with contextlib.suppress(*self.refusals):
-                await poster.connect()
-            yield poster
-        finally:
-            await poster.close()
+        return connection_of(_WebSocketPoster(self), self.refusals)
 
 
 class _WebSocketPoster:

@@ -16,18 +16,6 @@ from tests.harness.targets.news_server import NewsServer
 from tests.harness.targets.stream_server import StreamServer
 from tests.harness.targets.websocket_server import WebSocketServer
 
-LIVE = """
-address = "ws://127.0.0.1:{port}/live"
-headers = {{ Authorization = "Bearer {{user}}" }}
-hello = 'I am {{user}}'
-answer_end = 'ready'
-mark = '{mark}'
-[publish]
-url = "http://127.0.0.1:{http}/news"
-body = "a goal #{{mark}}"
-"""
-
-
 SETTINGS = re.compile(r"^(?:# )?([\w-]+ = .*|\[.*\])$", re.MULTILINE)
 """Of what is begun, all that is said and all that could be."""
 
@@ -74,10 +62,10 @@ def test_there_is_no_such_kind(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_was_said_heard_and_recognised_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "live.toml"
     with WebSocketServer() as server:
-        file.write_text(LIVE.format(port=server.port, http=server.http, mark="goal #"))
+        file.write_text(server.description())
         assert main(["check", "--target", str(file)]) == 0
     lines = without_times(capsys.readouterr().out)
-    assert lines[0] == r"fan    > GET /live HTTP/1.1\r\n"
+    assert lines[0] == r"fan    > GET /live?as=fan HTTP/1.1\r\n"
     assert r"fan    > Authorization: Bearer fan\r\n" in lines
     agreed = lines.index(r"server < HTTP/1.1 101 Switching Protocols\r\n")
     talk = [line for line in lines[agreed:] if not line.endswith(r"\r\n") and "PING" not in line and "PONG" not in line]
@@ -95,7 +83,7 @@ def test_what_was_said_heard_and_recognised_is_shown(tmp_path: Path, capsys: pyt
 def test_a_mark_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "live.toml"
     with WebSocketServer() as server:
-        file.write_text(LIVE.format(port=server.port, http=server.http, mark="goal: "))
+        file.write_text(server.description("goal: "))
         assert main(["check", "--target", str(file), "--listen", "0.5"]) == 1
     out = capsys.readouterr().out
     assert "server < TEXT 'a goal #1' [9 bytes]" in out

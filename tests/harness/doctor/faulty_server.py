@@ -12,8 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 
+from harness.doctor.listeners import listeners
+
 LIMIT = 5
 """Of who is refused, and of the accept queue."""
+WHO_TRY = 3
+"""Connections before the wave: one that sees whether anybody is there, a fan, and one that says nothing."""
 
 
 def serve_lines(act: Callable[[int], bytes]) -> None:
@@ -41,13 +45,16 @@ def tell(port: int) -> None:
 
 
 def accept_seldom() -> None:
-    """Accept who is there, ten times a second."""
+    """Accept who is there, ten times a second; after those who try, nobody until somebody was turned away."""
     with socket.create_server(("127.0.0.1", 0), backlog=LIMIT) as listener:
-        tell(listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        tell(port)
         listener.setblocking(False)
-        fans = []
+        fans: list[socket.socket] = []
         while True:
             time.sleep(0.1)
+            if len(fans) >= WHO_TRY and not listeners([port])[port].drops:
+                continue
             try:
                 while True:
                     fan, _ = listener.accept()

@@ -17,21 +17,10 @@ from harness.trial.run import run_trial
 from tests.harness.targets.trials import FANS, assert_everyone_got_everything, small_trial
 from tests.harness.targets.websocket_server import AiohttpServer, Greets, WebSocketServer, ready
 
-DESCRIBED = """
-address = "ws://127.0.0.1:{port}/live?as={{user}}"
-headers = {{ Authorization = "Bearer {{user}}" }}
-hello = 'I am {{user}}'
-answer_end = 'ready'
-mark = 'goal #'
-[publish]
-url = "http://127.0.0.1:{http}/news"
-body = "a goal #{{mark}}"
-"""
-
 
 def described(server: WebSocketServer, tmp_path: Path) -> CustomTarget:
     file = tmp_path / "live.toml"
-    file.write_text(DESCRIBED.format(port=server.port, http=server.http))
+    file.write_text(server.description())
     return CustomTarget("live", check(load_description(file), str(file)))
 
 

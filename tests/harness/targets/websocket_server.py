@@ -11,6 +11,16 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from tests.harness.targets.loop_server import LoopServer
 
 TICK_S = 0.02
+DESCRIPTION = """
+address = "ws://127.0.0.1:{port}/live?as={{user}}"
+headers = {{ Authorization = "Bearer {{user}}" }}
+hello = 'I am {{user}}'
+answer_end = 'ready'
+mark = '{mark}'
+[publish]
+url = "http://127.0.0.1:{http}/news"
+body = "a goal #{{mark}}"
+"""
 Greets = Callable[[ServerConnection, str], Awaitable[None]]
 
 
@@ -34,6 +44,10 @@ class WebSocketServer(LoopServer):
         self._greets = greets
         self._tls = tls
         self._ticks = ticks
+
+    def description(self, mark: str = "goal #") -> str:
+        """Return what a file says that describes this server."""
+        return DESCRIPTION.format(port=self.port, http=self.http, mark=mark)
 
     async def _run(self) -> None:
         app = web.Application()
