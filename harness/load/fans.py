@@ -16,7 +16,6 @@ other end has closed.
 
 from __future__ import annotations
 
-import errno
 import math
 import select
 import socket
@@ -31,6 +30,7 @@ from harness.load.clock import STAMP_SPACE, ArrivalClock
 from harness.load.conduct import Agenda
 from harness.load.connecting import handshake_s, outcome_of, take_error
 from harness.load.deliveries import FOLD_AT, Folding
+from harness.load.outbox import Outbox
 from harness.load.protocols.catalogue import reader_of
 from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
@@ -73,7 +73,6 @@ class Fans:
     __slots__ = (
         "_agenda",
         "_answer_timeout_s",
-        "_broken",
         "_clock",
         "_conduct",
         "_dialogue",
@@ -84,6 +83,7 @@ class Fans:
         "_leaves_when_answered",
         "_next",
         "_oldest",
+        "_outbox",
         "_phase",
         "_reader",
         "_scheduled",
@@ -92,7 +92,6 @@ class Fans:
         "_sockets",
         "_stopped",
         "_tls",
-        "_unsent",
         "_user_prefix",
         "answered",
         "connected",
@@ -112,8 +111,6 @@ class Fans:
         self._dialogue = job.dialogue
         self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._fill))
         self._tls = None if job.dialogue.tls is None else TlsConnections(job.dialogue.tls)
-        self._unsent: dict[int, bytes] = {}  # what the kernel had no room for
-        self._broken = 0  # the errno with which the fan broke that spoke last
         self._folding = None if job.events is None else Folding(n, job.events)
         self._folded = 0  # receipts that are counts now
         self._fold_at = FOLD_AT  # so many receipts are kept
@@ -124,6 +121,7 @@ class Fans:
         self._sockets = Sockets(epoll, job)
         self._socket_of = self._sockets.of
         self._fan_of = self._sockets.fan_of
+        self._outbox = Outbox(self._socket_of)
         self._next = 0  # the first fan that is not started
         self._oldest = 0  # no fan before this one waits for an answer
         self._stopped = False
@@ -264,11 +262,11 @@ class Fans:
                 self._on_broken(fan, take_error(sock))
                 return
             self._on_connected(fan, sock)
-        elif events & select.EPOLLOUT and fan in self._unsent:
-            self._transmit(fan, self._unsent.pop(fan))
+        elif events & select.EPOLLOUT:
+            self._outbox.go_on(fan)
         if events & _READABLE:
             self._hear(fan, sock, events)
-        if self._broken:
+        if self._outbox.broken:
             self._mind_what_broke(fan)
 
     def _on_connected(self, fan: int, sock: socket.SocketType) -> None:
@@ -279,7 +277,7 @@ class Fans:
         self.connected += 1
         if self._tls is not None:
             self._phase[fan] = _SECURING
-            self._transmit(fan, self._tls.begin(fan))
+            self._outbox.send(fan, self._tls.begin(fan))
         else:
             self._phase[fan] = _CONNECTED
             if not self._dialogue.welcome_end:
@@ -323,7 +321,7 @@ class Fans:
             self._on_answer(fan, data, now)
         else:
             self._on_greeting(fan, data, now)
-        if self._broken:
+        if self._outbox.broken:
             self._mind_what_broke(fan)
 
     def _take_in_secured(self, fan: int, data: bytes, now: float, tls: TlsConnections) -> None:
@@ -334,7 +332,7 @@ class Fans:
             except ssl.SSLError:
                 self._fail(fan, Outcome.NO_TLS, now)
                 return
-            self._transmit(fan, to_send)
+            self._outbox.send(fan, to_send)
             if not is_over or self._mind_what_broke(fan):
                 return
             self._phase[fan] = _CONNECTED
@@ -345,7 +343,7 @@ class Fans:
                 return
             data = b""  # what came with the end of the handshake is in its buffer
         text, state, to_send = tls.read(fan, data)
-        self._transmit(fan, to_send)
+        self._outbox.send(fan, to_send)
         if text:
             self._take_in(fan, text, now)
         if state is TlsState.OPEN or self._phase[fan] >= _STALLED:
@@ -363,34 +361,16 @@ class Fans:
         return self._dialogue.filled(text, fan, b"%s%d" % (self._user_prefix, self._share.fans[fan]))
 
     def _say(self, fan: int, text: bytes) -> None:
-        self._transmit(fan, text if self._tls is None else self._tls.write(fan, text))
+        self._outbox.send(fan, text if self._tls is None else self._tls.write(fan, text))
 
     def _say_goodbye(self, fan: int) -> None:
         if goodbye := self._reader.goodbye:
             self._say(fan, goodbye)
-            self._broken = 0  # who is gone need not be told
-
-    def _transmit(self, fan: int, data: bytes) -> None:
-        """Send, and keep what the kernel has no room for until it has. If the connection broke, that is `_broken`."""
-        sock = self._socket_of[fan]
-        if not data or sock is None:
-            return
-        waiting = self._unsent.pop(fan, b"")
-        sent = 0
-        if not waiting:
-            try:
-                sent = sock.send(data)
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                self._broken = error.errno or errno.EPIPE
-                return
-        if waiting or sent < len(data):
-            self._unsent[fan] = waiting + data[sent:]
+            self._outbox.take_broken()  # who is gone need not be told
 
     def _mind_what_broke(self, fan: int) -> bool:
         """Return whether a fan's connection broke while it spoke; then it is over."""
-        error, self._broken = self._broken, 0
+        error = self._outbox.take_broken()
         if error and self._phase[fan] != _OVER:
             self._on_broken(fan, error)
         return bool(error)
@@ -501,7 +481,7 @@ class Fans:
         self.samples.closed_s[fan] = now
         self._phase[fan] = _OVER
         self._reader.forget(fan)
-        self._unsent.pop(fan, None)
+        self._outbox.forget(fan)
         if self._tls is not None:
             self._tls.forget(fan)
         self._sockets.close(fan)
