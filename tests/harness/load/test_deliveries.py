@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from harness.load.deliveries import MOST_OWN, Course, Deliveries, Folding, OwnEvent, SentEvent
 
-FANS, EVENTS = 6, 5
+FANS, EVENTS = 4, 3
 Receipt = tuple[int, int, float]
 
-receipts = st.lists(st.tuples(st.integers(0, FANS - 1), st.integers(0, EVENTS + 2), st.floats(0, 10)), max_size=60).map(
+moments = st.integers(0, 40).map(lambda quarters: quarters / 4)  # most of them after the events were sent
+receipts = st.lists(st.tuples(st.integers(0, FANS - 1), st.integers(0, EVENTS + 2), moments), max_size=60).map(
     lambda rows: sorted(rows, key=lambda row: row[2])
 )
 answered = st.lists(st.sampled_from([0.0, 2.5, 6.5, np.nan]), min_size=FANS, max_size=FANS)
@@ -98,6 +99,16 @@ def test_batches_come_to_the_same_as_all_at_once(
             batches.know(unknown.pop(0))
     assert waiting == []
     assert_same(batches.counted, whole.counted)
+
+
+def test_what_came_before_is_known_in_the_next_batch() -> None:
+    folding = Folding(1, 2)
+    for number in (1, 2):
+        folding.know(SentEvent(number, 0.0, 0.0, accepted=True))
+    for row in ((0, 2, 1.0), (0, 1, 2.0), (0, 2, 3.0)):
+        fold(folding, [row], [0.0])
+    counted = folding.counted
+    assert (counted.received.tolist(), counted.duplicated, counted.reordered) == ([0, 1, 1], 1, 1)
 
 
 @given(receipts, sent, answered)
