@@ -137,5 +137,5 @@ clean: ## Remove .venv and what tests and measurements wrote
 	@touch $@
 
 .venv/dev: .venv/runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report,peers]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report,cluster,peers]'
 	@touch $@

@@ -21,6 +21,7 @@ from common.tuning.profile import ProfileError
 from common.tuning.remembered import StateError
 from harness.commands.ablate import ablate
 from harness.commands.check import check
+from harness.commands.cluster import app as cluster
 from harness.commands.compare import compare_command
 from harness.commands.demo import demo
 from harness.commands.doctor import doctor
@@ -92,6 +93,7 @@ app.command()(selftest)
 app.command()(schema)
 app.command()(top)
 app.add_typer(tune, name="tune")
+app.add_typer(cluster, name="cluster")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ def needed(python: str) -> dict[str, list[Requirement]]:
     """Return what the project, with all its extras, leads to on a Python, as far as that is installed here."""
     environment = default_environment() | {"python_version": python, "python_full_version": f"{python}.0"}
     found: dict[str, list[Requirement]] = {}
-    wanted = [Requirement("matchstream-lab[dev,report,peers]")]
+    wanted = [Requirement("matchstream-lab[dev,report,cluster,peers]")]
     followed = set()
     while wanted:
         one = wanted.pop()

@@ -13,7 +13,7 @@ from common.durations import parse_duration
 from harness.commands.disturbing import Disturbing
 from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, IntervalOption, SloOption, Where
+from harness.commands.options import AskedError, IntervalOption, SloOption, WhereWithCluster
 from harness.commands.printing import chart_or_reason
 from harness.commands.target_options import Whom, target_of
 from harness.commands.trial_store import DEFAULT_RATE, TrialStore, trial_store
@@ -76,7 +76,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         ),
     ] = None,
     disturbing: Disturbing,
-    where: Where,
+    where: WhereWithCluster,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory for the result and its chart. Default: out.")
     ] = None,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 import typer
 
 from harness.errors import HarnessError
@@ -49,3 +50,28 @@ class Where:
             generator_cpus=pins.generator,
             redis_cpus=pins.redis,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WhereWithCluster(Where):
+    """Those options of a command whose fans may come from other machines."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Have the fans come from the workers of a Dask cluster: its scheduler, such as tcp://10.0.0.1:8786.",
+        ),
+    ] = None
+
+    def placement(self) -> Placement:
+        """Return where a trial is to run. Raise PlacementError as without a cluster, AskedError for both at once."""
+        if self.cluster is not None and self.netns:
+            raise AskedError("--netns is for fans of this machine, and with --cluster they come from others")
+        placement = super(WhereWithCluster, self).placement()
+        if self.cluster is None:
+            return placement
+        if placement.generator_cpus is not None:
+            raise AskedError("--pin generator is for fans of this machine, and with --cluster they come from others")
+        return msgspec.structs.replace(placement, cluster=self.cluster)

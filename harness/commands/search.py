@@ -12,7 +12,7 @@ import typer
 from common.durations import parse_duration
 from harness.campaign.plan import arrivals_at
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, Where
+from harness.commands.options import AskedError, WhereWithCluster
 from harness.commands.target_options import Whom, target_of
 from harness.records.directory import make_directory
 from harness.records.files import ResultError, encode
@@ -88,7 +88,7 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered. Default: 10.")
     ] = None,
-    where: Where,
+    where: WhereWithCluster,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for the result; a search that is there goes on.")
     ] = Path("out"),

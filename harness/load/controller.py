@@ -21,11 +21,22 @@ from harness.load.conduct import ONLY_WATCH, Conduct
 from harness.load.counters import SharedProgress
 from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
-from harness.load.workload import LOOPBACK_SOURCES, RESERVED_FILES, Dialogue, Endpoint, Load, NoRoomError, Sources, deal
+from harness.load.waiting import AwaitedFans
+from harness.load.workload import (
+    LOOPBACK_SOURCES,
+    RESERVED_FILES,
+    Dialogue,
+    Endpoint,
+    Load,
+    LoadPart,
+    NoRoomError,
+    Sources,
+    deal,
+)
 from harness.records.distribution import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from harness.load.deliveries import SentEvent
@@ -33,7 +44,6 @@ if TYPE_CHECKING:
 
 _HEAD_START_S: Final = 0.05  # from the order to the first fan: every process has read it by then
 _LOOK_EVERY_S: Final = 0.02
-_SURPLUS_S: Final = 0.5  # how long an event that is delivered twice may take to come again
 _FILES_A_PROCESS: Final = 3  # here: both ends of its connection, until it is started, and its progress
 
 
@@ -41,7 +51,7 @@ class GeneratorError(HarnessError):
     """The load could not be generated: an endpoint without an address, or a generator process that died."""
 
 
-class Generator:
+class Generator(AwaitedFans):
     """Plays `load` against `endpoints`, each fan holding `dialogue` as the user `<user_prefix><number of the fan>`.
 
     Use it as a context manager, and its methods in the order start, wait_all_settled, wait_until_quiet, finish, the
@@ -50,7 +60,7 @@ class Generator:
     block ends the processes and with them all connections; Ctrl-C reaches only the caller. A fan that has no answer
     `answer_timeout_s` after its intended start has failed.
     With `events`, receipts of events numbered up to that are counted as they come, and for that `event_sent` says when
-    each was sent; else all receipts are kept.
+    each was sent, by a clock that is up to `clocks_apart_s` from this machine's; else all receipts are kept.
     `processes` is as few as the limit of open files allows unless it is given. They, and their fans, are in the network
     and on the CPUs of the thread that enters the block; `sources` are the addresses that it gives them.
 
@@ -59,7 +69,7 @@ class Generator:
 
     def __init__(  # noqa: PLR0913 - a load is described by what it is made of
         self,
-        load: Load,
+        load: Load | LoadPart,
         dialogue: Dialogue,
         endpoints: Sequence[Endpoint],
         user_prefix: str,
@@ -69,6 +79,7 @@ class Generator:
         sources: Sources = LOOPBACK_SOURCES,
         conduct: Conduct = ONLY_WATCH,
         events: int | None = None,
+        clocks_apart_s: float = 0.0,
     ) -> None:
         if not endpoints:
             raise GeneratorError("there is no endpoint to connect to; name at least one HOST:PORT")
@@ -90,6 +101,7 @@ class Generator:
                 answer_timeout_s,
                 conduct.of(share.fans, load.n),
                 events,
+                clocks_apart_s,
             )
             for share in shares
         ]
@@ -124,25 +136,30 @@ class Generator:
 
         Return t0, the moment of the first intended start, a little ahead, in seconds of time.monotonic().
         """
-        for child in self._children:
-            child.receive()
+        self.wait_until_ready()
         t0 = monotonic() + _HEAD_START_S
-        for child in self._children:
-            child.send(Begin(t0))
+        self.begin(t0)
         return t0
 
-    def events_begin(self) -> None:
-        """Have the moments of the conduct count from now: fans leave and come. Raise GeneratorError."""
+    def wait_until_ready(self) -> None:
+        """Wait until all processes have made their fans. Raise GeneratorError if one died."""
+        for child in self._children:
+            child.receive()
+
+    def begin(self, t0: float) -> None:
+        """Have the processes, all of which are ready, begin the schedule at that moment of time.monotonic()."""
+        for child in self._children:
+            child.send(Begin(t0))
+
+    def events_begin(self, at: float | None = None) -> None:
+        """Have the moments of the conduct count from `at` on time.monotonic(), or from now: fans leave and come.
+
+        Raise GeneratorError if a generator process died.
+        """
         self._expected = self._n + self._newcomers
-        order = EventsBegin(monotonic())
+        order = EventsBegin(monotonic() if at is None else at)
         for child in self._children:
             child.send(order)
-
-    def hold(self, seconds: float) -> None:
-        """Let the fans be for so long. Raise GeneratorError if a generator process died."""
-        deadline = monotonic() + seconds
-        while (left_s := deadline - monotonic()) > 0:
-            self._look_after_workers(min(_LOOK_EVERY_S, left_s))
 
     def event_sent(self, event: SentEvent) -> None:
         """Say when the next event was sent, and whether it was accepted. Raise GeneratorError."""
@@ -153,44 +170,7 @@ class Generator:
         """Return how far the fans are, as last published by the processes, a turn of their loops ago."""
         return Progress.total(child.progress.read() for child in self._children)
 
-    def wait_all_settled(self, timeout_s: float, on_progress: Callable[[Progress], None] | None = None) -> Progress:
-        """Wait until every fan that was to come so far was answered or has failed.
-
-        Return the progress then, or that after `timeout_s`.
-        `on_progress` is called about fifty times a second. Raise GeneratorError if a generator process died.
-        """
-        deadline = monotonic() + timeout_s
-        while True:
-            progress = self.progress()
-            if on_progress is not None:
-                on_progress(progress)
-            left_s = deadline - monotonic()
-            if progress.settled >= self._expected or left_s <= 0:
-                return progress
-            self._look_after_workers(min(_LOOK_EVERY_S, left_s))
-
-    def wait_until_quiet(self, quiet_s: float, timeout_s: float, receipts: int | None = None) -> Progress:
-        """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
-
-        Where the server does not close anybody, `receipts` says how many all must get together: once they are there,
-        half a second of quiet is enough, in which an event may come that should not.
-        Return the progress then, or that after `timeout_s`. Raise GeneratorError if a generator process died.
-        """
-        deadline = monotonic() + timeout_s
-        changed_at = monotonic()
-        progress = self.progress()
-        while progress.closed < progress.answered - progress.slow:
-            is_all = receipts is not None and progress.receipts >= receipts
-            patience_s = min(quiet_s, _SURPLUS_S) if is_all else quiet_s
-            if monotonic() >= min(changed_at + patience_s, deadline):
-                break
-            self._look_after_workers(_LOOK_EVERY_S)
-            before, progress = progress, self.progress()
-            if progress != before:
-                changed_at = monotonic()
-        return progress
-
-    def _look_after_workers(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Sleep, or raise GeneratorError as soon as a generator process has died: none has anything to say now."""
         raise_if_interrupted()
         for readable in wait([child.control for child in self._children], seconds):

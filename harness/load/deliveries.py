@@ -170,12 +170,17 @@ class Deliveries:
 
 
 class Folding:
-    """Folds the receipts of so many fans into counts; `known` have to be told of each of `events`, in their order."""
+    """Folds the receipts of so many fans into counts; `known` have to be told of each of `events`, in their order.
 
-    __slots__ = ("_accepted", "_events", "_had", "_intended_s", "_known", "_sent_s", "counted")
+    So far the clock of who sends may be from that of who receives: what came up to `clocks_apart_s` before it was sent
+    counts, and took no time.
+    """
 
-    def __init__(self, fans: int, events: int) -> None:
+    __slots__ = ("_accepted", "_clocks_apart_s", "_events", "_had", "_intended_s", "_known", "_sent_s", "counted")
+
+    def __init__(self, fans: int, events: int, clocks_apart_s: float = 0.0) -> None:
         self.counted = Deliveries.none(fans, events)
+        self._clocks_apart_s = clocks_apart_s
         self._events = events
         self._known = 0
         self._intended_s = np.full(events + 1, np.nan)
@@ -206,7 +211,7 @@ class Folding:
         counted = self.counted
         self._count_own(sequence, at_s)
         ours = (sequence >= 1) & (sequence <= self._events) & ~np.isnan(answered_s[fan])
-        ours[ours] = at_s[ours] >= self._sent_s[sequence[ours]]
+        ours[ours] = at_s[ours] >= self._sent_s[sequence[ours]] - self._clocks_apart_s
         fan, sequence, at_s = fan[ours], sequence[ours], at_s[ours]
         order = np.argsort(fan, kind="stable")  # a fan's receipts stay in the order in which they came
         fan, sequence, at_s = fan[order], sequence[order], at_s[order]
@@ -258,7 +263,7 @@ class Folding:
         if not sequence.size:
             return
         counted = self.counted
-        took_s = at_s - self._intended_s[sequence]
+        took_s = np.maximum(at_s - self._intended_s[sequence], 0.0)
         counted.received += np.bincount(sequence, minlength=self._events + 1)
         counted.took_sum_s += np.bincount(sequence, weights=took_s, minlength=self._events + 1)
         np.maximum.at(counted.took_longest_s, sequence, took_s)

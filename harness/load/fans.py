@@ -111,7 +111,7 @@ class Fans:
         self._dialogue = job.dialogue
         self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._fill))
         self._tls = None if job.dialogue.tls is None else TlsConnections(job.dialogue.tls)
-        self._folding = None if job.events is None else Folding(n, job.events)
+        self._folding = None if job.events is None else Folding(n, job.events, job.clocks_apart_s)
         self._folded = 0  # receipts that are counts now
         self._fold_at = FOLD_AT  # so many receipts are kept
         self._user_prefix = job.user_prefix.encode()

@@ -23,7 +23,8 @@ class Job:
     """What the process is to play. `endpoints` hold numeric addresses; `intended_s[k]` belongs to `share.fans[k]`.
 
     It is infinite for newcomers, whose moments are those of the `conduct`. `events` are numbered up to that, and their
-    receipts are counted as they come (`harness.load.deliveries`); None: all receipts are kept.
+    receipts are counted as they come (`harness.load.deliveries`); None: all receipts are kept. Who sends them may be on
+    another machine, whose clock is up to `clocks_apart_s` from this one's.
     """
 
     share: Share
@@ -34,6 +35,7 @@ class Job:
     answer_timeout_s: float
     conduct: Conduct = field(default_factory=Conduct)
     events: int | None = None
+    clocks_apart_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,12 @@ class Outcome(IntEnum):
     """Answered, then did not read, as it was told, and was still connected at the end."""
     SLOW_CLOSED = 22
     """Answered, then did not read, as it was told, until the connection was ended by the server."""
+    UNTOLD = 23
+    """Played by a host of a cluster that was lost before it told what became of it. Says nothing about the server."""
 
     @property
     def is_set_apart(self) -> bool:
-        """Whether the fan did what it was told to, so that it was neither served to the end nor failed."""
+        """Whether the fan was neither served to the end nor failed: it did what it was told to, or nobody knows."""
         return self >= Outcome.LEFT
 
 

@@ -198,6 +198,26 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPart:
+    """Those of a load's fans that one of several machines plays, one at least: `fans` are their numbers.
+
+    It has what a generator needs of a load.
+    """
+
+    load: Load
+    fans: range
+
+    @property
+    def n(self) -> int:
+        """How many they are."""
+        return len(self.fans)
+
+    def starts(self) -> array[float]:
+        """Return the intended start of each of them in seconds from the first one's of all."""
+        return self.load.starts()[self.fans.start : self.fans.stop : self.fans.step]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where fans connect to; fan i uses endpoint i modulo their number."""
 

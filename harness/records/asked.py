@@ -33,7 +33,8 @@ class Placement(Section, frozen=True, kw_only=True):
     """Where the server and the generator ran. CPUs are those a process was pinned to; None where it was not.
 
     `loopback` is the machine's own, or a server elsewhere; with `netns` both ran in network namespaces of their own,
-    joined by a veth pair (veth(4)), and `sysctls` is what was set in the server's for the trial.
+    joined by a veth pair (veth(4)), and `sysctls` is what was set in the server's for the trial. The fans came from
+    the hosts of the Dask `cluster` whose scheduler is there; None: from this machine.
     """
 
     network: Literal["loopback", "netns"] = "loopback"
@@ -41,6 +42,7 @@ class Placement(Section, frozen=True, kw_only=True):
     generator_cpus: tuple[int, ...] | None = None
     redis_cpus: tuple[int, ...] | None = None
     sysctls: dict[str, str] = msgspec.field(default_factory=dict)
+    cluster: str | None = None
 
 
 class AskedLoad(Section, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ class Fans(Section, frozen=True, kw_only=True):
     `close_1011 (out of memory)` those whose WebSocket was closed with that code and reason.
 
     Those who did what they were told to are set apart, and are neither: `left` closed their connections in good order,
-    `reset` broke them, and `slow` stopped reading, of whom the server closed `slow_closed` before the end. Together
+    `reset` broke them, and `slow` stopped reading, of whom the server closed `slow_closed` before the end. `untold` are
+    those of whom nobody knows, as the host of the cluster was lost that played them. Together
     with served and failures they are all who were asked to come: N, and those who came in the place of others.
     """
 
@@ -28,6 +29,7 @@ class Fans(Section, frozen=True, kw_only=True):
     reset: Count = 0
     slow: Count = 0
     slow_closed: Count = 0
+    untold: Count = 0
 
     @property
     def failed(self) -> int:

@@ -7,8 +7,29 @@ import msgspec
 from harness.records.section import Count, Seconds, Section, Share
 
 
+class HostSeen(Section, frozen=True, kw_only=True):
+    """How a host of a cluster fared, which played so many of the fans; see GeneratorSeen.
+
+    Its clock was measured before and after, and the times of events between it and the reporter may be off by
+    `clock_uncertain_s`. If it was `lost`, for that reason and at `lost_s`, nothing else is known of it.
+    """
+
+    address: str
+    name: str
+    fans: Count
+    cores: Count
+    processes: Count
+    cpu_share: Share
+    cpu_total: Share
+    clock_uncertain_s: Seconds
+    lost: str | None = None
+    lost_s: Seconds = 0.0
+
+
 class GeneratorSeen(Section, frozen=True, kw_only=True):
     """How the load generator fared: a late or saturated one makes the trial invalid.
+
+    `hosts` are those of the cluster from which the fans came; none where they came from this machine.
 
     `cpu_share` is of its busiest process and `cpu_total` of all of them together (None in a result from before it was
     looked at), in the wave in which it was most: from the moment of the wave until 99 % of its fans were answered.
@@ -25,6 +46,12 @@ class GeneratorSeen(Section, frozen=True, kw_only=True):
     turn_max_s: Seconds
     bytes_per_connection: float | None
     peak_rss_bytes: Count
+    hosts: tuple[HostSeen, ...] = ()
+
+    @property
+    def clocks_apart_s(self) -> float:
+        """How far the time of an event between reporter and fan may be off, as their clocks are not the same."""
+        return max((host.clock_uncertain_s for host in self.hosts if host.lost is None), default=0.0)
 
 
 class Wave(Section, frozen=True, kw_only=True):

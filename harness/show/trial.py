@@ -9,11 +9,12 @@ from harness.records.asked import Placement
 from harness.records.distribution import FEWEST_FOR_P99, Distribution
 from harness.records.seen import ApiSeen, Delivery, Fans, OwnEvents
 from harness.records.trial import TrialResult
-from harness.records.usage import GeneratorSeen, Memory, ServerSeen
+from harness.records.usage import GeneratorSeen, HostSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
 from harness.units import NOTHING, show_bytes, show_counts, show_growth, show_percentile, show_time, show_wave
 
 _WORTH_TELLING_S = 0.1
+_APART_SHARE = 0.02  # of a fan-out: less says nothing that its own spread does not
 _NO_LIMIT = 2**31
 
 
@@ -60,7 +61,7 @@ def rows_of(result: TrialResult) -> list[tuple[str, str]]:
     if result.seen.delivery is None:
         rows.append(("events", _own_events(result.seen.own)))
     else:
-        rows += _delivery_rows(result.seen.delivery)
+        rows += _delivery_rows(result.seen.delivery, result.generator.clocks_apart_s)
     if result.seen.api is not None:
         rows.append(("API", _api(result.seen.api)))
     if result.seen.recovery_s is not None:
@@ -71,6 +72,8 @@ def rows_of(result: TrialResult) -> list[tuple[str, str]]:
     if result.server is not None and result.server.memory is not None:
         rows.append(("a connection", _memory(result.server.memory)))
     rows.append(("generator", _generator(result.generator)))
+    if result.generator.hosts:
+        rows.append(("hosts", _hosts(result.generator.hosts)))
     if result.asked.placement != Placement():
         rows.append(("place", _place(result.asked.placement)))
     rows.append(("bound first", f"{result.bound.name}: {result.bound.evidence}"))
@@ -89,9 +92,14 @@ def _whose(result: TrialResult) -> str:
 
 
 def _set_apart(fans: Fans) -> str:
-    """Tell of those who did what they were told to: they are neither served nor failures."""
+    """Tell of those who did what they were told to, or of whom nobody knows: they are neither served nor failures."""
     slow = f"{fans.slow:,} slow, {fans.slow_closed:,} of them closed by the server"
-    told = ((fans.left, f"{fans.left:,} left"), (fans.reset, f"{fans.reset:,} broke off"), (fans.slow, slow))
+    told = (
+        (fans.left, f"{fans.left:,} left"),
+        (fans.reset, f"{fans.reset:,} broke off"),
+        (fans.slow, slow),
+        (fans.untold, f"{fans.untold:,} untold"),
+    )
     return "".join(f", {words}" for count, words in told if count)
 
 
@@ -128,14 +136,14 @@ def _own_events(own: OwnEvents | None) -> str:
     return f"{heard}; from the first of them to the last: {apart}"
 
 
-def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
+def _delivery_rows(delivery: Delivery, apart_s: float) -> list[tuple[str, str]]:
     fanout = delivery.fanout
     reached = "nothing arrived"
     if fanout is not None:
         reached = (
             f"mean {show_time(fanout.mean_s)}, p99 {show_percentile(fanout.p99_s)}; "
             f"last fan: mean {show_time(delivery.last_mean_s)}, max {show_time(delivery.last_max_s)}; "
-            f"counted from the intended post{_service(delivery)}"
+            f"counted from the intended post{_service(delivery)}{_clocks(fanout, apart_s)}"
         )
     posted = f"{delivery.posted:,} posted"
     if delivery.unposted:
@@ -147,6 +155,14 @@ def _delivery_rows(delivery: Delivery) -> list[tuple[str, str]]:
         f"{delivery.duplicated:,} duplicated, {delivery.reordered:,} reordered"
     )
     return [("fan-out", reached), ("events", f"{posted}; {arrived}")]
+
+
+def _clocks(fanout: Distribution, apart_s: float) -> str:
+    """Tell between what the mean lies, where that is not known well enough: fans and reporter have other clocks."""
+    if apart_s <= _APART_SHARE * fanout.mean_s:
+        return ""
+    least, most = show_time(max(0.0, fanout.mean_s - apart_s)), show_time(fanout.mean_s + apart_s)
+    return f"; each ±{show_time(apart_s)}, as the hosts' clocks go, so the mean is between {least} and {most}"
 
 
 def _service(delivery: Delivery) -> str:
@@ -186,8 +202,19 @@ def _generator(generator: GeneratorSeen) -> str:
     )
 
 
+def _hosts(hosts: tuple[HostSeen, ...]) -> str:
+    return "\n".join(map(_host, hosts))
+
+
+def _host(host: HostSeen) -> str:
+    if host.lost is not None:
+        return f"{host.address}: {host.fans:,} fans, lost after {show_time(host.lost_s)}: {host.lost}"
+    used = f"CPU {host.cpu_share:.0%} of a core{_of_processes('busiest', host.processes)}"
+    return f"{host.address}: {host.fans:,} fans, {used}; clock ±{show_time(host.clock_uncertain_s)}"
+
+
 def _place(placement: Placement) -> str:
-    parts = ["loopback"]
+    parts = ["loopback" if placement.cluster is None else f"the Dask cluster at {placement.cluster}"]
     if placement.network == "netns":
         settings = ", ".join(f"{name} {value}" for name, value in placement.sysctls.items())
         parts = [f"two network namespaces; the server's kernel settings: {settings or 'defaults'}"]

@@ -23,7 +23,8 @@ from harness.records.asked import Disturbances
 from harness.targets.api_publisher import ApiPublisher
 from harness.targets.publisher import Publisher
 from harness.targets.target import Target
-from harness.trial.figures.assemble import Raw
+from harness.trial.cluster.generator import ClusterGenerator
+from harness.trial.figures.assemble import Raw, RawHost
 from harness.trial.figures.delivery import Phases
 from harness.trial.figures.loop_lag import LagLog
 from harness.trial.figures.memory import memory_seen
@@ -49,6 +50,9 @@ _BEFORE_THE_LAST_S = 0.05
 
 LAST_REPORT_S = 5.0
 """How long a generator may take to report after an interruption: a user waits for their prompt."""
+
+
+AnyGenerator = Generator | ClusterGenerator
 
 
 class Watcher(Protocol):
@@ -95,7 +99,7 @@ class _Run:
 
     plan: TrialPlan
     target: Target
-    generator: Generator
+    generator: AnyGenerator
     watcher: Watcher
     course: _Course
 
@@ -116,18 +120,7 @@ def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher
     It ends generator processes and observers, whatever happens. Raise KeyboardInterrupt where nothing was seen yet, or
     a generator does not report after an interruption, and HarnessError where the load cannot be generated.
     """
-    match_id = None if plan.match is None else plan.match.match.id
-    conduct = conduct_of(plan)
-    generator = Generator(
-        plan.load,
-        target.dialogue(match_id),
-        target.endpoints,
-        f"fan-{trial_id()}-",
-        answer_timeout_s=plan.answer_timeout_s,
-        sources=place.sources,
-        conduct=conduct,
-        events=0 if plan.match is None else len(plan.match.posts),
-    )
+    generator = _generator(plan, target, place)
     with (
         generator,
         Observer(target.pids) as on_server,
@@ -167,6 +160,52 @@ def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher
         interrupted=interrupted,
         loop_lag=lag.within(course.t0, over_s),
         answers=course.answers,
+        hosts=_hosts(generator),
+    )
+
+
+def _generator(plan: TrialPlan, target: Target, place: TrialPlace) -> AnyGenerator:
+    """Return who plays the fans: this machine, or the hosts of a cluster."""
+    dialogue = target.dialogue(None if plan.match is None else plan.match.match.id)
+    prefix = f"fan-{trial_id()}-"
+    conduct = conduct_of(plan)
+    events = 0 if plan.match is None else len(plan.match.posts)
+    if plan.placement.cluster is not None:
+        return ClusterGenerator(
+            plan.placement.cluster,
+            plan.load,
+            dialogue,
+            target.endpoints,
+            prefix,
+            answer_timeout_s=plan.answer_timeout_s,
+            conduct=conduct,
+            events=events,
+        )
+    return Generator(
+        plan.load,
+        dialogue,
+        target.endpoints,
+        prefix,
+        answer_timeout_s=plan.answer_timeout_s,
+        sources=place.sources,
+        conduct=conduct,
+        events=events,
+    )
+
+
+def _hosts(generator: AnyGenerator) -> tuple[RawHost, ...]:
+    return tuple(
+        RawHost(
+            address=each.host.address,
+            name=each.host.facts.name,
+            fans=each.played,
+            cores=each.host.facts.machine.cores,
+            clock_uncertain_s=each.uncertain_s,
+            observation=each.observation,
+            lost=each.lost,
+            lost_s=each.lost_s,
+        )
+        for each in (generator.hosts if isinstance(generator, ClusterGenerator) else ())
     )
 
 
@@ -282,7 +321,7 @@ def _growth(before: tuple[int, int], now: tuple[int, int]) -> tuple[int, int]:
     return now[0] - before[0], now[1] - before[1]
 
 
-def _last_report(generator: Generator) -> tuple[Samples, GeneratorUsage]:
+def _last_report(generator: AnyGenerator) -> tuple[Samples, GeneratorUsage]:
     try:
         return generator.finish(0.0, LAST_REPORT_S)
     except GeneratorError as error:

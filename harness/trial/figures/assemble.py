@@ -1,5 +1,6 @@
 """From what a trial left behind to its result: figures, validity, verdict and what bound first. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from harness.records.distribution import distribution
 from harness.records.machine import Machine, harness_version
 from harness.records.seen import ApiSeen, Seen
 from harness.records.trial import SCHEMA, TrialResult, Verdict
-from harness.records.usage import GeneratorSeen, LoopLag, Memory
+from harness.records.usage import GeneratorSeen, HostSeen, LoopLag, Memory
 from harness.trial.figures.bound import Observations, first_bound
 from harness.trial.figures.delivery import Phases, analyse
 from harness.trial.figures.rate import answered_per_s
@@ -25,13 +26,27 @@ from harness.trial.observer import Observation
 
 
 @dataclass(frozen=True, slots=True)
+class RawHost:
+    """What is known of a host of a cluster: see HostSeen. `observation` is of its generator processes, if it told."""
+
+    address: str
+    name: str
+    fans: int
+    cores: int
+    clock_uncertain_s: float
+    observation: Observation | None
+    lost: str | None
+    lost_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
     """What a trial leaves before anything is computed. Moments are seconds from the first intended start.
 
     `memory` is what connections took at rest, if it came to that; `overflows` how much the machine's two counts of full
     accept queues grew until then; `server_ended` how the server ended by itself, if it did. `interrupted`: it was, when
     it was over. `loop_lag` is what the server told of its event loop, if it was asked and answered; `answers` are those
-    of its API.
+    of its API. `hosts` are those of the cluster that played the fans, if one did.
     """
 
     samples: Samples
@@ -46,6 +61,7 @@ class Raw:
     interrupted: bool = False
     loop_lag: LoopLag | None = None
     answers: Answers | None = None
+    hosts: tuple[RawHost, ...] = ()
 
 
 def assemble(raw: Raw, asked: Asked, slo: Slo, machine: Machine, started_at: datetime) -> TrialResult:
@@ -150,7 +166,12 @@ def _server_cores(placement: Placement) -> int | None:
 
 def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
     waves = [wave for wave in wave_times(raw.samples) if wave[1] - wave[0] >= SHORTEST_PHASE_S]
-    busiest, together = busiest_wave(raw.generator, [(0.0, connecting_s), *waves])
+    times = [(0.0, connecting_s), *waves]
+    hosts = tuple(_host_seen(host, times) for host in raw.hosts)
+    if hosts:
+        busiest, together = max(host.cpu_share for host in hosts), sum(host.cpu_total for host in hosts)
+    else:
+        busiest, together = busiest_wave(raw.generator, times)
     return GeneratorSeen(
         processes=raw.usage.processes,
         cpu_share=busiest,
@@ -161,4 +182,22 @@ def _generator_seen(raw: Raw, connecting_s: float) -> GeneratorSeen:
         turn_max_s=raw.usage.turn_max_s,
         bytes_per_connection=raw.usage.bytes_per_connection,
         peak_rss_bytes=raw.usage.peak_rss,
+        hosts=hosts,
+    )
+
+
+def _host_seen(host: RawHost, times: Sequence[tuple[float, float]]) -> HostSeen:
+    seen = host.observation
+    busiest, together = (0.0, 0.0) if seen is None else busiest_wave(seen, times)
+    return HostSeen(
+        address=host.address,
+        name=host.name,
+        fans=host.fans,
+        cores=host.cores,
+        processes=0 if seen is None else len(seen.processes),
+        cpu_share=busiest,
+        cpu_total=together,
+        clock_uncertain_s=host.clock_uncertain_s,
+        lost=host.lost,
+        lost_s=host.lost_s,
     )

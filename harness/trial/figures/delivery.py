@@ -71,9 +71,12 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
 
 
 def _responses(samples: Samples) -> Distribution | None:
-    """Return the response times of fans from their intended starts; None if none was answered."""
+    """Return the response times of fans from their intended starts; None if none was answered.
+
+    Those of whom nobody knows are not among those who were not.
+    """
     response_s = np.asarray(samples.response_s())
-    return distribution(response_s, missing=len(samples) - response_s.size)
+    return distribution(response_s, missing=len(samples) - response_s.size - samples.outcome.count(Outcome.UNTOLD))
 
 
 def recovery_s(samples: Samples, stop_s: float | None) -> float | None:
@@ -120,6 +123,7 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
         reset=apart[Outcome.BROKE_OFF],
         slow=apart[Outcome.SLOW] + apart[Outcome.SLOW_CLOSED],
         slow_closed=apart[Outcome.SLOW_CLOSED],
+        untold=apart[Outcome.UNTOLD],
     )
 
 

@@ -20,6 +20,7 @@ And a process that is busy all the time asks late, and books its own queue on th
   shows once all of them are started.
 * **out of room**: a connection that the generator itself could not make, as it had no file, port or memory left, says
   nothing about the server.
+* **lost**: a host of the cluster that did not tell what its fans saw.
 * **a late reporter**: events that the reporter, not the server, held back by more than 0.1 s.
 * **interrupted**: what was asked was not done.
 """
@@ -71,6 +72,12 @@ def judge(generator: GeneratorSeen, fans: Fans, posts: Sequence[Posted], trial: 
             f"the generator was late: 1 % of the fans started {generator.lag_p99_s:.2f} s or more after their moment "
             f"(allowed: {LONGEST_LAG_S:.2f} s); use a smaller C or a machine with more cores"
         )
+    reasons += [
+        f"the host at {host.address} was lost after {host.lost_s:.1f} s ({host.lost}), and with it what its "
+        f"{host.fans:,} fans saw; see what became of it, and measure again"
+        for host in generator.hosts
+        if host.lost is not None
+    ]
     used = _saturated(generator, trial.cores)
     if used is not None and trial.connecting_s >= SHORTEST_PHASE_S:
         reasons.append(
@@ -101,6 +108,9 @@ def _saturated(generator: GeneratorSeen, cores: int) -> str | None:
     """Return what the generator used too much of, and how much; None if it did not."""
     if generator.cpu_share > BUSIEST:
         return f"{generator.cpu_share:.0%} of a core"
+    if generator.hosts:
+        full = (host for host in generator.hosts if host.cpu_total > BUSIEST * host.cores)
+        return next((f"{host.cpu_total:.1f} of the {host.cores:,} cores of {host.address}" for host in full), None)
     if generator.cpu_total is not None and generator.cpu_total > BUSIEST * cores:
         return f"{generator.cpu_total:.1f} of the {cores:,} cores that it may run on"
     return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _CLONE_NEWNET: Final = 0x40000000  # <linux/sched.h>
-_FIN_WAIT1: Final = "04"  # TCP_FIN_WAIT1 of <net/tcp_states.h>, as proc_net_tcp.txt prints it
+_ESTABLISHED, _FIN_WAIT1 = "01", "04"  # of <net/tcp_states.h>, as proc_net_tcp.txt prints them
 _NAMESPACES: Final = Path("/run/netns")
 _BUFFER: Final = 65536
 
@@ -65,10 +65,17 @@ class Host:
         made[0].setblocking(False)
         return made[0]
 
-    def unsent(self, port: int) -> list[str]:
+    def unsent(self, port: int) -> list[list[str]]:
         """Return the connections to that port, of whatever host, that are closed and have not sent all they had to."""
-        table = _ip("netns", "exec", self.namespace, "cat", "/proc/net/tcp").splitlines()[1:]
-        return [line for line in table if line.split()[2].endswith(f":{port:04X}") and line.split()[3] == _FIN_WAIT1]
+        return [line for line in self._table() if line[2].endswith(f":{port:04X}") and line[3] == _FIN_WAIT1]
+
+    def connections(self, port: int) -> list[str]:
+        """Return from where there are connections to that port of this host."""
+        return [line[2] for line in self._table() if line[1].endswith(f":{port:04X}") and line[3] == _ESTABLISHED]
+
+    def _table(self) -> list[list[str]]:
+        table = _ip("netns", "exec", self.namespace, "cat", "/proc/net/tcp")
+        return [line.split() for line in table.splitlines()[1:]]
 
 
 class Network:
