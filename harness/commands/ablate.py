@@ -21,6 +21,7 @@ from harness.commands.campaign_runs import (
 )
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
+from harness.commands.pages import write_page
 from harness.records.campaign import ABLATION, Ablation
 from harness.records.files import load
 from harness.show.campaign import ablation_sheets
@@ -70,8 +71,10 @@ def ablate(  # noqa: PLR0913 -- each is an option of the command
         tolerates=plan.altered_keys,
     )
     run_errand(errand)
-    print_sheets(ablation_sheets(load(errand.path, Ablation, ABLATION)), as_markdown=options.as_markdown)
+    found = load(errand.path, Ablation, ABLATION)
+    print_sheets(ablation_sheets(found), as_markdown=options.as_markdown)
     typer.echo(f"result: {errand.path}", err=options.as_markdown)
+    write_page(options.page, found)
 
 
 def _possible(asked: Sequence[Scenario]) -> tuple[Scenario, ...]:

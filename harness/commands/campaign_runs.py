@@ -19,6 +19,7 @@ from harness.campaign.quiet import PATIENCE_S
 from harness.campaign.run import Campaign, CampaignTerms
 from harness.campaign.staircase import SLO
 from harness.commands.options import SloOption, Where
+from harness.commands.pages import ReportOption
 from harness.commands.printing import print_whole
 from harness.records.directory import ResultsDirectory, make_directory
 from harness.records.machine import describe_machine
@@ -55,6 +56,7 @@ class CampaignOptions:
         2012
     )
     as_markdown: MarkdownOption = False
+    page: ReportOption = None
 
     def budget_s(self) -> float | None:
         """Return for how long to measure, in seconds. Raise DurationError."""

@@ -8,6 +8,7 @@ import typer
 
 from harness.campaign.comparing import ComparisonError, Side, compare
 from harness.commands.campaign_runs import MarkdownOption, print_sheets
+from harness.commands.pages import ReportOption, write_page
 from harness.records.campaign import Comparison, Judgement
 from harness.records.files import encode
 from harness.records.http import HttpResult
@@ -22,7 +23,7 @@ _UNJUDGED: frozenset[Judgement] = frozenset({"too few runs", "not measured", "fa
 _RESULT = "A result, or a directory of repeats of one trial."
 
 
-def compare_command(
+def compare_command(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     a: Annotated[Path, typer.Argument(metavar="A", help=_RESULT)],
     b: Annotated[Path, typer.Argument(metavar="B", help=_RESULT)],
     fail_on: Annotated[
@@ -34,6 +35,7 @@ def compare_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and no table.")] = False,
     as_markdown: MarkdownOption = False,
+    page: ReportOption = None,
 ) -> None:
     """Compare two results of the same kind, B over A: ratios with 95 % intervals; better, worse, or no change seen.
 
@@ -52,6 +54,7 @@ def compare_command(
         for warning in found.warnings:
             say(f"warning: {warning}", err=True)
         print_sheets((comparison_sheet(found),), as_markdown=as_markdown)
+    write_page(page, found)
     if fail_on is None:
         return
     judgements = {ratio.judgement for ratio in found.ratios}

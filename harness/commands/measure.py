@@ -1,6 +1,7 @@
 """`harness measure`: one trial, from a stage's name or an address to a table, a JSON file and a chart."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +14,28 @@ from common.durations import parse_duration
 from harness.commands.disturbing import Disturbing
 from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, IntervalOption, SloOption, WhereWithCluster
+from harness.commands.options import AskedError, IntervalOption, SloOption, WhereAndWhence
 from harness.commands.printing import chart_or_reason
 from harness.commands.target_options import Whom, target_of
 from harness.commands.trial_store import DEFAULT_RATE, TrialStore, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
+from harness.load.samples import Samples
 from harness.load.workload import Load
-from harness.records.files import replace_file
+from harness.records.files import replace_file, try_directory
 from harness.records.trial import TrialResult, encode_result
 from harness.show.junit import junit
-from harness.show.live.trial import LiveTrial
+from harness.show.live.trial import LiveTrial, TerminalScreen
+from harness.show.live.web import WebScreen, parse_web_address
 from harness.show.progress import Bars, Silent
-from harness.show.terminal import Terminal
+from harness.show.terminal import Terminal, say
 from harness.show.trial import show_result
-from harness.show.trial_page import check_charts, trial_page
+from harness.show.trial_page import check_charts, page_title, trial_page
 from harness.targets.target import Target
 from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
 from harness.trial.plan import TrialPlan, asked, trial_id
+from harness.trial.receipts import check_room, write_receipts
 from harness.trial.run import TrialInterrupted, run_trial
+from harness.units import show_bytes
 
 if TYPE_CHECKING:
     from harness.trial.measure import Watcher
@@ -47,6 +52,15 @@ class _Posting:
     rate: float | None
     play: str | None
     speed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Who looks on: a program that reads JSON, a terminal, or a browser at that address."""
+
+    as_json: bool
+    live: bool
+    web: str | None
 
 
 @grouped
@@ -76,7 +90,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         ),
     ] = None,
     disturbing: Disturbing,
-    where: WhereWithCluster,
+    where: WhereAndWhence,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory for the result and its chart. Default: out.")
     ] = None,
@@ -99,14 +113,22 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     junit_file: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdict as JUnit XML, too, for CI.")
     ] = None,
+    raw: Annotated[
+        Path | None,
+        typer.Option("--raw", metavar="FILE.npz", help="Keep what every fan saw and received, too, as numpy's arrays."),
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
+    web: Annotated[
+        str | None,
+        typer.Option("--web", metavar="[HOST]:PORT", help="Show that as a page, with a button that ends the trial."),
+    ] = None,
 ) -> None:
     """Measure N, C and ART of a stage, of another server, or of one that runs already.
 
     The exit status is 0 if the trial is valid and its SLO was met, 1 if that was missed, 3 if the trial is invalid, 2
     if it could not be made, and 130 if it was interrupted: what was seen until then is written, but not with --keep.
     """
-    if page is not None:
+    if page is not None or web is not None:
         check_charts()
     measured = target_of(whom)
     plan = TrialPlan(
@@ -118,14 +140,19 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         watches_loop=True,
         disturbances=disturbing.disturbances(),
         hold_s=0.0 if hold is None else parse_duration(hold),
+        keeps_receipts=raw is not None,
     )
+    if raw is not None:
+        try_directory(raw.parent)
+        say(f"--raw: some {show_bytes(check_room(plan))} of memory, as far as events are known", err=True)
     store = trial_store(out, keep, repeat)
     earlier = store.earlier(asked(plan, measured))
     if earlier is None:
         store.prepare()
     interrupted = False
+    samples: list[Samples] = []
     try:
-        result = _run(plan, measured, as_json=as_json, live=live) if earlier is None else earlier
+        result = _run(plan, measured, _Shown(as_json, live, web), samples.append) if earlier is None else earlier
     except TrialInterrupted as interruption:
         result, interrupted = interruption.result, True
     except KeyboardInterrupt:
@@ -134,6 +161,8 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     _tell(result, store, as_json=as_json)
     if page is not None:
         replace_file(page, trial_page(result).encode(), "choose another --report")
+    if raw is not None and samples:
+        write_receipts(raw, samples[0])
     if junit_file is not None:
         replace_file(junit_file, junit(result), "choose another --junit")
     if interrupted:
@@ -141,17 +170,37 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
     raise typer.Exit(exit_status(result))
 
 
-def _run(plan: TrialPlan, target: Target, *, as_json: bool, live: bool) -> TrialResult:
+def _run(plan: TrialPlan, target: Target, shown: _Shown, on_samples: Callable[[Samples], object]) -> TrialResult:
     console = Terminal(stderr=True, highlight=False)
-    if live and not console.is_terminal:
+    if shown.live and shown.web is not None:
+        raise AskedError("--live draws on a terminal, and --web in a browser: give one of the two")
+    if shown.live and not console.is_terminal:
         raise AskedError("--live draws on a terminal, and standard error is none: leave it out")
+    if shown.web is not None:
+        return _run_on_the_web(plan, target, parse_web_address(shown.web), on_samples)
     with ExitStack() as stack:
         watcher: Watcher = Silent()
-        if live:
-            watcher = stack.enter_context(LiveTrial(console, target, plan.load.n))
-        elif console.is_terminal and not as_json:
+        if shown.live:
+            screen = stack.enter_context(TerminalScreen(console, target.name, plan.load.n))
+            watcher = LiveTrial(screen, target)
+        elif console.is_terminal and not shown.as_json:
             watcher = stack.enter_context(Bars(console))
-        return run_trial(plan, target, watcher)
+        return run_trial(plan, target, watcher, on_samples)
+
+
+def _run_on_the_web(
+    plan: TrialPlan, target: Target, address: tuple[str, int], on_samples: Callable[[Samples], object]
+) -> TrialResult:
+    title = page_title(target.name, asked(plan, target).load)
+    with WebScreen(address, target.name, plan.load.n, title) as screen:
+        say(f"see {screen.url}", err=True)
+        try:
+            result = run_trial(plan, target, LiveTrial(screen, target), on_samples)
+        except TrialInterrupted as interruption:
+            screen.conclude(trial_page(interruption.result))
+            raise
+        screen.conclude(trial_page(result))
+        return result
 
 
 def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:

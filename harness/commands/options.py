@@ -8,6 +8,7 @@ import typer
 
 from harness.errors import HarnessError
 from harness.records.asked import Placement
+from harness.trial.placement.chosen import chosen_sources
 from harness.trial.placement.namespaces import check_possible
 from harness.trial.placement.pinning import Pins, allowed_cpus, parse_pins
 
@@ -53,8 +54,8 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class WhereWithCluster(Where):
-    """Those options of a command whose fans may come from other machines."""
+class WhereAndWhence(Where):
+    """Those options, and those that say where fans come from."""
 
     cluster: Annotated[
         str | None,
@@ -65,11 +66,24 @@ class WhereWithCluster(Where):
         ),
     ] = None
 
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", metavar="ADDRESS|NETWORK", help="Have the fans come from these addresses of this machine."
+        ),
+    ] = None
+
     def placement(self) -> Placement:
-        """Return where a trial is to run. Raise PlacementError as without a cluster, AskedError for both at once."""
+        """Return where a trial is to run. Raise PlacementError as without these, AskedError for two at once."""
         if self.cluster is not None and self.netns:
             raise AskedError("--netns is for fans of this machine, and with --cluster they come from others")
-        placement = super(WhereWithCluster, self).placement()
+        if self.source is not None and (self.netns or self.cluster is not None):
+            option = "--netns" if self.netns else "--cluster"
+            raise AskedError(f"--source are addresses of this machine, and with {option} fans have others")
+        placement = super(WhereAndWhence, self).placement()
+        if self.source is not None:
+            chosen_sources(self.source)
+            return msgspec.structs.replace(placement, sources=self.source)
         if self.cluster is None:
             return placement
         if placement.generator_cpus is not None:

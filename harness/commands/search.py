@@ -12,7 +12,8 @@ import typer
 from common.durations import parse_duration
 from harness.campaign.plan import arrivals_at
 from harness.commands.grouped import grouped
-from harness.commands.options import AskedError, WhereWithCluster
+from harness.commands.options import AskedError, WhereAndWhence
+from harness.commands.pages import ReportOption, write_page
 from harness.commands.target_options import Whom, target_of
 from harness.records.directory import make_directory
 from harness.records.files import ResultError, encode
@@ -88,12 +89,13 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds within which a fan must be answered. Default: 10.")
     ] = None,
-    where: WhereWithCluster,
+    where: WhereAndWhence,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for the result; a search that is there goes on.")
     ] = Path("out"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, also where a search was interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
+    page: ReportOption = None,
 ) -> None:
     """Search for the largest N, C or rate of events under which an SLO is met, and say what breaks and bounds above it.
 
@@ -138,6 +140,7 @@ def search(  # noqa: PLR0913 -- each is an option of the command
     _print(result, as_json=as_json)
     if not as_json:
         Terminal(highlight=False).print(f"result: {journal.path}", soft_wrap=True, markup=False)
+    write_page(page, result)
     if result.last_pass is None:
         raise typer.Exit(1)
 

@@ -20,6 +20,7 @@ from harness.commands.campaign_runs import (
 )
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, Where
+from harness.commands.pages import write_page
 from harness.records.campaign import STAIRCASE, Staircase
 from harness.records.files import load
 from harness.show.campaign import staircase_sheets
@@ -81,8 +82,10 @@ def staircase_command(  # noqa: PLR0913 -- each is an option of the command
         fresh=options.fresh,
     )
     run_errand(errand)
-    print_sheets(staircase_sheets(load(errand.path, Staircase, STAIRCASE)), as_markdown=options.as_markdown)
+    found = load(errand.path, Staircase, STAIRCASE)
+    print_sheets(staircase_sheets(found), as_markdown=options.as_markdown)
     typer.echo(f"result: {errand.path}", err=options.as_markdown)
+    write_page(options.page, found)
 
 
 def _server(stage: str, nodes: int) -> MeasuredServer:

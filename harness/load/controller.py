@@ -25,6 +25,7 @@ from harness.load.waiting import AwaitedFans
 from harness.load.workload import (
     LOOPBACK_SOURCES,
     RESERVED_FILES,
+    ChosenSources,
     Dialogue,
     Endpoint,
     Load,
@@ -76,7 +77,7 @@ class Generator(AwaitedFans):
         *,
         answer_timeout_s: float = 60.0,
         processes: int | None = None,
-        sources: Sources = LOOPBACK_SOURCES,
+        sources: Sources | ChosenSources = LOOPBACK_SOURCES,
         conduct: Conduct = ONLY_WATCH,
         events: int | None = None,
         clocks_apart_s: float = 0.0,

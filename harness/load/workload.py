@@ -256,13 +256,29 @@ class Sources:
         return tuple(str(IPv4Address(base + offset)) for offset in range(count))
 
 
+_ANYWHERE: Final = IPv4Network("0.0.0.0/0")
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSources:
+    """These addresses, that a user chose, for all fans of all processes; they are this machine's, and there is one."""
+
+    addresses: tuple[str, ...]
+    reach: IPv4Network = _ANYWHERE
+
+    def take(self, skipped: int, count: int) -> tuple[str, ...]:
+        """Return all of them, which the processes share: the kernel finds a port that is free (ip(7))."""
+        del skipped, count
+        return self.addresses
+
+
 LOOPBACK_SOURCES: Final = Sources(IPv4Network("127.0.0.0/16"), _LOOPBACK, first=256)
 """From 127.0.1.0 on, since servers live in 127.0.0.x."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one generator process plays: its fans by number, and the source addresses that no other process uses.
+    """What one generator process plays: its fans by number, and their source addresses.
 
     Its k-th fan, `fans[k]`, binds to `sources[k % len(sources)]` if its endpoint is in `reach`.
     """
@@ -281,7 +297,7 @@ def processes_needed(n: int, open_files: int) -> int:
 
 
 def deal(
-    n: int, open_files: int, processes: int | None = None, sources: Sources = LOOPBACK_SOURCES
+    n: int, open_files: int, processes: int | None = None, sources: Sources | ChosenSources = LOOPBACK_SOURCES
 ) -> tuple[Share, ...]:
     """Deal `n` fans to `processes`, or to as few as the hard limit of `open_files` each allows.
 

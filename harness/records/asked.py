@@ -34,7 +34,8 @@ class Placement(Section, frozen=True, kw_only=True):
 
     `loopback` is the machine's own, or a server elsewhere; with `netns` both ran in network namespaces of their own,
     joined by a veth pair (veth(4)), and `sysctls` is what was set in the server's for the trial. The fans came from
-    the hosts of the Dask `cluster` whose scheduler is there; None: from this machine.
+    the hosts of the Dask `cluster` whose scheduler is there; None: from this machine. Of that they had the addresses
+    that `sources` says; None: any that leads to the server, on loopback several.
     """
 
     network: Literal["loopback", "netns"] = "loopback"
@@ -43,6 +44,7 @@ class Placement(Section, frozen=True, kw_only=True):
     redis_cpus: tuple[int, ...] | None = None
     sysctls: dict[str, str] = msgspec.field(default_factory=dict)
     cluster: str | None = None
+    sources: str | None = None
 
 
 class AskedLoad(Section, frozen=True, kw_only=True):

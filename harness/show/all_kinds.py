@@ -17,7 +17,8 @@ from harness.show.trials import markdown as trials_markdown
 from harness.show.trials import show_results
 from harness.units import NOTHING, show_percentile, show_time
 
-_Other = SearchResult | Staircase | Ablation | Comparison | HttpResult
+Summary = SearchResult | Staircase | Ablation | Comparison | HttpResult
+"""A record of more than one trial, or of other requests."""
 
 
 def drawn(records: Sequence[Record]) -> list[RenderableType]:
@@ -30,7 +31,7 @@ def drawn(records: Sequence[Record]) -> list[RenderableType]:
         elif isinstance(record, HttpResult):
             shown.append(show_http(record))
         else:
-            shown += [sheet.drawn() for sheet in _sheets(record)]
+            shown += [sheet.drawn() for sheet in sheets_of(record)]
     return shown
 
 
@@ -38,16 +39,17 @@ def markdown(records: Sequence[Record]) -> str:
     """Return the same tables in GitHub's Markdown, an empty line between them."""
     trials, others = _apart(records)
     parts = [trials_markdown(trials)] if trials else []
-    parts += [sheet.markdown() for record in others for sheet in _sheets(record)]
+    parts += [sheet.markdown() for record in others for sheet in sheets_of(record)]
     return "\n".join(parts)
 
 
-def _apart(records: Sequence[Record]) -> tuple[list[TrialResult], list[_Other]]:
+def _apart(records: Sequence[Record]) -> tuple[list[TrialResult], list[Summary]]:
     trials = [record for record in records if isinstance(record, TrialResult)]
     return trials, [record for record in records if not isinstance(record, TrialResult)]
 
 
-def _sheets(record: _Other) -> tuple[Sheet, ...]:
+def sheets_of(record: Summary) -> tuple[Sheet, ...]:
+    """Return the tables of a record."""
     match record:
         case Staircase():
             return staircase_sheets(record)

@@ -218,6 +218,8 @@ def _place(placement: Placement) -> str:
     if placement.network == "netns":
         settings = ", ".join(f"{name} {value}" for name, value in placement.sysctls.items())
         parts = [f"two network namespaces; the server's kernel settings: {settings or 'defaults'}"]
+    if placement.sources is not None:
+        parts.append(f"fans come from {placement.sources}")
     named = (
         ("server", placement.server_cpus),
         ("generator", placement.generator_cpus),

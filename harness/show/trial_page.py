@@ -13,8 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.records.asked import AskedLoad
 from harness.records.distribution import Distribution, curve
 from harness.records.trial import TrialResult
+from harness.show.html_parts import measured_on, named_rows, whole_page
 from harness.show.trial import rows_of, verdict_of
 from harness.units import show_time
 
@@ -26,17 +28,6 @@ _BLUE: Final = "#0072B2"
 _ORANGE: Final = "#D55E00"
 _GREEN: Final = "#009E73"
 _GREY: Final = "#888888"
-_STYLE: Final = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; padding: 1rem; max-width: 72rem; }
-h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.verdict { padding: .6rem 1rem; border-left: .4rem solid; overflow-wrap: anywhere; }
-.passed { border-color: #009E73; } .failed, .invalid { border-color: #D55E00; }
-table { border-collapse: collapse; width: 100%; } th { text-align: left; vertical-align: top; white-space: nowrap; }
-.plotly-graph-div { width: 100%; overflow: hidden; }
-td, th { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { th, td { display: block; border: 0; } td { border-bottom: 1px solid #8884; } }
-"""
 
 
 class NoChartsError(HarnessError):
@@ -55,21 +46,16 @@ def trial_page(result: TrialResult) -> str:
     # It takes a second to import, and only who wants a page has it.
     from plotly import offline  # noqa: PLC0415 -- see above
 
-    load = result.asked.load
-    title = f"{result.asked.target.name}: N = {load.n:,}, C = {load.c:,} every {show_time(load.interval_s)}"
-    charts = "\n".join(f"<h2>{escape(heading)}</h2>\n{chart}" for heading, chart in _charts(result))
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title><style>{_STYLE}</style><script>{offline.get_plotlyjs()}</script></head><body>
-<h1>{escape(title)}</h1>
-{_verdict(result)}
-<h2>Figures</h2>
-{_table(rows_of(result))}
-{charts}
-<h2>Measured on</h2>
-{_table(_machine(result))}
-</body></html>
-"""
+    title = page_title(result.asked.target.name, result.asked.load)
+    parts = [_verdict(result), "<h2>Figures</h2>", named_rows(rows_of(result))]
+    parts += (f"<h2>{escape(heading)}</h2>\n{chart}" for heading, chart in _charts(result))
+    parts += ("<h2>Measured on</h2>", measured_on(result.machine, result.harness, result.started_at))
+    return whole_page(title, parts, f"<script>{offline.get_plotlyjs()}</script>")
+
+
+def page_title(name: str, load: AskedLoad) -> str:
+    """Return what a trial of a server of that name is called in pages."""
+    return f"{name}: N = {load.n:,}, C = {load.c:,} every {show_time(load.interval_s)}"
 
 
 def _verdict(result: TrialResult) -> str:
@@ -78,25 +64,6 @@ def _verdict(result: TrialResult) -> str:
     bound = f"{result.bound.name}: {result.bound.evidence}"
     words = f"<strong>{escape(verdict_of(result))}</strong>{why}<br>What bound first: {escape(bound)}"
     return f'<p class="verdict {kind}">{words}</p>'
-
-
-def _table(rows: Sequence[tuple[str, str]]) -> str:
-    lines = "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows)
-    return f"<table>\n{lines}\n</table>"
-
-
-def _machine(result: TrialResult) -> list[tuple[str, str]]:
-    machine = result.machine
-    limits = (f"{name.replace('_', ' ')} {limit.soft} of {limit.hard}" for name, limit in machine.limits.items())
-    return [
-        ("when", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("machine", f"{machine.cpu_model}, {machine.cores} cores, {machine.memory_bytes / 2**30:,.0f} GiB"),
-        ("kernel", machine.kernel),
-        ("limits", ", ".join(limits)),
-        ("settings", ", ".join(f"{name} = {value}" for name, value in machine.sysctls.items())),
-        ("Python", machine.python),
-        ("harness", f"{result.harness}, commit {machine.commit or 'not known'}"),
-    ]
 
 
 def _charts(result: TrialResult) -> Iterator[tuple[str, str]]:

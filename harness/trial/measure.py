@@ -31,6 +31,7 @@ from harness.trial.figures.memory import memory_seen
 from harness.trial.loop_watch import watched_loop
 from harness.trial.memory import AtRest, RestWatch, read_memory
 from harness.trial.observer import Observer
+from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.place import TrialPlace
 from harness.trial.plan import TrialPlan, conduct_of, trial_id
 
@@ -167,9 +168,11 @@ def measure(plan: TrialPlan, target: Target, place: TrialPlace, watcher: Watcher
 def _generator(plan: TrialPlan, target: Target, place: TrialPlace) -> AnyGenerator:
     """Return who plays the fans: this machine, or the hosts of a cluster."""
     dialogue = target.dialogue(None if plan.match is None else plan.match.match.id)
+    if plan.placement.sources is not None and any(":" in endpoint.host for endpoint in target.endpoints):
+        raise PlacementError("--source has addresses of IPv4, and the server has one of IPv6: leave it out")
     prefix = f"fan-{trial_id()}-"
     conduct = conduct_of(plan)
-    events = 0 if plan.match is None else len(plan.match.posts)
+    events = None if plan.keeps_receipts else 0 if plan.match is None else len(plan.match.posts)
     if plan.placement.cluster is not None:
         return ClusterGenerator(
             plan.placement.cluster,

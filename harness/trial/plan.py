@@ -19,6 +19,8 @@ class TrialPlan:
 
     For `hold_s` the fans are held, once all are settled, before anything is posted.
 
+    `keeps_receipts`: each is kept, and not only counted, for who wants to look into them (`harness.trial.receipts`).
+
     `watches_loop`: the server is asked meanwhile how late its event loop is, if it has this project's API. Only
     `harness measure` does, whose chart shows it: a search, a staircase or an ablation would pay for what nobody reads.
     """
@@ -31,6 +33,7 @@ class TrialPlan:
     watches_loop: bool = False
     disturbances: Disturbances = field(default_factory=Disturbances)
     hold_s: float = 0.0
+    keeps_receipts: bool = False
 
 
 def trial_id() -> str:

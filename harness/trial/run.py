@@ -20,6 +20,7 @@ import msgspec
 
 from harness.interruption import interruptions_deferred
 from harness.load.match import MatchPlan
+from harness.load.samples import Samples
 from harness.records.asked import Disturbances
 from harness.records.machine import describe_machine
 from harness.records.trial import TrialResult
@@ -42,8 +43,10 @@ class TrialInterrupted(KeyboardInterrupt):
         self.result = result
 
 
-def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
-    """Make one trial and return what was seen.
+def run_trial(
+    plan: TrialPlan, target: Target, watcher: Watcher, on_samples: Callable[[Samples], object] | None = None
+) -> TrialResult:
+    """Make one trial and return what was seen; `on_samples` is called with what each fan saw, when all is over.
 
     Raise HarnessError if it cannot be made: there is no such target, the match cannot be announced, the fans do not fit
     into this machine, or it cannot be made where it was asked to be. Raise TrialInterrupted, or another
@@ -71,6 +74,8 @@ def run_trial(plan: TrialPlan, target: Target, watcher: Watcher) -> TrialResult:
             raise
         seen = replace(seen, interrupted=True)  # while everything was undone, which it is all the same
     result = assemble(seen, what, plan.slo, machine, started_at)
+    if on_samples is not None:
+        on_samples(seen.samples)
     if result.interrupted:
         raise TrialInterrupted(result)
     return result

@@ -1,4 +1,4 @@
-"""`harness measure --live`: a trial while it is made, with the server's own view of itself under it.
+"""A trial while it is made, with the server's own view of itself: for a terminal (`--live`), or a browser (`--web`).
 
 It must not disturb what it shows:
 
@@ -6,7 +6,7 @@ It must not disturb what it shows:
 * The server is asked for its statistics once a second, and for no more than a hundredth of the time: with 2,000 fans an
   answer takes it 3 ms, with 17,000 some 15 (`common.otp.survey`), and then it is asked less often. At least every 5 s,
   though: an answer that takes more than 50 ms has waited for most of them, which costs the server nothing.
-* Drawing takes some 10 ms of this process, twice a second, in a thread of its own. The reporter is in this process,
+* Showing takes some 10 ms of this process, twice a second, in a thread of its own. The reporter is in this process,
   too: a post may go out that much later, which its lag tells; a fan-out counts from when it does go out.
 """
 
@@ -16,7 +16,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, contextmanager
 from threading import Event
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from rich.live import Live
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from harness.targets.poller import Look
     from harness.targets.target import Target
 
-DRAW_EVERY_S: Final = 0.5
+SHOW_EVERY_S: Final = 0.5
 ASK_EVERY_S: Final = (1.0, 5.0)
 """At the most and at the least."""
 MOST_OF_TIME: Final = 0.01
@@ -52,25 +52,25 @@ def rest_s(took_s: float) -> float:
     return min(max(soonest_s, took_s / MOST_OF_TIME), latest_s)
 
 
-class LiveTrial:
-    """Draws a trial (`harness.trial.measure.Watcher` and `Onlooker`); a context manager, for the terminal's sake.
+class Screen(Protocol):
+    """Whoever shows how a trial goes, each time anew."""
 
-    The thread starts when the fans do, from where the trial talks to the server, which may be another network namespace
-    than that of whoever made this object.
-    """
+    def show(self, told: Told, pace: Pace, looks: Sequence[Look]) -> None:
+        """Show what the trial has told, how far the fans are, and what was seen of each node."""
+        ...
 
-    def __init__(self, console: Console, target: Target, n: int) -> None:
+
+class TerminalScreen:
+    """Shows it on a terminal; a context manager, for the terminal's sake."""
+
+    def __init__(self, console: Console, name: str, n: int) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._target = target
+        self._name = name
         self._n = n
-        self._told = Told()
-        self._pace = Pace()
-        self._progress: Callable[[], Progress] = Progress
-        self._over = Event()
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._draw(())
+        self.show(Told(), Pace(), ())
         return self
 
     def __exit__(
@@ -78,9 +78,29 @@ class LiveTrial:
     ) -> None:
         self._live.stop()
 
+    def show(self, told: Told, pace: Pace, looks: Sequence[Look]) -> None:
+        """Draw it; see Screen."""
+        self._live.update(show_trial(self._name, self._n, told, pace, looks), refresh=True)
+
+
+class LiveTrial:
+    """Has a screen show a trial (`harness.trial.measure.Watcher` and `Onlooker`).
+
+    The thread starts when the fans do, from where the trial talks to the server, which may be another network namespace
+    than that of whoever made this object.
+    """
+
+    def __init__(self, screen: Screen, target: Target) -> None:
+        self._screen = screen
+        self._target = target
+        self._told = Told()
+        self._pace = Pace()
+        self._progress: Callable[[], Progress] = Progress
+        self._over = Event()
+
     @contextmanager
     def looking_at(self, progress: Callable[[], Progress]) -> Iterator[None]:
-        """Draw how far the fans are, inside; see `harness.trial.measure.Onlooker`."""
+        """Show how far the fans are, inside; see `harness.trial.measure.Onlooker`."""
         self._progress = progress
         try:
             with background_thread("live", self._run, self._over):
@@ -115,9 +135,5 @@ class LiveTrial:
                 if poller is not None and self._pace.at_s >= ask_at_s:
                     looks = await poller.poll(StatisticsQuery(ACTORS))
                     ask_at_s = self._pace.at_s + rest_s(time.monotonic() - self._pace.at_s)
-                self._draw(looks)
-                self._over.wait(DRAW_EVERY_S)  # nothing else is on this loop: it may be held up
-
-    def _draw(self, looks: Sequence[Look]) -> None:
-        shown = show_trial(self._target.name, self._n, self._told, self._pace, looks)
-        self._live.update(shown, refresh=True)
+                self._screen.show(self._told, self._pace, looks)
+                self._over.wait(SHOW_EVERY_S)  # nothing else is on this loop: it may be held up

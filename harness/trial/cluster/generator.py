@@ -102,7 +102,7 @@ class ClusterGenerator(AwaitedFans):
         *,
         answer_timeout_s: float,
         conduct: Conduct,
-        events: int,
+        events: int | None,
     ) -> None:
         self._address = address
         self._load = load

@@ -54,7 +54,7 @@ class HostJob:
     user_prefix: str
     answer_timeout_s: float
     conduct: Conduct
-    events: int
+    events: int | None
     clocks_apart_s: float
 
 

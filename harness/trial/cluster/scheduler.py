@@ -71,8 +71,8 @@ def _hosts(client: Any, workers: list[str]) -> Iterator[ClusterHost]:
             facts: HostFacts = actor.facts().result(timeout=CONNECT_S)
         except Exception as error:  # whatever goes wrong there is raised here, and its kind is the worker's to choose
             raise ClusterError(
-                f"the worker at {address} cannot play fans ({first_line(error)}): install the same version there "
-                f"(pip install 'matchstream-lab[cluster]=={harness_version()}')"
+                f"the worker at {address} cannot play fans ({first_line(error)}): install the harness there, "
+                f"version {harness_version()} with the extra cluster"
             ) from None
         if facts.harness != harness_version():
             raise ClusterError(

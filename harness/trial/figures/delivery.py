@@ -49,9 +49,8 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     `posts` are numbered from 1 without gaps and the last one ends the match; None where nobody could post.
     """
     stop_s = posts[-1].sent_s if posts else None
-    own = None if samples.deliveries is None or posts else _own(samples.deliveries, samples, phases)
-    got = _counted(samples, posts) if posts else None
-    deliveries = None if got is None else _course(got, phases.over_s)
+    got = _counted(samples, posts or ())
+    deliveries = _course(got, phases.over_s) if posts else None
     newcomers = samples.after(posts[0].intended_s if posts else math.inf)
     return Seen(
         fans=count_fans(samples, stop_s),
@@ -61,12 +60,12 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
             newcomers=_responses(newcomers),
             newcomers_art=distribution(np.asarray(newcomers.talk_s())),
         ),
-        delivery=None if got is None or posts is None else _delivery(got, samples, posts),
+        delivery=_delivery(got, samples, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, deliveries),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
         recovery_s=recovery_s(samples, stop_s),
-        own=own,
+        own=None if posts else _own(got, samples, phases),
     )
 
 

@@ -13,9 +13,10 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from common.tuning.sysctl import load_profile
-from harness.load.workload import LOOPBACK_SOURCES, Sources
+from harness.load.workload import LOOPBACK_SOURCES, ChosenSources, Sources
 from harness.records.asked import Placement
 from harness.trial.observer import listen_counters
+from harness.trial.placement.chosen import chosen_sources
 from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, Pair, joined_namespaces
 from harness.trial.placement.pinning import pin_redis, pinned
@@ -41,7 +42,7 @@ class TrialPlace:
     """Where a trial runs. `placement` is what was asked for and, in `sysctls`, what was set for the server."""
 
     placement: Placement
-    sources: Sources
+    sources: Sources | ChosenSources
     pair: Pair | None
 
     @contextmanager
@@ -77,7 +78,8 @@ def placed(placement: Placement, target: object, *, small_buffers: bool = False)
     if small_buffers and placement.network != "netns":
         raise PlacementError("--small-buffers are those of a network namespace: give --netns as well")
     if placement.network == "loopback":
-        yield TrialPlace(placement, LOOPBACK_SOURCES, None)
+        sources = LOOPBACK_SOURCES if placement.sources is None else chosen_sources(placement.sources)
+        yield TrialPlace(placement, sources, None)
         return
     with joined_namespaces() as pair:
         sysctls = {}
