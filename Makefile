@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation floor report test test-all check run clean
+.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 floor report test test-all check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -23,7 +23,7 @@ demo: .venv/runtime ## Stage 0 and stage 4 under the same waves, side by side: t
 # Whoever wants a directory measured anew removes it. The minutes are those of two cores. A campaign ends after its budget,
 # complete but for rounds that would make its intervals narrower: the same target goes on with those.
 
-lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation ## Measure all that reports/results has: two hours and a quarter; again, it goes on
+lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 ## Measure all that reports/results has: two hours and a quarter; again, it goes on
 .NOTPARALLEL: lab
 
 # A trial that breaks its SLO exits with 1, an invalid one with 3: both are results. What cannot be measured ends it.
@@ -48,7 +48,7 @@ lab-stages: .venv/dev ## Every stage and the floor under the talk's loads, three
 	$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages)
 	$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages)
 
-PEERS = redis nats mosquitto nchan websockets aiohttp uvicorn floor
+PEERS = redis nats mosquitto nchan websockets aiohttp uvicorn ws floor
 
 lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 5 minutes
 	$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers))
@@ -88,8 +88,14 @@ lab-microscope: .venv/dev ## One trial of stage 2.5 with all its moments, which 
 lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same loads: 32 minutes of it
 	@$(BIN)/harness staircase --floor --rounds 3 --budget 32m --out reports/results/staircase
 
-lab-ablation: .venv/dev ## What each lesson is worth, where it is at work: 60 minutes of it
-	@$(BIN)/harness ablate --rounds 3 --budget 60m --out reports/results/ablation
+lab-ablation: .venv/dev ## What each lesson of the talk is worth, where it is at work: 60 minutes of it
+	@$(BIN)/harness ablate --stage 3 --rounds 3 --budget 60m --out reports/results/ablation
+
+OF_STAGE_4 = fd-plane encode-once write-behind workers time-slices slow-fans resume admission drain
+
+lab-ablation-4: .venv/dev ## … and each of stage 4: 25 minutes of it
+	@$(BIN)/harness ablate $(foreach lesson,$(OF_STAGE_4),--lesson $(lesson)) --rounds 3 --budget 25m \
+	  --out reports/results/ablation-4
 
 floor: .venv/runtime ## Compile the bare epoll server in C, which does nothing else, and measure it
 	@$(BIN)/harness measure --slo $(SLO) --out out/floor --peer floor -N 8000 -C 1000

@@ -30,6 +30,7 @@ from harness.show.report.notebook import read, say, show
 
 RESULTS = Path("results")
 ablation = read(RESULTS / "ablation" / "ablation.json", Ablation, "make lab-ablation")
+last = read(RESULTS / "ablation-4" / "ablation.json", Ablation, "make lab-ablation-4")
 staircase = read(RESULTS / "staircase" / "staircase.json", Staircase, "make lab-staircase")
 figures = () if ablation is None else measured_figures(ablation)
 
@@ -60,4 +61,19 @@ if ablation is not None and "fanout" in figures:
 # %%
 if ablation is not None:
     for sheet in ablation_sheets(ablation):
+        say(sheet.markdown())
+
+# %% [markdown]
+# ## Stage 4
+#
+# Its lessons were left out of it in a campaign of their own.
+
+# %%
+if last is not None:
+    for figure in measured_figures(last)[:2]:
+        show(chart_ablation(last, None, figure))
+
+# %%
+if last is not None:
+    for sheet in ablation_sheets(last):
         say(sheet.markdown())

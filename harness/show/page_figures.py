@@ -7,7 +7,7 @@
     <!-- / -->
 
 The first is a figure over all results whose names fit the pattern in a directory of results: `FIGURES` of trials, whose
-histograms are merged, or the `limit` of searches. The second is a lesson left out of a stage in a scenario, as the
+histograms are merged, or the `limit` of searches. The second is a lesson left out of a stage in a scenario, as an
 ablation found it. The third is a table of a directory's trials (`harness.show.page_tables`), or that of the `lessons`,
 or the `limits` of the staircase.
 A page that is filled in again from the same results stays as it is: so a test can tell whether its figures are true.
@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.records.campaign import ABLATION, STAIRCASE, Ablation, Staircase
+from harness.records.campaign import ABLATION, STAIRCASE, Ablation, LessonWorth, Staircase
 from harness.records.directory import Kept, read_results
 from harness.records.distribution import Distribution, merge
 from harness.records.files import load
@@ -57,13 +57,13 @@ def filled(page: str, results: Path) -> str:
 def _shown(words: Sequence[str], of: Callable[[str], list[tuple[str, Kept]]], results: Path) -> str:
     match words:
         case ["table", "lessons"]:
-            return f"\n{lessons_table(_ablation(results))}"
+            return f"\n{lessons_table(_worths(results))}"
         case ["table", "limits"]:
             return f"\n{limits_table(load(results / 'staircase' / 'staircase.json', Staircase, STAIRCASE))}"
         case ["table", directory]:
             return f"\n{trials_table([each for _, each in of(directory) if isinstance(each, TrialResult)])}"
         case ["ratio", lesson, stage, scenario, figure]:
-            return _ratio(_ablation(results), (lesson, stage, scenario), figure)
+            return _ratio(_worths(results), (lesson, stage, scenario), figure)
         case [pattern, figure] if "/" in pattern:
             directory, _, name = pattern.partition("/")
             found = [each for each_name, each in of(directory) if fnmatchcase(each_name, name)]
@@ -90,12 +90,16 @@ def _limit(searches: Sequence[SearchResult]) -> str:
     return f"{'at least ' * is_open}{low if low == high else f'{low} to {high}'}"
 
 
-def _ablation(results: Path) -> Ablation:
-    return load(results / "ablation" / "ablation.json", Ablation, ABLATION)
+def _worths(results: Path) -> list[LessonWorth]:
+    """Return what all ablations say of lessons, of which there may be several, each of some. Raise PageError."""
+    files = sorted(results.glob("ablation*/ablation.json"))
+    if not files:
+        raise PageError(f"{results}: has no ablation: make lab-ablation")
+    return [worth for file in files for worth in load(file, Ablation, ABLATION).lessons]
 
 
-def _ratio(ablation: Ablation, of: tuple[str, str, str], figure: str) -> str:
-    for worth in ablation.lessons:
+def _ratio(worths: Sequence[LessonWorth], of: tuple[str, str, str], figure: str) -> str:
+    for worth in worths:
         if worth.change == "left out" and (worth.lesson, worth.stage, worth.scenario) == of:
             for ratio in worth.ratios:
                 if ratio.figure == figure:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.records.asked import AskedLoad
-from harness.records.campaign import Ablation, Judgement, LessonWorth, Staircase
+from harness.records.campaign import Judgement, LessonWorth, Staircase
 from harness.records.distribution import Distribution, merge
 from harness.records.trial import TrialResult
 from harness.show.campaign import TITLES, limit_cells
@@ -37,13 +37,13 @@ def trials_table(trials: Sequence[TrialResult]) -> str:
     return _markdown((*heads, "a connection"), rows, always={"server"})
 
 
-def lessons_table(ablation: Ablation) -> str:
+def lessons_table(worths: Sequence[LessonWorth]) -> str:
     """Return a row for each lesson: in which scenarios it was left out, and which figures are worse or better without.
 
     Stages are those that introduce a lesson, and the one that the ablation is of.
     """
-    names = list(dict.fromkeys(worth.lesson for worth in ablation.lessons))
-    rows = [_lesson(name, [worth for worth in ablation.lessons if worth.lesson == name]) for name in names]
+    names = list(dict.fromkeys(worth.lesson for worth in worths))
+    rows = [_lesson(name, [worth for worth in worths if worth.lesson == name]) for name in names]
     return _markdown(("lesson", "where", "worse without it", "better without it"), rows, always=set())
 
 

@@ -8,9 +8,9 @@ from harness.targets.peers.mosquitto import mosquitto_peer
 from harness.targets.peers.nats import nats_peer
 from harness.targets.peers.nchan import nchan_peer
 from harness.targets.peers.peer import Peer
-from harness.targets.peers.python_websockets import aiohttp_peer, uvicorn_peer, websockets_peer
 from harness.targets.peers.redis import redis_peer
 from harness.targets.peers.target import PeerTarget
+from harness.targets.peers.websockets import aiohttp_peer, uvicorn_peer, websockets_peer, ws_peer
 from harness.targets.target import TargetError
 
 PEERS: Final[Mapping[str, Callable[[], Peer]]] = {
@@ -21,6 +21,7 @@ PEERS: Final[Mapping[str, Callable[[], Peer]]] = {
     "websockets": websockets_peer,
     "aiohttp": aiohttp_peer,
     "uvicorn": uvicorn_peer,
+    "ws": ws_peer,
     "floor": floor_peer,
 }
 """Each raises TargetError where its program is not installed."""

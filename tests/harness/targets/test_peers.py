@@ -18,7 +18,7 @@ from harness.interruption import interruptions_deferred
 from harness.load.workload import Dialogue
 from harness.targets.brokers.mqtt import packet
 from harness.targets.payload import MARK
-from harness.targets.peers import peer, python_websockets, redis, target
+from harness.targets.peers import peer, redis, target, websockets
 from harness.targets.peers.catalogue import PEERS, peer_target
 from harness.targets.peers.peer import Peer, PeerPlace, most_connections
 from harness.targets.peers.target import PeerTarget
@@ -101,6 +101,7 @@ def test_a_peer_can_be_put_elsewhere(temporary: Path) -> None:
         ("nats", "there is no nats-server on this machine: apt-get install nats-server"),
         ("mosquitto", "there is no mosquitto on this machine: apt-get install mosquitto"),
         ("nchan", "there is no nginx on this machine: apt-get install nginx libnginx-mod-nchan"),
+        ("ws", "there is no node on this machine: apt-get install nodejs node-ws"),
         ("floor", "there is no C compiler (cc) on this machine: apt-get install gcc libc6-dev"),
     ],
 )
@@ -125,9 +126,18 @@ def test_no_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(python_websockets, "version", unknown)
+    monkeypatch.setattr(websockets, "version", unknown)
     with pytest.raises(TargetError, match=r"no Python package uvicorn here: pip install 'matchstream-lab\[peers\]'$"):
         peer_target("uvicorn")
+
+
+def test_a_node_without_ws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\nexit 1\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(TargetError, match=r"no package ws for Node\.js here: apt-get install node-ws, or npm install ws"):
+        peer_target("ws")
 
 
 def test_an_nginx_without_nchan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

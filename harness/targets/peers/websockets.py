@@ -1,10 +1,14 @@
-"""WebSocket servers in Python, each as its library's documentation runs one, in one process.
+"""WebSocket servers in Python and for Node.js, each as its library's documentation runs one, in one process.
 
 Of `websockets` posts come in at a port of their own, of the others by HTTP at the same.
 """
 
+import os
+import subprocess
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
 
 from common.addresses import join
 from common.tuning.children import python_module
@@ -12,10 +16,12 @@ from harness.load.workload import Dialogue, Endpoint
 from harness.targets.description import Description, check
 from harness.targets.http_publisher import HttpPublisher
 from harness.targets.payload import MARK, line_of
-from harness.targets.peers.peer import Peer, PeerPlace
+from harness.targets.peers.peer import BACKLOG, Peer, PeerPlace, find_program
 from harness.targets.publisher import Publisher
 from harness.targets.socket_publisher import SocketPublisher
 from harness.targets.target import TargetError
+
+_WS_SERVER: Final = Path(__file__).with_name("ws_server.js")
 
 
 def websockets_peer() -> Peer:
@@ -44,6 +50,21 @@ def uvicorn_peer() -> Peer:
     except PackageNotFoundError as error:
         raise TargetError("there is no Python package uvicorn here: pip install 'matchstream-lab[peers]'") from error
     return Peer(f"uvicorn {installed}", _dialogue("/live"), _command_of("uvicorn_server"), _by_http)
+
+
+def ws_peer() -> Peer:
+    """Return a server of the package ws for Node.js, Debian's or the user's. Raise TargetError where one is missing."""
+    node = find_program("node", "nodejs node-ws")
+    environ = {"NODE_PATH": os.pathsep.join(("node_modules", "/usr/share/nodejs"))}
+    asked = [node, "-p", "require('ws/package.json').version"]
+    found = subprocess.run(asked, capture_output=True, text=True, env=os.environ | environ, check=False)  # noqa: S603
+    if found.returncode != 0:
+        raise TargetError("there is no package ws for Node.js here: apt-get install node-ws, or npm install ws")
+
+    def command(place: PeerPlace) -> Sequence[str]:
+        return [node, str(_WS_SERVER), place.fans.host, str(place.fans.port), str(BACKLOG)]
+
+    return Peer(f"ws {found.stdout.strip()} for Node.js", _dialogue("/live"), command, _by_http, environ=environ)
 
 
 def _dialogue(path: str) -> Dialogue:
