@@ -136,7 +136,7 @@ def test_a_node_without_ws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     node.write_text("#!/bin/sh\nexit 1\n")
     node.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(TargetError, match=r"no package ws for Node\.js here: apt-get install node-ws, or npm install ws"):
+    with pytest.raises(TargetError, match=r"no package ws for Node\.js here: apt-get install node-ws, or npm install"):
         peer_target("ws")
 
 
