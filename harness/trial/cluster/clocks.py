@@ -9,8 +9,9 @@ way there and back is what remains uncertain.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +33,13 @@ class Offset:
     uncertain_s: float
 
 
+NOT_KNOWN: Final = Offset(0.0, math.inf)
+"""Before anybody was asked."""
+
+
 def offset_of(exchanges: Iterable[Exchange]) -> Offset:
     """Return how far a clock is ahead, from one exchange or more."""
-    least_s, most_s = -float("inf"), float("inf")
+    least_s, most_s = -math.inf, math.inf
     for asked_s, told_s, heard_s in exchanges:
         least_s = max(least_s, told_s - heard_s)
         most_s = min(most_s, told_s - asked_s)

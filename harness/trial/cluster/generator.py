@@ -17,7 +17,7 @@ from harness.load.controller import GeneratorError
 from harness.load.samples import GeneratorUsage, Progress, Samples
 from harness.load.waiting import AwaitedFans
 from harness.load.workload import LoadPart
-from harness.trial.cluster.clocks import Exchange, Offset, offset_of, uncertain_s
+from harness.trial.cluster.clocks import NOT_KNOWN, Exchange, Offset, offset_of, uncertain_s
 from harness.trial.cluster.host import HostJob
 from harness.trial.cluster.merging import given_up, together, untold
 from harness.trial.cluster.scheduler import ClusterError, connected_hosts, first_line
@@ -55,29 +55,24 @@ class PlayingHost:
     """A host that plays those of the fans whose numbers are `index`, `index + of`, and so on.
 
     `lost` is why it was lost, at `lost_s` after t0; None as long as it was not. At the end `played` is how many there
-    were, and `report` and `after` are there, if it was not lost.
+    were, and `observation`, of its generator processes, and `after` are there, if it was not lost.
     """
 
     host: ClusterHost
     index: int
     of: int
-    before: Offset
+    before: Offset = NOT_KNOWN
     progress: Progress = field(default_factory=Progress)
     told: int = 0
     lost: str | None = None
     lost_s: float = 0.0
     after: Offset | None = None
     played: int = 0
-    report: HostReport | None = None
+    observation: Observation | None = None
 
     def fans(self, all_of_them: int) -> range:
         """Return which of so many fans it plays."""
         return range(self.index, all_of_them, self.of)
-
-    @property
-    def observation(self) -> Observation | None:
-        """What was seen of its generator processes; None where it was lost."""
-        return None if self.report is None else self.report.observation
 
     @property
     def uncertain_s(self) -> float:
@@ -123,9 +118,7 @@ class ClusterGenerator(AwaitedFans):
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             known = stack.enter_context(connected_hosts(self._address))[: self._load.n]
-            self.hosts = tuple(
-                PlayingHost(host, index, len(known), offset_now(host)) for index, host in enumerate(known)
-            )
+            self.hosts = tuple(PlayingHost(host, index, len(known)) for index, host in enumerate(known))
             _all_do({each: each.host.actor.prepare(self._job(each)) for each in self.hosts}, _PREPARE_S)
             stack.callback(self._talking.close)
             self._cleanup = stack.pop_all()
@@ -152,7 +145,9 @@ class ClusterGenerator(AwaitedFans):
         """Have the moments of the conduct count from now: fans leave and come."""
         self._expected = self._load.n + len(self._conduct.newcomers_s)
         at = monotonic()
-        self._of_all(lambda each: each.host.actor.events_begin(at + each.before.ahead_s), _SILENCE_S)
+        self._of_all(
+            lambda each: each.host.actor.events_begin(at + each.before.ahead_s), lambda _, __: None, _SILENCE_S
+        )
 
     def event_sent(self, event: SentEvent) -> None:
         """Say when the next event was sent, and whether it was accepted; the hosts hear it within a moment."""
@@ -178,18 +173,18 @@ class ClusterGenerator(AwaitedFans):
         patience_s = _REPORT_S if patience_s is None else patience_s
         self._talking.close()
         self._exchange()
-        reports = self._of_all(lambda each: each.host.actor.finish(close_wait_s), patience_s)
-        for each, report in reports.items():
-            each.report = report
+        reports: dict[PlayingHost, HostReport] = {}
+        self._of_all(lambda each: each.host.actor.finish(close_wait_s), reports.__setitem__, patience_s)
         self._pause(0)
         for each in reports:
             with self._lost_if_it_fails(each):
                 each.after = offset_now(each.host)
         for each in self.hosts:
             each.played = len(each.fans(self._expected))
+            each.observation = reports[each].observation if each in reports else None
         starts = self._load.starts()
         samples = Samples.merge(
-            (fans, untold(fans, starts) if each.report is None else each.report.samples)
+            (fans, reports[each].samples if each in reports else untold(fans, starts))
             for each in self.hosts
             for fans in (each.fans(self._expected),)
         )
@@ -221,14 +216,17 @@ class ClusterGenerator(AwaitedFans):
 
     def _exchange(self) -> None:
         upto = len(self._sent)
-        told = self._of_all(lambda each: each.host.actor.exchange(tuple(self._sent[each.told : upto])), _SILENCE_S)
-        for each, progress in told.items():
+
+        def take(each: PlayingHost, progress: Progress) -> None:  # at once: others may take long, or be lost
             each.progress, each.told = progress, upto
 
-    def _of_all(self, call: Callable[[PlayingHost], Any], patience_s: float) -> dict[PlayingHost, Any]:
-        """Call something of every host that is not lost, and return what each said; who says nothing is lost now."""
+        self._of_all(lambda each: each.host.actor.exchange(tuple(self._sent[each.told : upto])), take, _SILENCE_S)
+
+    def _of_all(
+        self, call: Callable[[PlayingHost], Any], take: Callable[[PlayingHost, Any], object], patience_s: float
+    ) -> None:
+        """Call something of every host that is not lost, and take what each says; who says nothing is lost now."""
         calls = {}
-        said = {}
         deadline = monotonic() + patience_s
         for each in self.hosts:
             if each.lost is None:
@@ -236,8 +234,7 @@ class ClusterGenerator(AwaitedFans):
                     calls[each] = call(each)
         for each, future in calls.items():
             with self._lost_if_it_fails(each):
-                said[each] = future.result(timeout=max(0.1, deadline - monotonic()))
-        return said
+                take(each, future.result(timeout=max(_TICK_S, deadline - monotonic())))
 
     @contextmanager
     def _lost_if_it_fails(self, each: PlayingHost) -> Iterator[None]:
@@ -250,12 +247,15 @@ class ClusterGenerator(AwaitedFans):
 
 
 def offset_now(host: ClusterHost) -> Offset:
-    """Return how far the clock of a host is ahead now. Raise whatever Dask does if it does not answer."""
+    """Return how far the clock of a host is ahead now. Raise ClusterError if it does not answer."""
     exchanges = []
-    for _ in range(_QUESTIONS):
-        asked_s = monotonic()
-        told_s: float = host.actor.clock().result(timeout=_SILENCE_S)
-        exchanges.append(Exchange(asked_s, told_s, monotonic()))
+    try:
+        for _ in range(_QUESTIONS):
+            asked_s = monotonic()
+            told_s: float = host.actor.clock().result(timeout=_SILENCE_S)
+            exchanges.append(Exchange(asked_s, told_s, monotonic()))
+    except Exception as error:  # see _lost_if_it_fails
+        raise ClusterError(f"the host at {host.address}: {first_line(error)}") from None
     return offset_of(exchanges)
 
 
