@@ -193,7 +193,7 @@ def _running_already(address: str, whom: Whom) -> Target:
         strangers = [option for option, value in whom.belongings["--target"].items() if value is not None]
         if strangers:
             raise AskedError(f"{strangers[0]}: {address} describes the server, so write it there")
-        return CustomTarget(file.stem, check(load_description(file), address))
+        return _described(file)
     if is_broker(address):
         return _broker(address, whom)
     if "://" not in address and not any(value is not None for value in whom.dialogue.values()):
@@ -215,6 +215,19 @@ def _running_already(address: str, whom: Whom) -> Target:
     )
     name = without_login(address)
     return CustomTarget(name, check(described, name))
+
+
+def _described(file: Path) -> Target:
+    """Return the server that a file describes. Raise TargetError."""
+    description = load_description(file)
+    if not is_broker(description.address):
+        return CustomTarget(file.stem, check(description, str(file)))
+    trusts = Description(description.address, ca=description.ca, insecure=description.insecure)
+    strangers = [name for name in Description.__struct_fields__ if getattr(description, name) != getattr(trusts, name)]
+    if strangers:
+        raise AskedError(f"{file}: {strangers[0]}: how fans and reporter speak to a broker is known: leave it out")
+    ca = None if description.ca is None else Path(description.ca)
+    return broker_target(description.address, ca, insecure=description.insecure)
 
 
 def _broker(address: str, whom: Whom) -> BrokerTarget:

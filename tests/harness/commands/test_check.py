@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from harness.cli import main
+from harness.commands.target_options import Whom, target_of
+from harness.targets.brokers.target import BrokerTarget
 from harness.targets.description import Description, check, load_description
 from tests.harness.targets.news_server import NewsServer
 from tests.harness.targets.stream_server import StreamServer
@@ -49,6 +51,18 @@ def test_what_is_begun_is_a_description(
         jsonschema.validate(tomllib.loads(text), schema(capsys))
 
 
+def test_so_is_that_of_a_broker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "mqtt"]) == 0
+    file = tmp_path / "my.toml"
+    file.write_text(capsys.readouterr().out)
+    assert isinstance(target_of(Whom(at=str(file))), BrokerTarget)
+    jsonschema.validate(tomllib.loads(file.read_text()), schema(capsys))
+    file.write_text(f"{file.read_text()}mark = 'event #'\n")
+    assert main(["check", str(file)]) == 2
+    says = f"{file}: mark: how fans and reporter speak to a broker is known: leave it out"
+    assert says in capsys.readouterr().err
+
+
 def schema(capsys: pytest.CaptureFixture[str]) -> object:
     assert main(["schema", "description"]) == 0
     return json.loads(capsys.readouterr().out)
@@ -56,7 +70,7 @@ def schema(capsys: pytest.CaptureFixture[str]) -> object:
 
 def test_there_is_no_such_kind(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "gopher"]) == 2
-    assert capsys.readouterr().err == "harness: there is no kind of server 'gopher': give one of sse, tcp, ws\n"
+    assert capsys.readouterr().err == "harness: there is no kind of server 'gopher': give one of mqtt, sse, tcp, ws\n"
 
 
 def test_what_was_said_heard_and_recognised_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
