@@ -41,6 +41,8 @@ _STARTS_IN_S: Final = 10.0
 _ENDS_IN_S: Final = 5.0
 _LOOKED_AT_S: Final = 3.0
 """Who has not asked for so long has no page open any more."""
+_FETCHES_IN_S: Final = 10.0
+"""How long whoever has may take to fetch that of the result."""
 
 _PAGE: Final = Path(__file__).with_name("page.html")
 """In which `%TITLE%`, `%STYLE%` and `%KEY%` stand for what they say."""
@@ -124,7 +126,7 @@ class WebScreen:
         self._result = page
         self._now = {"over": True}
         if time.monotonic() - self._asked_at_s < _LOOKED_AT_S:
-            self._fetched.wait(_LOOKED_AT_S)
+            self._fetched.wait(_FETCHES_IN_S)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
