@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 
 from harness.cli import main
@@ -6,6 +8,11 @@ from harness.load.workload import Load, deal
 from harness.trial.placement.chosen import MOST, chosen_sources
 from harness.trial.placement.errors import PlacementError
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S, KnownServer, Peer, holds
+
+
+@pytest.fixture(autouse=True)
+def _keep_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # `main` is called in this process, which is not to end so
 
 
 @pytest.mark.parametrize(
