@@ -20,8 +20,9 @@ demo: .venv/runtime ## Stage 0 and stage 4 under the same waves, side by side: t
 
 # What is measured below is only worth keeping if nothing else runs on the machine. Each target fills one directory of
 # reports/results, with one commit (no file may differ from it) on one machine, and goes on with what is missing there.
-# Whoever wants a directory measured anew removes it. The minutes are those of two cores. A campaign ends after its budget,
-# complete but for rounds that would make its intervals narrower: the same target goes on with those.
+# Whoever wants a directory measured anew removes it. The minutes are those of two fast cores: on slow ones they are
+# twice as many. A campaign ends after its budget, complete but for rounds that would make its intervals narrower: the
+# same target goes on with those.
 
 lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 ## Measure all that reports/results has: two hours and a quarter; again, it goes on
 .NOTPARALLEL: lab

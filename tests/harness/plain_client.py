@@ -60,14 +60,17 @@ async def serve() -> None:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         fans.add(answer)
-        with suppress(ConnectionError, asyncio.CancelledError):
+        try:
             await asyncio.Event().wait()
+        finally:  # who leaves is cancelled
+            fans.discard(answer)
         return answer
 
     async def post(request: web.Request) -> web.Response:
         data = b"data: " + await request.read() + b"\n\n"
         for fan in list(fans):
-            await fan.write(data)
+            with suppress(ConnectionError):
+                await fan.write(data)
         return web.Response(status=204)
 
     app = web.Application()
@@ -83,7 +86,7 @@ async def serve() -> None:
 @contextmanager
 def served() -> Iterator[int]:
     """Give the port of a server inside."""
-    command = command_that_dies_with_parent(python_module("tests.harness.plain_client", "--serve"))
+    command = command_that_dies_with_parent([sys.executable, "-m", "tests.harness.plain_client", "--serve"])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -354,11 +354,11 @@ def _stage_axis(axes: Axes, stages: Sequence[StaircaseStep]) -> None:
     names = [_short_name(step) for step in stages]
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.85, max(len(names), 1) - 0.4)
-    axes.set_xlabel("stage")
+    several = any("\n" in name for name in names)
+    axes.set_xlabel("stage (its nodes, or workers)" if several else "stage")
     axes.xaxis.grid(visible=False)
 
 
 def _short_name(step: StaircaseStep) -> str:
-    nodes, workers = step.target.nodes, step.target.workers
-    parts = [f"{count} {kind}" for count, kind in ((nodes, "nodes"), (workers, "workers")) if count is not None]
-    return "\n".join([str(step.target.stage), *parts])
+    processes = step.target.nodes or step.target.workers
+    return str(step.target.stage) if processes is None else f"{step.target.stage}\n({processes})"

@@ -60,7 +60,7 @@ def test_a_reader_sees_limits_floor_talk_and_loads() -> None:
     } <= seen
     assert {"floor\n≥19.9k", "floor\n19.9k", "floor\n203 µs", "floor\n1.39 ms"} <= seen
     assert {"ART at N=900, C=4 every 25.0 ms", "ART at N=8,000, C=500 every 250 ms", "12% served", "51% served"} <= seen
-    assert "3\n4 nodes" in seen
+    assert "3\n(4)" in seen
 
 
 def test_the_loads_of_single_stages_are_one_series() -> None:
