@@ -66,12 +66,8 @@ if ablation is not None:
 # %% [markdown]
 # ## Stage 4
 #
-# Its lessons were left out of it in a campaign of their own.
-
-# %%
-if last is not None:
-    for figure in measured_figures(last)[:2]:
-        show(chart_ablation(last, None, figure))
+# Its lessons were left out of it in a campaign of their own, whose charts `harness draw` draws of
+# `results/ablation-4/ablation.json`.
 
 # %%
 if last is not None:

@@ -35,11 +35,12 @@ def measured(name: str, stage: str | None, peer: str | None = None, n: int = 900
 
 def fill(results: Path) -> None:
     """Store what a whole lab leaves behind."""
-    for name in ("staircase", "ablation", "peers", "stages", "microscope"):
+    for name in ("staircase", "ablation", "ablation-4", "peers", "stages", "microscope"):
         (results / name).mkdir(parents=True)
     write(results / "staircase" / "staircase.json", a_staircase())
     write(results / "staircase" / "stage-0-n.json", a_search())
-    write(results / "ablation" / "ablation.json", an_ablation())
+    for name in ("ablation", "ablation-4"):
+        write(results / name / "ablation.json", an_ablation())
     for stage in ("2.1", "2.5"):
         write(results / "staircase" / f"stage-{stage}-1.json", measured(f"stage {stage}", stage))
         write(results / "stages" / f"stage-{stage}.json", measured(f"stage {stage}", stage, n=1_000))
