@@ -48,6 +48,8 @@ _CLOCKS_APART_S: Final = 1.0
 """So far clocks may drift from each other in a trial before an event would seem to come before it was sent."""
 
 _TICK_S: Final = 0.005
+_AT_LEAST_S: Final = 1.0
+"""What it may take to hear an answer that is there, also when another host has used up the time of all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -234,7 +236,7 @@ class ClusterGenerator(AwaitedFans):
                     calls[each] = call(each)
         for each, future in calls.items():
             with self._lost_if_it_fails(each):
-                take(each, future.result(timeout=max(_TICK_S, deadline - monotonic())))
+                take(each, future.result(timeout=max(_AT_LEAST_S, deadline - monotonic())))
 
     @contextmanager
     def _lost_if_it_fails(self, each: PlayingHost) -> Iterator[None]:
@@ -266,6 +268,6 @@ def _all_do(calls: Mapping[PlayingHost, Any], patience_s: float) -> None:
         while not future.done() and monotonic() < deadline:
             sleep_interruptibly(_TICK_S)
         try:
-            future.result(timeout=_TICK_S)
+            future.result(timeout=max(_AT_LEAST_S, deadline - monotonic()))
         except Exception as error:  # see _lost_if_it_fails
             raise ClusterError(f"the host at {each.host.address}: {first_line(error)}") from None

@@ -111,7 +111,7 @@ class AiohttpServer(LoopServer):
         await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
-        fan = web.WebSocketResponse(heartbeat=0.05)
+        fan = web.WebSocketResponse(heartbeat=0.6)
         await fan.prepare(request)
         await fan.send_bytes(b"welcome")
         self._fans.append(fan)
