@@ -136,7 +136,7 @@ def test_what_cannot_be_served_is_refused(options: Sequence[str], why: str) -> N
 
 def test_a_container_behind_a_firewall(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = plant(tmp_path, MACHINE)
-    needs, found = examined("2.5", root, expected=9900)
+    needs, found = examined("2.5", root, expected=11_000)
     allows = {name: one.allows for name, one in by_name(found).items()}
     assert (found.first.name, found.holds) == ("net.netfilter.nf_conntrack_max", 8100)
     assert allows["cgroup memory.max"] == (178_257_920 - 10_485_760 - needs.standing_bytes) // needs.fan_bytes
@@ -146,12 +146,12 @@ def test_a_container_behind_a_firewall(tmp_path: Path, capsys: pytest.CaptureFix
     show(STAGES["2.5"], needs, found)
     lines = capsys.readouterr().out.splitlines()
     (line,) = [line for line in lines if line.startswith("  cgroup memory.max:")]
-    limit = 10_485_760 + needs.standing_bytes + 9900 * needs.fan_bytes
+    limit = 10_485_760 + needs.standing_bytes + 11_000 * needs.fan_bytes
     assert line.split(maxsplit=2)[2] == f"echo {limit} > {root}/sys/fs/cgroup/system.slice/match.service/memory.max"
     assert f"{'':34} MemoryMax={limit}" in lines
     assert any(line.startswith("net.netfilter.nf_conntrack_max: Bounds N, wherever a firewall") for line in lines)
     assert f"CAREFUL: {found.warnings[0]}" in lines
-    assert lines[-1].startswith("SHORT of 9,900 expected: net.netfilter.nf_conntrack_max, cgroup memory.max")
+    assert lines[-1].startswith("SHORT of 11,000 expected: net.netfilter.nf_conntrack_max, cgroup memory.max")
 
 
 def test_any_port_is_one_that_no_client_is_given(tmp_path: Path) -> None:
