@@ -86,7 +86,8 @@ class WebScreen:
         self._fetched = threading.Event()
         self._ready = threading.Event()
         self._failure: OSError | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
         self._cleanup = ExitStack()
         self.url = ""
 
@@ -100,7 +101,7 @@ class WebScreen:
             reason = self._failure.strerror or self._failure
             raise NoPageError(f"no page can be served at {host}:{port} ({reason}): choose another --web")
         self._cleanup.callback(thread.join, _ENDS_IN_S)
-        self._cleanup.callback(self._loop.call_soon_threadsafe, self._loop.stop)
+        self._cleanup.callback(self._loop.call_soon_threadsafe, self._over.set)
         return self
 
     def __exit__(
@@ -129,31 +130,32 @@ class WebScreen:
             self._fetched.wait(_FETCHES_IN_S)
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._listen())
-            self._ready.set()
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._runner.cleanup())
+            asyncio.run(self._serve_until_over())
         except OSError as error:
             self._failure = error
             self._ready.set()
-        finally:
-            self._loop.close()
 
-    async def _listen(self) -> None:
+    async def _serve_until_over(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application()
         app.router.add_get("/", self._get_page)
         app.router.add_get("/now", self._get_now)
         app.router.add_get("/plotly.js", _get_plotly)
         app.router.add_get("/result", self._get_result)
         app.router.add_post("/stop", self._post_stop)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_ENDS_IN_S / 2)
-        await self._runner.setup()
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_ENDS_IN_S / 2)
+        await runner.setup()
         host, port = self._address
-        await web.TCPSite(self._runner, host, port).start()
-        port = self._runner.addresses[0][1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        try:
+            await web.TCPSite(runner, host, port).start()
+            port = runner.addresses[0][1]
+            self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            self._ready.set()
+            await self._over.wait()
+        finally:
+            await runner.cleanup()
+            await asyncio.sleep(0)  # in which what was closed is let go
 
     async def _get_page(self, _: web.Request) -> web.Response:
         page = _PAGE.read_text()

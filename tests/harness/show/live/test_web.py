@@ -43,7 +43,8 @@ def stop(url: str, key: str) -> int:
         with urllib.request.urlopen(request) as answer:  # noqa: S310 -- as above
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def key_in(page: str) -> str:
@@ -65,8 +66,9 @@ def test_a_page_tells_how_far_a_trial_is() -> None:
         assert (seen["phase"], seen["done"], seen["total"]) == ("connecting", 5, 6)
         assert seen["moments"] == {"at_s": [0.0], "connected": [5], "answered": [4], "receipts_per_s": [0.0]}
         assert "4 answered, 1 failed" in seen["tables"]
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             get(f"{screen.url}result")
+        refused.value.close()
         screen.conclude("<p>over</p>")
         assert now(screen.url) == {"over": True}
         assert get(f"{screen.url}result") == "<p>over</p>"
