@@ -19,6 +19,7 @@ class NewsServer(LoopServer):
         """The port of `GET /stream` and `POST /news`."""
         self.users: list[bytes] = []
         self._fans: list[StreamWriter | web.StreamResponse] = []
+        self._writers: list[StreamWriter] = []
 
     async def _run(self) -> None:
         app = web.Application()
@@ -33,12 +34,15 @@ class NewsServer(LoopServer):
         self._ready.set()
         await self._over.wait()
         lines.close()
-        for fan in self._fans:
-            if isinstance(fan, StreamWriter):
-                fan.close()
+        for _ in range(10):  # turns of the loop, in which who was just accepted gets as far as `_serve`
+            await asyncio.sleep(0)
+        for writer in self._writers:  # also of who said nothing
+            writer.close()
         await runner.cleanup()
+        await asyncio.sleep(0)  # in which what was closed is let go
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._writers.append(writer)
         writer.write(b"news v1\n")
         try:
             heard = await reader.readline()
