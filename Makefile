@@ -24,7 +24,7 @@ demo: .venv/runtime ## Stage 0 and stage 4 under the same waves, side by side: t
 # twice as many. A campaign ends after its budget, complete but for rounds that would make its intervals narrower: the
 # same target goes on with those.
 
-lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 ## Measure all that reports/results has: two hours and a quarter; again, it goes on
+lab: lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 ## Measure all that reports/results has: over two hours and a half; again, it goes on
 .NOTPARALLEL: lab
 
 # A trial that breaks its SLO exits with 1, an invalid one with 3: both are results. What cannot be measured ends it.

@@ -245,7 +245,7 @@ class ClusterGenerator(AwaitedFans):
             yield
         except Exception as error:  # what Dask raises of a worker that is gone depends on how it went
             if each.lost is None:
-                each.lost, each.lost_s = first_line(error) or type(error).__name__, monotonic() - self._t0
+                each.lost, each.lost_s = first_line(error), monotonic() - self._t0
 
 
 def offset_now(host: ClusterHost) -> Offset:
