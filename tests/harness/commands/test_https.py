@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from shutil import copy
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,14 @@ from tests.deploy.certificates import Certificate, needs_openssl
 from tests.harness.fake import fake_server
 from tests.harness.known_servers import KnownServer, never_speaks
 from tests.harness.load.test_http import Handler, known, stored
+from tests.harness.targets.loop_server import LoopServer
 from tests.harness.targets.news_server import NewsServer
 from tests.harness.test_cli import SMALL, run
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Sequence
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.harness.known_servers import Peer
@@ -39,37 +40,32 @@ def certificate(tmp_path: Path) -> Certificate:
     return Certificate(directory)
 
 
-@contextmanager
-def front(port: int, tls: ssl.SSLContext) -> Iterator[int]:
-    """Speak TLS before a server of this machine, and give the port where."""
-    ready, ports = threading.Event(), []
+class Front(LoopServer):
+    """Speaks TLS before a server of this machine."""
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.close()
+    def __init__(self, behind: int, tls: ssl.SSLContext) -> None:
+        super().__init__()
+        self.port = 0
+        self._behind = behind
+        self._tls = tls
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(carry(reader, behind_writer), carry(behind_reader, writer))
-
-    async def run_until_over() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-        ports.append(server.sockets[0].getsockname()[1])
-        ready.set()
-        await asyncio.to_thread(over.wait)
+    async def _run(self) -> None:
+        listener, self.port = self._listen()
+        server = await asyncio.start_server(self._serve, sock=listener, ssl=self._tls)
+        await self._is_over()
         server.close()
 
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(run_until_over()), name="front", daemon=True)
-    thread.start()
-    assert ready.wait(60)
-    try:
-        yield ports[0]
-    finally:
-        over.set()
-        thread.join(60)
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        await asyncio.gather(carry(reader, behind_writer), carry(behind_reader, writer))
+
+
+async def carry(reader: StreamReader, writer: StreamWriter) -> None:
+    """Hand on what is read, until the end."""
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+    writer.close()
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -105,9 +101,9 @@ def test_whom_one_says_to_trust_is_loaded(trust: str, certificate: Certificate, 
 
 @needs_openssl
 def test_events_are_posted_to_whom_one_says_to_trust(certificate: Certificate, tmp_path: Path) -> None:
-    with fake_server("0") as server, front(server.http, certificate.server) as port:
+    with fake_server("0") as server, Front(server.http, certificate.server) as front:
         words = ("-n", "6", "-c", "2", "--method", "POST", "--ca", str(certificate.chain), "--out", str(tmp_path))
-        done = run("http", "--http", f"https://127.0.0.1:{port}", *words, MATCHSTREAM_TOKEN=server.token)
+        done = run("http", "--http", f"https://127.0.0.1:{front.port}", *words, MATCHSTREAM_TOKEN=server.token)
         assert done.stderr == ""
         assert (server.posts(), server.matches()) == (6, 0)
     assert stored(tmp_path).seen.succeeded == 6

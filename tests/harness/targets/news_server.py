@@ -27,19 +27,15 @@ class NewsServer(LoopServer):
         app.router.add_post("/news", self._post)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.http = runner.addresses[0][1]
-        lines = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.lines = lines.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._over.wait()
+        listener, self.http = self._listen()
+        await web.SockSite(runner, listener).start()
+        listener, self.lines = self._listen()
+        lines = await asyncio.start_server(self._serve, sock=listener)
+        await self._is_over()
         lines.close()
-        for _ in range(10):  # turns of the loop, in which who was just accepted gets as far as `_serve`
-            await asyncio.sleep(0)
         for writer in self._writers:  # also of who said nothing
             writer.close()
         await runner.cleanup()
-        await asyncio.sleep(0)  # in which what was closed is let go
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._writers.append(writer)

@@ -32,16 +32,14 @@ class StreamServer(LoopServer):
         self._writers: list[StreamWriter] = []
 
     async def _run(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        listener, self.port = self._listen()
+        servers = [await asyncio.start_server(self._serve, sock=listener)]
         if self._tls is not None:
-            secured = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
-            self.tls_port = secured.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._over.wait()
-        server.close()
-        if self._tls is not None:
-            secured.close()
+            listener, self.tls_port = self._listen()
+            servers.append(await asyncio.start_server(self._serve, sock=listener, ssl=self._tls))
+        await self._is_over()
+        for server in servers:
+            server.close()
         for writer in self._writers:
             writer.close()
 

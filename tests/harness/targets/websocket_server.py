@@ -54,13 +54,12 @@ class WebSocketServer(LoopServer):
         app.router.add_post("/news", self._post)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.http = runner.addresses[0][1]
-        async with serve(self._serve, "127.0.0.1", 0, ssl=self._tls, close_timeout=0.1) as self._server:
-            self.port = next(iter(self._server.sockets)).getsockname()[1]
+        listener, self.http = self._listen()
+        await web.SockSite(runner, listener).start()
+        listener, self.port = self._listen()
+        async with serve(self._serve, sock=listener, ssl=self._tls, close_timeout=0.1) as self._server:
             ticking = asyncio.create_task(self._tick(), name="ticking")
-            self._ready.set()
-            await self._over.wait()
+            await self._is_over()
             ticking.cancel()
         await runner.cleanup()
 
@@ -104,10 +103,9 @@ class AiohttpServer(LoopServer):
         app.router.add_post("/news", self._post)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        await self._over.wait()
+        listener, self.port = self._listen()
+        await web.SockSite(runner, listener).start()
+        await self._is_over()
         await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
