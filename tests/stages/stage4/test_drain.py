@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOODBYE: Final = re.compile(r"the server is stopping; connect again in (\d+) s")
-FANS: Final = 6
+FANS: Final = 10
 
 
 class TimedPlane(Plane):
@@ -146,7 +146,7 @@ async def test_until_it_is_let_go_a_fan_hears_every_event_and_nobody_new_is_let_
         assert fan.told() == posted[: len(fan.told())]
     heard = [len(fan.told()) for fan in fans]
     assert heard[0] == 0
-    assert heard[-1] > 0  # at once all would hear the same
+    assert max(heard) > 0  # whoever was not the first of its worker; at once all would hear the same
     told = re.search(r"stopping: ([0-9]+) fans were told goodbye, of whom 0 did not read", server.log())
     assert told is not None
     assert int(told[1]) >= FANS  # who came late may still have been taken for a fan, by the worker that closed last
