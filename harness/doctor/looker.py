@@ -44,16 +44,16 @@ _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _CALLS: Final[Mapping[str, Mapping[int, str]]] = {
     "x86_64": {
         0: "read", 1: "write", 7: "poll", 20: "writev", 35: "nanosleep", 42: "connect", 44: "sendto", 45: "recvfrom",
-        47: "recvmsg", 73: "flock", 74: "fsync", 75: "fdatasync", 230: "clock_nanosleep",
+        47: "recvmsg", 73: "flock", 74: "fsync", 75: "fdatasync", 202: "futex", 230: "clock_nanosleep",
     },
     "aarch64": {
-        32: "flock", 63: "read", 64: "write", 66: "writev", 73: "poll", 82: "fsync", 83: "fdatasync", 101: "nanosleep",
-        115: "clock_nanosleep", 203: "connect", 206: "sendto", 207: "recvfrom", 212: "recvmsg",
+        32: "flock", 63: "read", 64: "write", 66: "writev", 73: "poll", 82: "fsync", 83: "fdatasync", 98: "futex",
+        101: "nanosleep", 115: "clock_nanosleep", 203: "connect", 206: "sendto", 207: "recvfrom", 212: "recvmsg",
     },
 }  # fmt: skip
 """The calls that block a thread which others wait for, by their numbers (syscalls(2)); ppoll(2) counts as poll."""
 
-_WITHOUT_FILE: Final = frozenset({"nanosleep", "clock_nanosleep", "poll"})
+_WITHOUT_FILE: Final = frozenset({"nanosleep", "clock_nanosleep", "poll", "futex"})
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ Certainty = Literal["sure", "likely", "possible"]
 _ORDER: Mapping[Certainty, int] = {"sure": 0, "likely": 1, "possible": 2}
 _OFTEN = 0.1  # of all looks, from which on what a thread waits for is worth telling
 _BUSY = 0.9
+_IDLE = 0.3
 _SLOW_S = 0.05
 _REFUSALS = ("status_429", "status_503", "error_line", "close_1008", "close_1013")
 
@@ -108,6 +109,7 @@ def _blocked_in(looked: Looked, calls: Mapping[str, tuple[str, ...]]) -> tuple[B
 _LOG_CALLS = {"write": ("pipe", "terminal", "file"), "writev": ("pipe", "terminal", "file")}
 _DISK_CALLS = {"fsync": ("file", ""), "fdatasync": ("file", ""), "flock": ("file", "")}
 _SLEEP_CALLS = {"nanosleep": ("",), "clock_nanosleep": ("",)}
+_LOCK_CALLS = {"futex": ("",)}
 _SOCKET_CALLS = dict.fromkeys(("read", "recvfrom", "recvmsg", "connect", "sendto"), ("socket",)) | {"poll": ("",)}
 
 
@@ -128,17 +130,35 @@ def _waiting(calls: Mapping[str, tuple[str, ...]], doing: str) -> Callable[[Tria
     return rule
 
 
-def _one_store_connection(result: TrialResult, looked: Looked) -> _Seen:
+def _all_cores(result: TrialResult, looked: Looked) -> _Seen:
+    if result.bound.name != "CPU" or (looked.busiest_thread or 0.0) >= _BUSY:
+        return None
+    return "likely", result.bound.evidence
+
+
+def _waited_for_nothing(result: TrialResult, looked: Looked, busiest: float) -> str | None:
+    """Return what clients waited, if they did while no thread used as much CPU as `busiest` or was seen waiting."""
     intended = result.seen.response.intended
     if looked.blocked or intended is None or intended.p50_s is None or intended.p50_s < _SLOW_S:
         return None
-    if looked.busiest_thread is None or looked.busiest_thread >= _BUSY:
+    if looked.busiest_thread is None or looked.busiest_thread >= busiest or result.bound.name in {"CPU", "other load"}:
         return None
+    return f"half of the clients waited {show_time(intended.p50_s)} or more"
+
+
+def _one_store_connection(result: TrialResult, looked: Looked) -> _Seen:
     single = [store for store, count in looked.stores.items() if count == 1]
-    if not single:
+    waited = _waited_for_nothing(result, looked, _BUSY)
+    if waited is None or not single:
         return None
-    waited = f"half of the clients waited {show_time(intended.p50_s)} or more while its threads had time"
-    return "possible", f"it has one connection to {single[0]}, and {waited}"
+    return "possible", f"it has one connection to {single[0]}, and {waited} while its threads had time"
+
+
+def _idle(result: TrialResult, looked: Looked) -> _Seen:
+    waited = _waited_for_nothing(result, looked, _IDLE)
+    if waited is None or looked.turned_away or looked.throttled:
+        return None
+    return "possible", f"{waited}, while the busiest of its threads used {looked.busiest_thread:.0%} of a core"
 
 
 def _quota(result: TrialResult, looked: Looked) -> _Seen:
@@ -181,8 +201,11 @@ RULES: tuple[tuple[str, _Rule], ...] = (
     ("disk", _waiting(_DISK_CALLS, "waiting for the disk")),
     ("sleep", _waiting(_SLEEP_CALLS, "asleep")),
     ("waits-for-others", _waiting(_SOCKET_CALLS, "waiting for another server")),
+    ("lock", _waiting(_LOCK_CALLS, "waiting for another thread")),
     ("one-core", _one_core),
+    ("all-cores", _all_cores),
     ("accepts-slowly", _accepts_slowly),
     ("one-store-connection", _one_store_connection),
+    ("idle", _idle),
     ("other-load", _by_bound("other load", "likely")),
 )

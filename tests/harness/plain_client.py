@@ -20,7 +20,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import aiohttp
 from aiohttp import web
@@ -29,10 +29,16 @@ from common.tuning.children import command_that_dies_with_parent, python_module
 from common.tuning.open_files import all_open_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 INTERVAL_S: Final = 0.25
 RATE_PER_S: Final = 5.0
+STREAM: Final = """address = 'http://127.0.0.1:PORT/live'
+[publish]
+url = 'http://127.0.0.1:PORT/post'
+body = 'goal #{mark}'
+"""
 _NUMBER: Final = re.compile(rb"#(\d+)")
 
 
@@ -50,6 +56,10 @@ class Seen(NamedTuple):
     answered: int
     response_s: float
     fanout_s: float
+
+
+Served: TypeAlias = "Callable[[], AbstractContextManager[int]]"
+Client: TypeAlias = "Callable[[int, Load], Seen]"
 
 
 async def serve() -> None:
@@ -150,14 +160,11 @@ class PlainClient:
                     pass
 
 
-def by_harness(port: int, load: Load) -> Seen:
-    """Return what `harness measure` says of the server, which is described in a file."""
+def by_harness(description: str, load: Load) -> Seen:
+    """Return what `harness measure` says of the server that a file describes so."""
     with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "stream.toml"
-        file.write_text(
-            f"address = 'http://127.0.0.1:{port}/live'\n"
-            f"[publish]\nurl = 'http://127.0.0.1:{port}/post'\nbody = 'goal #{{mark}}'\n"
-        )
+        file = Path(directory) / "live.toml"
+        file.write_text(description)
         words = ("-N", str(load.fans), "-C", str(load.wave), "--events", str(load.events - 1), "--out", directory)
         command = python_module("harness", "measure", str(file), *words, "--json")
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -166,29 +173,28 @@ def by_harness(port: int, load: Load) -> Seen:
     return Seen(seen["fans"]["answered"], response["mean_s"], fanout["mean_s"])
 
 
-def main() -> None:
-    """Compare, and print a line for each round."""
+def compare(name: str, served: Served, description: str, other: Client) -> None:
+    """Play what the command line asks for, once with each in every round, and print a line for each round.
+
+    In the description of the server `PORT` stands for its port.
+    """
     parser = argparse.ArgumentParser()
-    for name, default in (("fans", 1000), ("wave", 100), ("events", 20), ("rounds", 5)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--serve", action="store_true")
+    for option, default in (("fans", 1000), ("wave", 100), ("events", 20), ("rounds", 5)):
+        parser.add_argument(f"--{option}", type=int, default=default)
     asked = parser.parse_args()
-    if asked.serve:
-        with all_open_files():
-            asyncio.run(serve())
-        return
     load = Load(asked.fans, asked.wave, asked.events)
     rounds = []
     for _ in range(asked.rounds):
         pair = []
-        for one in (by_harness, lambda port, load: asyncio.run(PlainClient(port, load).play())):
-            with all_open_files(), served() as port:
-                pair.append(one(port, load))
+        with all_open_files(), served() as port:
+            pair.append(by_harness(description.replace("PORT", str(port)), load))
+        with all_open_files(), served() as port:
+            pair.append(other(port, load))
         rounds.append(pair)
-        sys.stdout.write(f"harness {_shown(pair[0])}; plain client {_shown(pair[1])}\n")
+        sys.stdout.write(f"harness {_shown(pair[0])}; {name} {_shown(pair[1])}\n")
     for figure in ("response_s", "fanout_s"):
         ours, theirs = (statistics.median(getattr(pair[side], figure) for pair in rounds) for side in (0, 1))
-        sys.stdout.write(f"{figure}: {ours / theirs:.3f} of the plain client's\n")
+        sys.stdout.write(f"{figure}: {ours / theirs:.3f} of what {name} says\n")
 
 
 def _shown(seen: Seen) -> str:
@@ -196,4 +202,8 @@ def _shown(seen: Seen) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--serve"]:
+        with all_open_files():
+            asyncio.run(serve())
+    else:
+        compare("plain client", served, STREAM, lambda port, load: asyncio.run(PlainClient(port, load).play()))

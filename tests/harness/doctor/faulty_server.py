@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -80,6 +81,11 @@ def sleeps(_: int) -> bytes:
     return b"ok\n"
 
 
+def waits_for_a_thread(_: int) -> bytes:
+    threading.Event().wait(0.02)  # for one that does not come
+    return b"ok\n"
+
+
 def computes(_: int) -> bytes:
     hashlib.pbkdf2_hmac("sha256", b"x", b"y", 40_000)
     return b"ok\n"
@@ -108,7 +114,14 @@ def main() -> None:
         case ["store", port]:
             serve_lines(asks(socket.create_connection(("127.0.0.1", int(port)))))
         case [fault]:
-            acts = {"none": good, "log": logs, "sleep": sleeps, "cpu": computes, "limit": refuses}
+            acts = {
+                "none": good,
+                "log": logs,
+                "sleep": sleeps,
+                "lock": waits_for_a_thread,
+                "cpu": computes,
+                "limit": refuses,
+            }
             serve_lines(acts[fault])
 
 

@@ -20,7 +20,7 @@ from harness.trial.plan import TrialPlan
 from harness.trial.run import run_trial
 
 N = 40
-BLOCKED = {"log", "disk", "sleep", "waits-for-others"}
+BLOCKED = {"log", "disk", "sleep", "waits-for-others", "lock"}
 
 
 @contextlib.contextmanager
@@ -79,6 +79,13 @@ def test_a_server_that_sleeps() -> None:
     assert not set(found) & (BLOCKED - {"sleep"})
 
 
+def test_a_server_that_waits_for_another_thread() -> None:
+    with faulty("lock") as (port, process):
+        found = examined(port, process.pid)
+    assert "waiting for another thread" in found["lock"].because
+    assert not set(found) & (BLOCKED - {"lock"})
+
+
 def test_a_server_that_waits_for_its_log() -> None:
     with faulty("log") as (port, process):
         over = threading.Event()
@@ -134,4 +141,10 @@ def test_a_server_that_refuses() -> None:
 def test_a_server_without_a_fault() -> None:
     with faulty("none") as (port, process):
         found = examined(port, process.pid)
-    assert set(found) <= {"one-core", "other-load", "accepts-slowly"}  # where others have the machine
+    assert set(found) <= {
+        "one-core",
+        "all-cores",
+        "other-load",
+        "accepts-slowly",
+        "idle",
+    }  # where others have the machine
