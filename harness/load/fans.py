@@ -32,7 +32,7 @@ from harness.load.connecting import handshake_s, outcome_of, take_error
 from harness.load.deliveries import FOLD_AT, Folding
 from harness.load.outbox import Outbox
 from harness.load.protocols.catalogue import reader_of
-from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, StatusError, StreamError
+from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, RefusedError, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
 from harness.load.sockets import Sockets
 from harness.load.tls import TlsConnections, TlsState
@@ -416,6 +416,8 @@ class Fans:
             case ClosedError():
                 self.samples.closes[fan] = error.code, error.reason
                 return Outcome.CLOSE
+            case RefusedError():
+                return Outcome.ERROR_LINE
             case _:
                 return Outcome.MALFORMED
 

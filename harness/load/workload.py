@@ -48,6 +48,7 @@ class Protocol(Enum):
 
     LINES = auto()
     HTTP = auto()
+    MQTT = auto()
     WEBSOCKET = auto()
 
 
@@ -121,7 +122,8 @@ class Dialogue:
     `answer_end` may be empty, and then the head is the whole answer; `mark` is looked for in the data of events.
     Over a WebSocket the hello is the request for one, and its answer a head with the status 101, so `answer_end` is
     empty; everything else is in the `turns`, and marks are in messages, of which one that begins with `error_start`
-    refuses.
+    refuses. By MQTT the hello is a CONNECT and a SUBSCRIBE, whose acknowledgements are the answer, so `answer_end` is
+    empty; marks are in what is published.
     """
 
     hello: bytes

@@ -1,7 +1,11 @@
 """What one fan said and heard, line by line, and what was recognised in it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
+from mqttium.enums import PacketType
+
+from harness.load.protocols.mqtt import take_packet
 from harness.load.protocols.reader import UnreadableError
 from harness.load.protocols.websocket_messages import take_frame
 from harness.load.workload import Protocol
@@ -20,8 +24,17 @@ def transcript_lines(transcript: Sequence[Said | Recognised], protocol: Protocol
             yield f"        = {entry.what}{after}"
             continue
         who = "fan    >" if entry.by_fan else "server <"
-        parts = _frames(entry) if protocol is Protocol.WEBSOCKET else _lines(entry.data)
-        yield from (f"{who} {_short(part)}" for part in parts)
+        yield from (f"{who} {_short(part)}" for part in _parts(entry, protocol))
+
+
+def _parts(said: Said, protocol: Protocol) -> Iterator[str]:
+    match protocol:
+        case Protocol.WEBSOCKET:
+            return _frames(said)
+        case Protocol.MQTT:
+            return _packets(said.data)
+        case _:
+            return _lines(said.data)
 
 
 def _lines(data: bytes) -> Iterator[str]:
@@ -45,6 +58,18 @@ def _frames(said: Said) -> Iterator[str]:
             yield from _lines(rest)
             return
         yield str(frame)
+
+
+def _packets(data: bytes) -> Iterator[str]:
+    """Return the packets of MQTT, of which a CONNECT has a password in it; what is cut off is as it is."""
+    with suppress(UnreadableError):
+        packet, rest = take_packet(data)
+        while packet is not None:
+            data = rest
+            said = "" if packet.packet_type is PacketType.CONNECT else f" {repr(packet.remaining)[2:-1]}"
+            yield f"{packet.packet_type.name}{said}"
+            packet, rest = take_packet(data)
+    yield from _lines(data)
 
 
 def _short(text: str) -> str:

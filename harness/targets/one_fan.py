@@ -217,6 +217,8 @@ def _heard(silent: socket.socket, seconds: float) -> bytes:
 
 def _missing(dialogue: Dialogue) -> str:
     """Return what is to be said of an answer that is none."""
+    if dialogue.protocol is Protocol.MQTT:
+        return "is no SUBACK"
     ends = [turn.until for turn in dialogue.turns if turn.until is not None]
     if dialogue.protocol is not Protocol.WEBSOCKET or not ends:
         return f"does not end with {_shown(ends[-1] if ends else dialogue.answer_end or _HEAD_END)}"

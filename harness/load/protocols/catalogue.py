@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.load.protocols.http_stream import HttpReader
 from harness.load.protocols.lines import LineReader
+from harness.load.protocols.mqtt import MqttReader
 from harness.load.protocols.websocket import WebSocketReader
 from harness.load.workload import Protocol
 
@@ -21,5 +22,7 @@ def reader_of(dialogue: Dialogue, callbacks: Callbacks) -> Reader:
             return HttpReader(dialogue, callbacks)
         case Protocol.LINES:
             return LineReader(dialogue, callbacks)
+        case Protocol.MQTT:
+            return MqttReader(dialogue, callbacks)
         case Protocol.WEBSOCKET:
             return WebSocketReader(dialogue, callbacks)

@@ -49,6 +49,10 @@ class UnreadableError(StreamError):
     """What it sends is not the protocol that it was said to speak."""
 
 
+class RefusedError(StreamError):
+    """It takes the fan not, and says so in a way of its protocol."""
+
+
 class StatusError(StreamError):
     """It answers with another status of HTTP than that of the stream. `said` is what came after the head."""
 

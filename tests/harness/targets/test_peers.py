@@ -16,7 +16,6 @@ from common.store.errors import RedisNotFoundError
 from common.tuning.open_files import OpenFiles
 from harness.interruption import interruptions_deferred
 from harness.load.workload import Dialogue
-from harness.targets.brokers.mqtt import packet
 from harness.targets.payload import MARK
 from harness.targets.peers import peer, redis, target, websockets
 from harness.targets.peers.catalogue import PEERS, peer_target
@@ -210,10 +209,3 @@ def test_most_connections_leave_files_for_the_program_itself(monkeypatch: pytest
     for hard, most in ((20_000, 19_936), (sys.maxsize, 262_080)):
         monkeypatch.setattr(OpenFiles, "read", classmethod(lambda cls, hard=hard: cls(1024, hard)))
         assert most_connections() == most
-
-
-@pytest.mark.parametrize(
-    ("length", "header"), [(0, b"\x30\x00"), (127, b"\x30\x7f"), (128, b"\x30\x80\x01"), (16_384, b"\x30\x80\x80\x01")]
-)
-def test_the_length_of_a_packet_of_mqtt(length: int, header: bytes) -> None:
-    assert packet(0x30, b"x" * length) == header + b"x" * length  # the borders of the table in section 2.2.3
