@@ -28,4 +28,4 @@ def check(
     The exit status is 0 if all of them can play fans, 2 if one cannot, or there is none.
     """
     with connected_hosts(scheduler) as hosts:
-        Terminal(highlight=False).print(show_hosts([(host, offset_now(host)) for host in hosts]))
+        Terminal().print(show_hosts([(host, offset_now(host)) for host in hosts]))

@@ -72,7 +72,7 @@ def _measured(plan: TrialPlan, variant: Variant) -> TrialResult:
 
 
 def _trial(plan: TrialPlan, variant: Variant) -> TrialResult:
-    console = Terminal(stderr=True, highlight=False)
+    console = Terminal(stderr=True)
     with ExitStack() as stack:
         watcher: Watcher = stack.enter_context(Bars(console)) if console.is_terminal else Silent()
         return run_trial(plan, StageTarget(variant), watcher)

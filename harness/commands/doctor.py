@@ -49,6 +49,6 @@ def doctor(  # noqa: PLR0913 -- each is an option of the command
         looker.watch_idle()
         result = run_trial(plan, target, looker)
         found = findings(result, looker.looked(), load_advice())
-    Terminal(highlight=False).print(show_findings(found, result))
+    Terminal().print(show_findings(found, result))
     if found:
         raise typer.Exit(1)

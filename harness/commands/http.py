@@ -116,7 +116,7 @@ def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:
     """Write the result, and print it."""
     asked = result.asked
     name = f"{file_stem(asked.target.name)}-http-n{asked.requests}-c{asked.concurrency}"
-    console = Terminal(highlight=False)
+    console = Terminal()
     try:
         file = write_new(out / f"{name}-{result.started_at:%Y%m%dT%H%M%SZ}.json", result)
     finally:  # what was seen is told, also where it cannot be kept
@@ -125,4 +125,4 @@ def _report(result: HttpResult, out: Path, *, as_json: bool) -> None:
         else:
             console.print(show_http(result))
     if not as_json:
-        console.print(f"result: {file}", soft_wrap=True, markup=False)
+        console.print(f"result: {file}", soft_wrap=True)

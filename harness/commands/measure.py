@@ -171,7 +171,7 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
 
 
 def _run(plan: TrialPlan, target: Target, shown: _Shown, on_samples: Callable[[Samples], object]) -> TrialResult:
-    console = Terminal(stderr=True, highlight=False)
+    console = Terminal(stderr=True)
     if shown.live and shown.web is not None:
         raise AskedError("--live draws on a terminal, and --web in a browser: give one of the two")
     if shown.live and not console.is_terminal:
@@ -224,7 +224,7 @@ def _match(asked: _Posting, *, can_post: bool) -> MatchPlan | None:
 
 def _tell(result: TrialResult, store: TrialStore, *, as_json: bool) -> None:
     """Have the result kept, then print it, and then draw its chart: each of them whatever becomes of the next."""
-    console = Terminal(highlight=False)
+    console = Terminal()
     try:
         stored = store.put(result)
     finally:  # what was seen is told, also where it cannot be kept
@@ -244,4 +244,4 @@ def _tell(result: TrialResult, store: TrialStore, *, as_json: bool) -> None:
             told["chart"] = stored.chart
     if not as_json:
         for how, path in told.items():
-            console.print(f"{how}: {path}", soft_wrap=True, markup=False)
+            console.print(f"{how}: {path}", soft_wrap=True)

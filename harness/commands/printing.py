@@ -13,7 +13,7 @@ from harness.show.terminal import Terminal, say
 
 def print_whole(drawn: RenderableType, least: int = 0) -> None:
     """Print on standard output, `least` columns or more wide: a terminal that is too narrow wraps the lines."""
-    console = Terminal(highlight=False)
+    console = Terminal()
     needed = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
     console.width = max(console.width, needed, least)
     console.print(drawn)

@@ -139,7 +139,7 @@ def search(  # noqa: PLR0913 -- each is an option of the command
         raise
     _print(result, as_json=as_json)
     if not as_json:
-        Terminal(highlight=False).print(f"result: {journal.path}", soft_wrap=True, markup=False)
+        Terminal().print(f"result: {journal.path}", soft_wrap=True)
     write_page(page, result)
     if result.last_pass is None:
         raise typer.Exit(1)
@@ -149,7 +149,7 @@ def _print(result: SearchResult, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(encode(result).decode())
     else:
-        Terminal(highlight=False).print(show_search(result))
+        Terminal().print(show_search(result))
 
 
 def _dimension(wanted: Literal["N", "C", "rate"], *, burst: bool) -> Dimension:

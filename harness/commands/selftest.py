@@ -44,7 +44,7 @@ def selftest(
     Where there is a C compiler, a small generator in C does the same, for comparison. The exit status is 0 if ours is
     fast and small enough, 1 if not; with --against, 0 if the two agree in every figure.
     """
-    console = Terminal(highlight=False)
+    console = Terminal()
     if against:
         found = _compare(against, c or [500, 1000, 5000], rounds, console.print)
         passed = all(one.agrees(figure) for one in found for figure in ("art_s", "response_s"))

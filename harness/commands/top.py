@@ -45,7 +45,7 @@ def top(
     if once:
         _print(asyncio.run(_two_looks(urls, interval)))
         return
-    console = Terminal(highlight=False)
+    console = Terminal()
     if not (console.is_terminal and sys.stdin.isatty()):
         raise AskedError("this is no terminal, so nobody can press a key: say --once for one table")
     asyncio.run(_watch_nodes(urls, console, interval))
@@ -71,5 +71,5 @@ async def _two_looks(urls: Sequence[str], interval_s: float) -> list[Look]:
 
 
 def _print(looks: Sequence[Look]) -> None:
-    console = Terminal(highlight=False)
+    console = Terminal()
     console.print(show_top(looks, View(), _NO_TERMINAL_HEIGHT))

@@ -61,13 +61,13 @@ def check(profile: Named = DEFAULT_PROFILE, root: Root = PROC_SYS) -> None:
     unknown = [found for found in findings if found.standing is Standing.UNKNOWN]
     if len(unknown) == len(findings):
         raise NothingReadError(f"{root}: no setting of {asked.name} can be read there: give --root, or run it on Linux")
-    console = Terminal(highlight=False)
-    console.print(f"{asked.name}: {asked.purpose}", style="bold", markup=False, soft_wrap=True)
+    console = Terminal()
+    console.print(f"{asked.name}: {asked.purpose}", style="bold", soft_wrap=True)
     console.print(_table(findings))
     console.print(_reasons(findings))
     if short:
         console.print(f"SHORT: {_names(short)}", style="bold red", soft_wrap=True)
-        console.print(f"apply the profile: sudo harness tune apply {profile}", soft_wrap=True, markup=False)
+        console.print(f"apply the profile: sudo harness tune apply {profile}", soft_wrap=True)
         raise typer.Exit(1)
     unread = f", but for what cannot be read here: {_names(unknown)}" if unknown else ""
     console.print(f"MET{unread}", style="bold green", soft_wrap=True)

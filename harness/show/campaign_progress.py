@@ -51,12 +51,12 @@ class Bar:
         self._console = console
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[note]}", style="dim"),
+            TextColumn("{task.fields[left]}", markup=False),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console,
         )
         self._task = self._progress.add_task("", total=None, left="", note="")

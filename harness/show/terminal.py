@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class Terminal(Console):
-    """A console that shows text harmlessly (`common.terminal`), whatever the table or line that it stands in."""
+    """A console that shows text harmlessly (`common.terminal`), whatever the table or line that it stands in.
+
+    What looks like rich's markup is text as well, as in `[publish]` or `tcp://[fe80::1]:7000`.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Return what is to be written, with nothing in the text that a terminal would not just show."""

@@ -112,7 +112,9 @@ class WebScreen:
     def show(self, told: Told, pace: Pace, looks: Sequence[Look]) -> None:
         """Have the page show it; see `harness.show.live.trial.Screen`."""
         self._moments.add(pace)
-        paper = Console(file=StringIO(), width=_COLUMNS, color_system=None, force_terminal=False)
+        paper = Console(
+            file=StringIO(), width=_COLUMNS, color_system=None, force_terminal=False, markup=False, emoji=False
+        )
         with paper.capture() as tables:
             paper.print(show_trial(self._name, self._n, told, pace, looks))
         self._now = {

@@ -31,7 +31,9 @@ def test_a_server_described_by_options(tmp_path: Path, capsys: pytest.CaptureFix
     result = load_result(stored)
     assert (result.asked.target.name, result.seen.fans.served) == (address, 6)
     assert result.verdict.met
-    assert "6 of 6 served" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "6 of 6 served" in said
+    assert "say how they are posted (--http, [publish])" in said  # what looks like rich's markup is text
 
 
 def test_a_page_and_a_report_for_ci(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,8 +116,7 @@ def test_it_goes_on_with_the_same_command(
 
 def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class OnTerminal(search_command.Terminal):
-        def __init__(self, *, stderr: bool = False, highlight: bool = True) -> None:
-            super().__init__(stderr=stderr, highlight=highlight, force_terminal=True)
+        is_terminal = True
 
     shown = []
 
