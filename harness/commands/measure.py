@@ -15,13 +15,14 @@ from harness.commands.disturbing import Disturbing
 from harness.commands.exits import exit_status
 from harness.commands.grouped import grouped
 from harness.commands.options import AskedError, IntervalOption, SloOption, WhereAndWhence
+from harness.commands.pages import ReportOption, extra_file
 from harness.commands.printing import chart_or_reason
 from harness.commands.target_options import Whom, target_of
 from harness.commands.trial_store import DEFAULT_RATE, TrialStore, trial_store
 from harness.load.match import MatchPlan, script_match, synthetic_match
 from harness.load.samples import Samples
 from harness.load.workload import Load
-from harness.records.files import replace_file, try_directory
+from harness.records.files import replace_file
 from harness.records.trial import TrialResult, encode_result
 from harness.show.junit import junit
 from harness.show.live.trial import LiveTrial, TerminalScreen
@@ -106,16 +107,13 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         int | None, typer.Option(min=1, help="Which repeat of the same trial this is, with --keep. Default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no table.")] = False,
-    page: Annotated[
-        Path | None,
-        typer.Option("--report", metavar="FILE.html", help="Write a page, too: verdict, figures, charts, machine."),
-    ] = None,
+    page: ReportOption = None,
     junit_file: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdict as JUnit XML, too, for CI.")
+        Path | None, extra_file("--junit", "FILE", "Write the verdict as JUnit XML, too, for CI.")
     ] = None,
     raw: Annotated[
         Path | None,
-        typer.Option("--raw", metavar="FILE.npz", help="Keep what every fan saw and received, too, as numpy's arrays."),
+        extra_file("--raw", "FILE.npz", "Keep what every fan saw and received, too, as numpy's arrays."),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Show fans, events and the server's actors meanwhile.")] = False,
     web: Annotated[
@@ -143,7 +141,6 @@ def measure(  # noqa: PLR0913 -- each is an option of the command
         keeps_receipts=raw is not None,
     )
     if raw is not None:
-        try_directory(raw.parent)
         say(f"--raw: some {show_bytes(check_room(plan))} of memory, as far as events are known", err=True)
     store = trial_store(out, keep, repeat)
     earlier = store.earlier(asked(plan, measured))

@@ -1,16 +1,28 @@
-"""`--report FILE.html`: what a command found, as a page."""
+"""Files that a command writes besides its result: tried before anything is measured, and written when all is told."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from harness.records.files import replace_file
+from harness.records.files import replace_file, try_file
 from harness.show.summary_page import Paged, summary_page
+
+
+def extra_file(option: str, metavar: str, what: str) -> Any:
+    """Return an option that names such a file. Where it cannot be written, the command ends before it begins."""
+
+    def tried(path: Path | None) -> Path | None:
+        if path is not None:
+            try_file(path, f"choose another {option}")
+        return path
+
+    return typer.Option(option, metavar=metavar, help=what, callback=tried)
+
 
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE.html", help="Write a page, too: what was found, charts, tables, machine."),
+    extra_file("--report", "FILE.html", "Write a page, too: what was found, charts, tables, machine."),
 ]
 
 

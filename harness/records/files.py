@@ -84,6 +84,14 @@ def try_directory(directory: Path) -> None:
             probe.unlink()
 
 
+def try_file(path: Path, remedy: str) -> None:
+    """Make sure that a file can be put at `path`, where all stays as it is. Raise ResultError, with `remedy`."""
+    if path.is_dir():
+        raise ResultError(f"{path}: is a directory: {remedy}")
+    with _written(path, b"", remedy):
+        pass
+
+
 @contextlib.contextmanager
 def _written(path: Path, content: bytes, remedy: str) -> Iterator[Path]:
     """Give a file beside `path` with that content, to be moved inside; else it goes. Raise ResultError."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.commands import pages
 from harness.records.kinds import load_record
 from harness.records.search import SearchResult
 from harness.targets import one_fan
@@ -47,7 +48,26 @@ def test_a_page_and_a_report_for_ci(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "6 of 6 served" in capsys.readouterr().out
 
 
-def test_figures_are_told_where_a_page_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", ["--report", "--junit", "--raw"])
+def test_a_file_that_cannot_be_written_is_told_before_anybody_comes(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with NewsServer() as server:
+        words = ("measure", *SMALL, f"http://127.0.0.1:{server.http}/stream", "--out", str(tmp_path / "out"))
+        for path, why in ((tmp_path, "is a directory"), (tmp_path / "no" / "x", "cannot be written (No such file or")):
+            assert main([*words, option, str(path)]) == 2
+            said = capsys.readouterr()
+            assert said.out == ""
+            assert said.err.startswith(f"harness: {path}: {why}")
+            assert said.err.endswith(f": choose another {option}\n")
+        assert server.users == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_are_told_where_a_page_cannot_be_written_any_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "try_file", lambda *_: None)  # the disk is full only later
     with NewsServer() as server:
         words = ("--target", f"http://127.0.0.1:{server.http}/stream", "--out", str(tmp_path / "out"))
         assert main(["measure", *SMALL, *words, "--report", str(tmp_path / "none" / "page.html")]) == 2
