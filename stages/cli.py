@@ -36,6 +36,9 @@ from stages.stage0.faults import FaultsError, parse_faults
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.stage4.worker_process import WorkerStartError
+from stages.tour.course import CourseError
+from stages.tour.tourist import NobodyAnswersError, take_tour
+from stages.tour.trial import TrialFailedError
 from stages.watch import WatchEndedError, WatchError, watch_match
 
 if TYPE_CHECKING:
@@ -290,6 +293,27 @@ def watch_command(
 ) -> None:
     """Be a fan: watch a match in colour until it ends; exit status 1 if it breaks off."""
     _run(watch_match(address, user, match, reconnect=reconnect, note=_say_aside))
+
+
+@app.command(name="tour")
+def tour_command(
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="LESSON", help="Begin with this step; else where you were last.")
+    ] = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="LESSON", help="Take this step, and no other.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: print the tour as a script, with its measurements.")
+    ] = False,
+) -> None:
+    """Take a tour through the stages: see each break, name the cause, read what mends it, foretell, and see.
+
+    It takes an hour, or as long as you like: Ctrl-C ends it, and the same command goes on where you were. Each trial is
+    a command of the harness, which is shown.
+    """
+    try:
+        take_tour(begin=begin, only=only, asks=not yes)
+    except (CourseError, NobodyAnswersError, TrialFailedError) as error:
+        _refuse(error)
 
 
 @app.command(name="nginx")
