@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # `make stage-2.3 run` names a stage by its goal.
 STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
+BROWSERS := $(if $(filter 4,$(STAGE)),--browser-port 7777)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 floor report test test-all check run clean
@@ -126,7 +127,7 @@ check: .venv/dev ## Lint, formatting, types, and who imports whom
 
 run: .venv/runtime
 	@test -n "$(STAGE)" || { echo 'say which stage: make stage-0 run' >&2; exit 2; }
-	@exec $(BIN)/matchstream serve --stage $(STAGE) --play elp-tig-2011-09-10 --speed 60 --loop
+	@exec $(BIN)/matchstream serve --stage $(STAGE) --play elp-tig-2011-09-10 --speed 60 --loop $(BROWSERS)
 
 stage-%:
 	@test -n "$(filter run,$(MAKECMDGOALS))" || { echo 'say what to do with it: make $@ run' >&2; exit 2; }

@@ -85,8 +85,14 @@ def close_all(sockets: Iterable[socket.socket]) -> None:
         sock.close()
 
 
-def open_all(host: str, ports: Sequence[int], open_one: Callable[[str, int], socket.socket]) -> list[socket.socket]:
-    """Open a socket on each of the ports, and return them in that order.
+def open_all(
+    host: str,
+    ports: Sequence[int],
+    open_one: Callable[[str, int], socket.socket],
+    *,
+    port_options: str = "--port or --http-port",
+) -> list[socket.socket]:
+    """Open a socket on each of the ports, and return them in that order. `port_options` are what an error advises on.
 
     Raise CannotListenError, PortTakenError; nothing is left open then.
     """
@@ -99,7 +105,7 @@ def open_all(host: str, ports: Sequence[int], open_one: Callable[[str, int], soc
         reason = error.strerror if isinstance(error, OSError) else "that is no host"
         is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         raise (PortTakenError if is_taken else CannotListenError)(
-            f"cannot listen on {host}:{ports[len(opened)]}: {reason}; choose another --host, --port or --http-port"
+            f"cannot listen on {host}:{ports[len(opened)]}: {reason}; choose another --host, {port_options}"
         ) from error
     return opened
 

@@ -112,7 +112,9 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
-_FOR_LESSON: Final = MappingProxyType({"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission"})
+_FOR_LESSON: Final = MappingProxyType(
+    {"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission", "browser-port": "event-source"}
+)
 """The options that are for a lesson of stage 4."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
@@ -132,6 +134,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
     port: Port = 9999,
     http_port: HttpPort = 8888,
+    browser_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="The port for browsers, 0: any; in stage 4.  [default: none]"),
+    ] = None,
     redis: Annotated[
         str | None,
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
@@ -187,6 +193,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             host=host,
             port=port,
             http_port=http_port,
+            browser_port=browser_port,
             redis_url=_redis_of(redis, join),
             nodes=1 if nodes is None and join is not None else nodes,
             topology=topology or Topology.CONNECTED,
@@ -202,7 +209,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         _check_nodes(found, join, topology)
         _check_faults(found, faults)
         _check_workers(found, workers)
-        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate})
+        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate, "browser-port": browser_port})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
         if expect is not None:
             _, diagnosis = examine(
@@ -320,6 +327,9 @@ def tour_command(
 def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
     fans: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where fans are served; may be repeated.")] = [FANS],  # noqa: B006  # Typer's
     http: Annotated[list[str], typer.Option(metavar=_PORTS, help="Where the API is; may be repeated.")] = [HTTP],  # noqa: B006
+    browsers: Annotated[
+        list[str], typer.Option(metavar=_PORTS, help="Where browsers are served, if they are; may be repeated.")
+    ] = [],  # noqa: B006
     host: Annotated[
         str, typer.Option(help="The address for nginx to listen on; 0.0.0.0 is all of them.")
     ] = "127.0.0.1",
@@ -337,6 +347,7 @@ def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
     front = Front(
         fans=fans,
         http=http,
+        browsers=browsers,
         host=host,
         listen_fans=listen_fans,
         listen_http=listen_http,

@@ -2,7 +2,8 @@
 
 The talk's advice (slide "Listeners"): "For unified urls, use nginx in front of the server". What it must guarantee: a
 fan hears through nginx what it would hear without, and a reporter's post is never posted twice. Fans are passed on as
-TCP (nginx's stream module), the API as HTTP.
+TCP (nginx's stream module), the API as HTTP. Browsers watch under the address of the API, whose pages may so open their
+streams; nginx knows these by their paths, and speaks HTTP/2 with browsers where it speaks TLS.
 
 It costs two open files a fan, one more connection in the kernel, and a copy of every event. That is the price of one
 address; it makes nothing faster. Rejected: to hand out fans in turn or at random, which asks nobody how many have
@@ -66,6 +67,8 @@ class Front:
     """Where the server serves fans: each `HOST:PORT` or `HOST:PORT-PORT`."""
     http: Sequence[str]
     """Where it serves the API, likewise."""
+    browsers: Sequence[str]
+    """Where it serves browsers, likewise; nowhere, if there are none."""
     host: str
     """Where nginx listens; an IPv6 address without brackets."""
     listen_fans: int
@@ -81,14 +84,14 @@ def configuration(front: Front) -> str:
 
     Raise AddressError or NginxError for what nginx could not read or would serve to itself.
     """
-    fans, http = _endpoints(front.fans), _endpoints(front.http)
+    fans, http, browsers = (_endpoints(texts) for texts in (front.fans, front.http, front.browsers))
     listen_fans, listen_http = (join(front.host, port) for port in (front.listen_fans, front.listen_http))
     for address in (listen_fans, listen_http):
         _parse(address)
     if front.listen_fans == front.listen_http:
         raise NginxError(f"fans and the API cannot share port {front.listen_http}: choose another --listen-http")
     for port in (front.listen_fans, front.listen_http):
-        _refuse_itself(front.host, port, (*fans, *http))
+        _refuse_itself(front.host, port, (*fans, *http, *browsers))
     open_files = min(OpenFiles.read().hard, _MOST_OPEN_FILES) if front.open_files is None else front.open_files
     if open_files < FEWEST_OPEN_FILES:
         raise NginxError(f"{open_files} open files are too few for nginx: give --open-files 1024 or more")
@@ -107,6 +110,10 @@ def configuration(front: Front) -> str:
         http_servers=_servers(http),
         fan_zone_kb=_zone_kb(fans),
         http_zone_kb=_zone_kb(http),
+        browser_servers=_BROWSER_SERVERS.substitute(servers=_servers(browsers), zone_kb=_zone_kb(browsers))
+        if browsers
+        else "",
+        browser_location=_BROWSER_LOCATION if browsers else "",
         fans_by_source_ports=f"{_SOURCE_PORTS * len(fans):,}",
         max_body=MAX_BODY_BYTES,
         checkin_start=_json(Checkin(0)).removesuffix("0}"),
@@ -133,7 +140,8 @@ def _refuse_itself(host: str, port: int, behind: Iterable[tuple[str, int]]) -> N
     for server, its_port in behind:
         if its_port == port and (server == host or (_is_any(host) and _is_loopback(server))):
             raise NginxError(
-                f"nginx cannot listen on port {port}, since a server of --fans or --http has it: choose another"
+                f"nginx cannot listen on port {port}, since a server of --fans, --http or --browsers has it: "
+                "choose another"
             )
 
 
@@ -174,6 +182,24 @@ class _Percent(Template):
 
     delimiter = "%"
 
+
+_BROWSER_SERVERS: Final = _Percent("""\
+
+    upstream browsers {
+        zone browsers %{zone_kb}k;
+        least_conn;
+%{servers}
+    }
+""")
+_BROWSER_LOCATION: Final = """\
+
+        # What browsers watch by, which does not end: it is sent on as it comes. Heartbeats are well within the 60 s
+        # after which nginx gives a server up that says nothing (proxy_read_timeout).
+        location ~ ^/1/match/[^/]+/stream$ {
+            proxy_pass http://browsers;
+            proxy_buffering off;
+        }
+"""
 
 _TEMPLATE: Final = _Percent("""\
 # One address in front of all ports of a Match Stream server. For nginx 1.22 or newer with its stream module; on Debian:
@@ -259,7 +285,7 @@ http {
         keepalive 16;  # connections that each worker keeps open, so that a post needs no new one
         keepalive_timeout 30s;  # less than the API's own, so that no post meets a connection that is being closed
     }
-
+%{browser_servers}
     server {
         listen %{listen_http}%{both_families} backlog=65535;
         set $fans_port %{listen_fans_port};  # what /1/checkin hands out; who comes by TLS may be given another
@@ -286,7 +312,7 @@ http {
         location / {
             proxy_pass http://api;
         }
-
+%{browser_location}
         # The server names a port of its own, which leads past nginx if it can be reached at all. Whoever asks here is
         # given nginx's; the server's is kept beside it. (nginx cannot compute an answer, only replace text in it.)
         location = /1/checkin {

@@ -43,6 +43,9 @@ class Options:
     """So many are to find open files, on all nodes together; it decides where `workers` does not."""
     slow: Slow = Slow.CLOSE
     """What becomes of a fan that reads too slowly, where the stage has the lesson `slow-fans`."""
+    browser_port: int | None = None
+    """Where browsers are served besides, by the doors that the stage has for them; of several nodes, the first one for
+    these. 0: any free ones; None: they are not."""
     max_fans: int | None = None
     """Fans that each node takes at most, where the stage has the lesson `admission`; None: by its files. Each of its
     workers takes its share of them, and no more."""
@@ -59,6 +62,8 @@ class Addresses:
     host: str
     fans: tuple[int, int]
     http: tuple[int, int]
+    browsers: tuple[int, int] | None = None
+    """None: it does not serve them."""
 
 
 class System(Protocol):

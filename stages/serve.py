@@ -79,9 +79,13 @@ async def serve(stage: Stage, options: Options, play: PlayedMatch | None) -> Non
 
 
 def ready_line(addresses: Addresses) -> str:
-    """Return `ready fans=HOST:PORT[-PORT] http=HOST:PORT[-PORT]`, which programs wait for and people read."""
-    fans, http = (_range(addresses.host, *ports) for ports in (addresses.fans, addresses.http))
-    return f"ready fans={fans} http={http}"
+    """Return `ready fans=HOST:PORT[-PORT] http=HOST:PORT[-PORT]`, which programs wait for and people read.
+
+    Where browsers are served, `browsers=HOST:PORT[-PORT]` follows.
+    """
+    served = {"fans": addresses.fans, "http": addresses.http, "browsers": addresses.browsers}
+    ranges = (f"{who}={_range(addresses.host, *ports)}" for who, ports in served.items() if ports is not None)
+    return f"ready {' '.join(ranges)}"
 
 
 def _range(host: str, first: int, last: int) -> str:

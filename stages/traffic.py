@@ -61,10 +61,19 @@ class TimeCounts:
         return Histogram(BOUNDS_S, tuple(self.counts), self.sum_s)
 
 
-class Traffic:
-    """The counts of one server."""
+class DoorTraffic:
+    """What fans of one door got, as far as others are counted, too."""
 
-    __slots__ = ("deliveries", "drops", "fan_out", "greetings", "response", "since_s", "skips")
+    __slots__ = ("deliveries", "greetings")
+
+    def __init__(self) -> None:
+        self.greetings = self.deliveries = 0
+
+
+class Traffic:
+    """The counts of one server. `doors` has those of fans who came by another than the server's own (stage 4)."""
+
+    __slots__ = ("deliveries", "doors", "drops", "fan_out", "greetings", "response", "since_s", "skips")
 
     def __init__(self) -> None:
         self.since_s = monotonic()
@@ -72,3 +81,17 @@ class Traffic:
         self.drops: Counter[Drop] = Counter(dict.fromkeys(Drop, 0))
         self.response = TimeCounts()
         self.fan_out = TimeCounts()
+        self.doors: dict[str, DoorTraffic] = {}
+
+    def delivered(self, door: str, times: int) -> None:
+        """Count what fans were sent who came by that door; that of the server itself has no name."""
+        self.deliveries += times
+        if door:
+            self.doors[door].deliveries += times
+
+    def answered(self, door: str, *, is_first: bool) -> None:
+        """Take note that a fan who is counted already came by that door; of its later answers they are deliveries."""
+        if is_first:
+            self.doors[door].greetings += 1
+        else:
+            self.doors[door].deliveries += 1

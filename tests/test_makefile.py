@@ -65,7 +65,8 @@ def test_a_stage_is_run_with_the_sample_match(
     program(binaries, 'echo "$@"').rename(binaries / "matchstream")
     ran = make("--assume-old=.venv/runtime", f"BIN={binaries}", f"stage-{stage}", "run")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.split() == ["serve", "--stage", stage, "--play", SAMPLE, "--speed", "60", "--loop"]
+    browsers = ["--browser-port", "7777"] if stage == "4" else []
+    assert ran.stdout.split() == ["serve", "--stage", stage, "--play", SAMPLE, "--speed", "60", "--loop", *browsers]
     assert load_script(SAMPLE).steps
 
 

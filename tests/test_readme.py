@@ -123,7 +123,7 @@ def test_the_figures_are_those_of_the_results() -> None:
 
 @needs("curl", "curl")
 def test_the_api_answers_what_is_asked_of_it(programs: dict[str, str], tmp_path: Path) -> None:
-    posting, *reading = commands("curl")
+    posting, *reading = (line for line in commands("curl") if "/stream" not in line)
     with ServerProcess("0", tmp_path) as server:
 
         def asked(line: str) -> str:
@@ -136,3 +136,15 @@ def test_the_api_answers_what_is_asked_of_it(programs: dict[str, str], tmp_path:
     assert json.loads(statistics)["connections"] == 0
     assert "matchstream_connections" in metrics
     assert json.loads(ready) == {"status": "ready"}
+
+
+@needs("curl", "curl")
+def test_a_browser_is_served_by_stage_4_as_make_runs_it(programs: dict[str, str], tmp_path: Path) -> None:
+    (watching,) = (line for line in commands("curl") if "/stream" in line)
+    with ServerProcess("4", tmp_path, "--workers", "0", "--browser-port", "0") as server:
+        played = run(programs, "play", SAMPLE, "--url", server.url, "--speed", "60000")
+        assert (played.status, played.stderr) == (0, "")
+        assert "127.0.0.1:7777/" in watching
+        told = shell(watching.replace(":7777", f":{server.browser_ports[0]}").replace("-N", "-sN"), programs, tmp_path)
+    assert '"kind":"status"' in told
+    assert '"period":"ended"' in told

@@ -48,6 +48,7 @@ class _Snapshot(Collector):
         yield from self._counters()
         yield from self._by_kind()
         yield from self._of_stage_3()
+        yield from self._by_door()
         yield from self._by_worker()
         seen = self._seen
         yield self._histogram("matchstream_response_seconds", "From a fan's accept to its answer.", seen.response)
@@ -117,6 +118,21 @@ class _Snapshot(Collector):
             yield self._gauge("matchstream_subscriptions_subscribers", "Who hears them.", heard.subscribers)
             yield self._counter("matchstream_subscriptions_connections", "Connections made.", heard.connections)
             yield self._counter("matchstream_subscriptions_messages", "Messages from channels.", heard.published)
+
+    def _by_door(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Yield what is told of browsers apart."""
+        doors = self._seen.doors
+        if not doors:
+            return
+        labels = ["node", "door"]
+        watching = GaugeMetricFamily("matchstream_door_watching", "Browsers who watch, by door.", labels=labels)
+        greetings = CounterMetricFamily("matchstream_door_greetings", "Browsers who were answered.", labels=labels)
+        sent = CounterMetricFamily("matchstream_door_deliveries", "What browsers were sent after that.", labels=labels)
+        for door, counts in doors.items():
+            watching.add_metric([self._seen.node, door], counts.watching)
+            greetings.add_metric([self._seen.node, door], counts.greetings)
+            sent.add_metric([self._seen.node, door], counts.deliveries)
+        yield from (watching, greetings, sent)
 
     def _by_worker(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Yield what is told of each worker; its counts begin again when it is started again."""

@@ -16,10 +16,17 @@ from common.http.answers import Checkin, Health, History, Matches, Problem
 from common.http.operations import Operation
 from common.http.statistics import Statistics
 from common.http.terms import EXPECTED_PATTERN, IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MAX_KEY
+from common.wire.streamed import StreamedEvent
 
 _REF: Final = "#/components/schemas/{name}"
 _ONLY_ANSWERED: Final = (Health, Checkin, Matches, Match, History, Event, Statistics, Problem)
 _TEAM_BODY: Final = "TeamBody"
+
+_ABOUT: Final = (
+    "Live soccer matches: fans read them, reporters with a bearer token write them. "
+    "Where a server has a port for browsers, they watch a match there by GET /1/match/{id}/stream, as an EventSource: "
+    "the data of each message are a StreamedEvent, those of a `refused` or a `goodbye` a Problem."
+)
 
 _Json = dict[str, Any]
 
@@ -48,7 +55,7 @@ _ETAG: Final[_Json] = {
 
 def describe(operations: Sequence[Operation]) -> _Json:
     """Return the OpenAPI 3.1 document of `operations`, as JSON-encodable values."""
-    types = [Problem, *(operation.body for operation in operations if operation.body is not None)]
+    types = [Problem, StreamedEvent, *(operation.body for operation in operations if operation.body is not None)]
     types += [operation.query for operation in operations if operation.query is not None]
     types += [answer for operation in operations for answer in operation.answers.values() if answer is not None]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
@@ -60,7 +67,7 @@ def describe(operations: Sequence[Operation]) -> _Json:
         "info": {
             "title": "Match Stream",
             "version": "1",
-            "description": "Live soccer matches: fans read them, reporters with a bearer token write them.",
+            "description": _ABOUT,
         },
         "paths": paths,
         "components": {

@@ -78,6 +78,14 @@ class SubscriptionsStatistics(msgspec.Struct, frozen=True):
     published: int
 
 
+class DoorStatistics(msgspec.Struct, frozen=True):
+    """What fans of one door for browsers do and get: who watches now, and counts that mean what they mean of a node."""
+
+    watching: int
+    greetings: int
+    deliveries: int
+
+
 class WorkerStatistics(msgspec.Struct, frozen=True):
     """One worker process of a node as it is now, of those with its `number` the one after so many `restarts`.
 
@@ -122,6 +130,8 @@ class Statistics(msgspec.Struct, frozen=True):
 
     Where fans are served by `workers`, all that is told of the node is that of its processes together: counts and files
     are added up, `rss_bytes` has what they share once, and `loop_lag` is that of the process which is late the most.
+
+    Browsers are fans, and counted as such; `doors` tells of them apart, by the door by which they came.
     """
 
     node: str
@@ -148,3 +158,4 @@ class Statistics(msgspec.Struct, frozen=True):
     subscriptions: SubscriptionsStatistics | None = None
     workers: tuple[WorkerStatistics, ...] = ()
     skips: int = 0
+    doors: dict[str, DoorStatistics] = {}

@@ -59,10 +59,16 @@ class GreetingError(Exception):
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):
-    """That a fan wants numbers, and the number and epoch of the event that it heard last: None if it begins."""
+    """That a fan wants numbers, and the number and epoch of the event that it heard last: None if it begins.
+
+    A server may have other protocols than this one: `door` names that of the fan, and `opening` is what it is told
+    before its first answer.
+    """
 
     number: int | None = None
     epoch: int = 0
+    door: str = ""
+    opening: bytes = b""
 
 
 class Greeting(msgspec.Struct, frozen=True, gc=False):
@@ -122,12 +128,12 @@ def parse_greeting(line: bytes, *, numbers: bool = False) -> Greeting:
     """Return the greeting that one line, without its end, holds; V:3 with `numbers` only. Raise GreetingError."""
     try:
         return _parse(line, numbers)
-    except _WrongFieldError as error:
+    except WrongFieldError as error:
         raise GreetingError(f"{error}; {_expected(numbers)}") from None
 
 
-class _WrongFieldError(Exception):
-    """What is wrong with a line that is nearly a greeting."""
+class WrongFieldError(Exception):
+    """What is wrong with one field of what is nearly a greeting."""
 
 
 def _expected(numbers: bool) -> str:
@@ -138,25 +144,28 @@ def _parse(line: bytes, numbers: bool) -> Greeting:
     try:
         fields = line.decode().split(":")
     except UnicodeDecodeError:
-        raise _WrongFieldError("the line is not UTF-8") from None
+        raise WrongFieldError("the line is not UTF-8") from None
     match fields:
         case ["V", "2", user, *_]:
-            return Greeting(_checked(user, "user"), None)
+            return Greeting(checked_name(user, "user"), None)
         case ["VERSION", "1", "CONNECT", user, "MATCH", match_id, *_]:
-            return Greeting(_checked(user, "user"), _checked(match_id, "match id"))
+            return Greeting(checked_name(user, "user"), checked_name(match_id, "match id"))
         case ["V", "3", user, match_id, *rest] if numbers:
-            return Greeting(_checked(user, "user"), _checked(match_id, "match id") if match_id else None, _place(*rest))
+            return Greeting(
+                checked_name(user, "user"), checked_name(match_id, "match id") if match_id else None, _place(*rest)
+            )
         case _:
             raise GreetingError(_expected(numbers))
 
 
-def _checked(name: str, what: str) -> str:
+def checked_name(name: str, what: str) -> str:
+    """Return `name` if a user or a match may be called so. Raise WrongFieldError, which calls it `what`."""
     if not name:
-        raise _WrongFieldError(f"the {what} is empty")
+        raise WrongFieldError(f"the {what} is empty")
     if len(name) > MAX_NAME:
-        raise _WrongFieldError(f"the {what} is longer than {MAX_NAME} characters")
+        raise WrongFieldError(f"the {what} is longer than {MAX_NAME} characters")
     if not name.isprintable() and _CONTROL.search(name):  # most names are printable, and that is quicker to see
-        raise _WrongFieldError(f"the {what} has control characters or direction marks")
+        raise WrongFieldError(f"the {what} has control characters or direction marks")
     return name
 
 
@@ -169,5 +178,5 @@ def _place(number: str = "", epoch: str = "", *_: str) -> Numbered:
 
 def _count(text: str, what: str) -> int:
     if not _DIGITS.fullmatch(text):
-        raise _WrongFieldError(f"the {what} is not a number of 1 to 18 digits")
+        raise WrongFieldError(f"the {what} is not a number of 1 to 18 digits")
     return int(text)

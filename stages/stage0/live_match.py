@@ -217,7 +217,8 @@ class LiveMatch(GenServer):
 
     def _cancelled(self) -> None:
         self._is_over = True
-        self._dispatcher.cast(Dismissal(error_line(f"the match {self._id} was cancelled")))
+        why = f"the match {self._id} was cancelled"
+        self._dispatcher.cast(Dismissal(error_line(why), why))
 
     # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
 

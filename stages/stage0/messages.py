@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from common.domain.events import Event
     from common.domain.match import Match
     from common.domain.posts import Post
     from common.otp import Process
@@ -58,7 +59,7 @@ class Notification:
 
     The frame is encoded once, by the match. `accepted_at` is when the event was accepted; with its number it is its
     place in the match. `at_s` is when it set out for the fans, on `time.monotonic`; None of what the history has.
-    `match` is the match as the event left it, where a lesson wants that told as well.
+    `match` is the match as the event left it, and `event` the event itself, where a lesson wants that told as well.
     """
 
     seq: int
@@ -67,13 +68,18 @@ class Notification:
     accepted_at: datetime
     at_s: float | None = None
     match: Match | None = None
+    event: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """A fan is sent away, all of a match if it was cancelled: the bytes say why. Nothing comes after it."""
+    """A fan is sent away, all of a match if it was cancelled: the bytes say why. Nothing comes after it.
+
+    `why` says the same in words, for fans who speak another protocol.
+    """
 
     frame: bytes
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

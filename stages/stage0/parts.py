@@ -86,6 +86,10 @@ class Parts:
     """The class of what holds their connections (`stages.stage4.plane`)."""
     door: Any = None
     """The class of the protocol that they speak (`stages.stage4.door`)."""
+    doors: tuple[Any, ...] = ()
+    """The classes of the protocols that browsers speak besides (`stages.stage4.http_front`)."""
+    browser_listener: Any = None
+    """The class of what accepts them."""
     server_plane: Any = None
     """The plane of one server: each has its own."""
     roster: Any = None

@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 def listen(parts: Parts, options: Options, *, shared: bool = False) -> list[socket.socket]:
     """Listen for fans on as many ports as the stage has listeners, and return the sockets in the order of their ports.
 
-    `shared`: others may then listen there, too (`listen_too`). Raise CannotListenError, with nothing left bound.
+    That for browsers is the last, if there is to be one. `shared`: others may then listen there, too (`listen_too`).
+    Raise CannotListenError, with nothing left bound.
     """
+    open_one = partial(_listen_for_fans, parts, shared=shared)
     with _held(options.host, options.port, parts.fan_listeners) as ports:
-        return open_all(options.host, ports, partial(_listen_for_fans, parts, shared=shared))
+        opened = open_all(options.host, ports, open_one)
+    if options.browser_port is None:
+        return opened
+    try:
+        with _held(options.host, options.browser_port, 1) as ports:
+            return opened + open_all(options.host, ports, open_one, port_options="or --browser-port")
+    except BaseException:
+        close_all(opened)
+        raise
 
 
 def listen_too(parts: Parts, options: Options, ports: Sequence[int]) -> list[socket.socket]:

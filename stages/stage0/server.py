@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 from dataclasses import replace
@@ -107,6 +108,13 @@ class Server:
         )
 
     def _fan_ports(self) -> list[int]:
+        return self._ports()[: self.parts.fan_listeners]
+
+    def _listener_names(self) -> list[str]:
+        return [listener_name(port) for port in self._ports()]
+
+    def _ports(self) -> list[int]:
+        """Return the ports for fans, and that for browsers, if there is one."""
         return [listening.getsockname()[1] for listening in self._listening]
 
     def _unstopped(self, api: ApiServer) -> ApiServer:
@@ -148,7 +156,13 @@ class Server:
             raise
         parts.vm.started()
         fan_ports = self._fan_ports()
-        return Addresses(options.host, (fan_ports[0], fan_ports[-1]), (self._http_ports[0], self._http_ports[-1]))
+        browser_ports = self._ports()[len(fan_ports) :]
+        return Addresses(
+            options.host,
+            (fan_ports[0], fan_ports[-1]),
+            (self._http_ports[0], self._http_ports[-1]),
+            (browser_ports[0], browser_ports[-1]) if browser_ports else None,
+        )
 
     def _close(self) -> None:
         """Close the sockets that listen for fans."""
@@ -158,9 +172,10 @@ class Server:
     def _children(self, api: ApiServer) -> list[ChildSpec]:
         """Return the supervision tree, in the order in which it is started."""
         parts = self.parts
+        classes = itertools.chain(itertools.repeat(parts.listener, parts.fan_listeners), (parts.browser_listener,))
         listeners = (
-            ChildSpec(listener_name(port), partial(parts.listener, parts, listening))
-            for port, listening in zip(self._fan_ports(), self._listening, strict=True)
+            ChildSpec(name, partial(listener, parts, listening))
+            for name, listening, listener in zip(self._listener_names(), self._listening, classes, strict=False)
         )
         faults = parse_faults(self.options.faults)
         breaking = [ChildSpec(Faults.NAME, lambda: Faults(parts, faults))] if faults else []

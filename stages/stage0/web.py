@@ -17,6 +17,7 @@ from common.domain import rules
 from common.domain.errors import MatchExistsError, UnknownMatchError, UnknownTeamError
 from common.http.api import make_app
 from common.http.statistics import (
+    DoorStatistics,
     OpenFilesSeen,
     RequestsStatistics,
     Statistics,
@@ -183,6 +184,7 @@ class WebBackend:
             writer=next(_told(survey, WriterStatistics), None),
             requests=next(_told(survey, RequestsStatistics), None),
             subscriptions=next(_told(survey, SubscriptionsStatistics), None),
+            doors=self._doors(),
         )
         return seen, survey.first
 
@@ -190,6 +192,10 @@ class WebBackend:
         """Count the fans that are connected, and all since the start: as many as there are clients for them."""
         clients = _kind(survey.kinds, self._parts.client.__name__)
         return (0, 0) if clients is None else (clients.alive, clients.started)
+
+    def _doors(self) -> dict[str, DoorStatistics]:
+        """Tell apart of the fans who came by another door."""
+        return {}
 
     def _handlers(self, survey: Survey) -> int:
         """Count the fans that watch: there is a handler for each client that does."""

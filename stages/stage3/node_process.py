@@ -137,6 +137,7 @@ def node_command(stage: Stage, options: Options, port: int, http_port: int) -> l
     return [
         *python_module("stages", "serve", "--stage", stage.name, *lessons),
         *("--host", options.host, "--port", str(port), "--http-port", str(http_port)),
+        *(() if options.browser_port is None else ("--browser-port", str(options.browser_port))),
         *("--topology", options.topology, "--grace", f"{options.grace_s:f}s"),
         *(() if options.workers is None else ("--workers", str(options.workers))),
         *(("--slow", options.slow) if stage.has("slow-fans") else ()),

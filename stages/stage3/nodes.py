@@ -99,21 +99,25 @@ class Nodes:
         fans = self._reserve(options.port, parts.fan_listeners)
         http = self._reserve(options.http_port, parts.http_listeners)
         self._http_address, self._http_port = self._reserved[-1].getsockname()[0], http[0]
+        browsers = None if options.browser_port is None else self._reserve(options.browser_port, 1)
         self.token = server_token(os.environ, self._http_address, self._http_port)
         self._top = await self._node.start(
             SimpleOneForOne(self._node_process, Restart.PERMANENT, shutdown_s=STOP_S + options.grace_s + _KILL_S),
             name="nodes_sup",
         )
-        first_ports = zip(fans[:: parts.fan_listeners], http[:: parts.http_listeners], strict=True)
+        first_fans, first_http = fans[:: parts.fan_listeners], http[:: parts.http_listeners]
+        first_ports = zip(first_fans, first_http, browsers or (None,) * len(first_fans), strict=True)
         started = [
             await self._top.call(StartChild(ports, name=f"node-{number}")) for number, ports in enumerate(first_ports)
         ]
         await asyncio.gather(*(process.call(WaitUntilReady()) for process in started))  # or until one cannot
         self._serves = True
-        return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]))
+        for_browsers = None if browsers is None else (browsers[0], browsers[-1])
+        return Addresses(options.host, (fans[0], fans[-1]), (http[0], http[-1]), for_browsers)
 
-    def _node_process(self, fan_port: int, http_port: int) -> NodeProcess:
-        return NodeProcess(self._stage, self._options, fan_port, http_port, self.token, insists=self._serves)
+    def _node_process(self, fan_port: int, http_port: int, browser_port: int | None) -> NodeProcess:
+        options = replace(self._options, browser_port=browser_port)
+        return NodeProcess(self._stage, options, fan_port, http_port, self.token, insists=self._serves)
 
     async def _check_redis(self) -> None:
         """Say once, in place of every node, that Redis cannot be had. Raise StoreUnavailableError."""

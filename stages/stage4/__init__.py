@@ -13,6 +13,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `resume`: who was cut off is sent what it missed. Moves what fans lose with their server, down to nothing.
 * `admission`: a fan too many is told so at once, and does not wait in the accept queue. Guards those who are in.
 * `drain`: a server that stops lets its fans go one by one. Guards whoever they connect to then.
+* `event-source`: browsers watch, too, by HTTP. Moves nothing for others.
 
 Hooks of its own, beside those in `stages.stage0`:
 
@@ -21,6 +22,7 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience         |
 | `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                      |
 | `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                      |
+| `Fans`     | `_look`            | `event-source`          | what is done once a second                   |
 | `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                    |
 | `Audience` | `_status`          | `encode-once`           | what newcomers are sent                      |
 | `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due         |
@@ -35,6 +37,8 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Plane`    | `_answered`        | `slow-fans`             | who counts as a newcomer                     |
 | `Plane`    | `_forget`          | `slow-fans` `admission` | what else it knows of a fan                  |
 | `Plane`    | `open` `welcome`   | `admission`             | who is let in                                |
+| `Plane`    | `door_of`          | `slow-fans`             | by which door a fan came                     |
+
 """
 
 from __future__ import annotations
@@ -46,9 +50,11 @@ from stages import stage3
 from stages.stage0.parts import Lesson, layered
 from stages.stage4.admission import AdmittingPlane, AdmittingServer
 from stages.stage4.audience import Audience
+from stages.stage4.browsers import with_door
 from stages.stage4.door import TextDoor
 from stages.stage4.drain import DrainingServer
 from stages.stage4.encode_once import KnowingAudience, KnowingFans, TellingMatch
+from stages.stage4.event_source import EventSourceDoor
 from stages.stage4.fans import Fans
 from stages.stage4.plane import Plane
 from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
@@ -126,8 +132,17 @@ def _drain(parts: Parts) -> Parts:
     return replace(parts, server=layered(parts.server, DrainingServer))
 
 
+def _event_source(parts: Parts) -> Parts:
+    return with_door(parts, EventSourceDoor)
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
+
+
+def _door_lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
+    needs, because = ("fd-plane", "resume"), "browsers go on behind the number that they heard last"
+    return Lesson(name=name, teaches=teaches, apply=apply, needs=needs, because=because)
 
 
 def _workers(parts: Parts) -> Parts:
@@ -150,4 +165,5 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("resume", "frames have numbers, and who comes back is sent what it missed", _resume),
     _lesson("admission", "fans over a limit, or a rate, are told so at once", _admission),
     _lesson("drain", "a server that stops lets its fans go one by one, to come back after a while", _drain),
+    _door_lesson("event-source", "browsers watch by HTTP, as server-sent events", _event_source),
 )

@@ -69,17 +69,19 @@ class AdmittingPlane(Plane):
         self._aside = files_aside(files)
         self._first_aside = files - kept_files(files) - self._aside
 
-    def welcome(self, fd: int) -> None:
+    def welcome(self, fd: int, door: Door | None = None) -> None:
         """Take over a connection that was accepted, and let it in, or refuse it."""
         # The kernel gives the lowest number that is free (open(2)): from there on, no other is.
         if fd < self._first_aside and self._lets_in():
-            super().welcome(fd)
+            super().welcome(fd, door)
             return
         if len(self._turned_away) == self._aside:
             oldest = next(iter(self._turned_away))
             self._read(oldest)  # to close on what was not read would be a reset
             self.cut_off(oldest)
         self._take_over(fd)
+        if door is not None:
+            self._came_by[fd] = door
         self._turned_away[fd] = None
         self.refuse(fd, FULL.format(random.randint(*AGAIN_S)), Drop.FULL)  # noqa: S311  # nothing secret about a pause
 

@@ -78,6 +78,11 @@ class Subscription:
         return None
 
 
+def notification_of(event: Event) -> Notification:
+    """Return what tells of an event that the history has."""
+    return Notification(event.seq, encode(event), event.ends_match, event.at, event=event)
+
+
 class AudienceSup(SimpleOneForOne):
     """Starts an audience for the seats of a match. One that ends is started again by `Fans`, which has the seats."""
 
@@ -106,7 +111,7 @@ class Audience(GenServer):
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         seats = self._seats
         if isinstance(message, Dismissal):
-            raise self._dismiss(message.frame)
+            raise self._dismiss_for(message.why)
         if seats.place is None:
             return  # a JOIN is under way that finds it in the history
         if message.seq > seats.place.seq + 1:
@@ -187,7 +192,7 @@ class Audience(GenServer):
             await self._parts.db.match(self.node, self._id)  # if it is gone, that is what is to be said
             raise self._dismiss_for(SET_BACK.format(self._id))
         for event in missed:
-            await self._transmit(Notification(event.seq, encode(event), event.ends_match, event.at))
+            await self._transmit(notification_of(event))
 
     async def _history(self, place: Place) -> Sequence[Event]:
         return await self._parts.db.query(self.node, HistoryAfter(self._id, max(0, place.seq - 1)))
@@ -229,12 +234,10 @@ class Audience(GenServer):
             raise Stop
 
     def _dismiss_for(self, why: str) -> Stop:
-        return self._dismiss(self._plane.door.error(why))
-
-    def _dismiss(self, frame: bytes) -> Stop:
         """Send all away; return what ends this audience."""
         for crowd in self._seats.crowds:
-            self._parts.traffic.deliveries += self._plane.send(crowd.all(), frame)
+            door = crowd.door or self._plane.door
+            self._count(crowd, self._plane.send(crowd.all(), door.error(why, Drop.MATCH)))
         self._let_all_go()
         return Stop()
 
@@ -245,12 +248,14 @@ class Audience(GenServer):
                 self._plane.let_go(fd)
         seats.place = seats.match = seats.sending = None
 
-    def _told(self, sent: Notification, fans: int) -> None:
-        """Count what so many fans were told."""
-        traffic = self._parts.traffic
-        traffic.deliveries += fans
+    def _told(self, sent: Notification, crowd: Crowd, fans: int) -> None:
+        """Count what so many fans of a crowd were told."""
+        self._count(crowd, fans)
         if sent.at_s is not None:
-            traffic.fan_out.since(sent.at_s, fans)
+            self._parts.traffic.fan_out.since(sent.at_s, fans)
+
+    def _count(self, crowd: Crowd, fans: int) -> None:
+        self._parts.traffic.delivered(crowd.door.name if crowd.door is not None else "", fans)
 
     # To answer who waits.
 
@@ -316,11 +321,12 @@ class Audience(GenServer):
         """Return what tells newcomers where the match stands, which `is_known`."""
         match, self._seats.match = self._seats.match, None  # the next who come hear of the match as it is then
         assert match is not None  # noqa: S101  # it is known
-        return encode(rules.status(match, datetime.now(UTC)))
+        status = self._seats.status_event = rules.status(match, datetime.now(UTC))
+        return encode(status)
 
     async def _send(self, sent: Notification, crowd: Crowd, frame: bytes) -> None:
         """Send an event to all of a crowd who are due."""
-        self._told(sent, self._plane.send(crowd.take(len(crowd)), frame))
+        self._told(sent, crowd, self._plane.send(crowd.take(len(crowd)), frame))
 
     def _copies(self, sent: Notification) -> Sequence[tuple[Crowd, bytes]]:
         """Return who is sent an event, and as what."""

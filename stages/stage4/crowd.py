@@ -15,14 +15,22 @@ Where a fan stands is kept by whoever has the numbers, in an array that all crow
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stages.stage4.door import NumberingDoor
 
 
 class Crowd:
-    """File descriptors of fans, in no order. `position` is shared by all crowds, and long enough for each number."""
+    """File descriptors of fans, in no order. `position` is shared by all crowds, and long enough for each number.
 
-    __slots__ = ("_due", "_fds", "_position", "_sent")
+    All of a crowd came by the same `door`; None is that of the plane which has them.
+    """
 
-    def __init__(self, position: array[int]) -> None:
+    __slots__ = ("_due", "_fds", "_position", "_sent", "door")
+
+    def __init__(self, position: array[int], door: NumberingDoor | None = None) -> None:
+        self.door = door
         self._fds = array("i")
         self._position = position
         self._sent = 0

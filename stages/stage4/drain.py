@@ -24,7 +24,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from common.otp import CallError, TerminateChild
-from stages.stage0.listener import listener_name
 from stages.stage0.server import Server
 from stages.stage4.workers import WorkerSup
 
@@ -72,7 +71,7 @@ class DrainingServer(Server):
         """End the listeners, and close what they listened on. Workers, which have their own, drain before they end."""
         assert self._top is not None  # noqa: S101  # it was started
         has_workers = self.parts.roster is not None
-        names = [WorkerSup.NAME] if has_workers else [listener_name(port) for port in self._fan_ports()]
+        names = [WorkerSup.NAME] if has_workers else self._listener_names()
         with suppress(CallError):  # it has given up, and with it the listeners
             for name in names:
                 await self._top.call(TerminateChild(name))

@@ -36,7 +36,8 @@ def ready_status(seats: Seats) -> bytes:
     match, second = seats.match, int(time())
     if seats.status is None or seats.status[0] is not match or seats.status[1] != second:
         assert match is not None  # noqa: S101  # it is known
-        seats.status = match, second, encode(rules.status(match, datetime.fromtimestamp(second, UTC)))
+        seats.status_event = rules.status(match, datetime.fromtimestamp(second, UTC))
+        seats.status = match, second, encode(seats.status_event)
     return seats.status[2]
 
 

@@ -117,6 +117,10 @@ class Fans(GenServer):
         if seats is not None:
             seats.waiting.pop(fd, None)
 
+    def watching_by(self, door: str) -> int:
+        """Count those who came by the door of that name and have been told where their match stands."""
+        return sum(len(seats.rows[door].crowd) for seats in self._seats.values() if door in seats.rows)
+
     def _turn(self) -> None:
         try:
             self._plane.turn()
@@ -158,8 +162,7 @@ class Fans(GenServer):
         """Answer a fan from what is known of its match, or have it wait for the audience."""
         seats = self._seats.get(match_id)
         if seats is None:
-            position = self._plane.position
-            seats = self._seats[match_id] = Seats(Crowd(position), Crowd(position))
+            seats = self._seats[match_id] = Seats(Crowd(self._plane.position))
             self.process.send(Begin(match_id))
         elif self._answer_at_once(fd, seats, numbered):
             return

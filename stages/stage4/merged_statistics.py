@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from common.http.statistics import Histogram, OpenFilesSeen, Statistics
+from common.http.statistics import DoorStatistics, Histogram, OpenFilesSeen, Statistics
 from common.otp import KindStatistics
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def past(ended: Statistics) -> Statistics:
         handlers=0,
         tasks=0,
         kinds=tuple(replace(kind, alive=0, mailbox=0, memory_bytes=0) for kind in ended.kinds),
+        doors={door: structs.replace(counts, watching=0) for door, counts in ended.doors.items()},
     )
 
 
@@ -54,6 +55,7 @@ def merged(node: Statistics, others: Sequence[Statistics]) -> Statistics:
         response=_all_times([one.response for one in every]),
         fan_out=_all_times([one.fan_out for one in every]),
         kinds=_all_kinds(kind for one in every for kind in one.kinds),
+        doors={door: _door_of_all(door, every) for door in dict.fromkeys(door for one in every for door in one.doors)},
     )
 
 
@@ -65,6 +67,15 @@ def _all_times(histograms: Sequence[Histogram]) -> Histogram:
     """Return one histogram of all times; they have the same bounds."""
     counts = tuple(map(sum, zip(*(times.counts for times in histograms), strict=True)))
     return Histogram(histograms[0].bounds_s, counts, sum(times.sum_s for times in histograms))
+
+
+def _door_of_all(door: str, every: Iterable[Statistics]) -> DoorStatistics:
+    counts = [one.doors[door] for one in every if door in one.doors]
+    return DoorStatistics(
+        watching=sum(one.watching for one in counts),
+        greetings=sum(one.greetings for one in counts),
+        deliveries=sum(one.deliveries for one in counts),
+    )
 
 
 def _all_kinds(kinds: Iterable[KindStatistics]) -> tuple[KindStatistics, ...]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from common.wire.greeting import Greeting
     from stages.stage4.crowd import Crowd
-    from stages.stage4.door import Door, Reader
+    from stages.stage4.door import Door, NumberingDoor, Parting, Reader
     from stages.traffic import Traffic
 
 _FREE, _GREETED, _WAITING, _SEATED, _LEAVING = range(5)
@@ -97,6 +97,9 @@ class Plane:
         self._crowd: list[Crowd | None] = [None] * _SLOTS
         self.position = array("i", bytes(4 * _SLOTS))
         """Shared by the crowds of this plane's fans (`stages.stage4.crowd`)."""
+        self.doors: dict[str, NumberingDoor] = {}
+        """The doors besides, by their names."""
+        self._came_by: dict[int, Door] = {}  # until they are answered, who did not come by the own
         self._readers: dict[int, Reader] = {}
         self._behind: dict[int, Unsent] = {}
         self._last: set[int] = set()
@@ -142,13 +145,16 @@ class Plane:
         if self._listening.pop(listening, None) is not None:
             self._epoll.unregister(listening)
 
-    def welcome(self, fd: int) -> None:
-        """Take over a connection that was accepted and does not block: the server speaks first.
+    def welcome(self, fd: int, door: Door | None = None) -> None:
+        """Take over a connection that was accepted and does not block: the server speaks first, the fan at a `door`.
 
         Raise OSError if it cannot be watched; it is closed then.
         """
         self._take_over(fd)
-        self._write(fd, self.door.welcome)
+        if door is None:
+            self._write(fd, self.door.welcome)
+        else:
+            self._let_in_by(door, fd)
 
     def turn(self) -> None:
         """Do what the kernel has to tell: read, write on, part from who has gone; accept who waits after all that."""
@@ -182,6 +188,11 @@ class Plane:
         self._answered(fd)
         self._write(fd, data)
 
+    def answer_at_door(self, fd: int, data: bytes, crowd: Crowd) -> None:
+        """Do so for a fan who came by a door; it is known from the crowd by which."""
+        self.answer(fd, data, crowd)
+        self._came_by.pop(fd, None)
+
     def answer_last(self, fd: int, data: bytes) -> None:
         """Send a fan that waits its first and only answer, and part from it."""
         self._answered(fd)
@@ -191,7 +202,7 @@ class Plane:
     def refuse(self, fd: int, why: str, drop: Drop) -> None:
         """Tell a fan why it cannot be served, and part from it; counted as `drop`."""
         self._traffic.drops[drop] += 1
-        self._say_last(fd, self.door.error(why))
+        self._say_last(fd, self.door_of(fd).error(why, drop))
 
     def send(self, fds: Sequence[int], data: bytes) -> int:
         """Send these fans, who are in a crowd, the same bytes; return to how many: the others have gone, or have to."""
@@ -213,6 +224,15 @@ class Plane:
                 self._fall_behind(fd, data[done:])
         return len(fds) - gone
 
+    def beat(self, fds: Sequence[int], data: bytes) -> None:
+        """Send a heartbeat to those of these fans who are not behind: to others there is something on its way."""
+        self.send([fd for fd in fds if fd not in self._behind], data)
+
+    def door_of(self, fd: int) -> Parting:
+        """Return by which door a fan came."""
+        crowd = self._crowd[fd]
+        return (crowd.door if crowd is not None else self._came_by.get(fd)) or self.door
+
     def let_go(self, fd: int) -> None:
         """Part from a fan once it has been sent all that is left for it; from one that has gone, never mind."""
         if self._state[fd] == _FREE:
@@ -227,7 +247,7 @@ class Plane:
         """Tell every fan that is not being parted from that the server stops; return how many were told."""
         told = self.staying()
         for fd in told:
-            self._write(fd, self.door.goodbye)
+            self._write(fd, self.door_of(fd).goodbye)
             self.let_go(fd)
         return len(told)
 
@@ -235,7 +255,7 @@ class Plane:
         """Tell a fan that the server stops, and when to connect again; return whether it was still there."""
         if self._state[fd] in _AWAY:
             return False
-        self._say_last(fd, self.door.goodbye_for(after_s))
+        self._say_last(fd, self.door_of(fd).goodbye_for(after_s))
         return True
 
     def staying(self) -> list[int]:
@@ -277,6 +297,11 @@ class Plane:
         self.accepted += 1
         self.connected += 1
 
+    def _let_in_by(self, door: Door, fd: int) -> None:
+        """Have a fan speak first, as is the way of other doors."""
+        self._came_by[fd] = door
+        self._readers[fd] = door.reader()
+
     def _read(self, fd: int) -> None:
         try:
             data = os.read(fd, _READ)
@@ -297,7 +322,8 @@ class Plane:
         except GreetingError as error:
             if not data:
                 self._said_all.add(fd)
-            self.refuse(fd, str(error), Drop.GREETING)
+            self._traffic.drops[Drop.GREETING] += 1
+            self._say_last(fd, self._came_by.get(fd, self.door).refusal(error))
             return
         if greeting is None:
             self._readers[fd] = reader
@@ -421,6 +447,7 @@ class Plane:
     def _forget(self, fd: int) -> None:
         """Forget what is known of a fan that has ended."""
         self._readers.pop(fd, None)
+        self._came_by.pop(fd, None)
         self._behind.pop(fd, None)
         self._last.discard(fd)
         self._said_all.discard(fd)

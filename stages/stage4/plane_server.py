@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from common.http.statistics import DoorStatistics
 from common.otp import ChildSpec
 from stages.farewells import Farewells
 from stages.stage0.listener import EXHAUSTED, Listener
@@ -14,12 +15,14 @@ from stages.stage0.server import Server
 from stages.stage0.web import Web, WebBackend
 from stages.stage4.accepting import accept
 from stages.stage4.fans import Fans
+from stages.traffic import DoorTraffic
 
 if TYPE_CHECKING:
     from common.http.server import ApiServer
     from common.otp import Reason, Survey
     from stages.options import Options
     from stages.stage0.parts import Parts
+    from stages.stage4.door import Door
     from stages.stage4.plane import Plane
 
 _log = logging.getLogger(__name__)
@@ -56,6 +59,8 @@ class PlaneServer(Server):
     def __init__(self, parts: Parts, options: Options) -> None:
         super().__init__(parts, options)
         plane = parts.plane(parts.door(), self.parts.traffic)
+        plane.doors = {door.name: door for door in (made() for made in parts.doors)}
+        self.parts.traffic.doors.update({name: DoorTraffic() for name in plane.doors})
         self.parts = replace(self.parts, server_plane=plane, farewells=PlaneFarewells(plane))
 
     def _children(self, api: ApiServer) -> list[ChildSpec]:
@@ -67,6 +72,9 @@ class PlaneServer(Server):
 
 class PlaneListener(Listener):
     """Accepts BURST fans at a time, and greets them on the spot: it has no turn of its own, the plane calls it."""
+
+    _door: Door | None = None
+    """By which they come; None: the plane's own."""
 
     async def terminate(self, reason: Reason) -> None:
         """Stop accepting."""
@@ -88,7 +96,7 @@ class PlaneListener(Listener):
                 self._make_sure_of_file()
                 fd = accept(listening)
                 self._has_taken(fd)
-                plane.welcome(fd)
+                plane.welcome(fd, self._door)
         except (BlockingIOError, ConnectionAbortedError):
             return  # that were all
         except OSError as error:
@@ -107,6 +115,13 @@ class PlaneBackend(WebBackend):
         del survey
         plane: Plane = self._parts.server_plane
         return plane.connected, plane.accepted
+
+    def _doors(self) -> dict[str, DoorStatistics]:
+        fans = list(self._node.servers(Fans))  # none while they are being restarted
+        return {
+            door: DoorStatistics(sum(one.watching_by(door) for one in fans), traffic.greetings, traffic.deliveries)
+            for door, traffic in self._parts.traffic.doors.items()
+        }
 
     def _handlers(self, survey: Survey) -> int:
         del survey

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from stages.options import Options
     from stages.stage0.parts import Parts
     from stages.stage4.crowd import Crowd
-    from stages.stage4.door import Door
+    from stages.stage4.door import Door, Parting
     from stages.traffic import Traffic
 
 BOUND: Final = 64 * 1024
@@ -92,7 +92,8 @@ class ReseatingFans(Fans):
     def way_back(self, fd: int, crowd: Crowd) -> Callable[[], None]:
         """Do as a host should."""
         match_id, seats = next(entry for entry in self._seats.items() if crowd in entry[1].crowds)
-        return partial(self._seat, fd, match_id, Numbered() if crowd is seats.numbered else None)
+        name = next((name for name, row in seats.rows.items() if row.crowd is crowd), None)
+        return partial(self._seat, fd, match_id, None if name is None else Numbered(door=name))
 
 
 class BoundedPlane(Plane):
@@ -104,7 +105,12 @@ class BoundedPlane(Plane):
         super().__init__(door, traffic)
         self.skips = False
         """Whether a fan that is too slow is left out for a while, or closed."""
-        self._way_back: dict[int, Callable[[], None]] = {}
+        self._way_back: dict[int, tuple[Callable[[], None], Parting | None]] = {}  # None: by the plane's own door
+
+    def door_of(self, fd: int) -> Parting:
+        """Know it of those who are left out, too."""
+        left_out = self._way_back.get(fd)
+        return (left_out[1] if left_out is not None else None) or super().door_of(fd)
 
     def _add_unsent(self, fd: int, data: bytes) -> bool:
         unsent = self._behind[fd]
@@ -122,14 +128,14 @@ class BoundedPlane(Plane):
         assert crowd is not None  # noqa: S101  # else it would not be sent anything
         assert self._host is not None  # noqa: S101  # who seated it
         self._traffic.skips += 1
-        self._way_back[fd] = self._host.way_back(fd, crowd)
+        self._way_back[fd] = self._host.way_back(fd, crowd), crowd.door
         self._have_wait(fd)
 
     def _has_caught_up(self, fd: int) -> None:
         super()._has_caught_up(fd)
         way_back = self._way_back.get(fd)
         if way_back is not None:
-            way_back()
+            way_back[0]()
 
     def _answered(self, fd: int) -> None:
         if self._way_back and self._way_back.pop(fd, None) is not None:  # it has greeted before

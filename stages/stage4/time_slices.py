@@ -29,7 +29,7 @@ class SlicingAudience(Audience):
         plane = self._plane
         until_s = monotonic() + SLICE_S
         while fds := crowd.take(PIECE):
-            self._told(sent, plane.send(fds, frame))
+            self._told(sent, crowd, plane.send(fds, frame))
             if monotonic() >= until_s:
                 await asyncio.sleep(0)
                 until_s = monotonic() + SLICE_S

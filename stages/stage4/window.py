@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from common.wire.frames import resumed_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MOST: Final = 256
 """Events in a window."""
@@ -38,11 +38,15 @@ class Stand(NamedTuple):
 
 
 class Window:
-    """What is kept of one match; empty to begin with, behind the event at `base`."""
+    """What is kept of one match; empty to begin with, behind the event at `base`.
 
-    __slots__ = ("_frames", "_ready", "_size", "_stands", "reaches_back")
+    `resumed` makes what is said before so many events that follow a number.
+    """
 
-    def __init__(self, base: Stand) -> None:
+    __slots__ = ("_frames", "_ready", "_resumed", "_size", "_stands", "reaches_back")
+
+    def __init__(self, base: Stand, resumed: Callable[[int, int], bytes] = resumed_line) -> None:
+        self._resumed = resumed
         self._ready: dict[int, tuple[int, bytes]] = {}
         self._begin(base)
 
@@ -111,5 +115,5 @@ class Window:
             frames = islice(self._frames, len(self._frames) - missed, None)
             if len(self._ready) >= READY:
                 self._ready.clear()
-            ready = self._ready[number] = missed, resumed_line(missed, number) + b"".join(frames)
+            ready = self._ready[number] = missed, self._resumed(missed, number) + b"".join(frames)
         return ready

@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING, Final
 from common.listening import close_all
 from common.otp import CallError, ChildSpec, NoProcessError, Restart, SimpleOneForOne, StartChild
 from common.tuning.open_files import OpenFiles, kept_files
-from stages.stage0.listener import listener_name
 from stages.stage0.ports import listen, listen_too
 from stages.stage0.server import Server
 from stages.stage4.fans import Fans
@@ -112,7 +111,7 @@ class WorkersServer(Server):
         children = super()._children(api)
         if parts.roster is None:
             return children
-        in_workers = {Fans.NAME, *map(listener_name, self._fan_ports())}
+        in_workers = {Fans.NAME, *self._listener_names()}
         own = [child for child in children if child.id not in in_workers]
         serving = [
             ChildSpec(ZygoteProcess.NAME, parts.zygote),

@@ -71,6 +71,8 @@ def log(directory: Path) -> str:
 def behind(server: ServerProcess) -> list[str]:
     """Return the options that name all ports of a server, as its `ready` line does."""
     options = []
-    for name, ports in (("--fans", server.fan_ports), ("--http", server.http_ports)):
-        options += [name, f"{join(server.host, ports[0])}-{ports[-1]}"]
+    named = (("--fans", server.fan_ports), ("--http", server.http_ports), ("--browsers", server.browser_ports))
+    for name, ports in named:
+        if ports:
+            options += [name, f"{join(server.host, ports[0])}-{ports[-1]}"]
     return options

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "the-reporters-token"  # noqa: S105  # of servers that only tests can reach
 
-_READY: Final = re.compile(r"ready fans=(\S+):(\d+)(?:-(\d+))? http=\1:(\d+)(?:-(\d+))?\n")
+_PORTS: Final = r"(\d+)(?:-(\d+))?"
+_READY: Final = re.compile(rf"ready fans=(\S+):{_PORTS} http=\1:{_PORTS}(?: browsers=\1:{_PORTS})?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class ServerProcess:
     host: str
     fan_ports: range
     http_ports: range
+    browser_ports: range
+    """None are in it where browsers are not served."""
 
     def __init__(
         self,
@@ -157,3 +160,4 @@ class ServerProcess:
         self.host = ready[1]
         self.fan_ports = range(int(ready[2]), int(ready[3] or ready[2]) + 1)
         self.http_ports = range(int(ready[4]), int(ready[5] or ready[4]) + 1)
+        self.browser_ports = range(int(ready[6]), int(ready[7] or ready[6]) + 1) if ready[6] else range(0)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from common.http.statistics import (
     ApiStatistics,
+    DoorStatistics,
     Histogram,
     OpenFilesSeen,
     RequestsStatistics,
@@ -68,6 +69,7 @@ def statistics(**changes: Any) -> Statistics:
         "api": ApiStatistics(2, 17),
         "writer": WriterStatistics(True, 1234, 70, 2, 1),
         "requests": RequestsStatistics(3, 80, 4),
+        "doors": {"event-source": DoorStatistics(4, 5, 8)},
         "subscriptions": SubscriptionsStatistics(True, 5, 6, 7, 90),
     }
     return Statistics(**{**seen, **changes})

@@ -56,6 +56,9 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_subscriptions_subscribers", {}, 6),
         ("matchstream_subscriptions_connections_total", {}, 7),
         ("matchstream_subscriptions_messages_total", {}, 90),
+        ("matchstream_door_watching", {"door": "event-source"}, 4),
+        ("matchstream_door_greetings_total", {"door": "event-source"}, 5),
+        ("matchstream_door_deliveries_total", {"door": "event-source"}, 8),
         ("matchstream_worker_answers", {"worker": "0"}, 1),
         ("matchstream_worker_connections", {"worker": "0"}, 5),
         ("matchstream_worker_behind", {"worker": "0"}, 2),
@@ -85,8 +88,8 @@ def test_a_lag_that_is_not_known_yet_is_left_out() -> None:
 
 
 def test_what_a_node_does_not_have_is_left_out() -> None:
-    names = {name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None))}
-    parts = ("matchstream_writer", "matchstream_req", "matchstream_sub", "matchstream_worker")
+    names = {name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None, doors={}))}
+    parts = ("matchstream_writer", "matchstream_req", "matchstream_sub", "matchstream_door", "matchstream_worker")
     assert not [name for name in names if name.startswith(parts)]
 
 

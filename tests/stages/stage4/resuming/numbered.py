@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.http.client import ReporterClient
 from common.wire.frames import epoch_of
@@ -61,6 +61,7 @@ class Served:
     node: Node
     port: int
     api: ReporterClient
+    browser_port: int = 0
 
     def fan(self) -> Numbered:
         """Return a fan who will connect to it."""
@@ -73,13 +74,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(stage: Stage, redis_url: str) -> AsyncIterator[Served]:
-    """Serve, from one event to another of a test."""
-    server = stage.parts.server(stage.parts, Options(host="127.0.0.1", port=0, http_port=0, redis_url=redis_url))
+async def serving(stage: Stage, redis_url: str, **choices: Any) -> AsyncIterator[Served]:
+    """Serve, from one event to another of a test; `choices` are more of the Options."""
+    options = Options(host="127.0.0.1", port=0, http_port=0, redis_url=redis_url, **choices)
+    server = stage.parts.server(stage.parts, options)
     addresses = await server.start()
     try:
         async with ReporterClient(f"http://127.0.0.1:{addresses.http[0]}", TOKEN) as api:
-            yield Served(server.node, addresses.fans[0], api)
+            yield Served(server.node, addresses.fans[0], api, addresses.browsers[0] if addresses.browsers else 0)
     finally:
         await server.stop()
 

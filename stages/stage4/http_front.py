@@ -1,0 +1,215 @@
+"""What stands before the doors for browsers: it reads the head of a request, which tells by which of them one comes.
+
+On the fans' own ports the server speaks first, as it does in the talk: before anything is read. So nothing that comes
+there could be answered by HTTP, and browsers have a port of their own (`--browser-port`), where they speak first and
+their first bytes tell the door. nginx puts it under the address of the API (`matchstream nginx`).
+
+    GET /1/match/<id>/<the door's path>     the fan's name, if it has one, as ?user=
+
+A head is read by h11, of which each fan who is asking has an object; it is gone when the fan is answered. What must
+hold: a head takes MOST_HEAD bytes at most, and is the same however it is cut into pieces; what is no request for a door
+is answered by the status that says why, with a line of JSON as the API has it (`Problem`), and the connection ends.
+
+Rejected: to wait on the fans' ports for whether something comes before the welcome, which would have every fan wait,
+and to be wrong about browsers, which connect beforehand and then say nothing; to have the API take the requests and
+hand their connections on, which costs several times what a fan costs, in the one process that the workers relieve.
+"""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+import msgspec
+
+from common.http.answers import Problem
+from common.wire.frames import seconds_until_again
+from common.wire.greeting import Greeting, GreetingError, Numbered, WrongFieldError, checked_name
+from common.wire.streamed import parse_place
+from stages.stage0.messages import UNREADABLE
+from stages.stage4.door import NumberingDoor
+from stages.traffic import Drop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MOST_HEAD: Final = 8192
+"""Bytes of a request up to the empty line."""
+AGAIN_S: Final = 1
+"""When to ask again if nothing else is said, as the API has it."""
+
+_PATH: Final = re.compile("/1/match/([^/]+)/([^/]+)")
+_STATUS: Final = MappingProxyType(
+    {
+        Drop.MATCH: HTTPStatus.NOT_FOUND,
+        Drop.STORE: HTTPStatus.SERVICE_UNAVAILABLE,
+        Drop.FULL: HTTPStatus.SERVICE_UNAVAILABLE,
+        Drop.SILENCE: HTTPStatus.REQUEST_TIMEOUT,
+    }
+)
+"""What a fan is answered who is turned away before it was let in; nobody is for another reason."""
+STOPPING: Final = "the server is stopping; connect again in {} s"
+"""What is said to who has to go since the server does."""
+
+
+class RequestError(GreetingError):
+    """What came is no request for a door: the status that it is answered by, and the headers that belong to it."""
+
+    def __init__(self, status: HTTPStatus, why: str, *headers: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.headers = headers
+
+
+class Asked(NamedTuple):
+    """What a door needs to know of a request: its headers, the last of each name (in small letters), and its query."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+class BrowserDoor(NumberingDoor, Protocol):
+    """A door that is asked for by HTTP."""
+
+    @property
+    def path(self) -> str:
+        """The last part of what is asked for."""
+        ...
+
+    def place(self, asked: Asked) -> str:
+        """Return the place behind which the fan goes on; nothing: it begins."""
+        ...
+
+    def opening(self, asked: Asked) -> bytes:
+        """Return what is said before the first answer. Raise RequestError."""
+        ...
+
+
+def head(status: HTTPStatus, *headers: str) -> bytes:
+    """Return the head of an answer."""
+    lines = (f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}", *headers)
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def problem(status: HTTPStatus, why: str, headers: Iterable[str] = ()) -> bytes:
+    """Return an answer that refuses, as the API does."""
+    body = msgspec.json.encode(Problem(why))
+    described = ("Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close", *headers)
+    return head(status, *described) + body
+
+
+class HttpFront:
+    """The front of these doors: how fans are told what they are told before they are let in."""
+
+    welcome: Final = b""
+
+    def __init__(self, doors: Iterable[BrowserDoor]) -> None:
+        self._doors = {door.path: door for door in doors}
+        self._known = " or ".join(f"/1/match/<id>/{path}" for path in self._doors)
+
+    @property
+    def goodbye(self) -> bytes:
+        """The answer of a server that stops."""
+        return self.goodbye_for(AGAIN_S)
+
+    def reader(self) -> RequestReader:
+        """Return a reader of one request."""
+        return RequestReader(self)
+
+    def refusal(self, error: GreetingError) -> bytes:
+        """Return the answer to what is no request for a door."""
+        assert isinstance(error, RequestError)  # noqa: S101  # its readers raise no other
+        return problem(error.status, str(error), error.headers)
+
+    def error(self, why: str, drop: Drop) -> bytes:
+        """Return the answer to a fan who cannot be served."""
+        status = HTTPStatus.INTERNAL_SERVER_ERROR if why == UNREADABLE else _STATUS[drop]
+        if status is HTTPStatus.REQUEST_TIMEOUT:
+            why = f"no request came in time; ask for {self._known}"
+        again_s = seconds_until_again(why) or AGAIN_S
+        return problem(status, why, (f"Retry-After: {again_s}",) if status is HTTPStatus.SERVICE_UNAVAILABLE else ())
+
+    def goodbye_for(self, after_s: int) -> bytes:
+        """Return the answer of a server that stops to who has not been let in."""
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, STOPPING.format(after_s), (f"Retry-After: {after_s}",))
+
+    def greeting(self, request: h11.Request) -> Greeting:
+        """Return what a request asks for. Raise RequestError."""
+        door, match_id, query = self._found(request.target)
+        if request.method != b"GET":
+            raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+        asked = Asked(headers, query)
+        try:
+            user = checked_name(query.get("user") or door.name, "user")
+            place = door.place(asked)
+            number, epoch = parse_place(place) if place else (None, 0)
+        except WrongFieldError as error:
+            raise RequestError(HTTPStatus.BAD_REQUEST, f"{error}; leave it out to begin anew") from None
+        return Greeting(user, match_id, Numbered(number, epoch, door.name, door.opening(asked)))
+
+    def not_read(self) -> RequestError:
+        """Return what is said of bytes that are no request."""
+        return RequestError(HTTPStatus.BAD_REQUEST, f"that is no request of HTTP/1.1; ask for {self._known}")
+
+    def too_long(self) -> RequestError:
+        """Return what is said of a head that does not end within MOST_HEAD bytes."""
+        why = f"the head is longer than {MOST_HEAD} bytes; ask for {self._known}"
+        return RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, why)
+
+    def not_complete(self) -> RequestError:
+        """Return what is said of a request that ends before its head does."""
+        return RequestError(HTTPStatus.BAD_REQUEST, f"the request is not complete; ask for {self._known}")
+
+    def _found(self, target: bytes) -> tuple[BrowserDoor, str, Mapping[str, str]]:
+        try:
+            split = urlsplit(target.decode())
+            found = _PATH.fullmatch(split.path)
+            door = None if found is None else self._doors.get(found[2])
+            if found is not None and door is not None:
+                query = parse_qs(split.query, keep_blank_values=True, errors="strict")
+                match_id = checked_name(unquote(found[1], errors="strict"), "match id")
+                return door, match_id, {name: values[-1] for name, values in query.items()}
+        except ValueError:
+            raise RequestError(HTTPStatus.BAD_REQUEST, f"that is no URL; ask for {self._known}") from None
+        except WrongFieldError as error:
+            raise RequestError(HTTPStatus.NOT_FOUND, f"{error}; there is no such match") from None
+        raise RequestError(HTTPStatus.NOT_FOUND, f"there is no such path here; ask for {self._known}")
+
+
+class RequestReader:
+    """Reads one request, in pieces."""
+
+    __slots__ = ("_front", "_http", "_size")
+
+    def __init__(self, front: HttpFront) -> None:
+        self._front = front
+        self._http: h11.Connection | None = None
+        self._size = 0
+
+    def feed(self, data: bytes) -> Greeting | None:
+        """Return what is asked for once the head is complete. Raise RequestError."""
+        if self._http is None:
+            self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
+        within = data[: MOST_HEAD - self._size]
+        self._size += len(data)
+        try:
+            if within:  # for h11, nothing would be the end of the connection
+                self._http.receive_data(within)
+            event = self._http.next_event()
+        except h11.RemoteProtocolError:
+            raise self._front.not_read() from None
+        if isinstance(event, h11.Request):
+            return self._front.greeting(event)
+        if self._size > MOST_HEAD:
+            raise self._front.too_long()
+        return None
+
+    def end(self) -> Greeting | None:
+        """Raise RequestError: the fan says no more."""
+        raise self._front.not_complete()

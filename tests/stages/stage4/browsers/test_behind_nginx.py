@@ -1,0 +1,61 @@
+"""Browsers and the API under one address, which is nginx's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from common.http.client import ReporterClient
+from tests.stages.behind_nginx import behind, in_front_of, needs_nginx
+from tests.stages.game import Game
+from tests.stages.serving import TOKEN, ServerProcess
+from tests.stages.stage4.browsers.browser import Browser, Stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVED = ("--workers", "2", "--browser-port", "0")
+
+
+@needs_nginx
+async def test_a_page_of_the_api_may_watch_and_comes_back(tmp_path: Path) -> None:
+    with ServerProcess("4", tmp_path, *SERVED) as server:
+        async with in_front_of(tmp_path, *behind(server)) as front, ReporterClient(front.url, TOKEN) as api:
+            host, port = front.url.removeprefix("http://").split(":")
+            address = host, int(port)
+            game = await Game.announced(api, "front")
+            await game.start()
+            async with Stream(address) as fan, Stream(address) as again, Browser(address) as late:
+                await fan.send(f"GET /1/match/{game.id}/stream HTTP/1.0\r\nHost: h\r\n\r\n".encode())  # not in chunks
+                await fan.read_head()
+                await fan.read_messages(1)
+                await game.foul("at once")
+                await fan.read_messages(2)
+                place = fan.messages[0]["id"]
+                await again.send(
+                    f"GET /1/match/{game.id}/stream HTTP/1.0\r\nHost: h\r\nLast-Event-ID: {place}\r\n\r\n".encode()
+                )
+                await again.read_head()
+                await again.read_messages(1)
+                assert again.messages == fan.messages[1:]
+                await late.ask("/1/match/none/stream")
+                await late.read_until(lambda: b"none" in late.body)
+                assert late.status == 404
+                await game.stop()
+                for one in (fan, again):
+                    await one.read_to_end()
+                    assert one.kinds[-1] == "stop"
+
+
+@needs_nginx
+async def test_while_no_server_is_there_for_browsers_nginx_says_when_to_come_again(tmp_path: Path) -> None:
+    with ServerProcess("4", tmp_path, *SERVED) as server:
+        places = behind(server)
+    async with (
+        in_front_of(tmp_path, *places) as front,
+        aiohttp.ClientSession() as session,
+        session.get(f"{front.url}/1/match/m/stream") as answer,
+    ):
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.content_type == "application/json"
