@@ -199,6 +199,11 @@ _BROWSER_LOCATION: Final = """\
             proxy_pass http://browsers;
             proxy_buffering off;
         }
+
+        # The page of a match, and what belongs to it.
+        location ~ ^/match(/[^/]+|[.]css|[.]js)$ {
+            proxy_pass http://browsers;
+        }
 """
 
 _TEMPLATE: Final = _Percent("""\

@@ -22,7 +22,7 @@ LIMIT bytes, its end included, so a peer that never ends its line cannot take me
 """
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -55,7 +55,12 @@ A 255 before anything else is none. It stays, and the line is refused, since no 
 
 
 class GreetingError(Exception):
-    """What came is no greeting; the message says what was expected, on one line, and repeats nothing of what came."""
+    """What came is no greeting; the message says what was expected, on one line, and repeats nothing of what came.
+
+    `is_refusal` is False where something else was asked for than to watch, and that is had.
+    """
+
+    is_refusal: ClassVar[bool] = True
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ there could be answered by HTTP, and browsers have a port of their own (`--brows
 their first bytes tell the door. nginx puts it under the address of the API (`matchstream nginx`).
 
     GET /1/match/<id>/<the door's path>     the fan's name, if it has one, as ?user=
+    GET /match/<id>                         the page of a match (`stages.stage4.pages`), and what belongs to it
 
 A head is read by h11, of which each fan who is asking has an object; it is gone when the fan is answered. What must
 hold: a head takes MOST_HEAD bytes at most, and is the same however it is cut into pieces; what is no request for a door
@@ -33,10 +34,13 @@ from common.wire.greeting import Greeting, GreetingError, Numbered, WrongFieldEr
 from common.wire.streamed import parse_place
 from stages.stage0.messages import UNREADABLE
 from stages.stage4.door import NumberingDoor
+from stages.stage4.pages import file_at, read_pages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from stages.stage4.pages import File
 
 MOST_HEAD: Final = 8192
 """Bytes of a request up to the empty line."""
@@ -64,6 +68,16 @@ class RequestError(GreetingError):
         super().__init__(why)
         self.status = status
         self.headers = headers
+
+
+class PageAskedError(RequestError):
+    """What is asked for is a file of a page, which is the answer: nobody is refused, and no fan has come."""
+
+    is_refusal = False
+
+    def __init__(self, file: File) -> None:
+        super().__init__(HTTPStatus.OK, "a page")
+        self.file = file
 
 
 class Asked(NamedTuple):
@@ -111,6 +125,7 @@ class HttpFront:
     def __init__(self, doors: Iterable[BrowserDoor]) -> None:
         self._doors = {door.path: door for door in doors}
         self._known = " or ".join(f"/1/match/<id>/{path}" for path in self._doors)
+        self._pages = read_pages()
 
     @property
     def goodbye(self) -> bytes:
@@ -123,6 +138,8 @@ class HttpFront:
 
     def refusal(self, error: GreetingError) -> bytes:
         """Return the answer to what is no request for a door."""
+        if isinstance(error, PageAskedError):
+            return head(error.status, *error.file.headers) + error.file.body
         assert isinstance(error, RequestError)  # noqa: S101  # its readers raise no other
         return problem(error.status, str(error), error.headers)
 
@@ -139,10 +156,10 @@ class HttpFront:
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, STOPPING.format(after_s), (f"Retry-After: {after_s}",))
 
     def greeting(self, request: h11.Request) -> Greeting:
-        """Return what a request asks for. Raise RequestError."""
-        door, match_id, query = self._found(request.target)
+        """Return what a request asks for. Raise RequestError; PageAskedError where that is no match."""
         if request.method != b"GET":
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+        door, match_id, query = self._found(request.target)
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
         asked = Asked(headers, query)
         try:
@@ -169,6 +186,8 @@ class HttpFront:
     def _found(self, target: bytes) -> tuple[BrowserDoor, str, Mapping[str, str]]:
         try:
             split = urlsplit(target.decode())
+            if (file := file_at(split.path)) is not None:
+                raise PageAskedError(self._pages[file])
             found = _PATH.fullmatch(split.path)
             door = None if found is None else self._doors.get(found[2])
             if found is not None and door is not None:

@@ -322,7 +322,7 @@ class Plane:
         except GreetingError as error:
             if not data:
                 self._said_all.add(fd)
-            self._traffic.drops[Drop.GREETING] += 1
+            self._traffic.drops[Drop.GREETING] += error.is_refusal
             self._say_last(fd, self._came_by.get(fd, self.door).refusal(error))
             return
         if greeting is None:
