@@ -38,7 +38,6 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Plane`    | `_forget`          | `slow-fans` `admission` | what else it knows of a fan                  |
 | `Plane`    | `open` `welcome`   | `admission`             | who is let in                                |
 | `Plane`    | `door_of`          | `slow-fans`             | by which door a fan came                     |
-
 """
 
 from __future__ import annotations
