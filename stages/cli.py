@@ -113,9 +113,14 @@ _SHOWN = (
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
 _FOR_LESSON: Final = MappingProxyType(
-    {"slow": "slow-fans", "max-fans": "admission", "max-rate": "admission", "browser-port": "event-source"}
+    {
+        "slow": ("slow-fans",),
+        "max-fans": ("admission",),
+        "max-rate": ("admission",),
+        "browser-port": ("event-source", "websocket"),
+    }
 )
-"""The options that are for a lesson of stage 4."""
+"""The options that are for a lesson of stage 4, or any of some."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
@@ -404,10 +409,11 @@ def _check_workers(stage: Stage, workers: int | None) -> None:
 def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
     """Raise LessonError if an option is given to a stage that lacks the lesson that it is for."""
     for name, value in given.items():
-        lesson = _FOR_LESSON[name]
-        if value is not None and not stage.has(lesson):
+        lessons = _FOR_LESSON[name]
+        if value is not None and not any(map(stage.has, lessons)):
             raise LessonError(
-                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson {lesson}"
+                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson "
+                f"{' or '.join(lessons)}"
             )
 
 

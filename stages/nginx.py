@@ -185,6 +185,10 @@ class _Percent(Template):
 
 _BROWSER_SERVERS: Final = _Percent("""\
 
+    map $http_upgrade $connection_to_browsers {
+        default upgrade;  # a WebSocket
+        "" "";
+    }
     upstream browsers {
         zone browsers %{zone_kb}k;
         least_conn;
@@ -195,9 +199,13 @@ _BROWSER_LOCATION: Final = """\
 
         # What browsers watch by, which does not end: it is sent on as it comes. Heartbeats are well within the 60 s
         # after which nginx gives a server up that says nothing (proxy_read_timeout).
-        location ~ ^/1/match/[^/]+/stream$ {
+        location ~ ^/1/match/[^/]+/(stream|ws)$ {
             proxy_pass http://browsers;
             proxy_buffering off;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_to_browsers;
+            proxy_set_header Host $http_host;  # where a header is set, those from above are not
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         }
 
         # The page of a match, and what belongs to it.

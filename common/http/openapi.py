@@ -24,8 +24,9 @@ _TEAM_BODY: Final = "TeamBody"
 
 _ABOUT: Final = (
     "Live soccer matches: fans read them, reporters with a bearer token write them. "
-    "Where a server has a port for browsers, they watch a match there by GET /1/match/{id}/stream, as an EventSource: "
-    "the data of each message are a StreamedEvent, those of a `refused` or a `goodbye` a Problem."
+    "Where a server has a port for browsers, they watch a match there: by GET /1/match/{id}/stream, as an EventSource, "
+    "where the data of each message are a StreamedEvent, those of a `refused` or a `goodbye` a Problem; or by a "
+    "WebSocket at /1/match/{id}/ws, of which each message is a StreamedEvent."
 )
 
 _Json = dict[str, Any]

@@ -248,13 +248,14 @@ OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "admission": (),
         "drain": (),
         "event-source": (),
+        "websocket": (),
     }
 )
 """The scenarios that exercise each lesson of stages 1 to 4.
 
 The last ones have none. `resume`, `admission` and `drain` are for fans who come back: with what they have heard
 already, all at once after a node died, or from a node that is emptied. The harness's fans come once, so it cannot say
-what these lessons are worth. `event-source` is for other fans than those of a stage, and nothing to these.
+what these lessons are worth. `event-source` and `websocket` are for other fans than those of a stage.
 """
 
 _OF_EACH_FAN: Final = (

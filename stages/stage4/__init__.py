@@ -14,6 +14,7 @@ their supervisors); what is once a fan is done here without a process, a task or
 * `admission`: a fan too many is told so at once, and does not wait in the accept queue. Guards those who are in.
 * `drain`: a server that stops lets its fans go one by one. Guards whoever they connect to then.
 * `event-source`: browsers watch, too, by HTTP. Moves nothing for others.
+* `websocket`: they and programs do so by a WebSocket. Likewise.
 
 Hooks of its own, beside those in `stages.stage0`:
 
@@ -22,7 +23,7 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience         |
 | `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                      |
 | `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                      |
-| `Fans`     | `_look`            | `event-source`          | what is done once a second                   |
+| `Fans`     | `_look`            | `event-source` `websocket` | what is done once a second                   |
 | `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                    |
 | `Audience` | `_status`          | `encode-once`           | what newcomers are sent                      |
 | `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due         |
@@ -60,6 +61,7 @@ from stages.stage4.plane_server import PlaneListener, PlaneServer, PlaneWeb
 from stages.stage4.resume import NumberedDoor, ResumingAudience, ResumingFans
 from stages.stage4.slow_fans import BoundedPlane, BoundedServer, ReseatingFans, with_socket_options
 from stages.stage4.time_slices import SlicingAudience
+from stages.stage4.websocket import WebSocketDoor
 from stages.stage4.workers import WorkersServer, with_workers
 from stages.stage4.workers_web import WorkersWeb
 from stages.stage4.write_behind import WriteBehindFans
@@ -135,6 +137,10 @@ def _event_source(parts: Parts) -> Parts:
     return with_door(parts, EventSourceDoor)
 
 
+def _websocket(parts: Parts) -> Parts:
+    return with_door(parts, WebSocketDoor)
+
+
 def _lesson(name: str, teaches: str, apply: Callable[[Parts], Parts]) -> Lesson:
     return Lesson(name=name, teaches=teaches, apply=apply, needs=("fd-plane",), because="there is no plane of fans")
 
@@ -165,4 +171,5 @@ STAGE = stage3.STAGE.followed_by(
     _lesson("admission", "fans over a limit, or a rate, are told so at once", _admission),
     _lesson("drain", "a server that stops lets its fans go one by one, to come back after a while", _drain),
     _door_lesson("event-source", "browsers watch by HTTP, as server-sent events", _event_source),
+    _door_lesson("websocket", "browsers and programs watch by a WebSocket", _websocket),
 )

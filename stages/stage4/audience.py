@@ -244,8 +244,9 @@ class Audience(GenServer):
     def _let_all_go(self) -> None:
         seats = self._seats
         for crowd in seats.crowds:
+            let_go = self._plane.let_go if crowd.door is None else self._plane.let_close_first
             for fd in crowd.all():
-                self._plane.let_go(fd)
+                let_go(fd)
         seats.place = seats.match = seats.sending = None
 
     def _told(self, sent: Notification, crowd: Crowd, fans: int) -> None:

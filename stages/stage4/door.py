@@ -9,7 +9,7 @@ made into bytes once a door (`stages.stage4.seats`, `Row`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from common.wire.frames import GOODBYE, WELCOME, error_line, goodbye_line
 from common.wire.greeting import GreetingReader
@@ -34,8 +34,32 @@ class Reader(Protocol):
         ...
 
 
+class Heard(NamedTuple):
+    """What comes of what a fan says that has greeted: an answer, a rest that is not complete, and whether it goes."""
+
+    answer: bytes
+    rest: bytes
+    is_over: bool
+
+
+class Deaf:
+    """A door whose fans say nothing more, once they have said what they want."""
+
+    def hear(self, said: bytes) -> Heard:
+        """Pass it over."""
+        del said
+        return _NOTHING
+
+
+_NOTHING: Final = Heard(b"", b"", is_over=False)
+
+
 class Parting(Protocol):
-    """What a fan is told when it has to go."""
+    """What a fan is told when it has to go, and if it says something before."""
+
+    def hear(self, said: bytes) -> Heard:
+        """Take in what a fan says that has greeted: after the rest of before, if there was one."""
+        ...
 
     @property
     def goodbye(self) -> bytes:
@@ -102,7 +126,7 @@ class NumberingDoor(Parting, Protocol):
         ...
 
 
-class TextDoor:
+class TextDoor(Deaf):
     """The protocol of the talk (`common.wire`)."""
 
     welcome: Final = WELCOME

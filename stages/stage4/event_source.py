@@ -35,6 +35,7 @@ import msgspec
 
 from common.http.answers import Problem
 from common.wire.streamed import place_id, streamed
+from stages.stage4.door import Deaf
 from stages.stage4.http_front import STOPPING, head
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ RETRY_MS: Final = (1000, 5000)
 """The least and the most that a browser waits until it connects again."""
 
 
-class EventSourceDoor:
+class EventSourceDoor(Deaf):
     """Server-sent events."""
 
     name: Final = "event-source"
@@ -62,7 +63,8 @@ class EventSourceDoor:
 
     def place(self, asked: Asked) -> str:
         """Return what a browser sends when it comes back; else what its page says."""
-        return asked.headers.get("last-event-id") or asked.query.get("after", "")
+        sent = [value for name, value in asked.headers if name == "last-event-id"]
+        return sent[-1] if sent and sent[-1] else asked.query.get("after", "")
 
     def opening(self, asked: Asked) -> bytes:
         """Return the head of the answer, and when to come back."""

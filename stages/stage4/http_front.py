@@ -33,12 +33,12 @@ from common.wire.frames import seconds_until_again
 from common.wire.greeting import Greeting, GreetingError, Numbered, WrongFieldError, checked_name
 from common.wire.streamed import parse_place
 from stages.stage0.messages import UNREADABLE
-from stages.stage4.door import NumberingDoor
+from stages.stage4.door import Deaf, NumberingDoor
 from stages.stage4.pages import file_at, read_pages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stages.stage4.pages import File
 
@@ -81,9 +81,9 @@ class PageAskedError(RequestError):
 
 
 class Asked(NamedTuple):
-    """What a door needs to know of a request: its headers, the last of each name (in small letters), and its query."""
+    """What a door needs to know of a request: its headers, with their names in small letters, and its query."""
 
-    headers: Mapping[str, str]
+    headers: Sequence[tuple[str, str]]
     query: Mapping[str, str]
 
 
@@ -117,7 +117,7 @@ def problem(status: HTTPStatus, why: str, headers: Iterable[str] = ()) -> bytes:
     return head(status, *described) + body
 
 
-class HttpFront:
+class HttpFront(Deaf):
     """The front of these doors: how fans are told what they are told before they are let in."""
 
     welcome: Final = b""
@@ -160,7 +160,9 @@ class HttpFront:
         if request.method != b"GET":
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
         door, match_id, query = self._found(request.target)
-        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
+        if request.http_version == b"1.0":
+            headers = [header for header in headers if header[0] != "upgrade"]  # RFC 9110, section 7.8
         asked = Asked(headers, query)
         try:
             user = checked_name(query.get("user") or door.name, "user")

@@ -101,6 +101,7 @@ class Plane:
         """The doors besides, by their names."""
         self._came_by: dict[int, Door] = {}  # until they are answered, who did not come by the own
         self._readers: dict[int, Reader] = {}
+        self._half_said: dict[int, bytes] = {}
         self._behind: dict[int, Unsent] = {}
         self._last: set[int] = set()
         self._said_all: set[int] = set()
@@ -197,7 +198,10 @@ class Plane:
         """Send a fan that waits its first and only answer, and part from it."""
         self._answered(fd)
         self._write(fd, data)
-        self.let_go(fd)
+        if fd in self._came_by:
+            self.let_close_first(fd)
+        else:
+            self.let_go(fd)
 
     def refuse(self, fd: int, why: str, drop: Drop) -> None:
         """Tell a fan why it cannot be served, and part from it; counted as `drop`."""
@@ -242,6 +246,17 @@ class Plane:
             self._leave(fd)
         else:
             self._end(fd, None)
+
+    def let_close_first(self, fd: int) -> None:
+        """Do so with a fan that may be saying something: once it is sent all it is told that no more comes."""
+        if self._state[fd] in _AWAY:
+            return
+        if fd in self._said_all:
+            self.let_go(fd)
+            return
+        self._leave(fd)
+        if fd not in self._behind:
+            self._say_no_more(fd)
 
     def say_goodbye(self) -> int:
         """Tell every fan that is not being parted from that the server stops; return how many were told."""
@@ -314,6 +329,20 @@ class Plane:
             self._read_greeting(fd, data)
         elif not data:
             self._has_said_all(fd)
+        elif self._state[fd] != _LEAVING:
+            self._hear(fd, data)
+
+    def _hear(self, fd: int, data: bytes) -> None:
+        """Take in what a fan says that has greeted; what is not complete is kept."""
+        door = self.door_of(fd)
+        answer, rest, is_over = door.hear(self._half_said.pop(fd, b"") + data)
+        if is_over:
+            self._say_last(fd, answer)
+            return
+        if rest:
+            self._half_said[fd] = rest
+        if answer and fd not in self._behind:  # who does not read has no use for answers
+            self._write(fd, answer)
 
     def _read_greeting(self, fd: int, data: bytes) -> None:
         reader = self._readers.pop(fd, None) or self.door.reader()
@@ -448,6 +477,7 @@ class Plane:
         """Forget what is known of a fan that has ended."""
         self._readers.pop(fd, None)
         self._came_by.pop(fd, None)
+        self._half_said.pop(fd, None)
         self._behind.pop(fd, None)
         self._last.discard(fd)
         self._said_all.discard(fd)

@@ -136,7 +136,7 @@ class Arena:
     def nothing_is_left(self) -> bool:
         """Whether nothing is known of any fan."""
         plane = self.plane
-        known = (plane._readers, plane._came_by, plane._behind, plane._last, plane._said_all)  # noqa: SLF001
+        known = (plane._readers, plane._came_by, plane._half_said, plane._behind, plane._last, plane._said_all)  # noqa: SLF001
         kept = sum(map(len, known))
         marked = any(plane._state) or any(crowd is not None for crowd in plane._crowd)  # noqa: SLF001
         return not (plane.connected or self.crowd or kept or marked)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import aiohttp
+from websockets.frames import CloseCode
 
 from common.http.client import ReporterClient
 from tests.stages.behind_nginx import behind, in_front_of, needs_nginx
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.stage4.browsers.browser import Browser, Stream
+from tests.stages.stage4.browsers.socket_fan import SocketFan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,12 @@ async def test_a_page_of_the_api_may_watch_and_comes_back(tmp_path: Path) -> Non
             address = host, int(port)
             game = await Game.announced(api, "front")
             await game.start()
-            async with Stream(address) as fan, Stream(address) as again, Browser(address) as late:
+            async with (
+                Stream(address) as fan,
+                Stream(address) as again,
+                SocketFan(address) as by_socket,
+                Browser(address) as late,
+            ):
                 await fan.send(f"GET /1/match/{game.id}/stream HTTP/1.0\r\nHost: h\r\n\r\n".encode())  # not in chunks
                 await fan.read_head()
                 await fan.read_messages(1)
@@ -39,13 +46,17 @@ async def test_a_page_of_the_api_may_watch_and_comes_back(tmp_path: Path) -> Non
                 await again.read_head()
                 await again.read_messages(1)
                 assert again.messages == fan.messages[1:]
+                await by_socket.watch(game.id, place)
+                await by_socket.read_messages(1)
+                assert by_socket.messages == fan.messages[1:]
                 await late.ask("/1/match/none/stream")
                 await late.read_until(lambda: b"none" in late.body)
                 assert late.status == 404
                 await game.stop()
-                for one in (fan, again):
+                for one in (fan, again, by_socket):
                     await one.read_to_end()
                     assert one.kinds[-1] == "stop"
+                assert by_socket.closed == (CloseCode.NORMAL_CLOSURE, "the match is over")
 
 
 @needs_nginx

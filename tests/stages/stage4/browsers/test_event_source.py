@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 import pytest
 
+from common.http.openapi import describe
+from common.http.operations import OPERATIONS
 from common.wire.frames import epoch_of
 from stages.stage4.audience import Audience
 from stages.stage4.event_source import RETRY_MS, EventSourceDoor
@@ -112,6 +115,20 @@ async def test_a_place_that_is_yet_to_come_is_none(served: Served, game: Game, p
         await post(game, "next")
         await fan.read_messages(2)
     assert (fan.kinds, fan.messages[0]["missed"]) == (["status", "foul"], OTHER_COURSE)
+
+
+async def test_what_is_sent_is_what_the_api_describes(served: Served, game: Game) -> None:
+    components = msgspec.to_builtins(describe(OPERATIONS))["components"]
+    schema = {**components["schemas"]["StreamedEvent"], "components": components}
+    async with stream(served) as fan, stream(served) as lost:
+        await fan.watch(game.id)
+        await game.goal("one")
+        await fan.read_messages(2)
+        await lost.resume(game.id, "1-1")
+        await lost.read_messages(1)
+    for message in (*fan.messages, *lost.messages):
+        jsonschema.validate(message, schema, jsonschema.Draft202012Validator)
+    assert "missed" in lost.messages[0]
 
 
 async def test_who_has_heard_the_end_is_not_to_come_back(served: Served, game: Game) -> None:

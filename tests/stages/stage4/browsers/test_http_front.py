@@ -16,6 +16,7 @@ from stages.stage0.client import STORE_AWAY
 from stages.stage0.messages import UNREADABLE
 from stages.stage4.event_source import EventSourceDoor
 from stages.stage4.http_front import MOST_HEAD, HttpFront, RequestError
+from stages.stage4.websocket import WebSocketDoor
 from stages.traffic import Drop
 from tests.stages.stage4.arena import Arena, PlaneFan, arena
 from tests.stages.stage4.browsers.browser import Browser
@@ -27,10 +28,17 @@ if TYPE_CHECKING:
     from tests.stages.game import Game
     from tests.stages.stage4.resuming.numbered import Served
 
-KNOWN = "ask for /1/match/<id>/stream"
+KNOWN = "ask for /1/match/<id>/stream or /1/match/<id>/ws"
 NO_PLACE = "the place is not <epoch>-<number>, as the id of an event is; leave it out to begin anew"
 GOOD = b"GET /1/match/m%C3%B1/stream?user=ann HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 77-3\r\n\r\n"
 WATCH = "GET /1/match/m/stream HTTP/1.1\r\n"
+
+
+def upgrade(header: str, *, version: str = "13", key: str = "dGhlIHNhbXBsZSBub25jZQ==", http: str = "1.1") -> str:
+    """Return a request for a WebSocket."""
+    asked = f"GET /1/match/m/ws HTTP/{http}\r\nHost: h\r\nConnection: Upgrade\r\n{header}\r\n"
+    return f"{asked}Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+
 
 REFUSED = [
     pytest.param(
@@ -59,6 +67,18 @@ REFUSED = [
         "the user has control characters or direction marks; leave it out to begin anew",
         id="no user",
     ),
+    pytest.param(
+        "GET /1/match/m/ws HTTP/1.1\r\nHost: h\r\n\r\n", 426, "ask for a WebSocket of version 13", id="no Upgrade"
+    ),
+    pytest.param(upgrade("Upgrade: h2c"), 426, "ask for a WebSocket of version 13", id="another Upgrade"),
+    pytest.param(upgrade("Upgrade: websocket", http="1.0"), 426, "ask for a WebSocket of version 13", id="HTTP/1.0"),
+    pytest.param(upgrade("Upgrade: websocket", version="8"), 426, "ask for a WebSocket of version 13", id="version"),
+    pytest.param(
+        upgrade("Upgrade: websocket", key="bm8="),
+        400,
+        "the Sec-WebSocket-Key is not one of 16 bytes (RFC 6455)",
+        id="no key",
+    ),
     pytest.param(f"{WATCH}\r\n", 400, f"that is no request of HTTP/1.1; {KNOWN}", id="no Host"),
     pytest.param("V:2:ann\r\n\r\n", 400, f"that is no request of HTTP/1.1; {KNOWN}", id="text"),
     pytest.param("\x16\x03\x01\x02", 400, f"that is no request of HTTP/1.1; {KNOWN}", id="TLS"),
@@ -86,6 +106,7 @@ async def test_what_is_no_request_has_its_status_and_a_line(
         assert bad.problem.startswith(why)
         assert bad.headers["connection"] == "close"
         assert bad.headers.get("allow") == ("GET" if status == 405 else None)
+        assert bad.headers.get("upgrade") == ("websocket" if status == 426 else None)
         await post(game, "others go on")
         await good.read_until(lambda: b"others go on" in good.body)
         await fan.read_events(1)
@@ -112,7 +133,7 @@ async def test_who_sends_no_more_may_listen(served: Served, game: Game) -> None:
 
 
 def front() -> HttpFront:
-    return HttpFront([EventSourceDoor()])
+    return HttpFront([EventSourceDoor(), WebSocketDoor()])
 
 
 def read(pieces: list[bytes]) -> Greeting | tuple[int, str] | None:
@@ -126,7 +147,9 @@ def read(pieces: list[bytes]) -> Greeting | tuple[int, str] | None:
         if found is not None:
             asked = found.numbered
             assert asked is not None
-            assert asked.opening.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert asked.opening.startswith(
+                b"HTTP/1.1 200 OK\r\n" if asked.door == "event-source" else b"HTTP/1.1 101 "
+            )
             return Greeting(found.user, found.match_id, Numbered(asked.number, asked.epoch, asked.door))
     return None
 
@@ -143,15 +166,20 @@ def changed(said: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
     return said
 
 
+SOCKET = (
+    b"GET /1/match/m/ws?after=77-3 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 REQUESTS = st.builds(
     changed,
-    st.sampled_from((GOOD, b"GET / HTTP/1.1\r\n\r\n", GOOD.replace(b"GET", b"PUT"), b"V:2:ann\n", GOOD * 200)),
+    st.sampled_from((GOOD, SOCKET, b"GET / HTTP/1.1\r\n\r\n", GOOD.replace(b"GET", b"PUT"), b"V:2:ann\n", GOOD * 200)),
     st.lists(st.tuples(st.integers(0), st.integers(0, 8), st.binary(max_size=8)), max_size=4),
 )
 
 
 def test_a_good_request_is_read() -> None:
     assert read([GOOD]) == Greeting("ann", "mñ", Numbered(3, 77, "event-source"))
+    assert read([SOCKET]) == Greeting("websocket", "m", Numbered(3, 77, "websocket"))
 
 
 @given(REQUESTS, st.lists(st.integers(0, 1 << 20), max_size=6))

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from websockets.frames import CloseCode
 
 from common.http.client import ReporterClient
 from stages.options import Slow
@@ -20,6 +21,7 @@ from tests.stages.metrics import metric
 from tests.stages.refusals import refused
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.stage4.browsers.browser import Browser, Stream
+from tests.stages.stage4.browsers.socket_fan import SocketFan
 from tests.stages.stage4.workers import WorkersProcess, serving, workers
 from tests.stages.waiting import eventually
 
@@ -52,6 +54,9 @@ async def test_browsers_of_all_workers_hear_the_same_and_are_counted_apart(tmp_p
             await game.foul("to all")
             for fan in fans:
                 await fan.read_messages(2)
+            by_socket = await stack.enter_async_context(SocketFan(browsers_at(server)))
+            await by_socket.watch(game.id, fans[0].messages[0]["id"])
+            await by_socket.read_messages(1)
             again = await stack.enter_async_context(Stream(browsers_at(server)))
             await again.resume(game.id, fans[0].messages[0]["id"])
             await again.read_messages(1)
@@ -59,14 +64,16 @@ async def test_browsers_of_all_workers_hear_the_same_and_are_counted_apart(tmp_p
             counts = seen.doors["event-source"]
             assert (counts.watching, counts.greetings) == (len(fans) + 1,) * 2
             assert counts.deliveries == len(fans) + 1
-            assert (seen.handlers, seen.greetings) == (len(fans) + 2,) * 2
+            of_sockets = seen.doors["websocket"]
+            assert (of_sockets.watching, of_sockets.greetings, of_sockets.deliveries) == (1, 1, 1)
+            assert (seen.handlers, seen.greetings) == (len(fans) + 3,) * 2
             for name, value in (("watching", counts.watching), ("greetings_total", counts.greetings)):
                 assert await metric(server.url, f"matchstream_door_{name}", door="event-source") == value
             await game.stop()
-            for fan in (*fans, again):
-                await fan.read_to_end()
+            for one in (*fans, again, by_socket):
+                await one.read_to_end()
             assert [fan.messages[1:] for fan in fans] == [fans[0].messages[1:]] * len(fans)
-            assert again.messages == fans[0].messages[1:]
+            assert again.messages == by_socket.messages == fans[0].messages[1:]
 
 
 @pytest.mark.parametrize("workers_", ["0", "2"])
@@ -75,10 +82,11 @@ async def test_a_server_that_stops_has_each_browser_come_back_later(workers_: st
         async with ReporterClient(server.url, TOKEN) as api, AsyncExitStack() as stack:
             game = await Game.announced(api, "drain")
             await game.start()
-            fans = [await stack.enter_async_context(Stream(browsers_at(server))) for _ in range(8)]
-            for fan in fans:
-                await fan.watch(game.id)
-                await fan.read_messages(1)
+            fans = [await stack.enter_async_context(Stream(browsers_at(server))) for _ in range(6)]
+            sockets = [await stack.enter_async_context(SocketFan(browsers_at(server))) for _ in range(2)]
+            for one in (*fans, *sockets):
+                await one.watch(game.id)
+                await one.read_messages(1)
             server.send_signal(signal.SIGTERM)
             for fan in fans:
                 await fan.read_to_end()
@@ -87,8 +95,13 @@ async def test_a_server_that_stops_has_each_browser_come_back_later(workers_: st
                 assert (kind, fan.kinds) == ("goodbye", ["status"])
                 assert again is not None
                 assert int(fan.blocks[-1]["retry"]) == 1000 * int(again[1]) >= 1000
+            for by_socket in sockets:
+                await by_socket.read_to_end()
+                code, why = by_socket.closed
+                assert code == CloseCode.SERVICE_RESTART
+                assert re.fullmatch(r"the server is stopping; connect again in \d+ s", why)
         assert server.wait() == 0
-        assert f"{len(fans)} fans were told goodbye, of whom 0 did not" in server.log()
+        assert f"{len(fans) + len(sockets)} fans were told goodbye, of whom 0 did not" in server.log()
 
 
 async def test_a_browser_too_many_is_told_when_to_come_again(tmp_path: Path) -> None:
@@ -183,8 +196,8 @@ async def test_each_node_has_a_port_for_browsers(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_has_no_door_for_browsers_refuses_a_port_for_them() -> None:
-    said = "matchstream: stage 3 has no use for --browser-port: leave it out, or serve one with the lesson event-source"
-    assert refused("serve", "--stage", "3", "--browser-port", "0") == said
+    said = "matchstream: stage 3 has no use for --browser-port: leave it out, or serve one with the lesson "
+    assert refused("serve", "--stage", "3", "--browser-port", "0") == f"{said}event-source or websocket"
 
 
 def test_a_port_that_is_taken_is_told_with_its_option() -> None:
