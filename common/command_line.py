@@ -79,7 +79,7 @@ def _name_variables(group: TyperGroup, prefix: str, *, by_command: bool) -> None
         if isinstance(command, TyperGroup):
             _name_variables(command, its_prefix, by_command=by_command)
         for option in command.params:
-            if isinstance(option, TyperOption) and not option.is_eager:
+            if isinstance(option, TyperOption):
                 option.envvar = f"{its_prefix}_{_upper(max(option.opts, key=len))}"
 
 

@@ -17,14 +17,17 @@ from common.domain.script import ScriptError, load_script
 from common.durations import DurationError, parse_duration, show_duration
 from common.http.client import ApiError, ApiUnreachableError, ReporterClient
 from common.http.play import ScriptConflictError, StepRefusedError, play_script
-from common.http.token import TokenError, client_token
+from common.http.token import TOKEN_VARIABLE, TokenError, client_token, given_token
 from common.listening import CannotListenError
 from common.process_start import open_standard_streams
+from common.store.endpoint import RedisEndpoint
 from common.store.errors import RedisNotFoundError, RedisStartError, RedisUrlError, StoreUnavailableError
 from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.config import Check, Config, Source, config_file, source_of, told_where
+from stages.config import app as config
 from stages.doctor import as_json, examine, show, warning_of
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
@@ -103,9 +106,11 @@ def _options(
     """Take the options that no command has."""
 
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="The first port for fans; 0: any.")]
-HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="The first port of the API; 0: any.")]
-Speed = Annotated[float, typer.Option(min=0.001, help="How many times real time; 60 plays a minute a second.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The first port for fans; 0: any.")]
+HttpPort = Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The first port of the API; 0: any.")]
+Speed = Annotated[
+    float, typer.Option(min=0.001, metavar="TIMES", help="How many times real time; 60 plays a minute a second.")
+]
 _PORTS = "HOST:PORT[-PORT]"
 _URL = "URL|@FILE"
 _SHOWN = (
@@ -129,14 +134,16 @@ ScriptArgument = Annotated[
 @app.command(name="serve")
 def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     context: typer.Context,
-    stage: Annotated[str, typer.Option(help="The stage to serve, e.g. 2.3.")],
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="The stage to serve, e.g. 2.3.")],
     added: Annotated[
         list[str], typer.Option("--with", metavar="LESSON", help="Add a lesson of a later stage; may be repeated.")
     ] = [],  # noqa: B006  # Typer's
     left_out: Annotated[
         list[str], typer.Option("--without", metavar="LESSON", help="Leave a lesson out; may be repeated.")
     ] = [],  # noqa: B006
-    host: Annotated[str, typer.Option(help="The address to listen on; :: is all of them.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to listen on; :: is all of them.")
+    ] = "127.0.0.1",
     port: Port = 9999,
     http_port: HttpPort = 8888,
     browser_port: Annotated[
@@ -147,10 +154,21 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
         str | None,
         typer.Option(metavar=_URL, help="The URL of a Redis, or a file that has it; without, one is started."),
     ] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, help="How many node processes to start; from stage 3 on.")] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="PROCESSES",
+            help="How many node processes to start; from stage 3 on.  [default: as many as the stage has]",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Worker processes of each node, 0: none; from stage 4 on.  [default: one a core]"),
+        typer.Option(
+            min=0,
+            metavar="PROCESSES",
+            help="Worker processes of each node, 0: none; from stage 4 on.  [default: one a core]",
+        ),
     ] = None,
     join: Annotated[
         str | None, typer.Option(metavar=_URL, help="Join the system on this Redis as one more node; from stage 3 on.")
@@ -167,33 +185,45 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
     ] = None,
     max_fans: Annotated[
         int | None,
-        typer.Option(min=1, help="Fans that each node takes at most; in stage 4.  [default: as its open files allow]"),
+        typer.Option(
+            min=1,
+            metavar="FANS",
+            help="Fans that each node takes at most; in stage 4.  [default: as its open files allow]",
+        ),
     ] = None,
     max_rate: Annotated[
         float | None,
-        typer.Option(min=0.001, max=1e6, help="Fans a second that each node takes; in stage 4.  [default: any]"),
+        typer.Option(
+            min=0.001,
+            max=1e6,
+            metavar="FANS/S",
+            help="Fans a second that each node takes; in stage 4.  [default: any]",
+        ),
     ] = None,
     grace: Annotated[str, typer.Option(metavar="DURATION", help="How long fans may take to read the goodbye.")] = "5s",
     expect: Annotated[
         int | None,
         typer.Option(
             min=1,
-            metavar="N",
+            metavar="FANS",
             help="Fans that are expected: there are workers for them, and it is said if they cannot fit.",
         ),
     ] = None,
+    config: Config = None,
     faults: Annotated[str, typer.Option(hidden=True, help="What to break: see stages.stage0.faults.")] = "",
 ) -> None:
     """Serve a stage until SIGTERM or Ctrl-C."""
-    given = {name for name in ("redis", "join") if _is_given(context, name)}
-    if given == {"redis"}:
+    del config  # its callback has read it
+    said_by = {name: source_of(context, name) for name in ("redis", "join")}
+    if said_by["redis"] > said_by["join"]:
         join = None
-    elif given == {"join"}:
+    elif said_by["join"] > said_by["redis"]:
         redis = None
     for name, url in (("redis", redis), ("join", join)):
-        if name in given and url is not None and shows_password(url):
+        if said_by[name] is Source.FLAG and url is not None and shows_password(url):
             typer.echo(_SHOWN.format(name=name, variable=name.upper()), err=True)
     try:
+        given_token(os.environ)
         options = Options(
             host=host,
             port=port,
@@ -223,9 +253,23 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             if not diagnosis.is_met:
                 _say_aside(warning_of(diagnosis))
     except _USER_ERRORS as error:
-        _refuse(error)
+        _refuse(error, where=told_where(context, error))
+    if isinstance(context.command, Check):
+        return
+    file = config_file(context)
+    if file is not None and file.token is not None:
+        os.environ.setdefault(TOKEN_VARIABLE, file.token)  # where the server, and each of its nodes, looks for it
     with found.parts.log():
         _run(serve(found, options, playing), found.parts.vm.new_event_loop)
+
+
+config.command(
+    name="check",
+    cls=Check,
+    help="Say what `matchstream serve` would run with the same words, and by whom each of its settings is given; "
+    "what is wrong is a line each, and exit status 2.",
+)(serve_command)
+app.add_typer(config, name="config")
 
 
 @app.command(name="doctor")
@@ -237,10 +281,12 @@ def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
     ] = None,
     port: Port = 9999,
     http_port: HttpPort = 8888,
-    expect: Annotated[int | None, typer.Option(min=1, metavar="N", help="Fans that are expected.")] = None,
+    expect: Annotated[int | None, typer.Option(min=1, metavar="FANS", help="Fans that are expected.")] = None,
+    config: Config = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Say how many fans fit in here, what bounds that first, and what raises it; exit status 1 if N do not fit."""
+    """Say how many fans fit in here, what bounds that first, and what raises it; exit status 1 if they do not fit."""
+    del config  # its callback has read it
     try:
         found = find_stage(stage)
         _check_workers(found, workers)
@@ -365,17 +411,17 @@ def nginx_command(  # noqa: PLR0913, PLR0917  # one argument an option
         _refuse(error)
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line, so that it wins over what the environment says."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
 def _redis_of(redis: str | None, join: str | None) -> str | None:
     if redis is not None and join is not None:
         raise LessonError("give --redis for a new system or --join for one that is there, not both")
-    url = redis if join is None else join
-    return None if url is None else read_redis_url(url)
+    given = redis if join is None else join
+    if given is None:
+        return None
+    url = read_redis_url(given)
+    RedisEndpoint(
+        url, 1.0
+    )  # is not asked for a connection: a URL that it cannot read is refused before anything starts
+    return url
 
 
 def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> None:
@@ -462,8 +508,8 @@ def _run(
         _refuse(error)
 
 
-def _refuse(error: BaseException) -> None:
-    _say_aside(str(error))
+def _refuse(error: BaseException, where: str = "") -> None:
+    _say_aside(f"{where}{error}")
     raise typer.Exit(2) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from common.store.errors import RedisUrlError
 
@@ -40,3 +40,21 @@ def shows_password(given: str) -> bool:
     except ValueError:
         return False
     return bool(parts.password) or any(name.endswith("password") for name in parse_qs(parts.query))
+
+
+def without_password(given: str) -> str:
+    """Return a URL that Redis's client has understood without the passwords in it; what is no URL as it is."""
+    scheme, is_url, rest = given.partition("://")
+    if not is_url:
+        return given
+    before, _, query = rest.partition("?")
+    user, at, place = before.rpartition("@")
+    if at:
+        before = f"{user.partition(':')[0]}:***@{place}" if ":" in user else before
+    options = [_without_value(option) for option in query.split("&")]
+    return f"{scheme}://{before}" + (f"?{'&'.join(options)}" if query else "")
+
+
+def _without_value(option: str) -> str:
+    name, _, _ = option.partition("=")
+    return f"{name}=***" if unquote(name).endswith("password") else option

@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
+import typer
 from typer.main import get_command
 
 import harness.cli
@@ -40,11 +41,13 @@ def words_of(line: str) -> list[str]:
 def assert_is_taken(words: Sequence[str]) -> None:
     """Fail if the program that the first word names does not take the others."""
     program, name, *options = words
+    called = typer.Context(COMMANDS_OF[program], info_name=program)
     command = COMMANDS_OF[program].commands[name]  # type: ignore[attr-defined]
     while hasattr(command, "commands"):  # `harness tune apply`
+        called = typer.Context(command, parent=called, info_name=name)
         name, *options = options
         command = command.commands[name]
-    taken = command.make_context(name, options).params
+    taken = command.make_context(name, options, parent=called).params
     if isinstance(taken.get("stage"), str):
         added, left_out = (
             [lesson for key in keys for lesson in taken.get(key) or ()]

@@ -43,7 +43,9 @@ def test_every_line_of_a_block_of_commands_is_one() -> None:
 
 
 @pytest.mark.parametrize("line", [*commands("matchstream"), *commands("harness")])
-def test_a_command_is_taken_as_it_is_printed(line: str) -> None:
+def test_a_command_is_taken_as_it_is_printed(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "match.toml").write_text('stage = "4"\n')
+    monkeypatch.chdir(tmp_path)
     assert_is_taken(words_of(line))
 
 

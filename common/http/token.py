@@ -26,7 +26,7 @@ from typing import Final
 from common.addresses import join
 from common.state_home import NoStateHomeError, state_home
 
-_VARIABLE: Final = "MATCHSTREAM_TOKEN"
+TOKEN_VARIABLE: Final = "MATCHSTREAM_TOKEN"  # noqa: S105  # its name
 _DIRECTORY: Final = "matchstream"
 _RANDOM_BYTES: Final = 32
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # compared with, not listened on
@@ -39,6 +39,21 @@ class TokenError(Exception):
     """There is no token that can be used; the message says in one line what to do."""
 
 
+def given_token(environ: Mapping[str, str]) -> str | None:
+    """Return the token that the environment has, None if it has none. Raise TokenError if no header can carry it."""
+    given = environ.get(TOKEN_VARIABLE)
+    if not given:
+        return None
+    check_token(given, TOKEN_VARIABLE)
+    return given
+
+
+def check_token(token: str, name: str) -> None:
+    """Raise TokenError, which says by which name the token was given, if no header can carry it."""
+    if _B64TOKEN.fullmatch(token) is None:
+        raise TokenError(f"{name} cannot be sent in a header: use only letters, digits and -._~+/")
+
+
 def server_token(environ: Mapping[str, str], address: str, http_port: int) -> str:
     """Return the token of the server whose API listens there; unless it is given, make and write a new one.
 
@@ -46,7 +61,7 @@ def server_token(environ: Mapping[str, str], address: str, http_port: int) -> st
 
     Raise TokenError: a given one that no header can carry, a directory that is not private or cannot be written.
     """
-    given = _given_token(environ)
+    given = given_token(environ)
     if given is not None:
         return given
     token = secrets.token_urlsafe(_RANDOM_BYTES)
@@ -56,14 +71,14 @@ def server_token(environ: Mapping[str, str], address: str, http_port: int) -> st
         _check_private(path.parent, path.parent.lstat(), stat.S_ISDIR)
         _write(path, token)
     except OSError as error:
-        message = f"cannot keep a token in {path} ({error.strerror}): set {_VARIABLE} to one of your own"
+        message = f"cannot keep a token in {path} ({error.strerror}): set {TOKEN_VARIABLE} to one of your own"
         raise TokenError(message) from error
     return token
 
 
 def forget_token(environ: Mapping[str, str], address: str, http_port: int, token: str) -> None:
     """Remove the file that `server_token` wrote, if it still holds `token`; it wrote none if the token was given."""
-    if environ.get(_VARIABLE):
+    if environ.get(TOKEN_VARIABLE):
         return  # a node of a system is given its parent's, whose file it must leave there
     with suppress(OSError, TokenError):
         path = _path(environ, address, http_port)
@@ -73,7 +88,7 @@ def forget_token(environ: Mapping[str, str], address: str, http_port: int, token
 
 def client_token(environ: Mapping[str, str], host: str, http_port: int) -> str:
     """Return the token for the API at that host and port of a URL. Raise TokenError if none is found or it is open."""
-    given = _given_token(environ)
+    given = given_token(environ)
     if given is not None:
         return given
     path = max((_path(environ, address, http_port) for address in _addresses(host)), key=_written_s)
@@ -83,18 +98,9 @@ def client_token(environ: Mapping[str, str], host: str, http_port: int) -> str:
     except OSError as error:
         message = (
             f"no token for {join(host, http_port)} in {path} ({error.strerror}): "
-            f"run as the user who runs the server, or set {_VARIABLE} to its token"
+            f"run as the user who runs the server, or set {TOKEN_VARIABLE} to its token"
         )
         raise TokenError(message) from error
-
-
-def _given_token(environ: Mapping[str, str]) -> str | None:
-    given = environ.get(_VARIABLE)
-    if not given:
-        return None
-    if _B64TOKEN.fullmatch(given) is None:
-        raise TokenError(f"{_VARIABLE} cannot be sent in a header: use only letters, digits and -._~+/")
-    return given
 
 
 def _addresses(host: str) -> Sequence[str]:
@@ -133,7 +139,7 @@ def _path(environ: Mapping[str, str], address: str, http_port: int) -> Path:
     try:
         directory = runtime if runtime.is_absolute() else state_home(environ)
     except NoStateHomeError as error:
-        raise TokenError(f"there is nowhere to keep a token: {error}, or {_VARIABLE} to a token") from error
+        raise TokenError(f"there is nowhere to keep a token: {error}, or {TOKEN_VARIABLE} to a token") from error
     return directory / _DIRECTORY / f"token-{address}-{http_port}"
 
 
@@ -159,5 +165,5 @@ def _read(path: Path) -> str:
 
 def _check_private(path: Path, found: os.stat_result, is_expected: Callable[[int], bool]) -> None:
     if not is_expected(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
-        message = f"{path} is open to others, so its token cannot be trusted: remove it, or set {_VARIABLE}"
+        message = f"{path} is open to others, so its token cannot be trusted: remove it, or set {TOKEN_VARIABLE}"
         raise TokenError(message)
