@@ -1,5 +1,8 @@
-"""What is pinned can be installed on the oldest and on the newest Python that the project names."""
+"""What is pinned can be installed on the oldest and on the newest Python, and a server needs no more than it says."""
 
+import ast
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -23,11 +26,14 @@ PYTHONS = [
 ]
 
 
-def needed(python: str) -> dict[str, list[Requirement]]:
-    """Return what the project, with all its extras, leads to on a Python, as far as that is installed here."""
+EVERYTHING = "matchstream-lab[dev]"
+
+
+def needed(python: str, wanting: str = EVERYTHING) -> dict[str, list[Requirement]]:
+    """Return by name all that a requirement leads to on a Python, as far as that is installed here."""
     environment = default_environment() | {"python_version": python, "python_full_version": f"{python}.0"}
     found: dict[str, list[Requirement]] = {}
-    wanted = [Requirement("matchstream-lab[dev,report,cluster,peers]")]
+    wanted = [Requirement(wanting)]
     followed = set()
     while wanted:
         one = wanted.pop()
@@ -68,6 +74,43 @@ def test_every_pin_installs_on_every_python_that_is_named(python: str) -> None:
         assert pinned["Version"] == version, f"{name} is not the version that is pinned"
         wants = SpecifierSet(pinned["Requires-Python"] or "")
         assert wants.contains(f"{python}.0"), f"{name}=={version} wants Python {wants}"
+
+
+def imported(package: str) -> set[str]:
+    """Return the packages of others that are imported anywhere in one of ours."""
+    found = set()
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                found.add(str(node.module))
+    names = {name.partition(".")[0] for name in found}
+    return names - sys.stdlib_module_names - {"common", "harness", "stages"}
+
+
+@pytest.mark.parametrize(
+    ("wanting", "packages"),
+    [("matchstream-lab", ("common", "stages")), ("matchstream-lab[report,cluster,peers]", ("harness",))],
+)
+def test_all_that_is_imported_comes_with_what_is_asked_for(wanting: str, packages: tuple[str, ...]) -> None:
+    there = needed(".".join(map(str, sys.version_info[:2])), wanting)
+    comes_from = metadata.packages_distributions()
+    for name in set().union(*map(imported, packages)):
+        assert {canonicalize_name(one) for one in comes_from[name]} & there.keys(), name
+
+
+def test_everything_is_all_there_is() -> None:
+    extras = PROJECT["optional-dependencies"]
+    (all_of_ours,) = (one for one in map(Requirement, extras["dev"]) if one.name == PROJECT["name"])
+    assert all_of_ours.extras == extras.keys() - {"dev"}
+
+
+def test_without_what_it_needs_the_harness_says_what_to_install() -> None:
+    command = [sys.executable, "-S", "-m", "harness", "demo"]  # -S: no packages of others
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "harness: typer is not installed: pip install 'matchstream-lab[harness]'\n"
 
 
 def test_the_pythons_that_are_named_are_those_that_may_install_it() -> None:

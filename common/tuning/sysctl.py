@@ -17,8 +17,8 @@ from common.tuning.profile import Profile, ProfileError, Setting, parse_profile
 
 PROC_SYS: Final = Path("/proc/sys")
 
-PROFILES: Final = Path(__file__).resolve().parents[2] / "sysctl"
-"""Where the profiles of a checkout are. An installation that is not of a checkout (`pip install -e .`) has none."""
+PROFILES: Final = Path(__file__).resolve().parents[1] / "sysctl"
+"""Where the profiles are."""
 
 
 class Standing(StrEnum):
@@ -64,7 +64,7 @@ def load_profile(name_or_path: str, directory: Path = PROFILES) -> Profile:
 
 
 def profile_names(directory: Path = PROFILES) -> tuple[str, ...]:
-    """Return the names of the profiles in a directory, sorted; none if there is no such directory."""
+    """Return the names of the profiles in a directory, sorted."""
     return tuple(sorted(path.stem for path in directory.glob("*.toml")))
 
 

@@ -4,8 +4,8 @@ Cause: the limits of the platform, not of the program, end the baseline: 1,024 o
 
 * `open-files`: the soft limit goes up to what the hard one allows. It costs nothing but kernel memory for what is then
   open. It moves N, and nothing else.
-* `sysctl`: the kernel's settings for many connections, as profiles in `sysctl/`. They belong to the machine, so the
-  server applies none: it says at its start which ones are short, `harness tune apply` sets them and `restore` puts
+* `sysctl`: the kernel's settings for many connections, as profiles in `sysctl/`. They belong to the machine, so
+  the server applies none: it says at its start which ones are short, `harness tune apply` sets them and `restore` puts
   them back. They should move N (ports, TCP memory) and C (the kernel cuts a backlog to net.core.somaxconn).
 * `vm`: uvloop instead of asyncio's loop, and a garbage collector that is told how this server allocates. It should
   move ART, and C with it.
