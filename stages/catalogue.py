@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from stages.stage0.parts import Lesson, Stage
 
-STAGES: dict[str, Stage] = {
-    package.STAGE.name: package.STAGE
-    for package in (stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3, stage4)
-}
+PACKAGES = (stage0, stage1, stage2_1, stage2_2, stage2_3, stage2_4, stage2_5, stage3, stage4)
+"""The package of each stage, whose docstring says what was learned."""
+
+STAGES: dict[str, Stage] = {package.STAGE.name: package.STAGE for package in PACKAGES}
 
 LESSONS: tuple[Lesson, ...] = stage4.STAGE.lessons
 """In the talk's order, which is that in which they are applied; the last stage has learned them all."""

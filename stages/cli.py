@@ -29,6 +29,9 @@ from stages.catalogue import STAGES, UnknownStageError, find_stage
 from stages.config import Check, Config, Source, config_file, source_of, told_where
 from stages.config import app as config
 from stages.doctor import as_json, examine, show, warning_of
+from stages.elsewhere import load_elsewhere
+from stages.explained import UnknownLessonError, explain
+from stages.lesson_page import page_lines
 from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
@@ -43,6 +46,7 @@ from stages.tour.course import CourseError
 from stages.tour.tourist import NobodyAnswersError, take_tour
 from stages.tour.trial import TrialFailedError
 from stages.watch import WatchEndedError, WatchError, watch_match
+from stages.worth import RESULTS, ResultsError, read_worths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from common.domain.script import Step
     from stages.stage0.parts import Stage
+    from stages.worth import Worth
 
 _USER_ERRORS = (
     AddressError,
@@ -72,6 +77,8 @@ _USER_ERRORS = (
     NginxError,
     NodeStartError,
     NoNodesError,
+    ResultsError,
+    UnknownLessonError,
     UnknownStageError,
     WatchError,
     WorkerStartError,
@@ -303,23 +310,31 @@ def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
 
 @app.command(name="lessons")
 def lessons_command(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Tell all that is known of this lesson.")] = None,
     of: Annotated[str | None, typer.Option("--stage", help="List the lessons of this stage.")] = None,
     parts_of: Annotated[
         str | None, typer.Option("--parts", metavar="STAGE", help="List what each part of this stage is made of.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What harness ablate found, for NAME.  [default: that of this checkout]"),
+    ] = None,
 ) -> None:
-    """List the lessons by the stage that adds them."""
+    """List the lessons by the stage that adds them; with NAME tell of one: cause, slide, code, what it is worth."""
     try:
-        if parts_of is not None:
+        if name is not None:
+            _check_alone(of, parts_of)
+            lines = page_lines(explain(name), load_elsewhere().get(name), _worths(name, results))
+        elif parts_of is not None:
             lines = part_lines(find_stage(parts_of), STAGES["0"])
         elif of is not None:
             lines = (f"{lesson.name:17} {lesson.teaches}" for lesson in find_stage(of).lessons)
         else:
             lines = lesson_lines(STAGES.values())
-    except UnknownStageError as error:
+    except _USER_ERRORS as error:
         _refuse(error)
     for line in lines:
-        typer.echo(line)
+        typer.echo(harmless(line))
 
 
 @app.command(name="play")
@@ -461,6 +476,18 @@ def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
                 f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson "
                 f"{' or '.join(lessons)}"
             )
+
+
+def _check_alone(of: str | None, parts_of: str | None) -> None:
+    if of is not None or parts_of is not None:
+        raise LessonError("give NAME, or --stage or --parts, which list what a stage has")
+
+
+def _worths(lesson: str, results: Path | None) -> tuple[Worth, ...] | None:
+    """Return what is known of a lesson's worth; None where nobody said where that is, and this checkout has none."""
+    if results is None and not RESULTS.is_dir():
+        return None
+    return read_worths(lesson, results or RESULTS)
 
 
 async def _play(  # noqa: PLR0913  # one argument an option

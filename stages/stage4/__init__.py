@@ -1,8 +1,8 @@
 """Stage 4: beyond the talk. A fan is a file descriptor.
 
-The talk gave each fan two actors, and this project shows what they cost: 90 µs of CPU until the answer, 50 µs after it,
-kilobytes of memory. What is once a match, a node or a system stays as the talk has it (match, dispatcher, db, web,
-their supervisors); what is once a fan is done here without a process, a task or an object for it.
+Cause: the talk gave each fan two actors, and this project shows what they cost: 90 µs of CPU until the answer, 50 µs
+after it, kilobytes of memory. What is once a match, a node or a system stays as the talk has it (match, dispatcher, db,
+web, their supervisors); what is once a fan is done here without a process, a task or an object for it.
 
 * `fd-plane`: all fans in one epoll object, their state in arrays, one subscriber a match. Moves ART, C and memory.
 * `encode-once`: a newcomer is sent bytes that are ready. Moves ART, and keeps it where it is when Redis is far.
