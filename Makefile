@@ -7,7 +7,7 @@ STAGE := $(patsubst stage-%,%,$(filter stage-%,$(MAKECMDGOALS)))
 BROWSERS := $(if $(filter 4,$(STAGE)),--browser-port 7777)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 floor report test test-all check run clean
+.PHONY: help setup demo lab lab-stages lab-peers lab-microscope lab-beyond lab-growth lab-staircase lab-ablation lab-ablation-4 floor report docs test test-all check run clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -108,6 +108,10 @@ report: .venv/dev ## Renew all that is made of results: notebooks, pictures, REA
 	@test ! -d reports/results/growth || { $(BIN)/harness draw reports/results/growth --out out/growth && \
 	  cp out/growth/all-growth.png reports/pictures/growth.png; }
 	@$(BIN)/harness fill README.md
+
+# The variable has the theme not tell of a MkDocs 2, which is not the one that is pinned here.
+docs: .venv/dev ## Build the documentation site, build/site/index.html: half a minute; a broken link fails it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f docs/mkdocs.yml
 
 # Some tests wait more than they work, so there are more workers than two cores need. The tests start these programs a
 # thousand times: to compile them each time, as this variable would have it, takes a sixth of that.
