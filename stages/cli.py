@@ -46,7 +46,7 @@ from stages.tour.course import CourseError
 from stages.tour.tourist import NobodyAnswersError, take_tour
 from stages.tour.trial import TrialFailedError
 from stages.watch import WatchEndedError, WatchError, watch_match
-from stages.worth import RESULTS, ResultsError, read_worths
+from stages.worth import RESULTS, ResultsError, read_worths, summaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -485,7 +485,7 @@ def _check_alone(of: str | None, parts_of: str | None) -> None:
 
 def _worths(lesson: str, results: Path | None) -> tuple[Worth, ...] | None:
     """Return what is known of a lesson's worth; None where nobody said where that is, and this checkout has none."""
-    if results is None and not RESULTS.is_dir():
+    if results is None and not summaries_in(RESULTS):
         return None
     return read_worths(lesson, results or RESULTS)
 

@@ -88,12 +88,17 @@ class _Ablation(msgspec.Struct, frozen=True):
     lessons: tuple[Worth, ...]
 
 
+def summaries_in(directory: Path) -> list[Path]:
+    """Return the summaries in a directory, and in the directories of it."""
+    return [*sorted(directory.glob(_FILE)), *sorted(directory.glob(f"*/{_FILE}"))]
+
+
 def read_worths(lesson: str, directory: Path) -> tuple[Worth, ...]:
     """Return what the ablations in `directory`, or in directories of it, say of a lesson.
 
     What was exercised comes first. Raise ResultsError: there is none, or one cannot be read.
     """
-    files = [*sorted(directory.glob(_FILE)), *sorted(directory.glob(f"*/{_FILE}"))]
+    files = summaries_in(directory)
     if not files:
         raise ResultsError(
             f"{directory} has no {_FILE}, nor has a directory in it: harness ablate --out {directory} makes one"

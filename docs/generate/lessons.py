@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from common.domain.script import SAMPLE
 from docs.generate.lesson_chart import chart_lesson
@@ -21,7 +22,7 @@ from harness.units import show_load
 from stages.catalogue import LESSONS, PACKAGES
 from stages.elsewhere import load_elsewhere
 from stages.explained import explain
-from stages.worth import RESULTS
+from stages.worth import RESULTS, summaries_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +93,7 @@ class Course:
             yield f"## Its lessons\n\n{table(('lesson', 'what it is'), rows)}"
         yield f"## See it\n\n    matchstream serve --stage {name} --play {SAMPLE} --loop\n"
         modules = (
-            (f"[{code(file.name)}]({self.sources.link(uri, str(file.relative_to(ROOT)))})", plain(_about(file)))
+            (f"[{code(file.name)}]({self.sources.link(uri, str(file.relative_to(ROOT)))})", _about(file))
             for file in sorted(directory.glob("*.py"))
         )
         yield f"## Its modules\n\n{table(('module', 'what it is'), modules)}"
@@ -100,18 +101,18 @@ class Course:
     def _lesson(self, uri: str, found: Explained, chart: Chart | None) -> Iterator[str]:
         name = found.lesson.name
         yield f"# {name}\n\n*{plain(found.lesson.teaches)}*\n"
-        yield f"[{plain(found.headline)}](../{stage_uri(found.stage)})\n"
-        yield f"## Cause\n\n{plain(found.cause)}\n\n## Lesson\n\n{plain(found.says)}\n"
+        yield f"[{found.headline}](../{stage_uri(found.stage)})\n"
+        yield f"## Cause\n\n{found.cause}\n\n## Lesson\n\n{found.says}\n"
         if found.lesson.needs:
             needs = " and ".join(f"[{code(need)}]({Path(lesson_uri(need)).name})" for need in found.lesson.needs)
             yield f"It makes no sense without {needs}: {plain(found.lesson.because)}.\n"
         yield f"    matchstream serve --stage {found.stage.name} --without {name}\n"
         yield f"## What exercises it\n\n{_scenarios(name)}"
         yield f"## What it is worth here\n\n{self._worth(name, chart)}"
-        yield from (f"{plain(text)}\n" for text in found.seen)
+        yield from (f"{text}\n" for text in found.seen)
         yield f"## In the code\n\n{self._code(uri, found)}"
         if (elsewhere := load_elsewhere().get(name)) is not None:
-            rows = ((whose, code(one.says), _source(one.source)) for whose, one in elsewhere.named())
+            rows = ((whose, plain(one.says), _source(one.source)) for whose, one in elsewhere.named())
             yield f"## What it is called elsewhere\n\n{table(('where', 'there', 'source'), rows)}"
 
     def _of(self, name: str) -> list[LessonWorth]:
@@ -155,7 +156,7 @@ class Course:
 
 def read_worths() -> tuple[LessonWorth, ...]:
     """Return all that the ablations of this checkout say of lessons."""
-    records = map(load_record, sorted(RESULTS.glob("*/ablation.json")))
+    records = map(load_record, summaries_in(RESULTS))
     return tuple(one for record in records if isinstance(record, Ablation) for one in record.lessons)
 
 
@@ -210,7 +211,11 @@ def _scenarios(name: str) -> str:
 
 
 def _source(source: str) -> str:
-    return f"<{source}>" if source.startswith("https://") and " " not in source else plain(source)
+    """Return a source as a link that is called by its host, where it is an address alone."""
+    address, _, found = source.partition(" ")
+    if not address.startswith("https://"):
+        return plain(source)
+    return f"[{urlsplit(address).hostname}]({address}) {plain(found)}".rstrip()
 
 
 def _about(file: Path) -> str:

@@ -35,8 +35,8 @@ def describe_metrics() -> str:
     for family in text_string_to_metric_families(exposition(statistics).decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = sorted({label for one in family.samples for label in one.labels} - {"le"})
-        rows.append((code(name), family.type, ", ".join(map(code, labels)), plain(family.documentation)))
-    return f"{_OPENING}{table(('metric', 'type', 'labels', 'what it is'), rows)}"
+        rows.append((code(name), plain(family.documentation), family.type, ", ".join(map(code, labels))))
+    return f"{_OPENING}{table(('metric', 'what it is', 'type', 'labels'), rows)}"
 
 
 def _sample(kind: inspect.Type) -> Any:

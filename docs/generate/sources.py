@@ -133,9 +133,7 @@ def _section(path: str, text: str, wanted: str, *, alone: bool) -> str:
         if heading and heading[2] == wanted:
             level = len(heading[1])
         if level:
-            down = "#" * (2 - level) if level > 1 else ""
-            up = max(level - 2, 0)
-            taken.append(f"{down}{line[up:]}" if heading else line)
+            taken.append(line[max(level - 2, 0) :] if heading else line)
     if not taken:
         raise SourceError(f"{path} has no heading {wanted!r}")
     return "\n".join(taken) + "\n"

@@ -14,7 +14,7 @@ from harness.records.files import write
 from stages import cli
 from stages.catalogue import LESSONS, STAGES
 from stages.elsewhere import load_elsewhere
-from stages.worth import RESULTS
+from stages.worth import RESULTS, summaries_in
 from tests.harness.made_records import a_ratio, a_worth, an_ablation
 from tests.stages.refusals import refused
 
@@ -115,7 +115,7 @@ def test_without_a_checkout_it_says_that_no_results_are_here(monkeypatch: pytest
     assert "no results are here" in page("backlog")["exercised by, and worth here"]
 
 
-@pytest.mark.skipif(not any(RESULTS.glob("*/ablation.json")), reason="needs results: make lab report")
+@pytest.mark.skipif(not summaries_in(RESULTS), reason="needs results: make lab report")
 def test_the_results_of_this_checkout_are_read() -> None:
     told = [page(name) for name in NAMES]
     assert all(shown["worth here"] for shown in told)
