@@ -46,7 +46,7 @@ _SAID: Final = """::: {package}
       show_root_heading: false
       show_root_toc_entry: false
 """
-_NO_RESULTS: Final = "Nothing was measured in this checkout: `make lab-ablation` does that.\n\n"
+_NO_RESULTS: Final = "Nothing was measured of it in this checkout.\n\n"
 _RATIOS: Final = (
     "Ratios of what a server is without the lesson to what it is with it, where it was added of what it is with it to "
     "what it is without; with 95 % intervals, all of a figure judged together.\n\n"
@@ -106,7 +106,7 @@ class Course:
         if found.lesson.needs:
             needs = " and ".join(f"[{code(need)}]({Path(lesson_uri(need)).name})" for need in found.lesson.needs)
             yield f"It makes no sense without {needs}: {plain(found.lesson.because)}.\n"
-        yield f"    matchstream serve --stage {found.stage.name} --without {name}\n"
+        yield f"    matchstream serve --stage {found.stage.name}{''.join(_left_out(found))}\n"
         yield f"## What exercises it\n\n{_scenarios(name)}"
         yield f"## What it is worth here\n\n{self._worth(name, chart)}"
         yield from (f"{text}\n" for text in found.seen)
@@ -193,6 +193,14 @@ def _first_of(module: str) -> str:
 
 def _picture_uri(name: str) -> str:
     return f"lessons/{name}.png"
+
+
+def _left_out(found: Explained) -> Iterator[str]:
+    """Give the options that leave a lesson out of its stage, and those that make no sense without it."""
+    name = found.lesson.name
+    for lesson in found.stage.lessons:
+        if lesson.name == name or name in lesson.needs:
+            yield f" --without {lesson.name}"
 
 
 def _scenarios(name: str) -> str:
