@@ -94,10 +94,9 @@ class TlsConnections:
         try:
             while part := connection.read(_RECORD):
                 parts.append(part)
+            state = TlsState.CLOSED  # of which an SSLObject tells as a file does of its end
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            state = TlsState.CLOSED
         except ssl.SSLError:
             state = TlsState.BROKEN
         return b"".join(parts), state, outgoing.read()

@@ -1,6 +1,8 @@
 """Fans who speak TLS to servers that do not, or do not go on with it."""
 
+import contextlib
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from harness.load.samples import Outcome
 from harness.load.tls import TrustError, trusting
 from harness.load.workload import Load, Tls
 from tests.deploy.certificates import Certificate, needs_openssl
-from tests.harness.known_servers import DIALOGUE, STATUS, WELCOME, KnownServer, Peer, never_speaks
+from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, WELCOME, KnownServer, Peer, never_speaks
 from tests.harness.load.generating import measure
 
 N = 3
@@ -34,8 +36,8 @@ def test_a_server_that_never_answers_the_handshake() -> None:
     assert samples.outcomes() == {Outcome.NO_TLS: N}
 
 
-def broken_after_the_answer(peer: Peer, tls: ssl.SSLContext) -> None:
-    """Greet and answer by TLS, then say what is no record."""
+def answers(peer: Peer, tls: ssl.SSLContext, end: Callable[[ssl.SSLObject], object], more: bytes = b"") -> None:
+    """Greet and answer by TLS, then end it, say more, and leave the connection as it is."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     connection = tls.wrap_bio(incoming, outgoing, server_side=True)
     said = False
@@ -54,17 +56,30 @@ def broken_after_the_answer(peer: Peer, tls: ssl.SSLContext) -> None:
             return
         incoming.write(heard)
     connection.write(STATUS)
-    peer.say(outgoing.read() + b"no record")
+    end(connection)
+    peer.say(outgoing.read() + more)
     peer.wait_until_gone()
 
 
+def closes(connection: ssl.SSLObject) -> None:
+    with contextlib.suppress(ssl.SSLWantReadError):  # the other side's answer, for which nobody waits
+        connection.unwrap()
+
+
 @needs_openssl
-def test_a_server_that_breaks_off_its_tls(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "more", "outcome"),
+    [(closes, b"", Outcome.ENDED), (lambda _: None, b"no record", Outcome.MALFORMED)],
+    ids=["close_notify", "no record"],
+)
+def test_a_server_that_ends_its_tls_and_not_the_connection(
+    end: Callable[[ssl.SSLObject], object], more: bytes, outcome: Outcome, tmp_path: Path
+) -> None:
     certificate = Certificate(tmp_path)
-    with KnownServer(lambda peer: broken_after_the_answer(peer, certificate.server)) as server:
-        samples, _, progress = measure(server.endpoint, Load(N, N), dialogue=BY_TLS, close_wait_s=20.0)
+    with KnownServer(lambda peer: answers(peer, certificate.server, end, more)) as server:
+        samples, _, progress = measure(server.endpoint, Load(N, N), dialogue=BY_TLS, close_wait_s=PATIENCE_S)
     assert progress.answered == N
-    assert samples.outcomes() == {Outcome.MALFORMED: N}
+    assert samples.outcomes() == {outcome: N}
 
 
 @pytest.mark.parametrize(("content", "says"), [(None, "cannot be read"), (b"x", "has no certificate")])
