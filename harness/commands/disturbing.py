@@ -13,6 +13,7 @@ from harness.records.asked import Disturbances
 _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _LONGEST_LATENCY_S: Final = 1.0
 _STORM_WITHIN_S: Final = 1.0
+_RECONNECT_CAP_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,15 @@ class Disturbing:
             "50%@30s/5s. Default: within 1s.",
         ),
     ] = None
+    reconnect: Annotated[
+        str | None,
+        typer.Option(
+            "--reconnect",
+            metavar="TIME[..TIME]",
+            help="Fans who are cut off, or turned away, greet again after a random wait: up to the first time, which "
+            "doubles with each try up to the second: 1s..30s. Default: up to 30s. What was told meanwhile they miss.",
+        ),
+    ] = None
     redis_latency: Annotated[
         str | None,
         typer.Option("--redis-latency", metavar="TIME", help="How much further away a stage's Redis is, such as 2ms."),
@@ -77,6 +87,7 @@ class Disturbing:
         reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_reset(self.reset)
         joining, joining_c = (0, 0) if self.joining is None else _parse_joining(self.joining)
         storm, storm_at_s, storm_within_s = (0.0, 0.0, 0.0) if self.storm is None else _parse_storm(self.storm)
+        base_s, cap_s = (0.0, 0.0) if self.reconnect is None else _parse_reconnect(self.reconnect)
         latency_s = 0.0 if self.redis_latency is None else _parse_latency(self.redis_latency)
         return Disturbances(
             churn_per_s=0.0 if self.churn is None else _parse_churn(self.churn),
@@ -89,6 +100,8 @@ class Disturbing:
             storm=storm,
             storm_at_s=storm_at_s,
             storm_within_s=storm_within_s,
+            reconnect_base_s=base_s,
+            reconnect_cap_s=cap_s,
             redis_latency_s=latency_s,
             redis_latency_by="proxy" if latency_s else None,
             faults=self.faults or "",
@@ -125,6 +138,15 @@ def _parse_storm(text: str) -> tuple[float, float, float]:
         raise AskedError(f"--storm {text}: say what share of the fans, and when, such as 50%@30s, or 50%@30s/5s")
     within_s = _parse_time("--storm", text, within) if slash else _STORM_WITHIN_S
     return _parse_share("--storm", share, "50%@30s"), _parse_time("--storm", text, moment), within_s
+
+
+def _parse_reconnect(text: str) -> tuple[float, float]:
+    base, dots, cap = text.strip().partition("..")
+    base_s = _parse_time("--reconnect", text, base)
+    cap_s = _parse_time("--reconnect", text, cap) if dots else max(base_s, _RECONNECT_CAP_S)
+    if not 0 < base_s <= cap_s:
+        raise AskedError(f"--reconnect {text}: the wait begins above 0 and does not become shorter, such as 1s..30s")
+    return base_s, cap_s
 
 
 def _parse_joining(text: str) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 Real fans do not all come and then sit still. Some go and others come (churn), a train full of them loses its network at
 once (resets), a proxy is started anew and all behind it are back in a moment (a storm), and some have a phone in a
 pocket that takes nothing any more (slow). Who does what is decided beforehand, by a seed, so that two servers that are
-compared are left by the same fans.
+compared are left by the same fans. What a fan does whom the server left is decided, too: it is gone, or it connects
+again after a while (`harness.load.backoff`).
 
 Whoever leaves was told to: that is no failure of the server, and it counts for the events between its coming and its
 leaving. Whoever stops reading is set apart: what the others get is what the server is judged by.
@@ -16,6 +17,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from harness.load.backoff import Backoff
 from harness.load.workload import InvalidLoadError
 
 if TYPE_CHECKING:
@@ -39,12 +41,14 @@ class Conduct:
     """What the fans of a trial, or of one generator process, do besides watching; nothing by default.
 
     `departures` are in the order of their moments. The k-th newcomer, the k-th fan after all those who come by the
-    schedule, is to start `newcomers_s[k]` seconds after the events began.
+    schedule, is to start `newcomers_s[k]` seconds after the events began. With a `backoff` fans connect again who lost
+    their connection, or did not get one, and were not told to leave.
     """
 
     slow: frozenset[int] = frozenset()
     departures: tuple[Departure, ...] = ()
     newcomers_s: tuple[float, ...] = ()
+    backoff: Backoff | None = None
 
     def of(self, fans: range, n: int) -> Self:
         """Return the part of those fans, numbered from 0 as in that range; `n` of all fans come by the schedule."""
@@ -53,6 +57,7 @@ class Conduct:
             frozenset(number[fan] for fan in self.slow if fan in number),
             tuple(Departure(d.at_s, number[d.fan], d.resets) for d in self.departures if d.fan in number),
             tuple(self.newcomers_s[fan - n] for fan in fans if fan >= n),
+            None if self.backoff is None else self.backoff.of(fans),
         )
 
 
@@ -122,7 +127,12 @@ def planned(load: Load, asked: Disturbances, events_s: float, seed: int = SEED) 
     departures += [Departure(asked.reset_at_s, fan, resets=True) for fan in sorted(order[stays:])]
     departures += [Departure(asked.storm_at_s, fan, resets=True) for fan in sorted(order[stays - storm : stays])]
     departures.sort(key=lambda departure: departure.at_s)
-    return Conduct(frozenset(order[:slow]), tuple(departures), newcomers_s)
+    return Conduct(frozenset(order[:slow]), tuple(departures), newcomers_s, backoff_of(asked, seed))
+
+
+def backoff_of(asked: Disturbances, seed: int = SEED) -> Backoff | None:
+    """Return how fans connect again; None where they do not."""
+    return Backoff(asked.reconnect_base_s, asked.reconnect_cap_s, seed) if asked.reconnect_cap_s else None
 
 
 def _newcomers_s(load: Load, asked: Disturbances, events_s: float) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.interruption import raise_if_interrupted
 from harness.load.conduct import ONLY_WATCH, Conduct
 from harness.load.counters import SharedProgress
-from harness.load.messages import Begin, EventsBegin, Finish, Job, Report
+from harness.load.messages import Begin, EventsBegin, EventsEnd, Finish, Job, Report
 from harness.load.samples import GeneratorUsage, Progress, Samples
 from harness.load.waiting import AwaitedFans
 from harness.load.workload import (
@@ -57,7 +57,8 @@ class Generator(AwaitedFans):
 
     Use it as a context manager, and its methods in the order start, wait_all_settled, wait_until_quiet, finish, the
     first and the last of them once; `progress` at any time. `events_begin` is for fans whose `conduct` is
-    more than to watch: from there its moments count, and its newcomers are waited for, too. Whatever ends the `with`
+    more than to watch: from there its moments count, and its newcomers are waited for, too. Where fans connect again,
+    `wait_all_back` waits for those who are away, and after `events_end` nobody tries any more. Whatever ends the `with`
     block ends the processes and with them all connections; Ctrl-C reaches only the caller. A fan that has no answer
     `answer_timeout_s` after its intended start has failed.
     With `events`, receipts of events numbered up to that are counted as they come, and for that `event_sent` says when
@@ -162,6 +163,11 @@ class Generator(AwaitedFans):
         for child in self._children:
             child.send(order)
 
+    def events_end(self) -> None:
+        """Have fans who lose their connection from now on stay away. Raise GeneratorError if a process died."""
+        for child in self._children:
+            child.send(EventsEnd())
+
     def event_sent(self, event: SentEvent) -> None:
         """Say when the next event was sent, and whether it was accepted. Raise GeneratorError."""
         for child in self._children:
@@ -214,7 +220,7 @@ class _Child:
         self.pid, self._processes = pid, processes
         self._theirs.close()
 
-    def send(self, message: Job | Begin | EventsBegin | SentEvent | Finish) -> None:
+    def send(self, message: Job | Begin | EventsBegin | EventsEnd | SentEvent | Finish) -> None:
         try:
             self.control.send(message)
         except ConnectionError:

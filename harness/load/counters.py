@@ -16,7 +16,7 @@ from harness.load.samples import Progress
 if TYPE_CHECKING:
     from typing import Self
 
-_FIELDS: Final = 7  # of Progress
+_FIELDS: Final = 8  # of Progress
 _WORD: Final = 8  # bytes of a signed 64-bit integer
 
 
@@ -47,6 +47,7 @@ class SharedProgress:
         words[4] = progress.closed
         words[5] = progress.receipts
         words[6] = progress.slow
+        words[7] = progress.away
 
     def read(self) -> Progress:
         """Return what was published last."""

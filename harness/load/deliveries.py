@@ -10,6 +10,11 @@ else may post to the same match. Of ours the first of each event counts; any oth
 *reordered* if its fan had an event of a higher number before. It is *due*, and its time counts, if the event was
 accepted, and sent when its fan had its answer.
 
+**Served again.** Where fans connect again, a row that is no receipt stands in the order of a fan's own where it was
+answered again: its number is `mark_of` the highest that the fan had until then. What was sent before that answer is
+not due on the new connection. If it came between the two it is *recovered*, once; if the fan had it on the old one,
+that is no duplicate, since the server need not know.
+
 Numbers that nobody here sent are of the server's own events. When those were posted is not known, but how far apart the
 first fan had one and the last: so of each it is counted how many had it, and from when to when (`OwnEvent`).
 
@@ -123,7 +128,8 @@ class Deliveries:
 
     `highest` is of each fan the highest number that it got, 0 if none. `took` and `service` count times from the
     intended post, and from its sending, by their value in microseconds with three digits. `own` has by their
-    numbers the events that nobody here sent.
+    numbers the events that nobody here sent. `recovered` receipts are of events that were missed on a connection that
+    was lost, and came on the next.
     """
 
     received: NDArray[np.int64]
@@ -136,6 +142,7 @@ class Deliveries:
     own: dict[int, OwnEvent] = field(default_factory=dict)
     duplicated: int = 0
     reordered: int = 0
+    recovered: int = 0
 
     def count_own(self, number: int, event: OwnEvent) -> None:
         """Count receipts of an event that nobody here sent; of more than MOST_OWN of them it is not told."""
@@ -166,7 +173,47 @@ class Deliveries:
                 every.count_own(number, event)
             every.duplicated += part.duplicated
             every.reordered += part.reordered
+            every.recovered += part.recovered
         return every
+
+
+def mark_of(upto: int) -> int:
+    """Return what stands for a number where a fan is served again who had events up to that one."""
+    return -1 - upto
+
+
+class Connections:
+    """On which of its connections a fan got what: where there was another one before, that is remembered of each."""
+
+    __slots__ = ("_since_s", "_upto")
+
+    def __init__(self) -> None:
+        self._since_s = np.empty(0)
+        self._upto = np.empty(0, np.int64)
+
+    def of(
+        self,
+        fan: NDArray[np.int64],
+        sequence: NDArray[np.int64],
+        at_s: NDArray[np.float64],
+        answered_s: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return of each receipt since when its fan was served there, and up to what it had events then.
+
+        That is -1 on the first connection. Receipts are in the order of the fans, those of one in that in which they
+        came; `answered_s` is of every fan on its first.
+        """
+        is_mark = sequence < 0
+        if not self._upto.size:
+            if not is_mark.any():
+                return answered_s[fan], np.full(fan.size, -1)
+            self._since_s, self._upto = np.full(answered_s.size, np.nan), np.full(answered_s.size, -1)
+        last = np.maximum.accumulate(np.where(is_mark, np.arange(fan.size), 0))
+        is_here = is_mark[last] & (fan[last] == fan)  # the mark is in these receipts, and not in those before
+        since_s = np.where(is_here, at_s[last], np.where(self._upto[fan] < 0, answered_s[fan], self._since_s[fan]))
+        upto = np.where(is_here, -1 - sequence[last], self._upto[fan])
+        self._since_s[fan[is_mark]], self._upto[fan[is_mark]] = at_s[is_mark], upto[is_mark]  # of several the last
+        return since_s, upto
 
 
 class Folding:
@@ -176,7 +223,17 @@ class Folding:
     counts, and took no time.
     """
 
-    __slots__ = ("_accepted", "_clocks_apart_s", "_events", "_had", "_intended_s", "_known", "_sent_s", "counted")
+    __slots__ = (
+        "_accepted",
+        "_clocks_apart_s",
+        "_connections",
+        "_events",
+        "_had",
+        "_intended_s",
+        "_known",
+        "_sent_s",
+        "counted",
+    )
 
     def __init__(self, fans: int, events: int, clocks_apart_s: float = 0.0) -> None:
         self.counted = Deliveries.none(fans, events)
@@ -187,6 +244,7 @@ class Folding:
         self._sent_s = np.full(events + 1, np.inf)  # nothing counts that is not known to have been sent
         self._accepted = np.zeros(events + 1, bool)
         self._had: dict[int, NDArray[np.uint8]] = {}  # by event, a bit for each fan
+        self._connections = Connections()
 
     def know(self, event: SentEvent) -> None:
         """Count receipts of an event from now on."""
@@ -210,16 +268,23 @@ class Folding:
         """Count receipts, in the order in which they came; `answered_s` is of every fan."""
         counted = self.counted
         self._count_own(sequence, at_s)
-        ours = (sequence >= 1) & (sequence <= self._events) & ~np.isnan(answered_s[fan])
-        ours[ours] = at_s[ours] >= self._sent_s[sequence[ours]] - self._clocks_apart_s
-        fan, sequence, at_s = fan[ours], sequence[ours], at_s[ours]
         order = np.argsort(fan, kind="stable")  # a fan's receipts stay in the order in which they came
         fan, sequence, at_s = fan[order], sequence[order], at_s[order]
+        since_s, upto = self._connections.of(fan, sequence, at_s, answered_s)
+        ours = (sequence >= 1) & (sequence <= self._events) & ~np.isnan(since_s)
+        ours[ours] = at_s[ours] >= self._sent_s[sequence[ours]] - self._clocks_apart_s
+        fan, sequence, at_s, since_s, upto = fan[ours], sequence[ours], at_s[ours], since_s[ours], upto[ours]
         first = self._first(fan, sequence)
-        counted.duplicated += int(fan.size - first.size)
-        fan, sequence, at_s = fan[first], sequence[first], at_s[first]
+        is_again = np.ones(fan.size, bool)
+        is_again[first] = False
+        is_before = self._sent_s[sequence] < since_s
+        counted.duplicated += int(np.sum(is_again & ~(is_before & (upto >= 0))))
+        fan, sequence, at_s, is_before, upto = fan[first], sequence[first], at_s[first], is_before[first], upto[first]
         counted.reordered += self._count_reordered(fan, sequence)
-        due = self._accepted[sequence] & (self._sent_s[sequence] >= answered_s[fan])
+        accepted = self._accepted[sequence]
+        is_missed = is_before & (upto >= 0) & (sequence > upto) & (self._sent_s[sequence] >= answered_s[fan])
+        counted.recovered += int(np.sum(accepted & is_missed))
+        due = accepted & ~is_before
         self._count_times(sequence[due], at_s[due])
 
     def _count_own(self, sequence: NDArray[np.int64], at_s: NDArray[np.float64]) -> None:

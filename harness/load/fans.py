@@ -31,6 +31,7 @@ from harness.load.conduct import Agenda
 from harness.load.connecting import handshake_s, outcome_of, take_error
 from harness.load.deliveries import FOLD_AT, Folding
 from harness.load.outbox import Outbox
+from harness.load.phases import ASKED, AWAY, CONNECTED, CONNECTING, OVER, PREPARED, SECURING, STALLED, WATCHING
 from harness.load.protocols.catalogue import reader_of
 from harness.load.protocols.reader import Callbacks, ClosedError, Completeness, RefusedError, StatusError, StreamError
 from harness.load.samples import Outcome, Progress, Samples
@@ -46,21 +47,11 @@ CHUNK: Final = 4096  # bytes of a read: a frame has some 150, a status frame wit
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE: Final = select.EPOLLIN | _ENDED
 
-# The phases of a fan, in the order in which it goes through them.
-_PREPARED: Final = 0
-_CONNECTING: Final = 1
-_SECURING: Final = 2  # connected, and in the handshake of TLS
-_CONNECTED: Final = 3  # and waits for the greeting
-_ASKED: Final = 4
-_WATCHING: Final = 5
-_STALLED: Final = 6  # answered, and reads no more
-_OVER: Final = 7
-
 _LATE: Final = {
-    _CONNECTING: Outcome.CONNECT_TIMEOUT,
-    _SECURING: Outcome.NO_TLS,
-    _CONNECTED: Outcome.NO_WELCOME,
-    _ASKED: Outcome.NO_ANSWER,
+    CONNECTING: Outcome.CONNECT_TIMEOUT,
+    SECURING: Outcome.NO_TLS,
+    CONNECTED: Outcome.NO_WELCOME,
+    ASKED: Outcome.NO_ANSWER,
 }
 
 
@@ -94,10 +85,12 @@ class Fans:
         "_tls",
         "_user_prefix",
         "answered",
+        "away",
         "connected",
         "failed",
         "last_s",
         "lost",
+        "returned",
         "samples",
         "slow",
     )
@@ -106,6 +99,7 @@ class Fans:
         n = len(job.share.fans)
         self.samples = Samples.blank(job.intended_s)
         self.connected = self.answered = self.failed = self.lost = self.slow = 0
+        self.away = self.returned = 0  # who is on its way back, and how often one was back
         self.last_s = 0.0  # when something happened last
         self._share = job.share
         self._dialogue = job.dialogue
@@ -142,7 +136,7 @@ class Fans:
         if self._stopped:
             return
         self._next = upto = bisect_right(self.samples.intended_s, self._clock.now(), first)
-        self._phase[first:upto] = bytes([_CONNECTING]) * (upto - first)
+        self._phase[first:upto] = bytes([CONNECTING]) * (upto - first)
         if first == upto:
             return
         refused = self._sockets.connect(range(first, upto), self.samples.started_s, self._clock.now)
@@ -165,9 +159,9 @@ class Fans:
     def leave_due(self) -> None:
         """Have all fans leave whose moment has come; one that waits for its answer leaves as soon as it has that."""
         for departure in self._agenda.take_due(self._clock.now()):
-            if self._phase[departure.fan] == _WATCHING:
+            if self._phase[departure.fan] == WATCHING:
                 self._leave(departure.fan, resets=departure.resets)
-            elif self._phase[departure.fan] < _WATCHING:
+            elif self._phase[departure.fan] not in {STALLED, OVER}:
                 self._leaves_when_answered[departure.fan] = departure.resets
 
     def expire(self, now: float) -> None:
@@ -179,12 +173,15 @@ class Fans:
         intended = self.samples.intended_s
         while self._oldest < self._next:
             fan = self._oldest
-            phase = self._phase[fan]
-            if phase < _WATCHING:
+            if self._phase[fan] != OVER and math.isnan(self.samples.answered_s[fan]):
                 if intended[fan] + self._answer_timeout_s > now:
                     return
-                self._fail(fan, _LATE[phase], now)
+                self._fail(fan, self._late(fan), now)
             self._oldest += 1
+
+    def _late(self, fan: int) -> Outcome:
+        """Return what a fan is whose answer is overdue."""
+        return _LATE[self._phase[fan]]
 
     @property
     def next_moment_s(self) -> float:
@@ -194,6 +191,9 @@ class Fans:
         late = intended[self._oldest] + self._answer_timeout_s if self._oldest < self._next else math.inf
         return min(start, late, self._agenda.next_s)
 
+    def stay_away(self) -> None:
+        """Have who loses its connection from now on stay away, as all do here."""
+
     def stop(self) -> None:
         """Start no more fans."""
         self._stopped = True
@@ -201,10 +201,10 @@ class Fans:
     def close(self) -> None:
         """Close all connections; fans that are still connected were HELD."""
         for fan in range(len(self._socket_of)):
-            if self._phase[fan] == _WATCHING:
+            if self._phase[fan] == WATCHING:
                 self._say_goodbye(fan)
                 self.samples.outcome[fan] = Outcome.HELD
-            elif self._phase[fan] == _STALLED:
+            elif self._phase[fan] == STALLED:
                 self.samples.outcome[fan] = Outcome.SLOW
             self._reader.forget(fan)
             self._sockets.close(fan)
@@ -224,8 +224,10 @@ class Fans:
     @property
     def progress(self) -> Progress:
         """How far these fans are."""
-        receipts = self._folded + len(self.samples.receipt_fan) + self._reader.open
-        return Progress(self._next, self.connected, self.answered, self.failed, self.lost, receipts, self.slow)
+        receipts = self._folded + len(self.samples.receipt_fan) - self.returned + self._reader.open
+        return Progress(
+            self._next, self.connected, self.answered, self.failed, self.lost, receipts, self.slow, self.away
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -249,15 +251,15 @@ class Fans:
         """Take in what epoll reports of one of the sockets."""
         fan = self._fan_of[fd]
         phase = self._phase[fan]
-        if phase in {_PREPARED, _OVER}:
+        if phase in {PREPARED, OVER, AWAY}:
             return
-        if phase == _STALLED:
+        if phase == STALLED:
             if events & _ENDED:
                 self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
             return
         sock = self._socket_of[fan]
         assert sock is not None  # noqa: S101 - only a fan that is over has none; this tells the type checker
-        if phase == _CONNECTING:
+        if phase == CONNECTING:
             if events & select.EPOLLERR:
                 self._on_broken(fan, take_error(sock))
                 return
@@ -276,24 +278,24 @@ class Fans:
         samples.connected_s[fan] = self.last_s = connected_s
         self.connected += 1
         if self._tls is not None:
-            self._phase[fan] = _SECURING
+            self._phase[fan] = SECURING
             self._outbox.send(fan, self._tls.begin(fan))
         else:
-            self._phase[fan] = _CONNECTED
+            self._phase[fan] = CONNECTED
             if not self._dialogue.welcome_end:
                 self._ask(fan)
 
     def _ask(self, fan: int) -> None:
         """Say hello."""
         self.samples.asked_s[fan] = self._clock.now()
-        self._phase[fan] = _ASKED
+        self._phase[fan] = ASKED
         self._say(fan, self._fill(fan, self._dialogue.hello))
         self._mind_what_broke(fan)
 
     def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
         """Read what there is, and if the other end has closed up to that end."""
         phases = self._phase
-        while phases[fan] < _STALLED:
+        while phases[fan] < STALLED:
             try:
                 data, ancillary, _, _ = sock.recvmsg(CHUNK, STAMP_SPACE)
             except BlockingIOError:
@@ -310,14 +312,14 @@ class Fans:
                 self._take_in_secured(fan, data, now, self._tls)
             if len(data) < CHUNK and not events & _ENDED:
                 return
-        if events & _ENDED and phases[fan] == _STALLED:
+        if events & _ENDED and phases[fan] == STALLED:
             self._end(fan, Outcome.SLOW_CLOSED, self._clock.now())
 
     def _take_in(self, fan: int, data: bytes, now: float) -> None:
         phase = self._phase[fan]
-        if phase == _WATCHING:
+        if phase == WATCHING:
             self._on_news(fan, data, now)
-        elif phase == _ASKED:
+        elif phase == ASKED:
             self._on_answer(fan, data, now)
         else:
             self._on_greeting(fan, data, now)
@@ -326,7 +328,7 @@ class Fans:
 
     def _take_in_secured(self, fan: int, data: bytes, now: float, tls: TlsConnections) -> None:
         """Take in what comes by TLS. Its handshake is a greeting, where the server has no other."""
-        if self._phase[fan] == _SECURING:
+        if self._phase[fan] == SECURING:
             try:
                 is_over, to_send = tls.shake(fan, data)
             except ssl.SSLError:
@@ -335,22 +337,22 @@ class Fans:
             self._outbox.send(fan, to_send)
             if not is_over or self._mind_what_broke(fan):
                 return
-            self._phase[fan] = _CONNECTED
+            self._phase[fan] = CONNECTED
             if not self._dialogue.welcome_end:
                 self.samples.welcomed_s[fan] = now
                 self._ask(fan)
-            if self._phase[fan] == _OVER:
+            if self._phase[fan] >= OVER:
                 return
             data = b""  # what came with the end of the handshake is in its buffer
         text, state, to_send = tls.read(fan, data)
         self._outbox.send(fan, to_send)
         if text:
             self._take_in(fan, text, now)
-        if state is TlsState.OPEN or self._phase[fan] >= _STALLED:
+        if state is TlsState.OPEN or self._phase[fan] >= STALLED:
             return
         if state is TlsState.CLOSED:
             self._on_closed(fan, now)
-        elif self._phase[fan] == _WATCHING:
+        elif self._phase[fan] == WATCHING:
             self._lose(fan, Outcome.MALFORMED, now)
         else:
             self._fail(fan, Outcome.MALFORMED, now)
@@ -371,7 +373,7 @@ class Fans:
     def _mind_what_broke(self, fan: int) -> bool:
         """Return whether a fan's connection broke while it spoke; then it is over."""
         error = self._outbox.take_broken()
-        if error and self._phase[fan] != _OVER:
+        if error and self._phase[fan] < OVER:
             self._on_broken(fan, error)
         return bool(error)
 
@@ -394,18 +396,21 @@ class Fans:
         if heard is Completeness.REFUSAL:
             self._fail(fan, Outcome.ERROR_LINE, now)
         elif heard is Completeness.COMPLETE:
-            self.samples.answered_s[fan] = now
-            self.answered += 1
+            self._on_answered(fan, now)
             if fan in self._conduct.slow:
                 self.slow += 1
-                self._phase[fan] = _STALLED
+                self._phase[fan] = STALLED
                 return
-            self._phase[fan] = _WATCHING
+            self._phase[fan] = WATCHING
             if rest:
                 self._on_news(fan, rest, now)
             resets = self._leaves_when_answered.pop(fan, None)
-            if resets is not None and self._phase[fan] == _WATCHING:
+            if resets is not None and self._phase[fan] == WATCHING:
                 self._leave(fan, resets=resets)
+
+    def _on_answered(self, fan: int, now: float) -> None:
+        self.samples.answered_s[fan] = now
+        self.answered += 1
 
     def _outcome_of(self, fan: int, error: StreamError) -> Outcome:
         """Return what a fan's failure is that cannot go on for this reason, and take the reason down."""
@@ -446,7 +451,7 @@ class Fans:
         sock = self._socket_of[fan]
         assert sock is not None  # noqa: S101 -- only a fan that is over has none; this tells the type checker
         self._hear(fan, sock, 0)
-        if self._phase[fan] != _WATCHING:
+        if self._phase[fan] != WATCHING:
             return
         if not resets:
             self._say_goodbye(fan)
@@ -455,7 +460,7 @@ class Fans:
         self._lose(fan, Outcome.BROKE_OFF if resets else Outcome.LEFT, self._clock.now())
 
     def _on_closed(self, fan: int, now: float) -> None:
-        if self._phase[fan] == _WATCHING:
+        if self._phase[fan] == WATCHING:
             self._lose(fan, Outcome.ENDED, now)
         else:
             self._fail(fan, Outcome.CLOSED_BEFORE_ANSWER, now)
@@ -463,9 +468,9 @@ class Fans:
     def _on_broken(self, fan: int, error: int) -> None:
         now = self.last_s = self._clock.now()
         phase = self._phase[fan]
-        if phase == _WATCHING:
+        if phase == WATCHING:
             self._lose(fan, Outcome.CUT, now)
-        elif phase == _CONNECTING:
+        elif phase == CONNECTING:
             self._fail(fan, outcome_of(error), now)
         else:
             self._fail(fan, Outcome.RESET, now)
@@ -481,7 +486,10 @@ class Fans:
     def _end(self, fan: int, outcome: Outcome, now: float) -> None:
         self.samples.outcome[fan] = outcome
         self.samples.closed_s[fan] = now
-        self._phase[fan] = _OVER
+        self._disconnect(fan)
+
+    def _disconnect(self, fan: int) -> None:
+        self._phase[fan] = OVER
         self._reader.forget(fan)
         self._outbox.forget(fan)
         if self._tls is not None:

@@ -1,6 +1,7 @@
-"""What the trial and a generator process say to each other: Job, Ready, Begin, EventsBegin, SentEvent, Finish, Report.
+"""What the trial and a generator process say to each other: Job, Ready, Begin, EventsBegin, EventsEnd, Finish, Report.
 
-In this order; EventsBegin is left out where fans do nothing but watch, and a SentEvent comes for each event, if any.
+In this order; EventsBegin is left out where fans do nothing but watch, EventsEnd where they do not connect again, and a
+SentEvent comes for each event, if any.
 They are pickled by a multiprocessing Connection; both ends are the same program on the same machine.
 """
 
@@ -55,6 +56,11 @@ class EventsBegin:
     """The events begin `at` that moment of time.monotonic(): from there the moments of the conduct count."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventsEnd:
+    """The last event comes now, after which the server may close its fans: who is not connected stays away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from harness.load.deliveries import Deliveries
+from harness.load.lost_connections import LostConnections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +98,10 @@ class Samples:
 
     A fan's receipts are in the order in which they came; those of different fans are in no particular order. Where
     they were counted as they came there are none, and `deliveries` has the counts.
+
+    Where fans connect again, `lost` has the connections that they lost, and a fan's columns are those of its first
+    answer, but for `closed_s` and `outcome`, which say how it is now. A row of the receipts whose number is negative is
+    none: there the fan was served again (`harness.load.deliveries`).
     """
 
     intended_s: array[float] = field(default_factory=_column)
@@ -113,6 +118,7 @@ class Samples:
     status: dict[int, int] = field(default_factory=dict)
     closes: dict[int, tuple[int, str]] = field(default_factory=dict)
     deliveries: Deliveries | None = None
+    lost: LostConnections | None = None
 
     @classmethod
     def blank(cls, intended_s: array[float]) -> Self:
@@ -145,6 +151,9 @@ class Samples:
         if counted:
             events = counted[0][1].received.size - 1
             merged.deliveries = Deliveries.merged(len(merged), events, counted)
+        lost = [(fans, part.lost) for fans, part in parts if part.lost is not None]
+        if lost:
+            merged.lost = LostConnections.merged(lost)
         return merged
 
     def __len__(self) -> int:
@@ -172,6 +181,7 @@ class Samples:
         first.closes = {fan: close for fan, close in self.closes.items() if fan < n}
         if self.deliveries is not None:
             first.deliveries = replace(self.deliveries, highest=self.deliveries.highest[:n])
+        first.lost = self.lost
         first.receipt_fan, first.receipt_sequence, first.receipt_s = (
             self.receipt_fan,
             self.receipt_sequence,
@@ -272,11 +282,11 @@ class GeneratorUsage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the fans are: counts that only grow.
+    """How far the fans are: counts that only grow, but for those of who is back later.
 
     Every started fan becomes either `answered` or `failed`. `closed` are those of the answered whom the server closed
     or lost since, or who left; `receipts` are the events received by all; `slow` those of the answered who do not read,
-    of whom nothing is expected any more.
+    of whom nothing is expected any more. `away` are those of the closed who are on their way back.
     """
 
     started: int = 0
@@ -286,6 +296,7 @@ class Progress:
     closed: int = 0
     receipts: int = 0
     slow: int = 0
+    away: int = 0
 
     @property
     def settled(self) -> int:
@@ -295,5 +306,5 @@ class Progress:
     @classmethod
     def total(cls, parts: Iterable[Progress]) -> Progress:
         """Return the sum."""
-        rows = [(p.started, p.connected, p.answered, p.failed, p.closed, p.receipts, p.slow) for p in parts]
+        rows = [(p.started, p.connected, p.answered, p.failed, p.closed, p.receipts, p.slow, p.away) for p in parts]
         return cls(*map(sum, zip(*rows, strict=True)))

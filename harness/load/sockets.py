@@ -31,7 +31,7 @@ class Sockets:
     none (any more).
     """
 
-    __slots__ = ("_addresses", "_epoll", "_unprepared", "fan_of", "of")
+    __slots__ = ("_addresses", "_destinations", "_epoll", "_share", "_slow", "_unprepared", "fan_of", "of")
 
     def __init__(self, epoll: select.epoll, job: Job) -> None:
         self._epoll = epoll
@@ -39,20 +39,28 @@ class Sockets:
         self._unprepared: dict[int, int] = {}  # those who have no socket, and the errno why
         self.fan_of = array("i")
         self.of: list[socket.SocketType | None] = [None] * len(job.share.fans)
-        destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
-        sources = job.share.sources
-        for fan, number in enumerate(job.share.fans):
-            destination = destinations[number % len(destinations)]
-            self._addresses.append(destination.address)
+        self._share = job.share
+        self._slow = job.conduct.slow
+        self._destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
+        for fan in range(len(job.share.fans)):
+            self._addresses.append(self._destination(fan).address)
             try:
-                sock = prepare(destination, sources[fan % len(sources)])
+                self._make(fan)
             except OSError as error:
                 self._unprepared[fan] = error.errno or 0
-                continue
-            if fan in job.conduct.slow:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)  # before the window is offered
-            self.of[fan] = sock
-            self._watch(sock.fileno(), fan)
+
+    def _destination(self, fan: int) -> Destination:
+        return self._destinations[self._share.fans[fan] % len(self._destinations)]
+
+    def _make(self, fan: int) -> socket.SocketType:
+        """Make the socket of a fan, and watch it. Raise OSError if there can be none."""
+        sources = self._share.sources
+        sock = prepare(self._destination(fan), sources[fan % len(sources)])
+        if fan in self._slow:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)  # before the window is offered
+        self.of[fan] = sock
+        self._watch(sock.fileno(), fan)
+        return sock
 
     def _watch(self, fd: int, fan: int) -> None:
         if fd >= len(self.fan_of):
@@ -74,6 +82,17 @@ class Sockets:
             if error != expected:
                 refused.append((fan, error))
         return refused
+
+    def connect_again(self, fan: int) -> int:
+        """Make another socket for a fan who has none any more, and begin a connection; return why not, or 0.
+
+        What epoll has reported before must have been taken in: the descriptor may be one that was closed just now.
+        """
+        try:
+            error = self._make(fan).connect_ex(self._addresses[fan])
+        except OSError as refused:
+            return refused.errno or errno.ENOBUFS
+        return 0 if error == errno.EINPROGRESS else error
 
     def close(self, fan: int) -> None:
         """Close the socket of a fan, if it has one."""

@@ -50,6 +50,16 @@ class AwaitedFans(ABC):
                 return progress
             self._pause(min(_LOOK_EVERY_S, left_s))
 
+    def wait_all_back(self, timeout_s: float) -> Progress:
+        """Wait until every fan who lost its connection, and connects again, was served again.
+
+        Return the progress then, or that after `timeout_s`. Raise GeneratorError if a generator process died.
+        """
+        deadline = monotonic() + timeout_s
+        while (progress := self.progress()).away and (left_s := deadline - monotonic()) > 0:
+            self._pause(min(_LOOK_EVERY_S, left_s))
+        return progress
+
     def wait_until_quiet(self, quiet_s: float, timeout_s: float, receipts: int | None = None) -> Progress:
         """Wait until the server has closed all who were answered, or none of them got anything for `quiet_s` seconds.
 

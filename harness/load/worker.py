@@ -15,7 +15,8 @@ from typing import Any, Final
 from harness.load.counters import SharedProgress
 from harness.load.deliveries import SentEvent
 from harness.load.fans import Fans
-from harness.load.messages import Begin, EventsBegin, Finish, Job, Ready, Report
+from harness.load.messages import Begin, EventsBegin, EventsEnd, Finish, Job, Ready, Report
+from harness.load.reconnecting import ReconnectingFans
 
 EVENTS_A_TURN: Final = 256  # some milliseconds: a wave that comes due meanwhile waits for no more
 SHORTEST_ACTIVE_S: Final = 1.0  # a share of less than a second says nothing: any burst is as busy as it can be
@@ -45,7 +46,8 @@ class Loop:
         self._control = control
         self._progress = progress
         self._epoll = epoll
-        self._fans = Fans(epoll, job)
+        backoff = job.conduct.backoff
+        self._fans = Fans(epoll, job) if backoff is None else ReconnectingFans(epoll, job, backoff)
         self._growth: int | None = None
         self._close_at: float | None = None
         self._turn_max_s = 0.0
@@ -100,10 +102,12 @@ class Loop:
             next_at = min(next_at, self._close_at)
         return min(max(0.0, next_at - now - _TICK_S), LONGEST_SLEEP_S)
 
-    def _obey(self, order: EventsBegin | SentEvent | Finish) -> None:
+    def _obey(self, order: EventsBegin | EventsEnd | SentEvent | Finish) -> None:
         match order:
             case EventsBegin():
                 self._fans.events_begin(order.at)
+            case EventsEnd():
+                self._fans.stay_away()
             case SentEvent():
                 self._fans.event_sent(order)
             case Finish():

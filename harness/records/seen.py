@@ -11,7 +11,8 @@ from harness.records.section import Count, Seconds, Section
 class Fans(Section, frozen=True, kw_only=True):
     """What became of the N fans.
 
-    `answered` got their first event; `served` of them were also held until the match was over, or the trial.
+    `answered` got their first event; `served` of them were also held until the match was over, or the trial. Where fans
+    connect again, it is enough that they were back by then.
     `failures` counts the others by what happened to them; `status_429` are those who were answered with that of HTTP,
     `close_1011 (out of memory)` those whose WebSocket was closed with that code and reason.
 
@@ -153,6 +154,32 @@ class ApiSeen(Section, frozen=True, kw_only=True):
     failed: Count
 
 
+class Reconnects(Section, frozen=True, kw_only=True):
+    """How fans came back who lost their connection, or did not get one.
+
+    `lost` are connections that ended, not by the fan's doing, after it was served and before the last event was posted;
+    `ended` counts them by how they did.
+    Of the tries to connect again `tried` were made and `served` were answered, also of fans whom nobody had served
+    before; `failures` counts the others by what happened to them, as far as they were over. `back` is the time from
+    the loss of a connection until the fan was served again; of `not_back` it was not until the end, which counts as
+    infinitely long.
+
+    `missed` are deliveries, of events that were posted while their fan was away, or were still on their way when its
+    connection was lost. They are no part of what a fan is due, so none is a loss. Those that it was told on the next
+    connection are `recovered`, and the others missed.
+    """
+
+    lost: Count
+    ended: dict[str, Count]
+    tried: Count
+    served: Count
+    failures: dict[str, Count]
+    back: Distribution | None
+    not_back: Count
+    missed: Count
+    recovered: Count
+
+
 class Seen(Section, frozen=True, kw_only=True):
     """What the fans saw. No `delivery` where no events were posted, and no `api` where it was not asked.
 
@@ -161,7 +188,7 @@ class Seen(Section, frozen=True, kw_only=True):
 
     `answered_per_s` is how many fans were answered in a second, over the time in which any were; None where that cannot
     be told, since waves were answered within a step or two of the timeline. `own` are the server's own events, None
-    where there were none, or others were posted.
+    where there were none, or others were posted. `reconnects` is None where fans did not connect again.
     """
 
     fans: Fans
@@ -174,3 +201,4 @@ class Seen(Section, frozen=True, kw_only=True):
     api: ApiSeen | None = None
     own: OwnEvents | None = None
     recovery_s: Seconds | None = None
+    reconnects: Reconnects | None = None

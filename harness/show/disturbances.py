@@ -1,5 +1,7 @@
 """What else happened in a trial, as people write it."""
 
+from collections.abc import Iterator
+
 from harness.records.asked import Disturbances
 from harness.units import show_time
 
@@ -13,11 +15,7 @@ def show_disturbances(asked: Disturbances) -> str:
         parts.append(f"{asked.slow * 100:g} % slow")
     if asked.reset:
         parts.append(f"{asked.reset:,} reset at {show_time(asked.reset_at_s)}")
-    if asked.storm:
-        at, within = show_time(asked.storm_at_s), show_time(asked.storm_within_s)
-        parts.append(f"{asked.storm * 100:g} % break off at {at} and come again within {within}")
-    if asked.joining:
-        parts.append(f"{asked.joining:,} join, {asked.joining_c:,} at once")
+    parts += _comings(asked)
     if asked.arrivals_during_events:
         parts.append("arrivals during events")
     if asked.redis_latency_s:
@@ -27,3 +25,14 @@ def show_disturbances(asked: Disturbances) -> str:
     if asked.faults:
         parts.append(f"faults {asked.faults}")
     return ", ".join(parts)
+
+
+def _comings(asked: Disturbances) -> Iterator[str]:
+    if asked.storm:
+        at, within = show_time(asked.storm_at_s), show_time(asked.storm_within_s)
+        yield f"{asked.storm * 100:g} % break off at {at} and come again within {within}"
+    if asked.reconnect_cap_s:
+        base, cap = show_time(asked.reconnect_base_s), show_time(asked.reconnect_cap_s)
+        yield f"who is cut off connects again, after up to {base} at first, and up to {cap} later"
+    if asked.joining:
+        yield f"{asked.joining:,} join, {asked.joining_c:,} at once"

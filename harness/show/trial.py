@@ -1,5 +1,7 @@
 """A result as a table for people."""
 
+from collections.abc import Mapping
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -7,7 +9,7 @@ from rich.text import Text
 
 from harness.records.asked import Placement
 from harness.records.distribution import FEWEST_FOR_P99, Distribution
-from harness.records.seen import ApiSeen, Delivery, Fans, OwnEvents
+from harness.records.seen import ApiSeen, Delivery, Fans, OwnEvents, Reconnects
 from harness.records.trial import TrialResult
 from harness.records.usage import GeneratorSeen, HostSeen, Memory, ServerSeen
 from harness.show.disturbances import show_disturbances
@@ -64,6 +66,8 @@ def rows_of(result: TrialResult) -> list[tuple[str, str]]:
         rows += _delivery_rows(result.seen.delivery, result.generator.clocks_apart_s)
     if result.seen.api is not None:
         rows.append(("API", _api(result.seen.api)))
+    if result.seen.reconnects is not None:
+        rows.append(("reconnects", _reconnects(result.seen.reconnects, has_events=result.seen.delivery is not None)))
     if result.seen.recovery_s is not None:
         rows.append(
             ("recovery", f"after the first cut a fan who came waited {show_time(result.seen.recovery_s)} at most")
@@ -110,15 +114,36 @@ def _api(api: ApiSeen) -> str:
     return f"answers: mean {show_time(api.answers.mean_s)}, p99 {show_time(api.answers.p99_s)}{failed}"
 
 
+def _reconnects(seen: Reconnects, *, has_events: bool) -> str:
+    parts = [f"{seen.lost:,} connections lost{_in_brackets(seen.ended)}"]
+    if seen.tried:
+        failed = _in_brackets(seen.failures)
+        parts.append(f"of {seen.tried:,} tries to connect again {seen.served:,} were served{failed}")
+    if seen.lost:
+        back = "nobody was" if seen.back is None else _figures(seen.back)
+        parts.append(f"back, from the loss: {back}; {seen.not_back:,} not back at the end")
+    if seen.lost and has_events:
+        parts.append(f"of events from meanwhile {seen.missed:,} deliveries missed, {seen.recovered:,} told afterwards")
+    return "; ".join(parts)
+
+
+def _in_brackets(counts: Mapping[str, int]) -> str:
+    words = show_counts(counts)
+    return f" ({words})" if words else ""
+
+
 def _percentiles(times: Distribution | None) -> str:
     if times is None:
         return "nobody was answered"
+    failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
+    return f"{_figures(times)}{failed}; counted from the intended start"
+
+
+def _figures(times: Distribution) -> str:
     longest_s = None if times.missing else times.max_s
     p99 = (("p99", times.p99_s),) if times.asked >= FEWEST_FOR_P99 else ()
     named = (("p50", times.p50_s), ("p90", times.p90_s), *p99, ("max", longest_s))
-    figures = ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
-    failed = f" of {times.asked:,} fans, {times.missing:,} of which were not answered (∞)" if times.missing else ""
-    return f"{figures}{failed}; counted from the intended start"
+    return ", ".join(f"{name} {show_percentile(value)}" for name, value in named)
 
 
 def _own_events(own: OwnEvents | None) -> str:

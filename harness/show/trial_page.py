@@ -68,7 +68,8 @@ def _verdict(result: TrialResult) -> str:
 
 def _charts(result: TrialResult) -> Iterator[tuple[str, str]]:
     delivery = None if result.seen.delivery is None else result.seen.delivery.fanout
-    times = {"response": result.seen.response.intended, "event to a fan": delivery}
+    back = None if result.seen.reconnects is None else result.seen.reconnects.back
+    times = {"response": result.seen.response.intended, "event to a fan": delivery, "from a cut until back": back}
     known = {name: each for name, each in times.items() if each is not None}
     if known:
         yield "How long they waited: all, the slowest tenth, the slowest hundredth …", _percentiles(known)
@@ -80,7 +81,7 @@ def _charts(result: TrialResult) -> Iterator[tuple[str, str]]:
 
 
 def _percentiles(known: Mapping[str, Distribution]) -> str:
-    colours = dict(zip(known, (_BLUE, _ORANGE), strict=False))
+    colours = dict(zip(known, (_BLUE, _ORANGE, _GREEN), strict=False))
     lines = []
     for name, times in known.items():
         value_s, share = curve(times)

@@ -252,7 +252,12 @@ def _stir(run: _Run, memory: RestWatch | None) -> None:
 
 
 def _play(run: _Run, memory: RestWatch) -> None:
-    """Post what was not posted yet, and wait until the fans have it."""
+    """Post what was not posted yet, and wait until the fans have it, those who connect again, too."""
+    backoff = conduct_of(run.plan).backoff
+    if backoff is not None:
+        run.watcher.phase("returning", 0)
+        run.generator.wait_all_back(backoff.cap_s + run.plan.answer_timeout_s)  # a whole try of each, whenever it began
+        run.generator.events_end()
     if run.match is not None:
         posts = run.match.posts
         if run.course.posts is not None:  # all but the last: who came meanwhile has waited for that one

@@ -1,11 +1,11 @@
 """What a trial is to do, decided before anything is started."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from harness.load.conduct import ONLY_WATCH, Conduct, planned
+from harness.load.conduct import ONLY_WATCH, Conduct, backoff_of, planned
 from harness.load.match import MatchPlan
 from harness.load.workload import InvalidLoadError, Load
 from harness.records.asked import Asked, AskedLoad, AskedTarget, Disturbances, Placement
@@ -77,7 +77,8 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
 def conduct_of(plan: TrialPlan) -> Conduct:
     """Return what the fans of a plan do besides watching. Raise InvalidLoadError for what they cannot do.
 
-    It is done while events flow, until the one that ends the match, which waits for all who come.
+    It is done while events flow, until the one that ends the match, which waits for all who come. Fans who lose their
+    connection connect again also where nobody posts.
     """
     asked = plan.disturbances
     if plan.match is None:
@@ -93,7 +94,7 @@ def conduct_of(plan: TrialPlan) -> Conduct:
                 "fans join, leave, break off and stop reading while events flow, and here nobody posts any: give the "
                 "API with --http, or [publish] in a file that describes the server"
             )
-        return ONLY_WATCH
+        return replace(ONLY_WATCH, backoff=backoff_of(asked))
     if asked.arrivals_during_events and (asked.churn_per_s or asked.joining or asked.storm):
         option = "--churn" if asked.churn_per_s else "--joining" if asked.joining else "--storm"
         raise InvalidLoadError(

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 
 from harness.errors import HarnessError
+from harness.load.lost_connections import LostConnections
 from harness.load.samples import Outcome, Samples
 from harness.records.files import replace_file
 from harness.trial.plan import TrialPlan
@@ -47,9 +48,13 @@ def write_receipts(path: Path, samples: Samples) -> None:
     """Write what fans saw (numpy.load): a column each, seconds after the first intended start, NaN for what was not.
 
     `intended_s` … `closed_s` and `outcome`, an index of `outcomes`, have a row for each fan; `receipt_fan`,
-    `receipt_number` and `receipt_s` one for each event that a fan received. Raise ResultError.
+    `receipt_number` and `receipt_s` one for each event that a fan received. Where fans connect again, `lost_fan`,
+    `lost_s` and `lost_back_s` have one for each connection that was lost. Raise ResultError.
     """
     buffer = io.BytesIO()
+    number = np.asarray(samples.receipt_sequence, np.int32)
+    is_receipt = number >= 0
+    lost = samples.lost or LostConnections()
     np.savez_compressed(
         buffer,
         intended_s=np.asarray(samples.intended_s),
@@ -61,8 +66,11 @@ def write_receipts(path: Path, samples: Samples) -> None:
         closed_s=np.asarray(samples.closed_s),
         outcome=np.frombuffer(bytes(samples.outcome), np.uint8),
         outcomes=np.array([outcome.name.lower() for outcome in Outcome]),
-        receipt_fan=np.asarray(samples.receipt_fan, np.int32),
-        receipt_number=np.asarray(samples.receipt_sequence, np.int32),
-        receipt_s=np.asarray(samples.receipt_s),
+        receipt_fan=np.asarray(samples.receipt_fan, np.int32)[is_receipt],
+        receipt_number=number[is_receipt],
+        receipt_s=np.asarray(samples.receipt_s)[is_receipt],
+        lost_fan=np.asarray(lost.fan, np.int32),
+        lost_s=np.asarray(lost.lost_s),
+        lost_back_s=np.asarray(lost.back_s),
     )
     replace_file(path, buffer.getvalue(), "choose another --raw")

@@ -10,7 +10,7 @@ from harness.records.asked import Asked, AskedEvents, AskedLoad, AskedTarget
 from harness.records.distribution import distribution
 from harness.records.files import load
 from harness.records.machine import Limit, Machine
-from harness.records.seen import Delivery, EventSeen, Fans, Response, Seen, Timeline
+from harness.records.seen import Delivery, EventSeen, Fans, Reconnects, Response, Seen, Timeline
 from harness.records.trial import SCHEMA, Bound, TrialResult, Validity, Verdict
 from harness.records.usage import GeneratorSeen, Host, LoopLag, Memory, ServerSeen, Trace
 
@@ -94,6 +94,22 @@ def seen_by(fans: Fans, *, slowest_s: float = 0.02, delivery: Delivery | None = 
         connect_phase_s=3.0,
         events_phase_s=3.0,
     )
+
+
+def some_reconnects(**changes: object) -> Reconnects:
+    """Ten connections lost, and as many fans who were back after a try or two."""
+    seen = Reconnects(
+        lost=10,
+        ended={},
+        tried=12,
+        served=10,
+        failures={},
+        back=None,
+        not_back=0,
+        missed=3,
+        recovered=0,
+    )
+    return msgspec.structs.replace(seen, **changes)
 
 
 def a_delivery(fans: int = 900, events: int = 5, **changes: object) -> Delivery:

@@ -56,7 +56,8 @@ def show_trial(name: str, n: int, told: Told, pace: Pace, looks: Sequence[Look])
     fans = pace.progress
     failed = Text(f"{fans.failed:,} failed", style="bold red" if fans.failed else "")
     counts = Text(f"{fans.connected:,} of {n:,} connected, {fans.answered:,} answered, ").append_text(failed)
-    table.add_row("fans", counts.append(f", {fans.closed:,} closed"))
+    back = f" ({fans.away:,} coming back)" if fans.away else ""
+    table.add_row("fans", counts.append(f", {fans.closed:,} closed{back}"))
     table.add_row(
         "now", f"{show_rate(pace.per_s('answered'))} answered a second, {show_rate(pace.per_s('receipts'))} receipts"
     )

@@ -151,6 +151,10 @@ class ClusterGenerator(AwaitedFans):
             lambda each: each.host.actor.events_begin(at + each.before.ahead_s), lambda _, __: None, _SILENCE_S
         )
 
+    def events_end(self) -> None:
+        """Have fans who lose their connection from now on stay away."""
+        self._of_all(lambda each: each.host.actor.events_end(), lambda _, __: None, _SILENCE_S)
+
     def event_sent(self, event: SentEvent) -> None:
         """Say when the next event was sent, and whether it was accepted; the hosts hear it within a moment."""
         self._sent.append(event)

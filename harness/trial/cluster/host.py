@@ -122,6 +122,10 @@ class GeneratorHost:
         """Have the moments of the conduct count from that moment of this host's CLOCK_MONOTONIC."""
         self._generator.events_begin(at)
 
+    def events_end(self) -> None:
+        """Have fans who lose their connection from now on stay away."""
+        self._generator.events_end()
+
     def exchange(self, events: Sequence[SentEvent]) -> Progress:
         """Hear which events were sent since the last time, and return how far the fans are. Raise GeneratorError."""
         for event in events:

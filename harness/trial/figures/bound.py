@@ -75,8 +75,9 @@ def _server_ended(trial: Observations) -> str | None:
 def _process_ended(trial: Observations) -> str | None:
     if trial.server is None or not trial.server.ended_processes:
         return None
-    delivery = trial.seen.delivery
-    if trial.seen.fans.failed == 0 and (delivery is None or delivery.lost + delivery.unposted == 0):
+    delivery, reconnects = trial.seen.delivery, trial.seen.reconnects
+    was_cut = reconnects is not None and reconnects.lost > 0
+    if trial.seen.fans.failed == 0 and not was_cut and (delivery is None or delivery.lost + delivery.unposted == 0):
         return None
     first, *others = sorted(trial.server.ended_processes, key=lambda process: process.at_s)
     more = f", and {len(others):,} more later" if others else ""

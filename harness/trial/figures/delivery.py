@@ -3,7 +3,8 @@
 **Loss is counted for each fan.** A fan that was answered must receive every event that was sent after its answer and
 that the server accepted, up to the end, once, in order of the sequence numbers. An event that never came is *lost*,
 also where the fan's connection broke or was closed before, unless the fan itself left: it is due what came before the
-last that it got. One that stopped reading is due nothing. An event that came again is *duplicated*; one that came for
+last that it got. One that stopped reading is due nothing, and one that connects again nothing of what was sent while
+it was away (`harness.trial.figures.connections`). An event that came again is *duplicated*; one that came for
 the first time after one of a higher number is *reordered*. Events from before a fan's answer may or may not reach it:
 they are neither expected nor a loss.
 
@@ -24,6 +25,7 @@ from harness.load.reporter import Posted
 from harness.load.samples import Outcome, Samples
 from harness.records.distribution import Distribution, counted_distribution, distribution, percentile
 from harness.records.seen import Delivery, EventSeen, Fans, Heat, OwnEvents, Response, Seen, Timeline
+from harness.trial.figures.connections import Due, are_away, due, reconnects
 from harness.trial.figures.heat import heat
 
 STEPS = 300
@@ -52,6 +54,7 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
     got = _counted(samples, posts or ())
     deliveries = _course(got, phases.over_s) if posts else None
     newcomers = samples.after(posts[0].intended_s if posts else math.inf)
+    what_was_due = _due(got, samples, posts or ())
     return Seen(
         fans=count_fans(samples, stop_s),
         response=Response(
@@ -60,12 +63,13 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
             newcomers=_responses(newcomers),
             newcomers_art=distribution(np.asarray(newcomers.talk_s())),
         ),
-        delivery=_delivery(got, samples, posts) if posts else None,
+        delivery=_delivery(got, what_was_due.expected, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, deliveries),
         connect_phase_s=phases.settled_s,
         events_phase_s=phases.over_s - phases.settled_s,
         recovery_s=recovery_s(samples, stop_s),
         own=None if posts else _own(got, samples, phases),
+        reconnects=reconnects(samples, what_was_due.away - got.recovered, got.recovered),
     )
 
 
@@ -107,7 +111,7 @@ def count_fans(samples: Samples, stop_s: float | None) -> Fans:
     for kind in (Outcome.STATUS, Outcome.CLOSE):
         failures.pop(kind.name.lower(), None)
     failures.update(f"status_{status}" for status in samples.status.values())
-    is_early = np.zeros(outcome.size, bool) if stop_s is None else (outcome == Outcome.ENDED) & (closed_s < stop_s)
+    is_early = (outcome == Outcome.ENDED) & (are_away(samples) if stop_s is None else closed_s < stop_s)
     complained = {fan: close for fan, close in samples.closes.items() if is_early[fan] or outcome[fan] == Outcome.CLOSE}
     failures.update(_close_names(complained.values()))
     early = int(np.sum(is_early)) - sum(bool(is_early[fan]) for fan in complained)
@@ -143,8 +147,9 @@ def timeline(samples: Samples, over_s: float, deliveries: Heat | None = None) ->
     at = np.linspace(0, over_s, steps + 1)[1:]
     connected_s, answered_s, closed_s = map(np.asarray, (samples.connected_s, samples.answered_s, samples.closed_s))
     closed_answered_s = closed_s[~np.isnan(answered_s)]
-    connected = _count_until(connected_s, at) - _count_until(closed_s[~np.isnan(connected_s)], at)
-    answered = _count_until(answered_s, at) - _count_until(closed_answered_s, at)
+    away = _away_at(samples, at)
+    connected = _count_until(connected_s, at) - _count_until(closed_s[~np.isnan(connected_s)], at) - away
+    answered = _count_until(answered_s, at) - _count_until(closed_answered_s, at) - away
     slowest = np.full(steps, np.nan)
     known = ~np.isnan(answered_s) & (answered_s <= over_s)
     step_of = np.searchsorted(at, answered_s[known])
@@ -157,6 +162,14 @@ def timeline(samples: Samples, over_s: float, deliveries: Heat | None = None) ->
         responses=heat(answered_s, answered_s - np.asarray(samples.intended_s), over_s),
         deliveries=deliveries,
     )
+
+
+def _away_at(samples: Samples, at: _Times) -> NDArray[np.int64]:
+    """Return how many fans are without a connection at each moment who are back later."""
+    if samples.lost is None:
+        return np.zeros(at.size, np.int64)
+    lost_s, back_s = np.asarray(samples.lost.lost_s), np.asarray(samples.lost.back_s)
+    return _count_until(lost_s[~np.isnan(back_s)], at) - _count_until(back_s, at)
 
 
 def _count_until(times_s: _Times, at: _Times) -> NDArray[np.int64]:
@@ -206,13 +219,14 @@ def _due_upto(samples: Samples, got: Deliveries) -> _Sequences:
     return np.where(outcome >= Outcome.LEFT, got.highest.astype(np.int64), np.iinfo(np.int64).max)
 
 
-def _delivery(got: Deliveries, samples: Samples, posts: Sequence[Posted]) -> Delivery:
-    sent_s = _sent_by_sequence(posts)
-    accepted = np.array([False, *(post.accepted for post in posts)])
-    sequences = np.flatnonzero(accepted)
-    expected = _expected(
-        np.asarray(samples.answered_s), sent_s[sequences], np.searchsorted(sequences, _due_upto(samples, got), "right")
-    )
+def _due(got: Deliveries, samples: Samples, posts: Sequence[Posted]) -> Due:
+    """Count the accepted events that were sent at or after each fan's answer, up to the last that it is due."""
+    sequences = np.array([post.sequence for post in posts if post.accepted], np.int64)
+    sent_s = np.array([post.sent_s for post in posts if post.accepted])  # posts are sent in their order
+    return due(np.asarray(samples.answered_s), _due_upto(samples, got), sequences, sent_s, samples.lost)
+
+
+def _delivery(got: Deliveries, expected: int, posts: Sequence[Posted]) -> Delivery:
     events = _events(posts, got)
     received = int(got.received.sum())
     lost = expected - received
@@ -224,7 +238,7 @@ def _delivery(got: Deliveries, samples: Samples, posts: Sequence[Posted]) -> Del
     of_all = max(received, 1)
     return Delivery(
         posted=len(posts),
-        unposted=int(np.sum(~accepted[1:])),
+        unposted=sum(not post.accepted for post in posts),
         expected=expected,
         received=received,
         lost=lost,
@@ -242,16 +256,6 @@ def _delivery(got: Deliveries, samples: Samples, posts: Sequence[Posted]) -> Del
         post_lag_max_s=float(lag_s.max()),
         events=events,
     )
-
-
-def _expected(answered_s: _Times, accepted_sent_s: _Times, upto: _Sequences) -> int:
-    """Count the (fan, event) pairs that must be there: the accepted events sent at or after the fan's answer.
-
-    Of those a fan is due the first `upto`.
-    """
-    is_answered = ~np.isnan(answered_s)
-    before = np.searchsorted(accepted_sent_s, answered_s[is_answered], side="left")  # posts are sent in their order
-    return int(np.sum(np.maximum(upto[is_answered] - before, 0)))
 
 
 def _events(posts: Sequence[Posted], got: Deliveries) -> tuple[EventSeen, ...]:
@@ -276,7 +280,3 @@ def _event(post: Posted, got: Deliveries) -> EventSeen:
         last_s=last_s,
         last_service_s=None if last_s is None else last_s - post.lag_s,
     )
-
-
-def _sent_by_sequence(posts: Sequence[Posted]) -> _Times:
-    return np.array([math.nan, *(post.sent_s for post in posts)])

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from harness.errors import HarnessError
 from harness.records.distribution import Distribution, percentile_of
-from harness.records.seen import Seen
+from harness.records.seen import Reconnects, Seen
 
 DEFAULT_SLO = "failures=0,lost=0,duplicated=0,reordered=0,unposted=0"
 """Everyone served, everything delivered: what a trial must show where nothing else is asked."""
@@ -22,7 +22,9 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 _TERM = re.compile(
     r"\s*([a-z][a-z0-9_.]*)\s*(<=|>=|<|>|=)\s*([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-zµ]*|%)\s*", re.ASCII
 )
-_PERCENTILE = re.compile(r"(?:(art|fanout|newcomers|spread)_)?p([1-9][0-9]?(?:\.[0-9]+)?|0\.[0-9]+|99[0-9]+)", re.ASCII)
+_PERCENTILE = re.compile(
+    r"(?:(art|fanout|newcomers|spread|back)_)?p([1-9][0-9]?(?:\.[0-9]+)?|0\.[0-9]+|99[0-9]+)", re.ASCII
+)
 
 _Figure = Callable[[Seen], float | None]
 
@@ -66,14 +68,22 @@ _NEWCOMERS = _Times(
     lambda seen: 0 if seen.response.newcomers is None else seen.response.newcomers.missing,
 )
 _SPREAD = _Times(lambda seen: None if seen.own is None else seen.own.spread, lambda seen: 0)
+_BACK = _Times(
+    lambda seen: None if seen.reconnects is None else seen.reconnects.back,
+    lambda seen: 0 if seen.reconnects is None else seen.reconnects.not_back,
+)
 _PHASES: Mapping[str | None, _Times] = MappingProxyType(
-    {None: _RESPONSE, "art": _ART, "fanout": _FANOUT, "newcomers": _NEWCOMERS, "spread": _SPREAD}
+    {None: _RESPONSE, "art": _ART, "fanout": _FANOUT, "newcomers": _NEWCOMERS, "spread": _SPREAD, "back": _BACK}
 )
 
 
 def _if_any(times: _Times, figure: _Figure) -> _Figure:
-    """Return a figure that was not measured (None) where there are no times at all, and none is missing."""
-    return lambda seen: None if times.of(seen) is None and not times.missing(seen) else figure(seen)
+    """Return a figure that was not measured (None) where there are no times at all, and none is missing.
+
+    Where fans connect again and nobody had to, they were back at once.
+    """
+    none = _of_reconnects(lambda _: 0.0) if times is _BACK else lambda _: None
+    return lambda seen: none(seen) if times.of(seen) is None and not times.missing(seen) else figure(seen)
 
 
 def _percentile(phase: str | None, digits: str) -> _Figure:
@@ -97,6 +107,10 @@ def _count_of_delivery(name: str) -> _Figure:
     return lambda seen: 0 if seen.delivery is None else getattr(seen.delivery, name)
 
 
+def _of_reconnects(figure: Callable[[Reconnects], float]) -> _Figure:
+    return lambda seen: None if seen.reconnects is None else figure(seen.reconnects)
+
+
 COUNTS: Mapping[str, _Figure] = MappingProxyType(
     {
         "served": lambda seen: seen.fans.served,
@@ -105,6 +119,8 @@ COUNTS: Mapping[str, _Figure] = MappingProxyType(
         "duplicated": _count_of_delivery("duplicated"),
         "reordered": _count_of_delivery("reordered"),
         "unposted": _count_of_delivery("unposted"),
+        "lost_connections": _of_reconnects(lambda reconnects: reconnects.lost),
+        "missed": _of_reconnects(lambda reconnects: reconnects.missed),
     }
 )
 """Figures that are a number of fans, deliveries or posts."""
@@ -119,6 +135,8 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
         "newcomers_mean": _NEWCOMERS.mean,
         "spread_mean": _SPREAD.mean,
         "spread_max": _SPREAD.longest,
+        "back_mean": _if_any(_BACK, _BACK.mean),
+        "back_max": _if_any(_BACK, _BACK.longest),
         "post_lag_p99": _delivery("post_lag_p99_s"),
     }
 )
@@ -127,7 +145,8 @@ TIMES: Mapping[str, _Figure] = MappingProxyType(
 Besides there is any percentile: `p99`, `p99.9` (which is `p999`), `art_p95`, `fanout_p99`, `newcomers_p50`.
 
 `fanout_*` are from the intended post, `newcomers_*` of those who came while events flowed, `spread_*` of the server's
-own events, from the first fan that had one to the last. A fan who was not answered,
+own events, from the first fan that had one to the last, `back_*` from the loss of a connection until the fan was served
+again, where fans connect again. A fan who was not answered, or was not back,
 and a delivery that was lost, took infinitely long: so percentiles and the longest say. `art_*` are the talk's, of those
 who were answered."""
 
@@ -144,6 +163,8 @@ _WHOLES: Mapping[str, Callable[[Seen], int]] = MappingProxyType(
         "duplicated": _deliveries,
         "reordered": _deliveries,
         "unposted": lambda seen: 0 if seen.delivery is None else seen.delivery.posted,
+        "lost_connections": lambda seen: seen.fans.asked,
+        "missed": lambda seen: _deliveries(seen) + (0 if seen.reconnects is None else seen.reconnects.missed),
     }
 )
 """What each count is a share of."""
@@ -203,7 +224,7 @@ def _parse_term(part: str) -> Term:
     if name not in COUNTS and not is_time:
         raise SloError(
             f"no figure is called {name!r} in the SLO: use one of {', '.join([*COUNTS, *TIMES])}, or a percentile "
-            "such as p99, p99.9, art_p95, fanout_p99, newcomers_p50"
+            "such as p99, p99.9, art_p95, fanout_p99, newcomers_p50, back_p90"
         )
     if is_time and unit not in _UNITS:
         raise SloError(f"{part.strip()!r} in the SLO needs a unit of time: us, ms or s, as in {name}{sign}{number}ms")

@@ -12,7 +12,18 @@ def test_nothing_is_asked_for_by_default() -> None:
 
 
 def test_all_are_read() -> None:
-    given = Disturbing("5%/s", "2.5%", "2000@10s", True, "5000/500", "50%@30s/5s", "2ms", "client=1%/s", True)
+    given = Disturbing(
+        churn="5%/s",
+        slow="2.5%",
+        reset="2000@10s",
+        arrivals_during_events=True,
+        joining="5000/500",
+        storm="50%@30s/5s",
+        reconnect="500ms..10s",
+        redis_latency="2ms",
+        faults="client=1%/s",
+        small_buffers=True,
+    )
     assert given.disturbances() == Disturbances(
         churn_per_s=0.05,
         slow=0.025,
@@ -28,8 +39,12 @@ def test_all_are_read() -> None:
         storm=0.5,
         storm_at_s=30.0,
         storm_within_s=5.0,
+        reconnect_base_s=0.5,
+        reconnect_cap_s=10.0,
     )
     assert Disturbing(storm="5%@500ms").disturbances() == Disturbances(storm=0.05, storm_at_s=0.5, storm_within_s=1.0)
+    assert Disturbing(reconnect="1s").disturbances() == Disturbances(reconnect_base_s=1.0, reconnect_cap_s=30.0)
+    assert Disturbing(reconnect="1m").disturbances() == Disturbances(reconnect_base_s=60.0, reconnect_cap_s=60.0)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +62,10 @@ def test_all_are_read() -> None:
         (Disturbing(storm="50%"), r"--storm 50%: say what share of the fans, and when, such as 50%@30s"),
         (Disturbing(storm="0%@1s"), r"--storm 0%: a share of the fans"),
         (Disturbing(storm="5%@1s/"), r"--storm 5%@1s/: '' is no duration"),
+        (Disturbing(reconnect=""), r"--reconnect : '' is no duration"),
+        (Disturbing(reconnect="1s.."), r"--reconnect 1s\.\.: '' is no duration"),
+        (Disturbing(reconnect="0s..1s"), r"--reconnect 0s\.\.1s: the wait begins above 0"),
+        (Disturbing(reconnect="2s..1s"), r"--reconnect 2s\.\.1s: the wait begins above 0 and does not become shorter"),
         (Disturbing(redis_latency="2s"), r"--redis-latency 2s: above 0 and at most 1s, such as 2ms"),
         (Disturbing(redis_latency="2"), r"--redis-latency 2: '2' is no duration"),
     ],

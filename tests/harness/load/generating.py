@@ -9,8 +9,10 @@ from harness.load.controller import Generator
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S
 
 if TYPE_CHECKING:
+    import select
     from collections.abc import Callable
 
+    from harness.load.fans import Fans
     from harness.load.samples import GeneratorUsage, Progress, Samples
     from harness.load.workload import Dialogue, Endpoint, Load
 
@@ -40,3 +42,12 @@ def wait_for(generator: Generator, condition: Callable[[Progress], bool]) -> Non
     while not condition(generator.progress()):
         assert time.monotonic() < deadline, generator.progress()
         time.sleep(0.005)
+
+
+def turn(fans: Fans, epoll: select.epoll) -> None:
+    """Have the fans of a test's own loop take in what is reported next."""
+    events = epoll.poll(PATIENCE_S)
+    assert events
+    fans.on_turn()
+    for fd, mask in events:
+        fans.on_ready(fd, mask)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.deliveries import MOST_OWN, Course, Deliveries, Folding, OwnEvent, SentEvent
+from harness.load.deliveries import MOST_OWN, Course, Deliveries, Folding, OwnEvent, SentEvent, mark_of
 
 FANS, EVENTS = 4, 3
 Receipt = tuple[int, int, float]
@@ -18,6 +18,9 @@ moments = st.integers(0, 40).map(lambda quarters: quarters / 4)  # most of them 
 receipts = st.lists(st.tuples(st.integers(0, FANS - 1), st.integers(0, EVENTS + 2), moments), max_size=60).map(
     lambda rows: sorted(rows, key=lambda row: row[2])
 )
+marked = st.lists(
+    st.tuples(st.integers(0, FANS - 1), st.integers(mark_of(EVENTS), EVENTS + 1), moments), max_size=60
+).map(lambda rows: sorted(rows, key=lambda row: row[2]))
 answered = st.lists(st.sampled_from([0.0, 2.5, 6.5, np.nan]), min_size=FANS, max_size=FANS)
 sent = st.lists(st.tuples(st.floats(0.5, 1), st.booleans()), min_size=EVENTS, max_size=EVENTS).map(
     lambda rows: [SentEvent(at, at * 1.5 - lag, at * 1.5, accepted) for at, (lag, accepted) in enumerate(rows, 1)]
@@ -81,7 +84,7 @@ def test_they_are_counted_as_one_would_by_hand(
     assert counted.took.total() == counted.service.total() == counted.course.cells.total() == received.total()
 
 
-@given(receipts, sent, answered, st.lists(st.integers(0, 60), max_size=6))
+@given(marked, sent, answered, st.lists(st.integers(0, 60), max_size=6))
 def test_batches_come_to_the_same_as_all_at_once(
     rows: list[Receipt], events: list[SentEvent], answered_s: list[float], cuts: list[int]
 ) -> None:
@@ -111,7 +114,7 @@ def test_what_came_before_is_known_in_the_next_batch() -> None:
     assert (counted.received.tolist(), counted.duplicated, counted.reordered) == ([0, 1, 1], 1, 1)
 
 
-@given(receipts, sent, answered)
+@given(marked, sent, answered)
 def test_processes_come_to_the_same_as_one(
     rows: list[Receipt], events: list[SentEvent], answered_s: list[float]
 ) -> None:

@@ -26,6 +26,7 @@ from harness.load.samples import Outcome, Progress
 from harness.load.worker import memory
 from harness.load.workload import Endpoint, Share
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S, STATUS, WELCOME, event
+from tests.harness.load.generating import turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,14 +70,6 @@ def make_fans(epoll: select.epoll, listener: socket.socket, dialogue: Dialogue, 
     fans = Fans(epoll, Job(share, array("d", [0.0]) * n, dialogue, (endpoint,), "fan-", 60.0))
     fans.begin(time.monotonic())
     return fans
-
-
-def turn(fans: Fans, epoll: select.epoll) -> None:
-    events = epoll.poll(PATIENCE_S)
-    assert events
-    fans.on_turn()
-    for fd, mask in events:
-        fans.on_ready(fd, mask)
 
 
 def test_a_wave_is_started_as_a_whole_and_once(fans: Fans) -> None:

@@ -2,16 +2,18 @@ import io
 import re
 
 import msgspec
+import numpy as np
 import pytest
 from rich.console import Console
 
 from harness.records.asked import Asked, Placement
+from harness.records.distribution import distribution
 from harness.records.seen import OwnEvents
 from harness.records.trial import Validity, Verdict
 from harness.records.usage import ProcessEnd, Wave
 from harness.show.trial import show_result
 from harness.units import show_bytes, show_growth, show_time
-from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans
+from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans, some_reconnects
 
 
 def printed(*, colour: bool = False, **changes: object) -> str:
@@ -87,6 +89,35 @@ def test_those_who_came_while_events_flowed_are_told_apart() -> None:
     assert re.search(
         "newcomers +while events flowed: p50 ", printed(seen=msgspec.structs.replace(seen, response=response))
     )
+
+
+def test_fans_who_connect_again_are_told_of() -> None:
+    assert "reconnects" not in printed()
+    seen = seen_by(some_fans(), delivery=a_delivery())
+    none = some_reconnects(lost=0, tried=0, served=0)
+    text = printed(seen=msgspec.structs.replace(seen, reconnects=none))
+    assert re.search(r"reconnects +0 connections lost *\n", text)
+    back = distribution(np.array([0.5, 1.0, 2.0]), missing=1)
+    some = some_reconnects(
+        lost=4,
+        ended={"cut": 1, "close_1012": 3},
+        tried=1_200,
+        served=3,
+        failures={"refused": 1_190, "status_503": 6},
+        back=back,
+        not_back=1,
+    )
+    text = printed(seen=msgspec.structs.replace(seen, reconnects=some))
+    for part in (
+        "4 connections lost (3 close 1012, 1 cut); of 1,200 tries",
+        "tries to connect again 3 were served (1,190 refused, 6 status 503)",
+        "back, from the loss: p50 1.00 s, p90 ∞, max ∞; 1 not back at the end",
+        "of events from meanwhile 3 deliveries missed, 0 told afterwards",
+    ):
+        assert part in " ".join(text.split())
+    nobody = printed(seen=msgspec.structs.replace(seen_by(some_fans()), reconnects=some_reconnects(not_back=10)))
+    assert "back, from the loss: nobody was; 10 not back at the end" in " ".join(nobody.split())
+    assert "missed" not in nobody
 
 
 def test_a_wave_that_took_long_to_start_is_told() -> None:

@@ -10,7 +10,7 @@ import pytest
 from harness.records.trial import TrialResult, Validity, Verdict
 from harness.show import trial_page as module
 from harness.show.trial_page import NoChartsError, trial_page
-from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.results import a_result, seen_by, some_fans, some_reconnects
 
 
 class Texts(HTMLParser):
@@ -50,6 +50,15 @@ def test_a_page_has_verdict_figures_charts_and_machine_and_asks_nobody_else() ->
         assert part in seen.text
     assert seen.charts == 4
     assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
+
+
+def test_how_long_fans_were_away_is_a_curve_beside_the_others() -> None:
+    seen = seen_by(some_fans())
+    back = some_reconnects(back=seen.response.intended)
+    page = trial_page(a_result(seen=msgspec.structs.replace(seen, reconnects=back)))
+    assert "10 connections lost" in Texts(page).text
+    assert '"name":"from a cut until back"' in page
+    assert '"name":"from a cut until back"' not in trial_page(a_result())
 
 
 @pytest.mark.parametrize(

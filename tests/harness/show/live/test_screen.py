@@ -127,6 +127,11 @@ def test_a_trial_without_a_server_that_tells_of_itself() -> None:
     assert "mailbox" not in text
 
 
+def test_fans_who_are_away_are_told() -> None:
+    pace = Pace().next(1.0, Progress(10, 10, 10, closed=3, away=2))
+    assert "0 failed, 3 closed (2 coming back)" in text_of(show_trial("stage 4", 10, Told(), pace, []))
+
+
 def test_a_trial_above_the_server() -> None:
     text = text_of(show_trial("stage 0", 10, Told(), Pace(), [look(actors=MANY)]))
     assert "stage 0: starting" in text

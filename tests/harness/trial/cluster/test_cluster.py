@@ -16,6 +16,7 @@ from harness.load.workload import Load
 from harness.trial.cluster.generator import ClusterGenerator
 from tests.harness.known_servers import DIALOGUE, PATIENCE_S, KnownServer, holds
 from tests.harness.results import load_result
+from tests.harness.targets.dropping_server import Drop, DroppingServer
 from tests.harness.trial.cluster.dask_cluster import DaskCluster
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 LOAD = ("--stage", "0", "-N", "41", "-C", "10", "--interval", "0.05")
 NOBODY = "tcp://127.0.0.1:1"
+DROPPING = """
+address = "tcp://127.0.0.1:{port}"
+hello = 'SUB\\n'
+closes_fans = true
+[publish]
+url = "http://127.0.0.1:{http}/"
+body = "news #{{mark}}"
+"""
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -74,6 +83,24 @@ def test_newcomers_and_leavers_are_dealt_too(cluster: DaskCluster, tmp_path: Pat
     result = result_in(tmp_path)
     assert result.verdict.met
     assert result.seen.fans.left == result.seen.fans.asked - 41 > 0
+
+
+def test_what_the_fans_of_all_hosts_lost_is_put_together(cluster: DaskCluster, tmp_path: Path) -> None:
+    file = tmp_path / "dropping.toml"
+    with DroppingServer(Drop.CLOSE, after=2, until=4, last=7) as server:
+        file.write_text(DROPPING.format(port=server.port, http=server.http))
+        words = ("-N", "11", "-C", "11", "--events", "6", "--rate", "10", "--reconnect", "20ms..100ms")
+        done = run("measure", str(file), *words, "--out", str(tmp_path / "out"), "--cluster", cluster.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "who is cut off connects again, after up to 20.0 ms at first, and up to 100 ms later" in done.stdout
+    result = result_in(tmp_path / "out")
+    seen, delivery = result.seen.reconnects, result.seen.delivery
+    assert seen is not None
+    assert (seen.lost, seen.served, seen.not_back, sum(seen.failures.values())) == (11, 11, 0, server.turned_away)
+    assert seen.tried == seen.served + server.turned_away
+    assert delivery is not None
+    assert delivery.lost == 0
+    assert delivery.received + seen.missed + seen.recovered == 11 * 7
 
 
 def test_fewer_fans_than_hosts(cluster: DaskCluster, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.tuning.open_files import kept_files
@@ -7,7 +8,7 @@ from harness.records.asked import AskedLoad
 from harness.records.trial import Validity, Verdict
 from harness.records.usage import GeneratorSeen, ProcessEnd
 from harness.trial.figures.bound import BUSY, SCARCE, SYN_RETRY_S, Observations, first_bound
-from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans
+from tests.harness.results import LIMIT, a_delivery, a_generator, a_host, a_server, seen_by, some_fans, some_reconnects
 
 GOOD = {
     "load": AskedLoad(n=900, c=4, interval_s=0.25),
@@ -132,6 +133,10 @@ def test_a_node_that_ended_if_fans_were_harmed() -> None:
         "process ended",
         "python (process 7) of the server ended 9.0 s after the first start",
     )
+    cut = msgspec.structs.replace(seen_by(some_fans(), delivery=a_delivery()), reconnects=some_reconnects())
+    assert bound(seen=cut, server=server) == ("process ended", evidence)
+    unharmed = msgspec.structs.replace(cut, reconnects=some_reconnects(lost=0))
+    assert bound(seen=unharmed, server=server)[0] == "open files"
     assert bound(seen=seen_by(some_fans(), delivery=a_delivery()), server=server)[0] == "open files"
     assert bound(server=server)[0] == "open files"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.records.distribution import distribution
 from harness.records.seen import OwnEvents
 from harness.trial.figures.slo import COUNTS, DEFAULT_SLO, TIMES, Slo, SloError, parse_slo
-from tests.harness.results import a_delivery, seen_by, some_fans
+from tests.harness.results import a_delivery, seen_by, some_fans, some_reconnects
 
 signs = st.sampled_from(["<", "<=", ">", ">=", "="])
 numbers = st.one_of(
@@ -28,6 +28,7 @@ PERCENTILES = (
     "fanout_p99.9",
     "newcomers_p90",
     "spread_p99",
+    "back_p90",
 )
 count_terms = st.builds("{}{}{}{}".format, st.sampled_from(sorted(COUNTS)), signs, numbers, st.sampled_from(["", "%"]))
 time_terms = st.builds(
@@ -145,12 +146,30 @@ def test_times_are_shown_in_the_unit_that_people_use(seen_s: float, shown: str) 
 
 
 def test_every_figure_is_taken_from_a_result() -> None:
-    seen = seen_by(some_fans(10), delivery=a_delivery())
+    times = seen_by(some_fans(10)).response.intended
+    seen = msgspec.structs.replace(
+        seen_by(some_fans(10), delivery=a_delivery()), reconnects=some_reconnects(back=times)
+    )
     assert parse_slo(",".join(f"{name}>=0" for name in COUNTS)).check(seen) == ()
     newcomers = msgspec.structs.replace(seen.response, newcomers=seen.response.intended)
     own = OwnEvents(heard=1, by_all=1, fans=10, spread=seen.response.intended)
     seen = msgspec.structs.replace(seen, response=newcomers, own=own)
     assert parse_slo(",".join(f"{name}>0us" for name in (*TIMES, *PERCENTILES))).check(seen) == ()
+
+
+def test_who_had_no_need_to_come_back_was_back_at_once_and_who_was_not_never() -> None:
+    slo = parse_slo("back_p90<1s,back_max<1s,lost_connections=0,missed<1%")
+    not_asked, seen = seen_by(some_fans(10)), seen_by(some_fans(10), delivery=a_delivery(expected=97))
+    assert slo.check(not_asked) == tuple(f"{term.text} (not measured)" for term in slo.terms)
+    none = some_reconnects(lost=0, tried=0, served=0, missed=0)
+    assert slo.check(msgspec.structs.replace(seen, reconnects=none)) == ()
+    away = some_reconnects(lost=10, served=0, not_back=10)
+    assert slo.check(msgspec.structs.replace(seen, reconnects=away)) == (
+        "back_p90<1s (∞: not all came)",
+        "back_max<1s (∞: not all came)",
+        "lost_connections=0 (10)",
+        "missed<1% (3 %)",
+    )
 
 
 def test_a_time_that_was_not_measured_breaks_its_term_but_no_events_lost_none() -> None:
