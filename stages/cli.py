@@ -6,8 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +25,7 @@ from common.store.presence import SharedRedisError
 from common.terminal import harmless
 from common.tuning.open_files import OpenFilesError
 from stages.catalogue import STAGES, UnknownStageError, find_stage
+from stages.checks import check_faults, check_nodes, check_use, check_workers
 from stages.config import Check, Config, Source, config_file, source_of, told_where
 from stages.config import app as config
 from stages.doctor import as_json, examine, show, warning_of
@@ -38,7 +38,7 @@ from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP
 from stages.options import Options, Slow, Topology
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
-from stages.stage0.faults import FaultsError, parse_faults
+from stages.stage0.faults import FaultsError
 from stages.stage0.server import NoNodesError
 from stages.stage3.node_process import NodeStartError
 from stages.stage4.worker_process import WorkerStartError
@@ -49,11 +49,10 @@ from stages.watch import WatchEndedError, WatchError, watch_match
 from stages.worth import RESULTS, ResultsError, read_worths, summaries_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
 
     from common.domain.events import Event
     from common.domain.script import Step
-    from stages.stage0.parts import Stage
     from stages.worth import Worth
 
 _USER_ERRORS = (
@@ -124,15 +123,6 @@ _SHOWN = (
     "matchstream: everyone on this machine can read the password in --{name}: "
     "give the URL by MATCHSTREAM_{variable}, or in a file by --{name} @FILE"
 )
-_FOR_LESSON: Final = MappingProxyType(
-    {
-        "slow": ("slow-fans",),
-        "max-fans": ("admission",),
-        "max-rate": ("admission",),
-        "browser-port": ("event-source", "websocket"),
-    }
-)
-"""The options that are for a lesson of stage 4, or any of some."""
 ScriptArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A match script, or the name of one that is included.")
 ]
@@ -248,10 +238,10 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one argument an option
             faults=faults,
         )
         found = find_stage(stage, added=added, left_out=left_out)
-        _check_nodes(found, join, topology)
-        _check_faults(found, faults)
-        _check_workers(found, workers)
-        _check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate, "browser-port": browser_port})
+        check_nodes(found, join, topology)
+        check_faults(found, faults)
+        check_workers(found, workers)
+        check_use(found, {"slow": slow, "max-fans": max_fans, "max-rate": max_rate, "browser-port": browser_port})
         playing = None if play is None else PlayedMatch(load_script(play), speed, loop, replace)
         if expect is not None:
             _, diagnosis = examine(
@@ -296,7 +286,7 @@ def doctor_command(  # noqa: PLR0913, PLR0917  # one argument an option
     del config  # its callback has read it
     try:
         found = find_stage(stage)
-        _check_workers(found, workers)
+        check_workers(found, workers)
         needs, diagnosis = examine(found, nodes=nodes, workers=workers, port=port, http_port=http_port, expected=expect)
     except _USER_ERRORS as error:
         _refuse(error)
@@ -437,45 +427,6 @@ def _redis_of(redis: str | None, join: str | None) -> str | None:
         url, 1.0
     )  # is not asked for a connection: a URL that it cannot read is refused before anything starts
     return url
-
-
-def _check_nodes(stage: Stage, join: str | None, topology: Topology | None) -> None:
-    """Raise LessonError if the stage is told to be part of a system, and cannot be."""
-    if join is not None and not stage.has("nodes"):
-        raise LessonError(
-            f"stage {stage.name} joins no others: give --redis in place of --join, or serve one with the lesson nodes"
-        )
-    if topology is not None and not stage.has("match-groups"):
-        raise LessonError(
-            f"stage {stage.name} knows of no other nodes: leave --topology out, or add the lesson match-groups"
-        )
-
-
-def _check_faults(stage: Stage, faults: str) -> None:
-    """Raise FaultsError if they cannot be read, or if the stage has nothing that they could crash."""
-    if parse_faults(faults) and stage.has("fd-plane"):
-        raise FaultsError(
-            f"stage {stage.name} has no process for a fan that could crash: leave --faults out, or the lesson fd-plane"
-        )
-
-
-def _check_workers(stage: Stage, workers: int | None) -> None:
-    """Raise LessonError if the stage is told how many workers to have, and has none."""
-    if workers is not None and not stage.has("workers"):
-        raise LessonError(
-            f"stage {stage.name} has no workers: leave --workers out, or serve one with the lesson workers"
-        )
-
-
-def _check_use(stage: Stage, given: Mapping[str, object]) -> None:
-    """Raise LessonError if an option is given to a stage that lacks the lesson that it is for."""
-    for name, value in given.items():
-        lessons = _FOR_LESSON[name]
-        if value is not None and not any(map(stage.has, lessons)):
-            raise LessonError(
-                f"stage {stage.name} has no use for --{name}: leave it out, or serve one with the lesson "
-                f"{' or '.join(lessons)}"
-            )
 
 
 def _check_alone(of: str | None, parts_of: str | None) -> None:
