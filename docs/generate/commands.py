@@ -18,20 +18,6 @@ def describe_commands(name: str, app: typer.Typer) -> str:
     return f"# {name}\n\n{plain(group.help)}\n\n{''.join(_commands(name, group))}"
 
 
-def describe_variables(app: typer.Typer) -> str:
-    """Return the table of the variables that stand for options, each with the commands that have it."""
-    group: Any = typer.main.get_command(app)
-    commands: dict[str, list[str]] = {}
-    helps: dict[str, str] = {}
-    for command in group.commands.values():
-        for one in command.params:
-            if getattr(one, "envvar", None) and not one.hidden:
-                commands.setdefault(one.envvar, []).append(command.name)
-                helps.setdefault(one.envvar, one.help or "")
-    rows = ((code(name), ", ".join(map(code, commands[name])), plain(helps[name])) for name in sorted(commands))
-    return table(("variable", "of", "what it is"), rows)
-
-
 def _commands(path: str, group: Any) -> Iterator[str]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
