@@ -34,7 +34,8 @@ class, under a comment that says so (but for `start`, `follows` and the state `r
 | `LiveMatch`  | `_stop_if_over`     | `reply-later`                       | when it may end                           |
 | `LiveMatch`  | `_is_behind`        | `match-groups`                      | whether others may have written           |
 | `LiveMatch`  | `_read` `_reload` `_notify` | `match-groups`              | what it takes note of meanwhile           |
-| `LiveMatch`  | `_notification`     | `encode-once` `event-source` `websocket` | what subscribers are told            |
+| `LiveMatch`  | `_notification`     | `encode-once`                       | what subscribers are told with an event   |
+| `LiveMatch`  | `_notification`     | `event-source` `websocket`          | likewise                                  |
 | `Web`        | `backend`           | `fd-plane` `workers`                | whom the API asks                         |
 | `WebBackend` | `_fans` `_handlers` | `fd-plane` `workers`                | how fans are counted                      |
 | `WebBackend` | `_doors`            | `fd-plane` `workers`                | who of them is told of apart              |

@@ -23,7 +23,8 @@ Hooks of its own, beside those in `stages.stage0`:
 | `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience         |
 | `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                      |
 | `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                      |
-| `Fans`     | `_look`            | `event-source` `websocket` | what is done once a second                   |
+| `Fans`     | `_look`            | `event-source`          | what is done once a second                   |
+| `Fans`     | `_look`            | `websocket`             | likewise                                     |
 | `Audience` | `_take_note`       | `encode-once`, `resume` | what it keeps of an event                    |
 | `Audience` | `_status`          | `encode-once`           | what newcomers are sent                      |
 | `Audience` | `_send`            | `time-slices`           | how an event goes to all who are due         |

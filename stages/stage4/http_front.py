@@ -47,6 +47,7 @@ MOST_HEAD: Final = 8192
 AGAIN_S: Final = 1
 """When to ask again if nothing else is said, as the API has it."""
 
+_END: Final = b"\r\n\r\n"
 _PATH: Final = re.compile("/1/match/([^/]+)/([^/]+)")
 _STATUS: Final = MappingProxyType(
     {
@@ -68,6 +69,8 @@ class RequestError(GreetingError):
         super().__init__(why)
         self.status = status
         self.headers = headers
+        self.is_of_head = False
+        """Whether the request wants no more than the head of its answer (RFC 9110, section 9.3.2)."""
 
 
 class PageAskedError(RequestError):
@@ -107,7 +110,7 @@ class BrowserDoor(NumberingDoor, Protocol):
 def head(status: HTTPStatus, *headers: str) -> bytes:
     """Return the head of an answer."""
     lines = (f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}", *headers)
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return "\r\n".join(lines).encode() + _END
 
 
 def problem(status: HTTPStatus, why: str, headers: Iterable[str] = ()) -> bytes:
@@ -138,10 +141,12 @@ class HttpFront(Deaf):
 
     def refusal(self, error: GreetingError) -> bytes:
         """Return the answer to what is no request for a door."""
-        if isinstance(error, PageAskedError):
-            return head(error.status, *error.file.headers) + error.file.body
         assert isinstance(error, RequestError)  # noqa: S101  # its readers raise no other
-        return problem(error.status, str(error), error.headers)
+        if isinstance(error, PageAskedError):
+            answer = head(error.status, *error.file.headers) + error.file.body
+        else:
+            answer = problem(error.status, str(error), error.headers)
+        return answer[: answer.index(_END) + len(_END)] if error.is_of_head else answer
 
     def error(self, why: str, drop: Drop) -> bytes:
         """Return the answer to a fan who cannot be served."""
@@ -157,9 +162,19 @@ class HttpFront(Deaf):
 
     def greeting(self, request: h11.Request) -> Greeting:
         """Return what a request asks for. Raise RequestError; PageAskedError where that is no match."""
-        if request.method != b"GET":
-            raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+        try:
+            return self._greeting(request)
+        except RequestError as error:
+            error.is_of_head = request.method == b"HEAD"
+            raise
+
+    def _greeting(self, request: h11.Request) -> Greeting:
+        not_allowed = RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+        if request.method not in {b"GET", b"HEAD"}:
+            raise not_allowed
         door, match_id, query = self._found(request.target)
+        if request.method == b"HEAD":  # of what does not end there is no head alone
+            raise not_allowed
         headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
         if request.http_version == b"1.0":
             headers = [header for header in headers if header[0] != "upgrade"]  # RFC 9110, section 7.8

@@ -299,6 +299,8 @@ class ResumingAudience(Audience):
         last = LastWords(self._seats, self._plane, match, events)
         for fd, numbered in self._seats.take_waiting().items():
             self._plane.answer_last(fd, last.of(numbered))
+            if numbered is not None and numbered.door:
+                self._parts.traffic.answered(numbered.door, is_first=bool(numbered.opening))
 
 
 class LastWords:

@@ -146,6 +146,7 @@ async def test_who_has_heard_the_end_is_not_to_come_back(served: Served, game: G
         await new.watch(game.id)
         await new.read_to_end()
         assert [(message["kind"], message["details"]["period"]) for message in new.messages] == [("status", "ended")]
+    assert (await served.api.statistics()).doors["event-source"].greetings == 4
 
 
 async def test_who_comes_before_the_match_hears_so_each_time(served: Served) -> None:

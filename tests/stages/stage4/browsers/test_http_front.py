@@ -55,7 +55,6 @@ REFUSED = [
     pytest.param("GET /1/match/%FF/stream HTTP/1.1\r\nHost: h\r\n\r\n", 400, f"that is no URL; {KNOWN}", id="no UTF-8"),
     pytest.param("GET http://[/ HTTP/1.1\r\nHost: h\r\n\r\n", 400, f"that is no URL; {KNOWN}", id="no URL"),
     pytest.param("POST /1/match/m/stream HTTP/1.1\r\nHost: h\r\n\r\n", 405, "a match is watched by GET", id="POST"),
-    pytest.param("HEAD /1/match/m/stream HTTP/1.1\r\nHost: h\r\n\r\n", 405, "a match is watched by GET", id="HEAD"),
     pytest.param(f"{WATCH}Host: h\r\nLast-Event-ID: 3\r\n\r\n", 400, NO_PLACE, id="no place"),
     pytest.param(f"{WATCH}Host: h\r\nLast-Event-ID: 1-{'9' * 19}\r\n\r\n", 400, NO_PLACE, id="no number"),
     pytest.param(
@@ -110,6 +109,14 @@ async def test_what_is_no_request_has_its_status_and_a_line(
         await post(game, "others go on")
         await good.read_until(lambda: b"others go on" in good.body)
         await fan.read_events(1)
+
+
+async def test_who_wants_no_more_than_the_head_is_sent_no_more(served: Served) -> None:
+    async with Browser(("127.0.0.1", served.browser_port)) as bad:
+        await bad.send(b"HEAD /1/match/m/stream HTTP/1.1\r\nHost: h\r\n\r\n")
+        await bad.read_head()
+        await bad.read_to_end()
+    assert (bad.status, bad.headers["allow"], bad.body) == (405, "GET", b"")
 
 
 async def test_a_request_that_ends_before_its_head_does_is_told_so(served: Served) -> None:
