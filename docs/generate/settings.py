@@ -27,10 +27,10 @@ def describe_settings() -> str:
     """Return the text of the page."""
     group: Any = typer.main.get_command(app)
     rows = (
-        (code(one.name), code(one.variable), plain(one.does), plain(one.takes), plain(one.default))
+        (f"{code(one.name)}<br>{code(one.variable)}", plain(one.does), plain(one.takes), plain(one.default))
         for one in settings_of(group.commands["serve"].params)
     )
-    heads = ("in a file", "variable", "what it is", "takes", "default")
+    heads = ("in a file, and as a variable", "what it is", "takes", "default")
     return f"{_OPENING}{table(heads, rows)}{''.join(_profiles())}"
 
 
