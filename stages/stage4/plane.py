@@ -17,6 +17,8 @@ host's (`stages.stage4.fans`). What must hold:
 * To close on what a fan still sends would be a reset (RFC 9293, 3.6.1), which overtakes the ERROR line. So who is
   refused is told that no more comes, and has to close first (or is cut off, `LINGER_S` later).
 * A fan that has closed its side may still listen; its kernel is probed (`stages.stage0.client`).
+* Fans who came by another door than the plane's own cost the others nothing: of them alone it is kept apart, until they
+  are answered, by which they came; from then on their crowd knows.
 
 Rejected: edge-triggered epoll (EPOLLET), since nobody is read from twice in a turn, and what is announced only once may
 be missed; an object a fan.

@@ -264,7 +264,10 @@ async def test_an_unknown_match_and_a_place_that_is_none_are_refused(served: Ser
 
 
 async def test_without_the_lesson_nobody_is_numbered(redis_url: str) -> None:
-    async with serving(find_stage("4", left_out=["resume"]), redis_url) as served, served.fan() as fan:
+    async with (
+        serving(find_stage("4", left_out=["resume", "event-source", "websocket"]), redis_url) as served,
+        served.fan() as fan,
+    ):
         await fan.send(b"V:3:me::1:2\n")
         await fan.read_to_end()
     assert fan.errors == ["expected V:2:<user> or VERSION:1:CONNECT:<user>:MATCH:<match id>"]
