@@ -76,6 +76,11 @@ def logs(_: int) -> bytes:
     return b"ok\n"
 
 
+def logs_to_a_terminal(_: int) -> bytes:
+    os.write(2, b"x" * 8_000)  # twice what a terminal has room for
+    return b"ok\n"
+
+
 def sleeps(_: int) -> bytes:
     time.sleep(0.02)
     return b"ok\n"
@@ -93,6 +98,12 @@ def computes(_: int) -> bytes:
 
 def refuses(came: int) -> bytes:
     return b"ok\n" if came <= LIMIT else b"-ERR full\n"
+
+
+def is_overloaded(came: int) -> bytes:
+    if came <= LIMIT:
+        return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    return b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
 def asks(store: socket.socket) -> Callable[[int], bytes]:
@@ -117,10 +128,12 @@ def main() -> None:
             acts = {
                 "none": good,
                 "log": logs,
+                "terminal": logs_to_a_terminal,
                 "sleep": sleeps,
                 "lock": waits_for_a_thread,
                 "cpu": computes,
                 "limit": refuses,
+                "overloaded": is_overloaded,
             }
             serve_lines(acts[fault])
 

@@ -1,12 +1,15 @@
 """Servers with one fault each: the doctor names it."""
 
 import contextlib
+import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import tty
+from collections.abc import Callable, Iterator
 
 from harness.doctor.advice import load_advice
 from harness.doctor.listeners import Listener, listeners
@@ -24,10 +27,10 @@ BLOCKED = {"log", "disk", "sleep", "waits-for-others", "lock"}
 
 
 @contextlib.contextmanager
-def faulty(fault: str, *words: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def faulty(fault: str, *words: str, errors: int = subprocess.DEVNULL) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Give the port and the process of a server with a fault."""
     command = [sys.executable, "-m", "tests.harness.doctor.faulty_server", fault, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline()), process
@@ -35,8 +38,14 @@ def faulty(fault: str, *words: str) -> Iterator[tuple[int, subprocess.Popen[byte
             process.kill()
 
 
-def examined(port: int, pid: int, *, n: int = N, timeout_s: float = 60.0) -> dict[str, Finding]:
-    described = Description(f"tcp://127.0.0.1:{port}", hello=r"hi {user}\n", answer_end=r"ok\n", error_start="-ERR")
+def lines_at(port: int) -> Description:
+    return Description(f"tcp://127.0.0.1:{port}", hello=r"hi {user}\n", answer_end=r"ok\n", error_start="-ERR")
+
+
+def examined(
+    port: int, pid: int, *, n: int = N, timeout_s: float = 60.0, describe: Callable[[int], Description] = lines_at
+) -> dict[str, Finding]:
+    described = describe(port)
     target = CustomTarget("server", check(described, "server"))
     plan = TrialPlan(Load(n, n), parse_slo("failures=0"), None, timeout_s)
     with Looker([pid], [port]) as looker:
@@ -51,6 +60,30 @@ def drain_slowly(process: subprocess.Popen[bytes], over: threading.Event) -> Non
     assert process.stdout is not None
     while not over.wait(0.02):
         process.stdout.read1(65536)
+
+
+@contextlib.contextmanager
+def slow_terminal() -> Iterator[int]:
+    """Give a terminal that shows what it is told a hundred times a second, and all of it at the end."""
+    shown, terminal = os.openpty()
+    tty.setraw(terminal)
+    over = threading.Event()
+
+    def show() -> None:
+        with contextlib.suppress(OSError):  # nobody has it open any more
+            while True:
+                over.wait(0.01)
+                os.read(shown, 4096)
+
+    thread = threading.Thread(target=show, name="terminal")
+    thread.start()
+    try:
+        yield terminal
+    finally:
+        over.set()
+        os.close(terminal)
+        thread.join()
+        os.close(shown)
 
 
 @contextlib.contextmanager
@@ -101,6 +134,13 @@ def test_a_server_that_waits_for_its_log() -> None:
     assert not set(found) & (BLOCKED - {"log"})
 
 
+def test_a_server_that_waits_for_a_terminal() -> None:
+    with slow_terminal() as terminal, faulty("terminal", errors=terminal) as (port, process):
+        found = examined(port, process.pid)
+    assert "(write(2) to a terminal)" in found["log"].because
+    assert not set(found) & (BLOCKED - {"log"})
+
+
 def test_a_server_that_waits_for_each_answer_of_another() -> None:
     with slow_store() as store, faulty("store", str(store)) as (port, process):
         found = examined(port, process.pid)
@@ -136,6 +176,13 @@ def test_a_server_that_refuses() -> None:
     with faulty("limit") as (port, process):
         found = examined(port, process.pid)
     assert found["own-limit"].because == f"it turned {N - 4} clients away itself (error line)"
+
+
+def test_a_server_that_answers_that_it_is_overloaded() -> None:
+    with faulty("overloaded") as (port, process):
+        found = examined(port, process.pid, describe=lambda port: Description(f"http://127.0.0.1:{port}/stream"))
+    assert re.fullmatch(r"it turned \d+ clients away itself \(status 503\)", found["own-limit"].because)
+    assert not set(found) & BLOCKED
 
 
 def test_a_server_without_a_fault() -> None:
