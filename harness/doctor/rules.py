@@ -20,6 +20,10 @@ _OFTEN = 0.1  # of all looks, from which on what a thread waits for is worth tel
 _BUSY = 0.9
 _IDLE = 0.3
 _SLOW_S = 0.05
+_FEW = 0.01  # of all clients, up to which it is no matter who had to try again
+_ABOUT_A_CORE = 1.1
+_HAVE_ONE_THREAD = ("python", "node")
+"""Runtimes whose main thread serves, so that what it waits for all wait for; others park theirs in a futex, too."""
 _REFUSALS = ("status_429", "status_503", "error_line", "close_1008", "close_1013")
 
 
@@ -76,6 +80,8 @@ def _somaxconn(result: TrialResult, looked: Looked) -> _Seen:
 
 
 def _accepts_slowly(result: TrialResult, looked: Looked) -> _Seen:
+    if looked.turned_away < _FEW * result.asked.load.n:
+        return None
     if not looked.turned_away or looked.backlog is None or looked.backlog < result.asked.load.c:
         return None
     return "likely", f"{_away(looked)}, though a whole wave has room in it ({looked.backlog:,})"
@@ -95,15 +101,25 @@ def _by_bound(name: str, certainty: Certainty) -> Callable[[TrialResult, Looked]
 
 
 def _one_core(result: TrialResult, looked: Looked) -> _Seen:
-    share = looked.busiest_thread
-    if share is None or share < _BUSY or result.bound.name == "other load":
-        return None
-    cores = result.machine.cores
-    return "likely", f"one of its threads used {share:.0%} of a core while clients came, of {cores} that there are"
+    share, cores, name = looked.busiest_thread, result.machine.cores, result.bound.name
+    if share is not None and share >= _BUSY and name != "other load":
+        return "likely", f"one of its threads used {share:.0%} of a core while clients came, of {cores} that there are"
+    used = 0.0 if result.server is None else result.server.cpu_peak
+    if name == "CPU" and cores > 1 and 0 < used <= _ABOUT_A_CORE:
+        return (
+            "likely",
+            f"all its threads together never used more than {used:.0%} of a core, of {cores} that there are",
+        )
+    return None
 
 
 def _blocked_in(looked: Looked, calls: Mapping[str, tuple[str, ...]]) -> tuple[Blocked, ...]:
-    return tuple(each for each in looked.blocked if each.to in calls.get(each.call, ()))
+    return tuple(each for each in _waits(looked) if each.to in calls.get(each.call, ()))
+
+
+def _waits(looked: Looked) -> tuple[Blocked, ...]:
+    """Return what its main threads waited in that says something, in its runtime."""
+    return tuple(each for each in looked.blocked if each.call != "futex" or looked.runtime in _HAVE_ONE_THREAD)
 
 
 _LOG_CALLS = {"write": ("pipe", "terminal", "file"), "writev": ("pipe", "terminal", "file")}
@@ -131,7 +147,7 @@ def _waiting(calls: Mapping[str, tuple[str, ...]], doing: str) -> Callable[[Tria
 
 
 def _all_cores(result: TrialResult, looked: Looked) -> _Seen:
-    if result.bound.name != "CPU" or (looked.busiest_thread or 0.0) >= _BUSY:
+    if result.bound.name != "CPU" or _one_core(result, looked) is not None:
         return None
     return "likely", result.bound.evidence
 
@@ -139,7 +155,7 @@ def _all_cores(result: TrialResult, looked: Looked) -> _Seen:
 def _waited_for_nothing(result: TrialResult, looked: Looked, busiest: float) -> str | None:
     """Return what clients waited, if they did while no thread used as much CPU as `busiest` or was seen waiting."""
     intended = result.seen.response.intended
-    if looked.blocked or intended is None or intended.p50_s is None or intended.p50_s < _SLOW_S:
+    if _waits(looked) or intended is None or intended.p50_s is None or intended.p50_s < _SLOW_S:
         return None
     if looked.busiest_thread is None or looked.busiest_thread >= busiest or result.bound.name in {"CPU", "other load"}:
         return None

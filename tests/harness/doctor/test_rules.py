@@ -7,15 +7,16 @@ from harness.doctor.advice import load_advice
 from harness.doctor.looked import Blocked, Looked, runtime_of
 from harness.doctor.rules import RULES, findings
 from harness.records.trial import Bound, TrialResult
-from tests.harness.results import a_result, seen_by, some_fans
+from tests.harness.results import a_result, a_server, seen_by, some_fans
 
 
-def trial(bound: str = "nothing", **failures: int) -> TrialResult:
+def trial(bound: str = "nothing", cpu_peak: float = 1.9, **failures: int) -> TrialResult:
     result = a_result(seen=seen_by(some_fans(900, **failures), slowest_s=2.0))
     replace = msgspec.structs.replace
     return replace(
         result,
         asked=replace(result.asked, load=replace(result.asked.load, c=500)),
+        server=replace(a_server(), cpu_peak=cpu_peak),
         bound=Bound(name=bound, evidence="as was seen"),
     )
 
@@ -29,17 +30,21 @@ def trial(bound: str = "nothing", **failures: int) -> TrialResult:
         (trial("accept queue"), Looked(), ["backlog"]),
         (trial("accept queue"), Looked(backlog=128, somaxconn=4096), []),  # of somebody else on this machine
         (trial(), Looked(backlog=128, somaxconn=128, turned_away=3), ["somaxconn"]),
-        (trial(), Looked(backlog=4096, somaxconn=4096, turned_away=3), ["accepts-slowly"]),
+        (trial(), Looked(backlog=4096, somaxconn=4096, turned_away=30), ["accepts-slowly"]),
+        (trial(), Looked(backlog=4096, somaxconn=4096, turned_away=3), []),
         (trial(), Looked(busiest_thread=0.97), ["one-core"]),
         (trial("other load"), Looked(busiest_thread=0.97), ["other-load"]),
         (trial("CPU"), Looked(busiest_thread=0.6), ["all-cores"]),
+        (trial("CPU", cpu_peak=1.01), Looked("go", busiest_thread=0.6), ["one-core"]),
         (trial("CPU"), Looked(busiest_thread=0.97), ["one-core"]),
         (trial(), Looked(blocked=(Blocked("write", "terminal", 0.4),)), ["log"]),
         (trial(), Looked(blocked=(Blocked("write", "socket", 0.4), Blocked("write", "file", 0.05))), []),
         (trial(), Looked(blocked=(Blocked("fsync", "file", 0.4),)), ["disk"]),
         (trial(), Looked(blocked=(Blocked("clock_nanosleep", "", 0.4),)), ["sleep"]),
         (trial(), Looked(blocked=(Blocked("recvfrom", "socket", 0.4),)), ["waits-for-others"]),
-        (trial(), Looked(blocked=(Blocked("futex", "", 0.4),), busiest_thread=0.1), ["lock"]),
+        (trial(), Looked("python", blocked=(Blocked("futex", "", 0.4),), busiest_thread=0.1), ["lock"]),
+        (trial(), Looked("go", blocked=(Blocked("futex", "", 0.4),), busiest_thread=0.5), []),
+        (trial(), Looked("go", blocked=(Blocked("futex", "", 0.4),), busiest_thread=0.1), ["idle"]),
         (trial(), Looked(blocked=(Blocked("recvfrom", "client", 0.4),)), []),
         (trial(), Looked(stores={"Redis": 1}, busiest_thread=0.5), ["one-store-connection"]),
         (trial(), Looked(stores={"Redis": 10}, busiest_thread=0.5), []),
