@@ -63,9 +63,13 @@ _RUNTIMES: Final[Mapping[str, str]] = {
 }
 
 
+_GO_NOTE: Final = b"\x04\x00\x00\x00Go\x00\x00"
+"""The type and the owner of the note with its build id, which Go's linker puts near a program's beginning (elf(5))."""
+
+
 def runtime_of(program: str, first_bytes: bytes) -> str:
     """Return by its name, and the beginning of its file, in what a program runs; nothing where that is not known."""
     for name, runtime in _RUNTIMES.items():
         if program.startswith(name):
             return runtime
-    return "go" if b"\xff Go build ID:" in first_bytes or b"Go buildinf:" in first_bytes else ""
+    return "go" if _GO_NOTE in first_bytes else ""

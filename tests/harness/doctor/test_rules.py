@@ -1,5 +1,8 @@
 """What was seen of a server, made up, and what the doctor makes of it."""
 
+import shutil
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -8,6 +11,7 @@ from harness.doctor.looked import Blocked, Looked, runtime_of
 from harness.doctor.rules import RULES, findings
 from harness.records.trial import Bound, TrialResult
 from tests.harness.results import a_result, a_server, seen_by, some_fans
+from tests.needs import needs
 
 
 def trial(bound: str = "nothing", cpu_peak: float = 1.9, **failures: int) -> TrialResult:
@@ -96,9 +100,18 @@ def test_the_table_has_a_row_for_each_rule_and_each_says_what_it_moves() -> None
         ("node", b"", "node"),
         ("beam.smp", b"", "erlang"),
         ("valkey-server", b"", "redis"),
-        ("nats-server", b"\x7fELF ... \xff Go build ID: x", "go"),
+        ("chat", b"\x7fELF ... \x04\0\0\0S\0\0\0\x04\0\0\0Go\0\0pQw", "go"),
+        ("mosquitto", b"\x7fELF ... \x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0", ""),
         ("mosquitto", b"\x7fELF", ""),
     ],
 )
 def test_what_it_runs_in(program: str, beginning: bytes, runtime: str) -> None:
     assert runtime_of(program, beginning) == runtime
+
+
+@needs("nats-server", "nats-server")
+def test_a_program_of_go_is_known_by_its_first_bytes() -> None:
+    program = shutil.which("nats-server")
+    assert program is not None
+    with Path(program).open("rb") as file:
+        assert runtime_of("nats-server", file.read(1 << 16)) == "go"
