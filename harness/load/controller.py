@@ -164,9 +164,14 @@ class Generator(AwaitedFans):
             child.send(order)
 
     def events_end(self) -> None:
-        """Have fans who lose their connection from now on stay away. Raise GeneratorError if a process died."""
+        """Have fans who lose their connection from now on stay away. Raise GeneratorError if a process died.
+
+        It returns when all processes have heard that: who is closed with the last event is not to be taken for lost.
+        """
         for child in self._children:
             child.send(EventsEnd())
+        while not all(child.progress.has_heard_events_end for child in self._children):
+            self._pause(_LOOK_EVERY_S)
 
     def event_sent(self, event: SentEvent) -> None:
         """Say when the next event was sent, and whether it was accepted. Raise GeneratorError."""

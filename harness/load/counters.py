@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 _FIELDS: Final = 8  # of Progress
+_HEARD: Final = _FIELDS  # after them: whether it was heard that the last event comes
+_WORDS: Final = _FIELDS + 1
 _WORD: Final = 8  # bytes of a signed 64-bit integer
 
 
@@ -27,14 +29,14 @@ class SharedProgress:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._memory = mmap.mmap(fd, _FIELDS * _WORD)
+        self._memory = mmap.mmap(fd, _WORDS * _WORD)
         self._words = memoryview(self._memory).cast("q")
 
     @classmethod
     def create(cls) -> Self:
         """Make the shared memory, all zero."""
         fd = os.memfd_create("generator-progress")
-        os.ftruncate(fd, _FIELDS * _WORD)
+        os.ftruncate(fd, _WORDS * _WORD)
         return cls(fd)
 
     def publish(self, progress: Progress) -> None:
@@ -51,7 +53,16 @@ class SharedProgress:
 
     def read(self) -> Progress:
         """Return what was published last."""
-        return Progress(*self._words)
+        return Progress(*self._words[:_FIELDS])
+
+    def hear_events_end(self) -> None:
+        """Show the readers that the process has heard `EventsEnd`, and does as it says."""
+        self._words[_HEARD] = 1
+
+    @property
+    def has_heard_events_end(self) -> bool:
+        """Whether it has."""
+        return bool(self._words[_HEARD])
 
     def close(self) -> None:
         """Let go of the memory; a second call does nothing."""

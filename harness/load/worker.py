@@ -108,6 +108,7 @@ class Loop:
                 self._fans.events_begin(order.at)
             case EventsEnd():
                 self._fans.stay_away()
+                self._progress.hear_events_end()
             case SentEvent():
                 self._fans.event_sent(order)
             case Finish():

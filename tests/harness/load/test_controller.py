@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from harness.load.conduct import Conduct, Departure
@@ -470,3 +471,27 @@ def test_receipts_are_counted_and_not_kept_where_that_is_asked_for() -> None:
     assert counted.received.sum() == 0  # they were sent before anybody was answered, so nobody was due them
     assert counted.own[9].receipts == fans
     assert len(samples.receipt_fan) == 0
+
+
+def test_nobody_says_that_the_last_event_comes_before_all_processes_have_heard_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pause, resumed = vars(Generator)["_pause"], []
+
+    def resume(generator: Generator, seconds: float) -> None:
+        slow.resume()
+        resumed.append(slow.pid)
+        pause(generator, seconds)
+
+    with (
+        KnownServer(known_servers.holds) as server,
+        Generator(Load(2, 2), DIALOGUE, [server.endpoint], "fan-", processes=2) as generator,
+    ):
+        generator.start()
+        generator.wait_all_settled(PATIENCE_S)
+        slow = psutil.Process(generator.pids[0])
+        slow.suspend()
+        monkeypatch.setattr(Generator, "_pause", resume)  # it runs on as soon as somebody waits for it
+        generator.events_end()
+        assert set(resumed) == {slow.pid}
+        generator.finish(0.0)
