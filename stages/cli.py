@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from common.addresses import AddressError, parse_http_url
+from common.addresses import AddressError
 from common.command_line import Commands, run_app, show_version
 from common.domain.script import ScriptError, load_script
-from common.durations import DurationError, parse_duration, show_duration
-from common.http.client import ApiError, ApiUnreachableError, ReporterClient
-from common.http.play import ScriptConflictError, StepRefusedError, play_script
-from common.http.token import TOKEN_VARIABLE, TokenError, client_token, given_token
+from common.durations import DurationError, parse_duration
+from common.http.client import ApiError, ApiUnreachableError
+from common.http.play import ScriptConflictError, StepRefusedError
+from common.http.token import TOKEN_VARIABLE, TokenError, given_token
 from common.listening import CannotListenError
 from common.process_start import open_standard_streams
 from common.store.endpoint import RedisEndpoint
@@ -36,6 +36,7 @@ from stages.lessons import LessonError
 from stages.listing import lesson_lines, part_lines
 from stages.nginx import FANS, FEWEST_OPEN_FILES, HTTP, LISTEN_FANS, LISTEN_HTTP, Front, NginxError, configuration
 from stages.options import Options, Slow, Topology
+from stages.play import play_match
 from stages.redis_url import read_redis_url, shows_password
 from stages.serve import PlayedMatch, ServerEndedError, serve
 from stages.stage0.faults import FaultsError
@@ -51,8 +52,6 @@ from stages.worth import RESULTS, ResultsError, read_worths, summaries_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from common.domain.events import Event
-    from common.domain.script import Step
     from stages.worth import Worth
 
 _USER_ERRORS = (
@@ -342,7 +341,7 @@ def play_command(  # noqa: PLR0913, PLR0917  # one argument an option
     """Be the reporter: announce a match, and post its events when they are due."""
     if replace and resume:
         _refuse(ScriptConflictError("give --replace to begin anew or --resume to go on, not both"))
-    _run(_play(script, url, speed, patience, loop=loop, replace=replace, resume=resume))
+    _run(play_match(script, url, speed, patience, loop=loop, replace=replace, resume=resume, note=_say_aside))
 
 
 @app.command(name="watch")
@@ -439,31 +438,6 @@ def _worths(lesson: str, results: Path | None) -> tuple[Worth, ...] | None:
     if results is None and not summaries_in(RESULTS):
         return None
     return read_worths(lesson, results or RESULTS)
-
-
-async def _play(  # noqa: PLR0913  # one argument an option
-    name: str, url: str, speed: float, patience: str, *, loop: bool, replace: bool, resume: bool
-) -> None:
-    script = load_script(name)
-    patience_s = parse_duration(patience)
-    at = parse_http_url(url)
-    async with ReporterClient(url, client_token(os.environ, at.host, at.port)) as client:
-        await play_script(
-            client,
-            script,
-            speed=speed,
-            loop=loop,
-            replace=replace,
-            resume=resume,
-            patience_s=patience_s,
-            on_event=_say,
-            on_outage=lambda why: _say_aside(f"{why}; trying again, for {show_duration(patience_s)} at most"),
-            on_recovery=lambda lasted_s: _say_aside(f"through again, after {show_duration(lasted_s)}"),
-        )
-
-
-def _say(_step: Step, event: Event) -> None:
-    typer.echo(f"{event.seq:3d}  {event.at:%H:%M:%S}  {harmless(event.kind)}")
 
 
 def _say_aside(words: str) -> None:

@@ -37,19 +37,6 @@ N = 3
 
 
 @pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
-        listener.settimeout(PATIENCE_S)
-        yield listener
-
-
-@pytest.fixture
-def epoll() -> Iterator[select.epoll]:
-    with select.epoll() as epoll:
-        yield epoll
-
-
-@pytest.fixture
 def fans(listener: socket.socket, epoll: select.epoll) -> Iterator[Fans]:
     fans = make_fans(epoll, listener, DIALOGUE, N)
     yield fans

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import math
-import select
 import socket
 import struct
 import threading
@@ -29,26 +28,13 @@ from tests.harness.known_servers import DIALOGUE, ERROR, PATIENCE_S, STATUS, WEL
 from tests.harness.load.generating import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import select
 
     from harness.load.workload import Dialogue
 
 AT_ONCE = Backoff(1e-6, 1e-6, seed=1)
 LATER = Backoff(3600.0, 3600.0, seed=1)
 TIMEOUT_S = 60.0
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
-        listener.settimeout(PATIENCE_S)
-        yield listener
-
-
-@pytest.fixture
-def epoll() -> Iterator[select.epoll]:
-    with select.epoll() as epoll:
-        yield epoll
 
 
 class OneFan:

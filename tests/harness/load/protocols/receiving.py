@@ -30,9 +30,7 @@ class Hearing:
     def __init__(self, make: Callable[[Dialogue, Callbacks], Reader], dialogue: Dialogue) -> None:
         self.receipts: dict[int, list[tuple[int, float]]] = {}
         self.said: dict[int, list[bytes]] = {}
-        self.reader = make(
-            dialogue, Callbacks(self._settle, self._say, lambda fan, text: text.replace(b"{user}", b"fan-%d" % fan))
-        )
+        self.reader = make(dialogue, Callbacks(self._settle, self._say, self._fill))
 
     def hear(self, fan: int, chunks: Iterable[bytes], at_s: float = 0.0) -> None:
         for chunk in chunks:
