@@ -50,6 +50,8 @@ lab-stages: .venv/dev ## Every stage and the floor under the talk's loads, three
 	$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages)
 	$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages)
 
+# A fan of nchan is an EventSource, and those of four others are WebSockets: what stage 4 has doors for.
+DOORS = event-source websocket
 PEERS = redis nats mosquitto nchan websockets aiohttp uvicorn ws floor
 
 lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 5 minutes
@@ -57,6 +59,7 @@ lab-peers: .venv/dev ## The servers one would choose instead, and the floor, und
 	$(call kept,--stage 2.5 -N 8000 -C 1000,peers)
 	$(call kept,--stage 3 --nodes 2 -N 8000 -C 1000,peers)
 	$(call kept,--stage 4 --workers 1 -N 8000 -C 1000,peers)
+	$(foreach door,$(DOORS),$(call kept,--stage 4 --workers 1 --door $(door) -N 8000 -C 1000,peers))
 
 # A wave of 8,000 alone: they come faster than any server here answers them, so what it measures is how far that lags.
 WAVE = -N 17000 -C 8000 --interval 1 --rate 1 --events 10

@@ -1,6 +1,6 @@
 """Whom a command measures: a stage, another server that is started, or one that runs already."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from common.addresses import without_login
 from harness.commands.options import AskedError
-from harness.records.asked import Topology
+from harness.records.asked import Door, Topology
 from harness.targets.address import AddressTarget
 from harness.targets.brokers.target import BrokerTarget, broker_target, is_broker
 from harness.targets.custom import CustomTarget
@@ -85,6 +85,10 @@ class Whom(WhichStage):
     http: Annotated[str | None, typer.Option("--http", metavar="URL", help="The API of --target, to post events.")] = (
         None
     )
+    door: Annotated[
+        Door | None,
+        typer.Option("--door", help="How fans of the stage come, if it serves browsers. Default: by text."),
+    ] = None
     peer: Annotated[
         str | None, typer.Option("--peer", metavar="NAME", help=f"Another server to start: {', '.join(PEERS)}.")
     ] = None
@@ -157,7 +161,10 @@ class Whom(WhichStage):
     @property
     def belongings(self) -> dict[str, dict[str, object]]:
         """The options that go with each of those, and what was given."""
-        return {"--stage": self.differences, "--target": {"--http": self.http, **self.dialogue}}
+        return {
+            "--stage": {**self.differences, "--door": self.door},
+            "--target": {"--http": self.http, **self.dialogue},
+        }
 
 
 def target_of(whom: Whom) -> Target:
@@ -181,7 +188,7 @@ def target_of(whom: Whom) -> Target:
         if owner != kind and strangers:
             raise AskedError(f"{strangers[0]} goes with {owner}, not with {kind}")
     if whom.variant is not None:
-        return StageTarget(whom.variant)
+        return StageTarget(replace(whom.variant, door=whom.door))
     if whom.peer is not None:
         return peer_target(whom.peer)
     return _running_already(whom.address or whom.at or "", whom)

@@ -10,11 +10,15 @@ Topology = Literal["connected", "independent"]
 """How the nodes of a stage learn of each other's events: told at once, or by looking into the database now and then."""
 
 
+Door = Literal["event-source", "websocket"]
+"""By which door of a stage for browsers its fans come, by the lesson's name."""
+
+
 class AskedTarget(Section, frozen=True, kw_only=True):
     """Whom the trial measured. `stage` or `peer` says what the harness started; both are None where it started nothing.
 
     The four after `http`, and `workers` of each node, are how the stage was to differ from itself; `nodes`, `topology`
-    and `workers` are None where that was left to the stage.
+    and `workers` are None where that was left to the stage. Its fans came by the `door`; None: by text, as in the talk.
     """
 
     name: str
@@ -27,6 +31,7 @@ class AskedTarget(Section, frozen=True, kw_only=True):
     topology: Topology | None = None
     peer: str | None = None
     workers: Count | None = None
+    door: Door | None = None
 
 
 class Placement(Section, frozen=True, kw_only=True):

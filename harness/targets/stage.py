@@ -12,6 +12,7 @@ from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
 from harness.records.asked import Disturbances
 from harness.targets.api_publisher import ApiPublisher
+from harness.targets.doors import door_dialogue
 from harness.targets.far_redis import FarRedis
 from harness.targets.lessons import MATCHSTREAM, lessons_of
 from harness.targets.program import Program, tail
@@ -28,7 +29,7 @@ more processes than cores.
 ORPHANS_TIMEOUT_S = 5.0
 """How long its other processes may outlive the server's first one, which should have ended them."""
 
-_READY = re.compile(r"^ready fans=(\S+) http=(\S+)$", re.MULTILINE)
+_READY = re.compile(r"^ready fans=(?P<fans>\S+) http=(?P<http>\S+)(?: browsers=(?P<browsers>\S+))?$", re.MULTILINE)
 _POLL_S = 0.02
 _SYSCTL = "sysctl"  # the lesson by which a stage has the kernel's settings of the profile `server`
 
@@ -74,7 +75,7 @@ class StageTarget:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What the server printed as `fans=`."""
+        """What the server printed as `fans=`, or where they come by a door for browsers, as `browsers=`."""
         return self._endpoints
 
     @property
@@ -120,7 +121,8 @@ class StageTarget:
         with tempfile.TemporaryFile() as output:
             self._running = Program.start(command, {"MATCHSTREAM_TOKEN": self._token}, output)
             try:
-                fans, http = map(parse_address, self._wait_until_ready(self._running, output))
+                ready = self._wait_until_ready(self._running, output)
+                fans, http = (parse_address(ready[who]) for who in (self._fans_at, "http"))
             except BaseException:
                 self.stop()
                 raise
@@ -147,10 +149,19 @@ class StageTarget:
         return None if self._running is None else self._running.ended()
 
     def dialogue(self, match_id: str | None) -> Dialogue:
-        """Return a fan's part in the stages' protocol."""
-        return match_stream_dialogue(match_id)
+        """Return a fan's part in the stages' protocol, or by the door. Raise TargetError for a door to no match."""
+        if self._variant.door is None:
+            return match_stream_dialogue(match_id)
+        if match_id is None:
+            raise TargetError(f"by {self._variant.door} fans say which match they watch, and there is none")
+        return door_dialogue(self._variant.door, match_id)
 
-    def _wait_until_ready(self, running: Program, output: IO[bytes]) -> tuple[str, str]:
+    @property
+    def _fans_at(self) -> str:
+        """What the server calls its ports for the fans of the trial."""
+        return "fans" if self._variant.door is None else "browsers"
+
+    def _wait_until_ready(self, running: Program, output: IO[bytes]) -> re.Match[str]:
         patience_s = READY_TIMEOUT_S + self._others_s
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
@@ -158,7 +169,7 @@ class StageTarget:
             ended = running.ended()
             found = _READY.search(tail(output))
             if found is not None:
-                return found[1], found[2]
+                return found
             if ended is not None:
                 raise TargetError(f"{self.name} did not start: {ended}")
             sleep_interruptibly(_POLL_S)

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from harness.records.asked import Topology
+from harness.records.asked import Door, Topology
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A stage as its command line names it. None is the stage's own default; the stage refuses what makes no sense."""
+    """A stage as its command line names it. None is the stage's own default; the stage refuses what makes no sense.
+
+    With a `door` it serves browsers, too, and its fans come by that.
+    """
 
     stage: str
     with_lessons: tuple[str, ...] = ()
@@ -15,6 +18,7 @@ class Variant:
     nodes: int | None = None
     topology: Topology | None = None
     workers: int | None = None
+    door: Door | None = None
 
     @property
     def processes(self) -> int:
@@ -23,7 +27,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What people call it: `stage 2.5 without repeaters`, `stage 3, 6 independent nodes`, `stage 4, 2 workers`."""
+        """What people call it: `stage 2.5 without repeaters`, `stage 3, 6 independent nodes`, `stage 4, by …`."""
         parts = [f"stage {self.stage}"]
         for word, lessons in (("with", self.with_lessons), ("without", self.without_lessons)):
             if lessons:
@@ -34,6 +38,8 @@ class Variant:
             named.append(" ".join(str(part) for part in (self.nodes, self.topology, nodes) if part is not None))
         if self.workers is not None:
             named.append(f"{self.workers} {'worker' if self.workers == 1 else 'workers'}")
+        if self.door is not None:
+            named.append(f"by {self.door}")
         return ", ".join(named)
 
     @property
@@ -49,4 +55,6 @@ class Variant:
             words += ["--topology", self.topology]
         if self.workers is not None:
             words += ["--workers", str(self.workers)]
+        if self.door is not None:
+            words += ["--browser-port", "0"]
         return tuple(words)

@@ -62,6 +62,7 @@ def asked(plan: TrialPlan, target: Target) -> Asked:
             nodes=variant.nodes,
             topology=variant.topology,
             workers=variant.workers,
+            door=variant.door,
         )
     return Asked(
         target=whom,

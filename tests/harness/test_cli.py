@@ -255,7 +255,14 @@ def test_lessons_and_nodes_go_to_the_stage_and_into_the_result(
 
 @pytest.mark.parametrize(
     "words",
-    [("--with", "x"), ("--without", "x"), ("--nodes", "2"), ("--topology", "connected"), ("--workers", "2")],
+    [
+        ("--with", "x"),
+        ("--without", "x"),
+        ("--nodes", "2"),
+        ("--topology", "connected"),
+        ("--workers", "2"),
+        ("--door", "websocket"),
+    ],
 )
 def test_lessons_and_nodes_are_a_stages(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["measure", *SMALL, "--target", "127.0.0.1:1", *words]) == 2

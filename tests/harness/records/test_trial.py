@@ -74,7 +74,7 @@ def test_no_file_at_all(tmp_path: Path) -> None:
 
 def test_a_file_from_before_there_were_lessons_nodes_and_loop_lag_is_read() -> None:
     stored = json.loads(encode_result(PLAIN))
-    for name in ("with_lessons", "without_lessons", "nodes", "topology", "workers"):
+    for name in ("with_lessons", "without_lessons", "nodes", "topology", "workers", "door"):
         del stored["asked"]["target"][name]
     del stored["server"]["ended_processes"]
     del stored["loop_lag"]

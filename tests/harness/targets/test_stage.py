@@ -238,6 +238,7 @@ def test_the_server_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
             "--stage 3 --without groups --nodes 6 --topology independent",
         ),
         (Variant("4", workers=1), "stage 4, 1 worker", "--stage 4 --workers 1"),
+        (Variant("4", door="websocket"), "stage 4, by websocket", "--stage 4 --browser-port 0"),
         (Variant("4", nodes=2, workers=3), "stage 4, 2 nodes, 3 workers", "--stage 4 --nodes 2 --workers 3"),
     ],
 )
