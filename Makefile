@@ -111,6 +111,7 @@ report: .venv/dev ## Renew all that is made of results: notebooks, pictures, REA
 	@test ! -d reports/results/growth || { $(BIN)/harness draw reports/results/growth --out out/growth && \
 	  cp out/growth/all-growth.png reports/pictures/growth.png; }
 	@$(BIN)/harness fill README.md
+	@$(BIN)/harness fill docs/pages/course/index.md
 
 # The variable has the theme not tell of a MkDocs 2, which is not the one that is pinned here.
 docs: .venv/dev ## Build the documentation site, build/site/index.html: half a minute; a broken link fails it

@@ -34,7 +34,7 @@ _WHOLE: Final = {
     "reports/design-notes.md": "design-notes.md",
     "CHANGELOG.md": "changelog.md",
 }
-"""Which page has the whole of a file, or what people look for in it."""
+"""Which page has the whole of a file."""
 _COURSE: Final = "Course"
 _OVERVIEW: Final = "<!-- all lessons -->"
 
@@ -54,8 +54,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made, in place of what it is made from. Raise PluginError where a page includes what is not there."""
     sources = Sources(_WHOLE)
     written = {file.src_uri: file.content_string for file in files.documentation_pages()}
-    for uri, text in written.items():
-        sources.learn(uri, text)
     course = Course(sources, read_worths())
     try:
         made: dict[str, str | bytes] = {
@@ -79,7 +77,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _filled(uri: str, text: str, sources: Sources, course: Course) -> str:
-    return sources.expand(uri, text).replace(_OVERVIEW, course.overview())
+    return sources.expand(uri, text.replace(_OVERVIEW, course.overview()))
 
 
 def _file(path: str) -> str | bytes:

@@ -1,14 +1,14 @@
-"""Texts of the repository as parts of the site: README, runbook and others are included where they stand, not copied.
+"""Texts of the repository as pages of the site: README, runbook and others are included where they stand, not copied.
 
-A page says `<!-- include deploy/RUNBOOK.md -->` for a whole file, `<!-- include README.md: Nodes -->` for the section
-under that heading, and `… README.md: Match Stream Lab, alone -->` for one without the sections below it, and without
-the figures (`<!-- figures -->`). The heading of a section becomes one of the second level. Links in what is included
-are those of the repository: they lead to the page that has the text, or to a page that shows the file (`code/…`), or to
-the file itself where it is a picture. A page's own link to a file is `[…](repo:PATH)`.
+A page says `<!-- include deploy/RUNBOOK.md -->`. Links, of pages and of what they include, are those of the repository,
+so that they work where that is read, too: they lead to the page that is or has the text, or to a page that shows the
+file (`code/…`), or to the file itself where it is a picture. What a page has filled in (`<!-- figures -->`) loses its
+marks.
 """
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = frozenset({".png", ".svg"})
 
-_INCLUDE: Final = re.compile(
-    r"^<!-- include (?P<path>[^:\s]+)(?:: (?P<heading>.+?)(?P<alone>, alone)?)? -->$", re.MULTILINE
-)
-_HEADING: Final = re.compile(r"(#{1,6}) (.+)")
+PAGES: Final = "docs/pages/"
+
+_INCLUDE: Final = re.compile(r"^<!-- include (\S+) -->$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^<!--[^\n]*?-->\n|<!--.*?-->", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"\[(?P<says>[^\]]*)\]\((?P<to>[^)\s#]*)(?P<at>#[^)\s]*)?\)")
-_FIGURES: Final = "<!-- figures -->"
-_FILE_LINK: Final = re.compile(r"\]\(repo:([^)\s]+)\)")
 _LANGUAGES: Final = {".py": "python", ".toml": "toml", ".json": "json", ".c": "c", ".js": "javascript", ".cfg": "text"}
 
 
@@ -47,22 +44,18 @@ class Sources:
 
     whole: Mapping[str, str]
     shown: set[str] = field(default_factory=set)
-    _pages_of: dict[str, str] = field(default_factory=dict)
-
-    def learn(self, uri: str, text: str) -> None:
-        """Take note of the headings that a page includes, for links that lead to them."""
-        for found in _INCLUDE.finditer(text):
-            for line in _included(found).split("\n"):
-                if heading := _HEADING.fullmatch(line):
-                    self._pages_of.setdefault(f"{found['path']}#{slug(heading[2])}", uri)
 
     def expand(self, uri: str, text: str) -> str:
         """Return a page with what it includes. Raise SourceError."""
-        included = _INCLUDE.sub(lambda found: self._linked(uri, found["path"], _included(found)), text)
-        return _FILE_LINK.sub(lambda found: f"]({self.link(uri, found[1])})", included)
+        parts = _INCLUDE.split(text)  # what it says itself, then a path, then what it says itself, and so on
+        own = (self._linked(uri, PAGES + uri, part) for part in parts[::2])
+        included = (self._linked(uri, path, _read(path)) for path in parts[1::2])
+        return "".join(part for pair in itertools.zip_longest(own, included, fillvalue="") for part in pair)
 
     def link(self, uri: str, path: str) -> str:
         """Return the address of a file of the repository, as a page links to it. Raise SourceError."""
+        if path.startswith(PAGES):
+            return relative(path.removeprefix(PAGES), uri)
         if path in self.whole:
             return relative(self.whole[path], uri)
         if not (ROOT / path).is_file():
@@ -75,23 +68,17 @@ class Sources:
 
         def lead(found: re.Match[str]) -> str:
             says, to, at = found["says"], found["to"], found["at"] or ""
-            if ":" in to:
-                return found[0]  # of another host
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), to)) if to else path
+            if ":" in to or not to:
+                return found[0]  # of another host, or of the page itself
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), to))
             if (ROOT / target).is_dir():
                 readable = (f"{target}/{name}" for name in ("README.md", "__init__.py"))
                 target = next((file for file in readable if (ROOT / file).is_file()), "")
             if not target:
                 return says  # a directory of which there is nothing to read
-            known = self._pages_of.get(f"{target}{at}")
-            return f"[{says}]({relative(known, uri) if known else self.link(uri, target)}{at})"
+            return f"[{says}]({self.link(uri, target)}{at})"
 
         return _LINK.sub(lead, _COMMENT.sub("", text))
-
-
-def slug(heading: str) -> str:
-    """Return the anchor of a heading, as the site and code hosts make it."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
 def relative(uri: str, page_uri: str) -> str:
@@ -112,28 +99,8 @@ def file_page(path: str) -> str:
     return page(path, f"# {path}\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n", searched=False)
 
 
-def _included(found: re.Match[str]) -> str:
-    path, heading = found["path"], found["heading"]
+def _read(path: str) -> str:
     try:
-        text = (ROOT / path).read_text()
+        return (ROOT / path).read_text()
     except OSError as error:
         raise SourceError(f"{path} cannot be included: {error.strerror}") from error
-    return text if heading is None else _section(path, text, heading, alone=found["alone"] is not None)
-
-
-def _section(path: str, text: str, wanted: str, *, alone: bool) -> str:
-    taken: list[str] = []
-    level = 0
-    for line in text.split("\n"):
-        heading = _HEADING.fullmatch(line)
-        if level and alone and (heading or line == _FIGURES):
-            break
-        if heading and level and len(heading[1]) <= level:
-            break
-        if heading and heading[2] == wanted:
-            level = len(heading[1])
-        if level:
-            taken.append(line[max(level - 2, 0) :] if heading else line)
-    if not taken:
-        raise SourceError(f"{path} has no heading {wanted!r}")
-    return "\n".join(taken) + "\n"

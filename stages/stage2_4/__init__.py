@@ -7,7 +7,7 @@ Cause: one process starts, and buries, all users; another one all clients.
   all: what is left is that a start need not wait while another one's init waits, which since stage 2.3 none does. It
   should move nothing.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: README has
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
 the intervals, `reports/results/ablation` all of it): what they are for is a day on which something crashes. When 1 %
 of the processes crash in a second, and once a supervisor, twelve times as many fans are cut off without
 `user-managers`, and as many without `client-managers`: the one supervisor takes all of them along, a manager its

@@ -1,4 +1,4 @@
-"""The README's commands, as they are printed there: each is one that the programs take, and the cheap ones are run."""
+"""The commands of README and of the site's pages: each is one that the programs take, and the cheap ones are run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ PROGRAMS: Final = {"make", "matchstream", "harness", "telnet", "curl", "/usr/sbi
 MODULES: Final = {"matchstream": "stages.cli", "harness": "harness.cli"}
 
 
-COMMANDS: Final = [line for block in blocks(ROOT / "README.md") if block[0].split()[0] in PROGRAMS for line in block]
+GUIDES: Final = (ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md")))
+COMMANDS: Final = [
+    line for guide in GUIDES for block in blocks(guide) if block[0].split()[0] in PROGRAMS for line in block
+]
 
 
 def commands(program: str) -> list[str]:
@@ -58,9 +61,9 @@ def test_make_has_what_is_printed(line: str) -> None:
 def test_a_fan_comes_in_at_the_door_that_is_served() -> None:
     serve = COMMANDS_OF["matchstream"].commands["serve"]  # type: ignore[attr-defined]
     served = serve.make_context("serve", ["--stage", "0"]).params["port"]
-    assert [words_of(line) for line in commands("telnet")] == [
-        ["telnet", "127.0.0.1", str(port)] for port in (served, LISTEN_FANS)
-    ]
+    assert {tuple(words_of(line)) for line in commands("telnet")} == {
+        ("telnet", "127.0.0.1", str(port)) for port in (served, LISTEN_FANS)
+    }
 
 
 @pytest.fixture
@@ -111,16 +114,16 @@ A_MARKED_ONE: Final = re.compile(r"<!-- [^/ ][^>]* -->(?:(?!<!--).)*<!-- / -->",
 
 
 def test_no_figure_in_a_section_of_figures_is_written_by_hand() -> None:
-    sections = FIGURES.findall((ROOT / "README.md").read_text())
-    assert sections
+    sections = [section for guide in GUIDES for section in FIGURES.findall(guide.read_text())]
+    assert len(sections) > 1
     for section in sections:
         assert A_FIGURE.findall(A_MARKED_ONE.sub("", section)) == []
 
 
 @pytest.mark.skipif(not any(RESULTS.glob("*/machine.json")), reason="needs results: make lab report")
 def test_the_figures_are_those_of_the_results() -> None:
-    page = (ROOT / "README.md").read_text()
-    assert filled(page, RESULTS) == page
+    for page in (guide.read_text() for guide in GUIDES):
+        assert filled(page, RESULTS) == page
 
 
 @needs("curl", "curl")
