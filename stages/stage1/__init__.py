@@ -10,8 +10,8 @@ Cause: the limits of the platform, not of the program, end the baseline: 1,024 o
 * `vm`: uvloop instead of asyncio's loop, and a garbage collector that is told how this server allocates. It should
   move ART, and C with it.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `open-files` a process ends at 1,024 files: of 1,400 fans 1,000 are served. In the staircase it is what moves
   N, once a backlog lets fans in.

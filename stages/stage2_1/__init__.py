@@ -13,8 +13,8 @@ at a time, is the queue in which those wait who got in.
   queue of its own, so it should move C; and N, since one client address has only some 28,000 ports towards a port. For
   one address in front of all: `matchstream nginx`.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `backlog` one in six of 4,000 fans is served in waves of 500: the others' SYNs are dropped, 1, 3 and 7 s long.
 * without `redis-pool`, Redis 2 ms away, 0.6 of the fans are served in this stage. From stage 2.3 on one connection

@@ -9,8 +9,8 @@ behind everything that the dispatcher does, and everything else behind the event
   message a repeater and event. On the BEAM the shares run on several cores. Here one thread does all the work, so what
   is left is that other processes get their turn between two shares.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `monitors` no change is seen, neither while a twentieth of the fans leaves and comes each second, nor when
   2,000 of 4,000 break off at once: N is too small here for N² to show. What leaving costs, a test shows by the

@@ -14,8 +14,8 @@ start 0.89 s on the mean. Events right after such a crowd reach the last of it w
 later; after that an event takes 0.5 s. ART was 2.2 s before. Clients that start without a task made it 1.4 s, one
 answer for fans who come together 1.2 s, and answers that come before what can wait 0.8 s.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `reply-later` ART is 1.7 to 2.1, more so when Redis is 2 ms away: every question is a write of its own, and
   waits for its turn. Alone on the baseline, where nobody waits, it costs: ART 4.2, the 2 ms for which a batch is

@@ -8,8 +8,8 @@ and to reach a process its supervisor is asked, which knows it by name anyway.
 * `registered-names`: everybody agrees on the names of users, matches and dispatchers, so nobody has to ask where they
   are. It should move ART and C: three calls less for each fan.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `logging` an event takes 1.9 to 2.1 times as long to a fan, and the CPU is as much busier; while fans come
   and go, who comes waits 2.7 to 4.2 times as long. Added alone to the baseline, no change is seen (an event 0.6).

@@ -16,8 +16,8 @@ why, and what that costs. Which shard follows from the number of the database in
 
 The topology is a choice of whoever serves: connected nodes tell each other, independent ones look from time to time.
 
-Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has the
-intervals, `reports/results/ablation` all of it):
+Measured (2 cores, shared with the generator; without over with, in the scenarios that exercise a lesson: the course has
+the intervals, `reports/results/ablation` all of it):
 
 * without `nodes` an event takes 1.4 times as long when Redis is 2 ms away, and ART in a burst of 8,000 is 2.5: four
   nodes on two cores are two cores.
