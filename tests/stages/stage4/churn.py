@@ -1,15 +1,17 @@
 """Fans that come and go for as long as one likes, and what the server is like before and after: does anything grow?
 
     python -m tests.stages.stage4.churn --minutes 60 --out reports/churn.json
+    python -m tests.stages.stage4.churn --minutes 60 --door event-source --door websocket --out reports/churn-doors.json
 
 A minute of churn warms the server up. Then all fans leave and it is looked at, churn goes on, and it is looked at again
 in the same state: nobody there. A third of the fans close their connection, a third reset it, and a third close their
-side first. Meanwhile a match is played, an event a second.
+side first. Meanwhile a match is played, an event a second. Where there are doors, fans come by them in turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import platform
 import random
 import socket
@@ -19,7 +21,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import psutil
@@ -32,12 +34,36 @@ from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.waiting import eventually
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _TICK_S: Final = 0.01
 _STAY_S: Final = 1.0
 """How long a fan stays after its status, on the mean."""
 _MOST: Final = 10_000
 """Fans at once: on a machine that is too busy they come more slowly, and the result says how many there were."""
 _RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How a fan comes: what it says, after how many lines of the server, and how the status ends that answers it."""
+
+    hello: str
+    welcome_lines: int
+    status_end: bytes
+
+
+_TEXT: Final = "text"
+_WAYS: Final = {
+    _TEXT: Way("VERSION:1:CONNECT:churn:MATCH:{match}\r\n", 2, b"\n\r\n"),
+    "event-source": Way("GET /1/match/{match}/stream HTTP/1.1\r\nHost: churn\r\n\r\n", 0, b"}}\n\n"),
+    "websocket": Way(
+        "GET /1/match/{match}/ws HTTP/1.1\r\nHost: churn\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        0,
+        b"}}",
+    ),
+}
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -74,26 +100,29 @@ class Crowd:
 class ChurningFan(asyncio.Protocol):
     """One fan: it greets, hears the status, stays for a while, and leaves in one of three ways."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, way: Way) -> None:
         self._crowd = crowd
+        self._way = way
         self._heard = bytearray()
         self._has_status = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it."""
+        """Count it, and greet a server that does not speak first."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]  # uvloop's derives from none of asyncio's
         self._crowd.there += 1
+        if not self._way.welcome_lines:
+            self._greet()
 
     def data_received(self, data: bytes) -> None:
         """Greet after the welcome; begin to stay with the status."""
         if self._has_status:
             return
         self._heard += data
-        if self._heard.count(b"\n") == 2:
-            self._transport.write(f"VERSION:1:CONNECT:churn:MATCH:{self._crowd.match_id}\r\n".encode())
-        elif self._heard.endswith(b"\n\r\n"):
+        if self._way.welcome_lines and self._heard.count(b"\n") == self._way.welcome_lines:
+            self._greet()
+        elif self._heard.endswith(self._way.status_end):
             self._has_status = True
             self._heard.clear()
             asyncio.get_running_loop().call_later(random.expovariate(1 / _STAY_S), self._leave)
@@ -103,6 +132,9 @@ class ChurningFan(asyncio.Protocol):
         del exc
         self._crowd.there -= 1
         self._crowd.outcomes["served" if self._has_status else "not served"] += 1
+
+    def _greet(self) -> None:
+        self._transport.write(self._way.hello.format(match=self._crowd.match_id).encode())
 
     def _leave(self) -> None:
         way = random.randrange(3)  # noqa: S311  # no secret
@@ -134,8 +166,8 @@ def _most(found: list[Look]) -> Look:
     return Look(max(one.pss for one in found), max(one.open_files for one in found), max(one.maps for one in found))
 
 
-async def churn(server: ServerProcess, seconds: float, rate_per_s: float) -> Churn:
-    """Have fans come and go for so long, after a warm-up of a tenth of it, a minute at most."""
+async def churn(server: ServerProcess, seconds: float, rate_per_s: float, doors: Sequence[str]) -> Churn:
+    """Have fans come and go by these doors for so long, after a warm-up of a tenth of it, a minute at most."""
     peaks: list[Look] = []
     async with ReporterClient(server.url, TOKEN) as api:
         game = await Game.announced(api, "churn")
@@ -143,11 +175,14 @@ async def churn(server: ServerProcess, seconds: float, rate_per_s: float) -> Chu
         crowd = Crowd(game.id)
         playing = asyncio.create_task(_play(game), name="play")
         connecting: set[asyncio.Task[Any]] = set()
-        addresses = server.fan_addresses()
+        addresses, ways = server.fan_addresses(), itertools.cycle(_WAYS[door] for door in doors or (_TEXT,))
+        browsers = itertools.cycle((server.host, port) for port in server.browser_ports)
 
         async def connect() -> None:
+            way = next(ways)
+            address = next(addresses if way.welcome_lines else browsers)
             try:
-                await asyncio.get_running_loop().create_connection(lambda: ChurningFan(crowd), *next(addresses))
+                await asyncio.get_running_loop().create_connection(lambda: ChurningFan(crowd, way), *address)
             except OSError:
                 crowd.outcomes["not connected"] += 1
 
@@ -194,18 +229,20 @@ async def _play(game: Game) -> None:
 def main(
     minutes: Annotated[float, typer.Option(help="How long, besides the warm-up.")] = 1.0,
     rate: Annotated[float, typer.Option(help="Fans a second.")] = 1000.0,
-    stage: Annotated[str, typer.Option(help="Which stage.")] = "4",
     options: Annotated[list[str] | None, typer.Option(help="An option for the server; may be repeated.")] = None,
+    door: Annotated[
+        list[str] | None, typer.Option(help="A door for browsers; may be repeated. Default: by text.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the result goes, as JSON.")] = None,
 ) -> None:
     """Have fans come and go at a server of its own, and say what grew."""
     set_soft_limit(OpenFiles.read().hard)
     with (
         tempfile.TemporaryDirectory() as directory,
-        ServerProcess(stage, Path(directory), *(options or [])) as server,
+        ServerProcess("4", Path(directory), *(["--browser-port", "0"] if door else []), *(options or [])) as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        result = runner.run(churn(server, minutes * 60, rate))
+        result = runner.run(churn(server, minutes * 60, rate, door or ()))
     text = msgspec.json.format(msgspec.json.encode(result)).decode()
     typer.echo(text)
     if out is not None:
