@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from common.wire.greeting import Greeting
+    from stages.stage4.door import Door
 
 
 class PlaneFan:
@@ -64,9 +65,9 @@ class PlaneFan:
 class Arena:
     """A plane on pairs of sockets (unix(7)), where what one end does the other knows at once: one turn sees it all."""
 
-    def __init__(self) -> None:
+    def __init__(self, door: Door) -> None:
         self.traffic = Traffic()
-        self.plane = Plane(TextDoor(), self.traffic)
+        self.plane = Plane(door, self.traffic)
         self.plane.open(self)
         self.crowd = Crowd(self.plane.position)
         self.greetings: dict[int, Greeting] = {}
@@ -150,9 +151,12 @@ class Arena:
 
 
 @contextmanager
-def arena() -> Iterator[Arena]:
-    """Give an arena; at the end everybody leaves, and nothing must be known of anybody then."""
-    found = Arena()
+def arena(door: Door | None = None) -> Iterator[Arena]:
+    """Give an arena, at whose door one speaks the talk's protocol unless it is another.
+
+    At the end everybody leaves, and nothing must be known of anybody then.
+    """
+    found = Arena(door or TextDoor())
     try:
         yield found
         found.plane.cut_off_all()
