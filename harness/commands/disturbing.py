@@ -65,7 +65,8 @@ class Disturbing:
             "--reconnect",
             metavar="TIME[..TIME]",
             help="Fans who are cut off, or turned away, greet again after a random wait: up to the first time, which "
-            "doubles with each try up to the second: 1s..30s. Default: up to 30s. What was told meanwhile they miss.",
+            "doubles with each try up to the second: 1s..30s. Default: up to 30s. What was told meanwhile they miss, "
+            "unless they say where they were, as an EventSource does.",
         ),
     ] = None
     redis_latency: Annotated[

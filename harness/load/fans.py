@@ -103,7 +103,7 @@ class Fans:
         self.last_s = 0.0  # when something happened last
         self._share = job.share
         self._dialogue = job.dialogue
-        self._reader = reader_of(job.dialogue, Callbacks(self._receive, self._say, self._fill))
+        self._reader = reader_of(job.dialogue, self._callbacks)
         self._tls = None if job.dialogue.tls is None else TlsConnections(job.dialogue.tls)
         self._folding = None if job.events is None else Folding(n, job.events, job.clocks_apart_s)
         self._folded = 0  # receipts that are counts now
@@ -289,7 +289,7 @@ class Fans:
         """Say hello."""
         self.samples.asked_s[fan] = self._clock.now()
         self._phase[fan] = ASKED
-        self._say(fan, self._fill(fan, self._dialogue.hello))
+        self._say(fan, self._hello(fan))
         self._mind_what_broke(fan)
 
     def _hear(self, fan: int, sock: socket.SocketType, events: int) -> None:
@@ -358,6 +358,13 @@ class Fans:
             self._fail(fan, Outcome.MALFORMED, now)
 
     # What a fan says.
+
+    @property
+    def _callbacks(self) -> Callbacks:
+        return Callbacks(self._receive, self._say, self._fill)
+
+    def _hello(self, fan: int) -> bytes:
+        return self._fill(fan, self._dialogue.hello)
 
     def _fill(self, fan: int, text: bytes) -> bytes:
         return self._dialogue.filled(text, fan, b"%s%d" % (self._user_prefix, self._share.fans[fan]))

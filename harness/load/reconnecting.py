@@ -11,7 +11,10 @@ never left. Three things are kept in mind for that:
 * A connection counts as lost until the last event (`stay_away`). Who is closed later is not to come back. Nor is who is
   told what is no answer: that is a defect, and to hide it behind the next try would be no honest figure.
 
-A fan that is there costs four bytes more than one that does not connect again; for one that is away there is an object.
+Whoever watches an event stream says which event it had last, as browsers do, so a server can tell it what it missed.
+
+A fan that is there costs four bytes more than one that does not connect again, and where its events have ids a place in
+a dictionary; for one that is away there is an object.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import heapq
 import math
 from array import array
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.load.connecting import SHORTAGES, outcome_of
@@ -28,6 +31,7 @@ from harness.load.deliveries import mark_of
 from harness.load.fans import Fans
 from harness.load.lost_connections import LostConnections
 from harness.load.phases import AWAY, CONNECTING, WATCHING
+from harness.load.protocols.event_stream import resuming
 from harness.load.samples import Outcome
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 
     from harness.load.backoff import Backoff
     from harness.load.messages import Job
+    from harness.load.protocols.reader import Callbacks
 
 _PARTED: Final = frozenset({Outcome.LEFT, Outcome.BROKE_OFF, Outcome.MALFORMED})
 """Who ended their connection themselves."""
@@ -60,9 +65,21 @@ class _Away:
 class ReconnectingFans(Fans):
     """Fans of a job who connect again as a backoff says; see Fans."""
 
-    __slots__ = ("_away", "_backoff", "_deadlines", "_due", "_events", "_heard", "_lost", "_new", "_stays_away")
+    __slots__ = (
+        "_away",
+        "_backoff",
+        "_deadlines",
+        "_due",
+        "_events",
+        "_heard",
+        "_lost",
+        "_new",
+        "_places",
+        "_stays_away",
+    )
 
     def __init__(self, epoll: select.epoll, job: Job, backoff: Backoff) -> None:
+        self._places: dict[int, bytes] = {}  # the id of the event that each had last
         super().__init__(epoll, job)
         self.samples.lost = self._lost = LostConnections()
         self._backoff = backoff
@@ -139,6 +156,13 @@ class ReconnectingFans(Fans):
         super().close()
 
     # One fan.
+
+    @property
+    def _callbacks(self) -> Callbacks:
+        return replace(super()._callbacks, place=self._places.__setitem__)
+
+    def _hello(self, fan: int) -> bytes:
+        return resuming(super()._hello(fan), self._places.get(fan, b""))
 
     def on_ready(self, fd: int, events: int) -> None:
         """Take in what epoll reports of one of the sockets."""

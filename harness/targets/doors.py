@@ -1,7 +1,8 @@
 """How fans of a stage come by its doors for browsers: a request each, answered by where the match stands.
 
-As by text, a fan's answer is complete with the status of the match, and an event's number stands in its comment; both
-are JSON here. The API takes the events whichever way the fans come.
+An event's number stands in its comment, as by text, and the API takes the events whichever way the fans come. By
+WebSocket a fan's answer is complete with the status. By EventSource it is with the head, behind which the server says
+the status in the same piece; a fan who comes back may hear what it missed instead.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _MARK: Final = '"comment":"#'
 _STATUS: Final = '"kind":"status"'
-_STATUS_END: Final = r"}}\n\n"
 
 
 def door_dialogue(door: Door, match_id: str) -> Dialogue:
@@ -25,7 +25,7 @@ def door_dialogue(door: Door, match_id: str) -> Dialogue:
     path = f"localhost/1/match/{quote(match_id, safe='')}"
     match door:
         case "event-source":
-            by = Description(f"http://{path}/stream?user={{user}}", mark=_MARK, answer_end=_STATUS_END)
+            by = Description(f"http://{path}/stream?user={{user}}", mark=_MARK)
         case "websocket":
             by = Description(f"ws://{path}/ws?user={{user}}", mark=_MARK, then=(Then("", _STATUS),))
     return check(by, door).dialogue

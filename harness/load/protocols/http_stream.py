@@ -41,7 +41,7 @@ class HttpReader:
         self._usual_answer = b""
         self._usual_head: Head | None = None
         self._bodies = Bodies()
-        self._events = EventNumbers(dialogue.mark)
+        self._events = EventNumbers(dialogue.mark, callbacks.place)
         self._marks = Marks(dialogue.mark, callbacks.settle)
         self._plain: set[int] = set()  # the fans whose bodies are no event streams
 

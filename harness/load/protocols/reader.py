@@ -22,15 +22,21 @@ Settle = Callable[[int, int, float], None]
 """Is told of a fan, a number, and when that came: the last data before had ended with it, and now it is known whole."""
 Say = Callable[[int, bytes], None]
 """Sends what a fan says."""
+Place = Callable[[int, bytes], None]
+"""Is told what the server calls the last event that a fan had, where it has names for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What a reader asks of whoever has the fans. `fill` returns a text with what is a fan's own in it, as its name."""
+    """What a reader asks of whoever has the fans. `fill` returns a text with what is a fan's own in it, as its name.
+
+    There is a `place` where fans may come back, and say then where they were.
+    """
 
     settle: Settle
     say: Say
     fill: Callable[[int, bytes], bytes]
+    place: Place | None = None
 
 
 class Completeness(Enum):

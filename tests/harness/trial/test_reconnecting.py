@@ -16,7 +16,7 @@ import pytest
 from harness.load.match import synthetic_match
 from harness.load.reporter import Posted
 from harness.load.workload import Load
-from harness.records.asked import Disturbances
+from harness.records.asked import Disturbances, Door
 from harness.records.seen import Reconnects
 from harness.records.trial import TrialResult
 from harness.show.progress import Silent
@@ -182,8 +182,9 @@ class KillsAWorker(Silent):
             os.kill(max(workers, key=lambda worker: worker["connections"])["pid"], signal.SIGKILL)
 
 
-def test_the_fans_of_a_worker_that_is_killed_are_back() -> None:
-    target = StageTarget(Variant("4", workers=2))
+@pytest.mark.parametrize("door", [None, "event-source"])
+def test_the_fans_of_a_worker_that_is_killed_are_back(door: Door | None) -> None:
+    target = StageTarget(Variant("4", workers=2, door=door))
     result = run_trial(plan(SOON), target, KillsAWorker(target))
     fans, delivery, seen = result.seen.fans, result.seen.delivery, reconnects_of(result)
     assert result.verdict.met, result.verdict.broken
@@ -195,3 +196,5 @@ def test_the_fans_of_a_worker_that_is_killed_are_back() -> None:
     assert delivery.lost == 0
     assert delivery.received + seen.missed + seen.recovered == N * POSTS
     assert result.bound.name in {"process ended", "generator"}
+    if door is not None:  # they say which event they had last
+        assert seen.missed == 0

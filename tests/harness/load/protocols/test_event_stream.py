@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.protocols.event_stream import MAX_EVENT, EventNumbers, take_events
+from harness.load.protocols.event_stream import MAX_EVENT, EventNumbers, last_id, resuming, take_events
 from harness.load.protocols.reader import UnreadableError
 from tests.harness.load.protocols.receiving import cut, cuts
 
@@ -92,6 +92,42 @@ def test_the_same_text_is_kept_for_each_fan_until_the_fan_is_gone() -> None:
     numbers.forget(2)
     assert numbers.sequences(2, b"\n\n") == ()
     assert numbers.kept == 0
+
+
+@pytest.mark.parametrize(
+    ("stream", "place"),
+    [
+        (b"data: a\n\nid: 7\ndata: b\n\ndata: c\n\n", b"7"),
+        (b"id: 7\ndata: a\n\nid: 8\ndata: not complete\n", b"7"),
+        (b"id: 7\nid:8\n\n", b"8"),
+        (b"id: 7\n\nid\ndata: it is forgotten\n\n", b""),
+        (b"id: 7\n\nid: a\0b\n\n", b"7"),
+        (b"data: id: 7\n\n", None),
+    ],
+)
+def test_the_last_id_is_that_of_the_standard(stream: bytes, place: bytes | None) -> None:
+    assert last_id(stream) == place
+
+
+def test_each_fan_has_the_place_of_its_own_last_event() -> None:
+    places: dict[int, bytes] = {}
+    numbers = EventNumbers(b"#", places.__setitem__)
+    for fan, text in (
+        (1, b"id: 7\ndata: #1\n\n"),
+        (2, b"id: 7\ndata: #1\n\n"),
+        (2, b"id: 8\ndata:"),
+        (1, b": beat\n\n"),
+    ):
+        numbers.sequences(fan, text)
+    assert places == {1: b"7", 2: b"7"}
+    numbers.sequences(2, b"#2\n\n")
+    assert places == {1: b"7", 2: b"8"}
+
+
+def test_who_comes_back_says_after_which_event() -> None:
+    request = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
+    assert resuming(request, b"a 7") == request.replace(b"Host", b"Last-Event-ID: a 7\r\nHost")
+    assert resuming(request, b"") == request
 
 
 def test_an_event_that_does_not_end_is_given_up() -> None:
