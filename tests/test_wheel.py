@@ -30,6 +30,8 @@ from tests.stages.waiting import DEADLINE_S
 from tests.test_packaging import ROOT, needed
 
 PYTHON: Final = ".".join(map(str, sys.version_info[:2]))
+PAGES: Final = ("common/http/site", "stages/stage4/pages")
+WEB: Final = frozenset({".html", ".css", ".js"})
 SOURCES: Final = ("common", "stages", "harness", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -101,6 +103,9 @@ async def test_a_wheel_serves_and_plays_alone_and_measures_with_its_extra(tmp_pa
     wheel = built(tmp_path)
     names = ZipFile(wheel).namelist()
     assert {f"{package}/py.typed" for package in ("common", "stages", "harness")} <= set(names)
+    pages = {str(path.relative_to(ROOT)) for place in PAGES for path in (ROOT / place).iterdir() if path.suffix in WEB}
+    assert {path.rpartition(".")[2] for path in pages} == {"html", "css", "js"}
+    assert pages <= set(names)
     scripts, packages = installed(wheel, tmp_path / "venv")
     environ = environment(tmp_path, MATCHSTREAM_TOKEN=TOKEN, PATH=f"{scripts}:{os.environ['PATH']}")
     environ.pop("PYTHONPATH", None)

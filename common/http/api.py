@@ -35,6 +35,7 @@ from common.http.operations import (
 )
 from common.http.pages import history_page, matches_page
 from common.http.roles import Backend
+from common.http.site import add_site
 from common.http.statistics import Statistics, StatisticsQuery
 from common.http.terms import IDEMPOTENCY_KEY, IF_MATCH, KeyInUseError, read_terms
 from common.otp import Order
@@ -51,7 +52,7 @@ _NO_ACTORS: Final = StatisticsQuery(actors=0)
 
 
 def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> web.Application:
-    """Return the API as an application: it serves `backend`, and lets those write who have `token`.
+    """Return the API as an application: it serves `backend`, and lets those write who have `token`; and the pages.
 
     Of `limits` it keeps the time for a body; the rest is `ApiServer`'s.
     """
@@ -79,6 +80,7 @@ def make_app(backend: Backend, token: str, limits: Limits = _USUAL_LIMITS) -> we
     app = web.Application(middlewares=[problems_as_json], client_max_size=MAX_BODY_BYTES)
     for path, by_method in by_path.items():
         _add_resource(app, path, by_method)
+    add_site(app)
     app.on_response_prepare.append(_to_any_origin)
     return app
 

@@ -34,13 +34,13 @@ from common.wire.greeting import Greeting, GreetingError, Numbered, WrongFieldEr
 from common.wire.streamed import parse_place
 from stages.stage0.messages import UNREADABLE
 from stages.stage4.door import Deaf, NumberingDoor
-from stages.stage4.pages import file_at, read_pages
+from stages.stage4.pages import Pages
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from stages.stage4.pages import File
+    from common.http.page_files import File
 
 MOST_HEAD: Final = 8192
 """Bytes of a request up to the empty line."""
@@ -120,6 +120,12 @@ def problem(status: HTTPStatus, why: str, headers: Iterable[str] = ()) -> bytes:
     return head(status, *described) + body
 
 
+def page(file: File) -> bytes:
+    """Return an answer that is a file of a page."""
+    described = (f"{name}: {value}" for name, value in file.headers.items())
+    return head(HTTPStatus.OK, *described, f"Content-Length: {len(file.body)}", "Connection: close") + file.body
+
+
 class HttpFront(Deaf):
     """The front of these doors: how fans are told what they are told before they are let in."""
 
@@ -128,7 +134,7 @@ class HttpFront(Deaf):
     def __init__(self, doors: Iterable[BrowserDoor]) -> None:
         self._doors = {door.path: door for door in doors}
         self._known = " or ".join(f"/1/match/<id>/{path}" for path in self._doors)
-        self._pages = read_pages()
+        self._pages = Pages()
 
     @property
     def goodbye(self) -> bytes:
@@ -143,7 +149,7 @@ class HttpFront(Deaf):
         """Return the answer to what is no request for a door."""
         assert isinstance(error, RequestError)  # noqa: S101  # its readers raise no other
         if isinstance(error, PageAskedError):
-            answer = head(error.status, *error.file.headers) + error.file.body
+            answer = page(error.file)
         else:
             answer = problem(error.status, str(error), error.headers)
         return answer[: answer.index(_END) + len(_END)] if error.is_of_head else answer
@@ -203,8 +209,8 @@ class HttpFront(Deaf):
     def _found(self, target: bytes) -> tuple[BrowserDoor, str, Mapping[str, str]]:
         try:
             split = urlsplit(target.decode())
-            if (file := file_at(split.path)) is not None:
-                raise PageAskedError(self._pages[file])
+            if (file := self._pages.file_at(split.path)) is not None:
+                raise PageAskedError(file)
             found = _PATH.fullmatch(split.path)
             door = None if found is None else self._doors.get(found[2])
             if found is not None and door is not None:

@@ -21,6 +21,7 @@ from common.http.api import MAX_BODY_BYTES, make_app
 from common.http.openapi import describe
 from common.http.operations import ALIVE, OPERATIONS, Operation
 from common.http.server import ApiServer
+from common.http.site import PAGES
 from common.store.errors import ConflictError, StoreUnavailableError
 from tests.common.http.conftest import BEARER, MATCH_ID, TOKEN
 from tests.common.http.memory_backend import MemoryBackend
@@ -93,7 +94,8 @@ def test_it_names_every_route_and_no_other(backend: MemoryBackend) -> None:
         if route.method not in {"HEAD", "OPTIONS"}
     }
     named = {(method.upper(), path) for path, methods in DOCUMENTED["paths"].items() for method in methods}
-    assert named | {("GET", "/1/openapi.json"), ("GET", "/metrics")} == routed
+    pages = {("GET", path) for path in PAGES} | {route for route in routed if route[1].startswith("/site/")}
+    assert named | {("GET", "/1/openapi.json"), ("GET", "/metrics")} | pages == routed
 
 
 def test_an_answer_has_all_its_fields_and_a_posted_team_may_leave_its_id_to_the_path() -> None:

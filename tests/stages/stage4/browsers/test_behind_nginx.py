@@ -8,6 +8,8 @@ import aiohttp
 from websockets.frames import CloseCode
 
 from common.http.client import ReporterClient
+from common.http.page_files import POLICY
+from common.http.site import PAGES
 from tests.stages.behind_nginx import behind, in_front_of, needs_nginx
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
@@ -70,3 +72,18 @@ async def test_while_no_server_is_there_for_browsers_nginx_says_when_to_come_aga
     ):
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         assert answer.content_type == "application/json"
+
+
+@needs_nginx
+async def test_pages_come_from_whom_they_ask(tmp_path: Path) -> None:
+    with ServerProcess("4", tmp_path, *SERVED) as server:
+        browsers = f"http://{server.host}:{server.browser_ports[0]}"
+        async with in_front_of(tmp_path, *behind(server)) as front, aiohttp.ClientSession() as session:
+            ours = [*(path.replace("{id}", "m") for path in PAGES), "/site/report.js"]
+            for origin, paths in ((server.url, ours), (browsers, ["/match/m", "/match.js"])):
+                for path in paths:
+                    async with session.get(f"{front.url}{path}") as through, session.get(f"{origin}{path}") as itself:
+                        assert (through.status, itself.status) == (200, 200), path
+                        assert await through.read() == await itself.read()
+                        policies = [answer.headers["Content-Security-Policy"] for answer in (through, itself)]
+                        assert policies == [POLICY, POLICY]
