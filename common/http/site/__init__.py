@@ -25,7 +25,12 @@ def add_site(app: web.Application) -> None:
     for path, name in PAGES.items():
         app.router.add_get(path, _sends(files[name]))
     for name in files.keys() - PAGES.values():
-        app.router.add_get(f"/site/{name}", _sends(files[name]))
+        app.router.add_get(path_of(name), _sends(files[name]))
+
+
+def path_of(name: str) -> str:
+    """Return the path of a file that belongs to a page."""
+    return f"/site/{name}"
 
 
 def _sends(file: File) -> HttpHandler:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from common.http import site
 from common.http.page_files import read_files
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from common.http.page_files import File
 
 _HTML: Final = "match.html"
+_TELLING: Final = "telling.js"
+"""Shared with the pages of the API, which has it at the same path."""
 _PAGE: Final = re.compile("/match/[^/]+")
 """What the id is, only the page's script looks at."""
 
@@ -28,7 +31,10 @@ class Pages:
     def __init__(self) -> None:
         files = dict(read_files(__package__))
         self._page = files.pop(_HTML)
-        self._others: Mapping[str, File] = {f"/{name}": file for name, file in files.items()}
+        self._others: Mapping[str, File] = {
+            **{f"/{name}": file for name, file in files.items()},
+            site.path_of(_TELLING): read_files(site.__name__)[_TELLING],
+        }
 
     def file_at(self, path: str) -> File | None:
         """Return the file that is meant by the path of a request; None if none is."""

@@ -2,76 +2,24 @@
 // GET /1/match/<id>/stream says first where the match stands, then each event (common/wire/streamed.py).
 // All that others have named or written is put into the page as text.
 
+import { PERIODS, advance, at, clockAtStart, element, minuteOf, row, whatHappened } from "/site/telling.js";
+
 const RETRY_S = 5;
 const DELAYED_AFTER_MS = 2000;
 const COMES_BACK_MS = 10000;  // of a match that has not begun the server sends the status alone; a browser asks again and again
 const GOAL_SHOWN_MS = 15000;
-const PERIODS = {
-  not_started: "not started yet", first: "first half", halftime: "half-time", last: "second half",
-  first_extra: "first half of extra time", halftime_extra: "half-time of extra time", last_extra: "second half of extra time",
-  penalties: "penalty shoot-out", ended: "full time",
-};
-const KINDS = {
-  start: "Kick-off", halftime_start: "Half-time", halftime_stop: "The break is over", extratime: "Extra time",
-  penalties: "Penalty shoot-out", stop: "Full time", goal: "Goal", card: "card", substitution: "Substitution", shot: "Shot",
-  save: "Save", corner: "Corner", goalkick: "Goal kick", offside: "Offside", foul: "Foul", penalty: "Penalty",
-  freekick: "Free kick", throwin: "Throw-in",
-};
-const FIRST_MINUTE = { first: 0, last: 45, first_extra: 90, last_extra: 105 };
-// Into which period a match goes from another; the rules of the server are in common/domain/rules.py.
-const NEXT = {
-  start: () => "first",
-  halftime_start: (period) => (period === "first_extra" ? "halftime_extra" : "halftime"),
-  halftime_stop: (period) => (period === "halftime_extra" ? "last_extra" : "last"),
-  extratime: () => "first_extra",
-  penalties: () => "penalties",
-  stop: () => "ended",
-};
 
-const at = (id) => document.getElementById(id);
 const id = location.pathname.split("/")[2] ?? "";
 const url = `/1/match/${id}/stream`;
 
 const match = { home: "", visit: "", score: {}, players: {}, period: "", isOver: false };
-const clock = { period: "", beganAt: null };  // which half is being played, and since when, as far as that was heard
-let last = "";                                // the place of what was heard last
+const clock = clockAtStart();
+let last = "";         // the place of what was heard last
 let source = null;
-let why = "";                                 // what the server said when it ended the connection
-let delay = "";                               // why what is shown may be late
+let why = "";          // what the server said when it ended the connection
+let delay = "";        // why what is shown may be late
 let delayedTimer = 0;
 let goalTimer = 0;
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-const player = (one) => `${one.name} (${one.number})`;
-
-function whatHappened(event) {
-  const { kind, details } = event;
-  const words = [kind === "card" ? `${details.card === "red" ? "Red" : "Yellow"} card` : KINDS[kind] ?? kind];
-  if (kind === "goal") words[0] += ` for ${details.team}`;
-  if (details.player) words.push(player(details.player));
-  if (details.player_out) words.push(`${player(details.player_out)} off, ${player(details.player_in)} on`);
-  if (details.player_team && details.player_team !== details.team) words.push("own goal");
-  else if (details.team && kind !== "goal") words.push(details.team);
-  if (details.comment) words.push(details.comment);
-  return words.join(", ");
-}
-
-function advance(time, { kind, at: moment }) {
-  if (!(kind in NEXT)) return;
-  time.period = NEXT[kind](time.period);
-  time.beganAt = time.period in FIRST_MINUTE ? Date.parse(moment) : null;
-}
-
-function minuteOf(time, moment) {
-  if (time.beganAt === null) return "";
-  return `${FIRST_MINUTE[time.period] + 1 + Math.floor((Date.parse(moment) - time.beganAt) / 60000)}'`;
-}
 
 function show() {
   for (const side of ["home", "visit"]) {
@@ -121,19 +69,9 @@ function apply(event) {
   if (kind === "goal") cheer(event);
 }
 
-function row(event, time) {
-  const made = document.createElement("li");
-  if (event.kind === "goal") made.className = "goal-event";
-  const ofDay = new Date(event.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const when = element("time", minuteOf(time, event.at) || ofDay);
-  when.dateTime = event.at;
-  made.append(when, element("span", whatHappened(event), "what"));
-  return made;
-}
-
 // What was before: the API has it, which is under the same address where a proxy stands in front (matchstream nginx).
 async function readHistory(status) {
-  const time = { period: "", beganAt: null }, rows = [];
+  const time = clockAtStart(), rows = [];
   for (let after = 0; after !== null;) {
     const answer = await fetch(`/1/match/${id}/history?after=${after}`);
     if (!answer.ok) return;
