@@ -1,1 +1,298 @@
-// The page of a reporter.
+// The page of a reporter. What is tapped becomes a post, posts wait in a queue (queue.js) until the API has answered, and
+// what is shown is the match as the API tells it, with those on the field who will be there when the queue is empty.
+// The token is in this tab's storage and in a header, and nowhere else.
+
+import { NOT_OURS, ask, checkToken, isMatch } from "/site/api.js";
+import { listMatches, offerNewOnes } from "/site/choose.js";
+import { Field } from "/site/field.js";
+import { Queue } from "/site/queue.js";
+import { MOST_PLAYERS, after, isLive, toldAs } from "/site/rules.js";
+import { PERIODS, advance, at, clockAtStart, element, minuteOf, row, whatHappened } from "/site/telling.js";
+
+const READ_EVERY_MS = 3000;
+const SHOWN_EVENTS = 30;
+// A second tap within that time is one that came by accident: anywhere, since what was under the finger may have gone; or
+// on the same, by who saw nothing happen.
+const REST_MS = 600;
+const SAME_MS = 3000;
+const TOKEN = "matchstream-token";
+
+const id = location.pathname.split("/")[2] ?? "";  // as it is written in a URL
+const path = `/1/match/${id}`;
+
+let token = sessionStorage.getItem(TOKEN) ?? "";
+let match = null;             // as the API told it last
+let last = null;              // the last event that is shown
+let clock = clockAtStart();
+let aheadMs = 0;              // how far the server's clock is before this one
+let isReading = false;
+let isWanted = false;
+let isAway = false;           // as far as the last reading told
+let restTimer = 0;
+const tapped = new Map();     // when what was tapped last
+
+const field = new Field(tap);
+const send = (entry) => ask("POST", entry.path, { token, key: entry.key, body: entry.post });
+const queue = new Queue(send, heard, () => Boolean(token));
+
+function say(text, className = "") {
+  at("said").textContent = text;
+  at("said").className = `said ${className}`;
+}
+
+function complain(text) {
+  at("wrong").textContent = text;
+  at("wrong").hidden = !text;
+}
+
+function doubt(text) {
+  at("doubt").textContent = text;
+  at("doubt").hidden = !text;
+}
+
+// What is tapped: the same again at once is the same.
+function tap(post, button) {
+  const words = (told) => whatHappened(toldAs(match, told));
+  const same = JSON.stringify([expected().period, post]), now = performance.now(), comment = at("remark").value.trim();
+  rest();
+  if (now - (tapped.get(same) ?? -SAME_MS) < SAME_MS) return say(`Tapped already: ${words(post)}`);
+  tapped.set(same, now);
+  if (button) {
+    button.classList.add("tapped");
+    setTimeout(() => button.classList.remove("tapped"), SAME_MS);
+  }
+  at("remark").value = "";
+  const told = comment ? { ...post, comment } : post;
+  queue.add({ match: id, path: `${path}/events`, post: told, words: words(told) });
+}
+
+// The match as it will stand when the queue is empty.
+const expected = () => queue.waiting.filter((entry) => entry.match === id).reduce((now, { post }) => after(now, post), match);
+
+function rest() {
+  document.body.classList.add("resting");
+  clearTimeout(restTimer);
+  restTimer = setTimeout(() => document.body.classList.remove("resting"), REST_MS);
+}
+
+document.addEventListener("click", (event) => {
+  if (!document.body.classList.contains("resting")) return;
+  rest();  // and longer, while a key is held down
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
+
+// The queue has changed; if by an answer, then to that entry.
+function heard(entry, answer) {
+  if (answer?.isDone) {
+    say(`Accepted: ${entry.words}`, "accepted");
+    if (entry.match === id && match?.seq + 1 === answer.value.seq) match = { ...after(match, entry.post), seq: answer.value.seq };
+    read();
+  } else if (answer?.status === 401) {
+    signOut(answer.error);
+  } else if (answer?.mayPass) {
+    say(`Waiting: ${answer.error}`, "waiting");
+  } else if (answer) {
+    say(`Refused: ${answer.error}`, "refused");
+  }
+  showQueue();
+  show();
+}
+
+// Posts that wait or were refused, each with a button that takes it away. Those that were listed stay, and so does the focus.
+function list(name, entries, label, act, reason) {
+  const all = at(name), hadFocus = all.contains(document.activeElement);
+  const there = new Map([...all.children].map((made) => [made.dataset.key, made]));
+  const wanted = new Set(entries.map(({ key }) => key));
+  for (const [key, made] of there) if (!wanted.has(key)) made.remove();
+  entries.forEach((entry, place) => {
+    const made = there.get(entry.key) ?? listed(entry, label, act);
+    if (all.children[place] !== made) all.insertBefore(made, all.children[place] ?? null);
+    made.querySelector(".reason").textContent = reason(entry);
+    made.lastChild.setAttribute("aria-disabled", queue.isSending(entry.key));
+  });
+  if (hadFocus && !all.contains(document.activeElement)) all.querySelector("button")?.focus();
+}
+
+function listed(entry, label, act) {
+  const made = document.createElement("li"), text = document.createElement("p"), button = element("button", label);
+  const words = entry.match === id ? entry.words : `${entry.words} (${entry.match})`;
+  button.type = "button";
+  button.setAttribute("aria-label", `${label}: ${words}`);
+  button.addEventListener("click", () => act(entry));
+  text.append(element("strong", words), " ", element("span", "", "reason"));
+  made.dataset.key = entry.key;
+  made.append(text, button);
+  return made;
+}
+
+function showQueue() {
+  at("queue").hidden = !queue.waiting.length;
+  at("queue-title").textContent = `Waiting: ${queue.waiting.length}`;
+  at("refused").hidden = !queue.refused.length;
+  list("waiting-posts", queue.waiting, "Remove", remove, ({ key, tries, why }) => {
+    const tried = tries ? `tried ${tries === 1 ? "once" : `${tries} times`}; ${why}` : "";
+    return queue.isSending(key) ? `is being sent … ${tried}` : tried;
+  });
+  list("refused-posts", queue.refused, "Dismiss", ({ key }) => queue.forget(key), ({ why }) => why);
+  countOpen();
+}
+
+// Both lists stand where nothing has to move for them; so it is said at the top that they are there.
+function countOpen() {
+  const open = [[queue.waiting.length, "waiting"], [queue.refused.length, "refused"]].filter(([count]) => count);
+  at("open-posts").hidden = !open.length;
+  at("open-posts").textContent = open.map((each) => each.join(" ")).join(", ");
+}
+
+function remove(entry) {
+  if (!queue.remove(entry.key)) return say("It is being sent: wait for what becomes of it", "waiting");
+  say(entry.tries ? `Removed: ${entry.words}; if a try has arrived all the same, it stands` : `Removed: ${entry.words}`);
+}
+
+function show() {
+  at("sign-in").hidden = Boolean(token);
+  at("foot").hidden = false;
+  at("sign-out").hidden = !token;
+  at("announcing").hidden = !token;
+  if (!match) return;
+  const then = expected();
+  const score = `${match.home} ${match.home_score} : ${match.visit_score} ${match.visit}`;
+  document.title = at("title").textContent = score;
+  at("when").textContent = [PERIODS[match.period] ?? match.period, minuteNow()].filter(Boolean).join(", ");
+  at("told").hidden = !last;
+  at("line-ups").hidden = !token || then.period !== "not_started";
+  at("playing").hidden = !token || !isLive(then);
+  if (!at("line-ups").hidden) offerLineUps();
+  field.draw(then);
+}
+
+function minuteNow() {
+  return clock.period === match.period ? minuteOf(clock, new Date(Date.now() + aheadMs).toISOString()) : "";
+}
+
+// Both squads, once; who stands first in a squad is chosen beforehand.
+function offerLineUps() {
+  for (const side of ["home", "visit"]) {
+    if (at(`${side}-squad`).children.length) continue;
+    at(`${side}-squad`).replaceChildren(...match[`${side}_squad`].map((one, place) => {
+      const made = document.createElement("label"), box = document.createElement("input");
+      Object.assign(box, { type: "checkbox", value: one.number, checked: place < MOST_PLAYERS });
+      box.addEventListener("change", countChosen);
+      made.append(box, element("span", one.number, "number"), " ", element("span", one.name));
+      return made;
+    }));
+  }
+  countChosen();
+}
+
+const chosen = (side) => [...at(`${side}-squad`).querySelectorAll(":checked")].map((box) => Number(box.value));
+
+function countChosen() {
+  for (const side of ["home", "visit"]) at(`${side}-line-up`).textContent = `${match[side]}: ${chosen(side).length} of ${MOST_PLAYERS}`;
+}
+
+// Read the match, and the events that are new. Who asks meanwhile has it read once more.
+async function read() {
+  if (!id) return;
+  isWanted = true;
+  if (isReading) return;
+  isReading = true;
+  while (isWanted) {
+    isWanted = false;
+    await readOnce();
+  }
+  isReading = false;
+}
+
+async function readOnce() {
+  const answer = await ask("GET", path);
+  if (!answer.isDone) return notRead(answer);
+  if (!isMatch(answer.value)) return complain(NOT_OURS);
+  complain("");
+  if (isAway) say("The server answers again");
+  isAway = false;
+  match = answer.value;
+  aheadMs = answer.now - Date.now();
+  at("choose").hidden = true;
+  await readEvents();
+  show();
+  if (queue.waiting[0]?.tries) queue.go();
+}
+
+function notRead(answer) {
+  if (answer.mayPass) {
+    isAway = true;
+    return say(`Waiting: ${answer.error}`, "waiting");
+  }
+  complain(answer.status === 404 ? `There is no match ${id} here: choose one, or announce it` : answer.error);
+  if (answer.status === 404 && at("choose").hidden) choose();
+}
+
+async function readEvents() {
+  const isOther = last && (match.seq < last.seq || (match.seq === last.seq && match.last_at !== last.at));
+  if (isOther) {  // it was announced anew, or the store was set back
+    last = null;
+    clock = clockAtStart();
+    at("events").replaceChildren();
+  }
+  let number = last?.seq ?? 0;
+  while (number !== null && number < match.seq) {
+    const answer = await ask("GET", `${path}/history?limit=1000&after=${number}`);
+    if (!answer.isDone) return;
+    for (const event of answer.value.events) {
+      advance(clock, event);
+      at("events").prepend(row(event, clock));
+      if (at("events").children.length > SHOWN_EVENTS) at("events").lastChild.remove();
+      last = event;
+    }
+    number = answer.value.next;
+  }
+}
+
+async function choose() {
+  at("choose").hidden = false;
+  const problem = await listMatches();
+  if (problem) say(problem);
+}
+
+function signOut(why = "") {
+  token = "";
+  sessionStorage.removeItem(TOKEN);
+  doubt(why);
+  show();
+  at("token").focus();
+}
+
+at("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = at("token").value.trim();
+  const answer = await checkToken(given);
+  if (![400, 422].includes(answer.status)) return doubt(answer.error);  // a 401, if nothing worse
+  doubt("");
+  token = given;
+  sessionStorage.setItem(TOKEN, token);
+  at("token").value = "";
+  say("Signed in");
+  show();
+  queue.go();
+});
+at("sign-out").addEventListener("click", () => { signOut(); say("Signed out"); });
+at("now").addEventListener("click", () => queue.go());
+at("more-matches").addEventListener("click", choose);
+at("line-ups").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tap({ kind: "start", home_players: chosen("home"), visit_players: chosen("visit") }, null);
+});
+addEventListener("online", () => { queue.go(); read(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
+addEventListener("beforeunload", (event) => { if (queue.waiting.length) event.preventDefault(); });
+setInterval(() => { if (!document.hidden) read(); }, READ_EVERY_MS);
+
+at("open").hidden = isSecureContext;
+offerNewOnes(() => token, say);
+showQueue();
+show();
+if (id) read();
+else choose();
+queue.go();

@@ -3,67 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from common.domain.posts import Card, Goal, Shot, Substitution
 from common.http.client import ReporterClient
-from tests.needs import needs
+from tests.stages.chromium import MARKUP, TOO_WIDE, Shown, chromium, needs_chromium
 from tests.stages.fan import Fan
 from tests.stages.game import Game
 from tests.stages.serving import TOKEN, ServerProcess
 from tests.stages.stage4.workers import WorkersProcess, serving, workers
-from tests.stages.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
-pytestmark = needs("chromium", "chromium")
-
-FLAGS: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
-MARKUP: Final = "<img src=x onerror=document.title='hacked'>"
+pytestmark = needs_chromium
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    from playwright.async_api import async_playwright  # noqa: PLC0415  # only where there is a browser
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
-class Watched:
-    """A page of a match, what its console said, and whom it asked."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.asked: set[str] = set()
-        page.set_default_timeout(DEADLINE_S * 1000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.asked.add("/".join(request.url.split("/")[:3])))
-
-    async def text(self, selector: str) -> str:
-        return " ".join((await self.page.locator(selector).inner_text()).split())
-
-    async def says(self, selector: str, text: str) -> None:
-        """Wait until an element has that in its text."""
-        await self.page.locator(selector, has_text=text).wait_for()
+class Watched(Shown):
+    """A page of a match."""
 
     async def score(self) -> tuple[str, str]:
         return await self.text("#home-score"), await self.text("#visit-score")
-
-    async def events(self) -> Sequence[str]:
-        return [text.strip() for text in await self.page.locator("#events .what").all_inner_texts()]
 
 
 async def open_page(browser: Browser, server: ServerProcess, match_id: str, width: int = 1100) -> Watched:
@@ -111,8 +74,7 @@ async def test_a_match_in_two_browsers_and_by_telnet_while_a_worker_is_killed(tm
                     assert await watched.page.title() == f"{game.new.home} 1 : 0 {game.new.visit}"
                     assert watched.complaints == []
                     assert watched.asked == {f"http://{server.host}:{server.browser_ports[0]}"}
-                    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                    assert await watched.page.evaluate(wide) == 0
+                    assert await watched.page.evaluate(TOO_WIDE) == 0
 
 
 async def test_it_says_what_it_waits_for_and_that_it_is_delayed(tmp_path: Path) -> None:
