@@ -253,6 +253,32 @@ async def test_what_cannot_be_shown_is_told_in_a_line(
     assert reporter.complaints == []
 
 
+async def test_a_match_that_is_announced_anew_is_shown_anew(
+    browser: Browser, server: ServerProcess, api: ReporterClient
+) -> None:
+    game = await kicked_off(api, "anew")
+    await game.foul("before")
+    reporter = await Reporter.at(browser, server.url, game.id)
+    await reporter.sign_in()
+    await reporter.says("#events", "before")
+    await api.cancel_match(game.id)
+    await reporter.says("#wrong", f"There is no match {game.id} here")
+    assert not await reporter.page.locator("#playing").is_visible()
+    await game.announce()
+    await reporter.line_up((1, 10), (7, 12))
+    await reporter.player(10).wait_for()
+    await reporter.page.route("**/1/match/*", lambda route: route.abort())  # so that it does not see what is between
+    await api.cancel_match(game.id)
+    await game.announce()
+    await game.start()
+    await game.foul("after")
+    await reporter.page.unroute("**/1/match/*")
+    await reporter.says("#events", "after")
+    assert [event.partition(",")[0] for event in await reporter.events()] == ["Foul", "Kick-off"]
+    assert await reporter.squads() == ["1 Casals", "7 Luna"]
+    assert reporter.complaints == []
+
+
 async def test_it_is_worked_by_keyboard(browser: Browser, server: ServerProcess, api: ReporterClient) -> None:
     game = await kicked_off(api, "keys")
     reporter = await Reporter.at(browser, server.url, game.id)

@@ -155,7 +155,10 @@ function show() {
   at("foot").hidden = false;
   at("sign-out").hidden = !token;
   at("announcing").hidden = !token;
-  if (!match) return;
+  if (!match) {
+    for (const part of ["line-ups", "playing"]) at(part).hidden = true;
+    return;
+  }
   const then = expected();
   const score = `${match.home} ${match.home_score} : ${match.visit_score} ${match.visit}`;
   document.title = at("title").textContent = score;
@@ -174,7 +177,9 @@ function minuteNow() {
 // Both squads, once; who stands first in a squad is chosen beforehand.
 function offerLineUps() {
   for (const side of ["home", "visit"]) {
-    if (at(`${side}-squad`).children.length) continue;
+    const squad = JSON.stringify(match[`${side}_squad`]);
+    if (at(`${side}-squad`).dataset.shown === squad) continue;
+    at(`${side}-squad`).dataset.shown = squad;
     at(`${side}-squad`).replaceChildren(...match[`${side}_squad`].map((one, place) => {
       const made = document.createElement("label"), box = document.createElement("input");
       Object.assign(box, { type: "checkbox", value: one.number, checked: place < MOST_PLAYERS });
@@ -215,6 +220,7 @@ async function readOnce() {
   match = answer.value;
   aheadMs = answer.now - Date.now();
   at("choose").hidden = true;
+  show();
   await readEvents();
   show();
   if (queue.waiting[0]?.tries) queue.go();
@@ -225,29 +231,43 @@ function notRead(answer) {
     isAway = true;
     return say(`Waiting: ${answer.error}`, "waiting");
   }
-  complain(answer.status === 404 ? `There is no match ${id} here: choose one, or announce it` : answer.error);
-  if (answer.status === 404 && at("choose").hidden) choose();
+  if (answer.status !== 404) return complain(answer.error);
+  complain(`There is no match ${id} here: choose one, or announce it`);
+  match = null;
+  show();
+  if (at("choose").hidden) choose();
 }
 
+// The last event that is shown is read again: if it is another one now, the match was announced anew, or the store was set
+// back, and all of them are.
 async function readEvents() {
-  const isOther = last && (match.seq < last.seq || (match.seq === last.seq && match.last_at !== last.at));
-  if (isOther) {  // it was announced anew, or the store was set back
-    last = null;
-    clock = clockAtStart();
-    at("events").replaceChildren();
-  }
-  let number = last?.seq ?? 0;
-  while (number !== null && number < match.seq) {
+  if (last && match.seq < last.seq) forgetEvents();
+  let number = last ? last.seq - 1 : 0;
+  while (number !== null && number < match.seq && match.last_at !== last?.at) {
     const answer = await ask("GET", `${path}/history?limit=1000&after=${number}`);
     if (!answer.isDone) return;
-    for (const event of answer.value.events) {
-      advance(clock, event);
-      at("events").prepend(row(event, clock));
-      if (at("events").children.length > SHOWN_EVENTS) at("events").lastChild.remove();
-      last = event;
-    }
+    const [first] = answer.value.events;
     number = answer.value.next;
+    if (last && first.seq === last.seq && first.at !== last.at) {
+      forgetEvents();
+      number = 0;
+    } else {
+      answer.value.events.filter(({ seq }) => seq > (last?.seq ?? 0)).forEach(showEvent);
+    }
   }
+}
+
+function forgetEvents() {
+  last = null;
+  clock = clockAtStart();
+  at("events").replaceChildren();
+}
+
+function showEvent(event) {
+  advance(clock, event);
+  at("events").prepend(row(event, clock));
+  if (at("events").children.length > SHOWN_EVENTS) at("events").lastChild.remove();
+  last = event;
 }
 
 async function choose() {
