@@ -266,15 +266,21 @@ async def test_a_match_that_is_announced_anew_is_shown_anew(
     assert not await reporter.page.locator("#playing").is_visible()
     await game.announce()
     await reporter.line_up((1, 10), (7, 12))
-    await reporter.player(10).wait_for()
+    await reporter.tap(reporter.button(f"Corner, {game.new.home}"))
+    await reporter.says("#events", "Corner")
     await reporter.page.route("**/1/match/*", lambda route: route.abort())  # so that it does not see what is between
     await api.cancel_match(game.id)
     await game.announce()
     await game.start()
+    await game.goal()
     await game.foul("after")
     await reporter.page.unroute("**/1/match/*")
     await reporter.says("#events", "after")
-    assert [event.partition(",")[0] for event in await reporter.events()] == ["Foul", "Kick-off"]
+    assert [event.partition(",")[0] for event in await reporter.events()] == [
+        "Foul",
+        f"Goal for {game.new.visit}",
+        "Kick-off",
+    ]
     assert await reporter.squads() == ["1 Casals", "7 Luna"]
     assert reporter.complaints == []
 
