@@ -48,6 +48,7 @@ class _Snapshot(Collector):
         yield from self._counters()
         yield from self._by_kind()
         yield from self._of_stage_3()
+        yield from self._of_stage()
         yield from self._by_door()
         yield from self._by_worker()
         seen = self._seen
@@ -118,6 +119,16 @@ class _Snapshot(Collector):
             yield self._gauge("matchstream_subscriptions_subscribers", "Who hears them.", heard.subscribers)
             yield self._counter("matchstream_subscriptions_connections", "Connections made.", heard.connections)
             yield self._counter("matchstream_subscriptions_messages", "Messages from channels.", heard.published)
+
+    def _of_stage(self) -> Iterator[GaugeMetricFamily]:
+        """Yield which stage the node is, if it tells."""
+        stage = self._seen.stage
+        if stage is None:
+            return
+        about = "1: the node is of that stage, without some of its lessons, and with some of later ones."
+        family = GaugeMetricFamily("matchstream_stage_info", about, labels=["node", "stage", "without", "with"])
+        family.add_metric([self._seen.node, stage.name, " ".join(stage.left_out), " ".join(stage.added)], 1)
+        yield family
 
     def _by_door(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Yield what is told of browsers apart."""

@@ -86,6 +86,25 @@ class DoorStatistics(msgspec.Struct, frozen=True):
     deliveries: int
 
 
+class LessonTold(msgspec.Struct, frozen=True):
+    """A lesson that a server has: its name, and in a line what it teaches."""
+
+    name: str
+    teaches: str
+
+
+class StageTold(msgspec.Struct, frozen=True):
+    """Which stage a server is, and its lessons in the order in which they are applied.
+
+    Lessons of the stage that it goes without are named in `left_out`, and in `added` those of later stages that it has.
+    """
+
+    name: str
+    lessons: tuple[LessonTold, ...]
+    left_out: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+
 class WorkerStatistics(msgspec.Struct, frozen=True):
     """One worker process of a node as it is now, of those with its `number` the one after so many `restarts`.
 
@@ -126,7 +145,7 @@ class Statistics(msgspec.Struct, frozen=True):
     the node's process of a match has an accepted event, to each fan's copy being written.
 
     `writer`, `requests` and `subscriptions` are null where a node has none of that: they come with stage 3. They and
-    `api` are null, too, where a server is of a version that does not tell them.
+    `api` and `stage` are null, too, where a server is of a version that does not tell them.
 
     Where fans are served by `workers`, all that is told of the node is that of its processes together: counts and files
     are added up, `rss_bytes` has what they share once, and `loop_lag` is that of the process which is late the most.
@@ -159,3 +178,4 @@ class Statistics(msgspec.Struct, frozen=True):
     workers: tuple[WorkerStatistics, ...] = ()
     skips: int = 0
     doors: dict[str, DoorStatistics] = {}
+    stage: StageTold | None = None

@@ -5,9 +5,10 @@ The table stands here since its parts are the components of stage 0, or layers o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from common.http.statistics import LessonTold, StageTold
 from stages.farewells import Farewells
 from stages.traffic import Traffic
 
@@ -100,6 +101,8 @@ class Parts:
     """Where a server's parts count what fans do and get: each server has its own."""
     farewells: Farewells = field(default_factory=Farewells)
     """Likewise, how a server's clients part from their fans when it stops."""
+    told: StageTold | None = None
+    """Likewise, what a server tells of its stage; None: nobody asks it, as of a worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +138,12 @@ class Stage:
         for lesson in lessons:
             parts = lesson.apply(parts)
         return Stage(name=name, parts=parts, lessons=self.lessons + lessons)
+
+    def new_server(self, options: Options) -> Server:
+        """Return one server of this stage, which tells what it has learned."""
+        lessons = tuple(LessonTold(lesson.name, lesson.teaches) for lesson in self.lessons)
+        told = StageTold(self.name, lessons, self.left_out, self.added)
+        return self.parts.server(replace(self.parts, told=told), options)
 
     def has(self, lesson: str) -> bool:
         """Tell whether the stage has learned that lesson."""

@@ -212,4 +212,4 @@ def one_server(stage: Stage, options: Options) -> Server:
     """Return the server of a stage that is one process. Raise NoNodesError if others are asked for."""
     if options.nodes not in (None, 1):
         raise NoNodesError(f"stage {stage.name} is one process: leave --nodes out, or serve one with the lesson nodes")
-    return stage.parts.server(stage.parts, options)
+    return stage.new_server(options)

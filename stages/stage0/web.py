@@ -185,6 +185,7 @@ class WebBackend:
             requests=next(_told(survey, RequestsStatistics), None),
             subscriptions=next(_told(survey, SubscriptionsStatistics), None),
             doors=self._doors(),
+            stage=self._parts.told,
         )
         return seen, survey.first
 

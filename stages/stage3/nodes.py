@@ -45,7 +45,7 @@ def start_nodes(stage: Stage, options: Options) -> System:
     """Return the system to start: several nodes under a parent, or the one node that this process is to be itself."""
     nodes = NODES if options.nodes is None else options.nodes
     if nodes == 1:
-        return stage.parts.server(stage.parts, options)
+        return stage.new_server(options)
     return Nodes(stage, replace(options, nodes=nodes))
 
 

@@ -15,14 +15,16 @@ from stages.traffic import Drop
 from tests.stages.at_rest import at_rest
 from tests.stages.fan import Fan
 from tests.stages.metrics import metric
+from tests.stages.serving import ServerProcess
 from tests.stages.waiting import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from common.http.statistics import Histogram, Statistics
     from stages.stage0.parts import Stage
     from tests.stages.fan import Connect
     from tests.stages.game import Game
-    from tests.stages.serving import ServerProcess
 
 FANS = 5
 EVENTS = 3
@@ -131,6 +133,28 @@ async def test_what_a_node_has_besides_is_told(
         apis = [await stack.enter_async_context(ReporterClient(node)) for node in nodes]
         writers = [(await node.statistics()).writer for node in apis]
     assert sum(writer is not None and writer.is_writer and writer.executed > 0 for writer in writers) >= 1
+
+
+async def test_a_server_tells_its_stage_and_what_each_of_its_lessons_teaches(
+    stage: Stage, server: ServerProcess, api: ReporterClient
+) -> None:
+    told = (await api.statistics()).stage
+    assert told is not None
+    assert (told.name, told.left_out, told.added) == (stage.name, (), ())
+    assert [(lesson.name, lesson.teaches) for lesson in told.lessons] == [
+        (lesson.name, lesson.teaches) for lesson in stage.lessons
+    ]
+    assert await metric(server.url, "matchstream_stage_info", stage=stage.name) == 1
+
+
+async def test_a_server_tells_how_its_lessons_differ_from_those_of_its_stage(tmp_path: Path) -> None:
+    with ServerProcess("2.1", tmp_path, "--without", "backlog", "--with", "repeaters") as server:
+        async with ReporterClient(server.url) as api:
+            told = (await api.statistics()).stage
+    assert told is not None
+    names = {lesson.name for lesson in told.lessons}
+    assert (told.name, told.left_out, told.added) == ("2.1", ("backlog",), ("repeaters",))
+    assert ("backlog" in names, "repeaters" in names) == (False, True)
 
 
 async def test_who_asks_together_shares_a_look_whatever_each_wants_to_know(api: ReporterClient) -> None:

@@ -6,8 +6,10 @@ from common.http.statistics import (
     ApiStatistics,
     DoorStatistics,
     Histogram,
+    LessonTold,
     OpenFilesSeen,
     RequestsStatistics,
+    StageTold,
     Statistics,
     SubscriptionsStatistics,
     WorkerStatistics,
@@ -71,5 +73,8 @@ def statistics(**changes: Any) -> Statistics:
         "requests": RequestsStatistics(3, 80, 4),
         "doors": {"event-source": DoorStatistics(4, 5, 8)},
         "subscriptions": SubscriptionsStatistics(True, 5, 6, 7, 90),
+        "stage": StageTold(
+            "3", (LessonTold("backlog", "fans wait"),), left_out=("nodes",), added=("fd-plane", "drain")
+        ),
     }
     return Statistics(**{**seen, **changes})

@@ -56,6 +56,7 @@ def samples(seen: Statistics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
         ("matchstream_subscriptions_subscribers", {}, 6),
         ("matchstream_subscriptions_connections_total", {}, 7),
         ("matchstream_subscriptions_messages_total", {}, 90),
+        ("matchstream_stage_info", {"stage": "3", "without": "nodes", "with": "fd-plane drain"}, 1),
         ("matchstream_door_watching", {"door": "event-source"}, 4),
         ("matchstream_door_greetings_total", {"door": "event-source"}, 5),
         ("matchstream_door_deliveries_total", {"door": "event-source"}, 8),
@@ -88,8 +89,11 @@ def test_a_lag_that_is_not_known_yet_is_left_out() -> None:
 
 
 def test_what_a_node_does_not_have_is_left_out() -> None:
-    names = {name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None, doors={}))}
-    parts = ("matchstream_writer", "matchstream_req", "matchstream_sub", "matchstream_door", "matchstream_worker")
+    names = {
+        name for name, _ in samples(statistics(writer=None, requests=None, subscriptions=None, doors={}, stage=None))
+    }
+    parts: tuple[str, ...] = ("matchstream_writer", "matchstream_req", "matchstream_sub", "matchstream_door")
+    parts += ("matchstream_worker", "matchstream_stage")
     assert not [name for name in names if name.startswith(parts)]
 
 
