@@ -2,6 +2,7 @@
 
     GET /report             a reporter signs in, and chooses a match or announces one
     GET /report/<id>        reports it
+    GET /lab                how the server does, live, and the lessons that it has
     GET /site/<file>        what belongs to the pages
 
 They are no part of version 1 of the API, nor of its description: what they answer is no JSON.
@@ -15,7 +16,7 @@ from aiohttp import web
 from common.http.errors import HttpHandler
 from common.http.page_files import File, read_files
 
-PAGES: Final = MappingProxyType({"/report": "report.html", "/report/{id}": "report.html"})
+PAGES: Final = MappingProxyType({"/report": "report.html", "/report/{id}": "report.html", "/lab": "lab.html"})
 """By the path that it is at, the file of each page. What an id is, only the page's script looks at."""
 
 
