@@ -1,8 +1,10 @@
 """`harness measure --web :8089`: a trial in a browser while it is made, and its page when it is over.
 
-The page asks for what is new once a second (`GET /now`), and draws it with the charts of `harness.show.trial_page`. Its
-button ends the trial as Ctrl-C does (`POST /stop`): who may do so has the key that is in the page, which no other site
-can read. It is served by a thread of its own from before anything is started, in the machine's own network.
+The page asks for what is new once a second (`GET /now`), and draws it with the files of the lab's page of a server
+(`common.http.site`): where the server is one of this project's, what it tells of itself stands beside the trial as on
+its own page, which is linked. The page of the result has charts of another kind (`harness.show.trial_page`). The button
+ends the trial as Ctrl-C does (`POST /stop`): who may do so has the key that is in the page, which no other site can
+read. It is served by a thread of its own from before anything is started, in the machine's own network.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ import signal
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from html import escape
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import msgspec
 from aiohttp import web
 from rich.console import Console
 
 from common.addresses import AddressError, parse_one
+from common.http import site
+from common.http.page_files import POLICY, read_files
 from harness.errors import HarnessError
-from harness.show.html_parts import PAGE_STYLE
 from harness.show.live.course import Pace, Told
 from harness.show.live.moments import Moments
 from harness.show.live.screen import show_trial
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from common.http.page_files import File
     from harness.targets.poller import Look
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -45,7 +51,10 @@ _FETCHES_IN_S: Final = 10.0
 """How long whoever has may take to fetch that of the result."""
 
 _PAGE: Final = Path(__file__).with_name("page.html")
-"""In which `%TITLE%`, `%STYLE%` and `%KEY%` stand for what they say."""
+"""In which `%TITLE%` and `%KEY%` stand for what they say."""
+_SCRIPT: Final = _PAGE.with_suffix(".js")
+_LAB: Final = ("lab", "uPlot")
+"""What the names of the files begin with that the lab's page has, too."""
 
 
 class NoPageError(HarnessError):
@@ -80,7 +89,7 @@ class WebScreen:
         self._title = title
         self._key = secrets.token_hex(16)
         self._moments = Moments()
-        self._now: dict[str, Any] = {"over": False, **_now(Told(), Pace()), "moments": {}, "tables": ""}
+        self._now: dict[str, Any] = {"over": False, **_now(Told(), Pace()), "moments": {}, "tables": "", "nodes": []}
         self._result = ""
         self._asked_at_s = -_LOOKED_AT_S
         self._fetched = threading.Event()
@@ -116,12 +125,17 @@ class WebScreen:
             file=StringIO(), width=_COLUMNS, color_system=None, force_terminal=False, markup=False, emoji=False
         )
         with paper.capture() as tables:
-            paper.print(show_trial(self._name, self._n, told, pace, looks))
+            paper.print(show_trial(self._name, self._n, told, pace, ()))
         self._now = {
             "over": False,
             **_now(told, pace),
             "moments": self._moments.columns(),
             "tables": tables.get(),
+            "nodes": [
+                {"page": f"{look.address}/lab", "statistics": look.now.statistics}
+                for look in looks
+                if look.now is not None
+            ],
         }
 
     def conclude(self, page: str) -> None:
@@ -143,7 +157,10 @@ class WebScreen:
         app = web.Application()
         app.router.add_get("/", self._get_page)
         app.router.add_get("/now", self._get_now)
-        app.router.add_get("/plotly.js", _get_plotly)
+        app.router.add_get("/page.js", _get_script)
+        for name, file in read_files(site.__name__).items():
+            if name.startswith(_LAB):
+                app.router.add_get(f"/site/{name}", partial(_get_file, file))
         app.router.add_get("/result", self._get_result)
         app.router.add_post("/stop", self._post_stop)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_ENDS_IN_S / 2)
@@ -161,13 +178,13 @@ class WebScreen:
 
     async def _get_page(self, _: web.Request) -> web.Response:
         page = _PAGE.read_text()
-        for name, text in (("TITLE", escape(self._title)), ("STYLE", PAGE_STYLE), ("KEY", self._key)):
+        for name, text in (("TITLE", escape(self._title)), ("KEY", self._key)):
             page = page.replace(f"%{name}%", text)
-        return web.Response(text=page, content_type="text/html")
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     async def _get_now(self, _: web.Request) -> web.Response:
         self._asked_at_s = time.monotonic()
-        return web.json_response(self._now)
+        return web.Response(body=msgspec.json.encode(self._now), content_type="application/json")
 
     async def _get_result(self, _: web.Request) -> web.Response:
         if not self._result:
@@ -188,8 +205,9 @@ def _now(told: Told, pace: Pace) -> dict[str, Any]:
     return {"phase": told.phase, "total": told.total, "done": min(done, told.total)}
 
 
-async def _get_plotly(_: web.Request) -> web.Response:
-    from plotly import offline  # noqa: PLC0415 -- an extra, which takes a second to import
+async def _get_script(_: web.Request) -> web.Response:
+    return web.Response(text=_SCRIPT.read_text(), content_type="text/javascript")
 
-    program = await asyncio.to_thread(offline.get_plotlyjs)
-    return web.Response(text=program, content_type="text/javascript")
+
+async def _get_file(file: File, _: web.Request) -> web.Response:
+    return web.Response(body=file.body, headers=file.headers)

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from common.http.page_files import POLICY
 from common.tuning.children import python_module
 from harness.load.samples import Progress
 from harness.show.live.course import Pace, Told
 from harness.show.live.moments import MOST, Moments
 from harness.show.live.web import NoPageError, WebScreen, parse_web_address
+from harness.targets.poller import Look, Polled
+from tests.common.http.samples import statistics
 from tests.harness.fake import started, wait_until
 from tests.harness.results import load_result
+from tests.stages.chromium import MARKUP, Shown, chromium, needs_chromium
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +52,7 @@ def stop(url: str, key: str) -> int:
 
 
 def key_in(page: str) -> str:
-    (key,) = re.findall(r'key = "([0-9a-f]{32})"', page)
+    (key,) = re.findall(r'name="key" content="([0-9a-f]{32})"', page)
     return str(key)
 
 
@@ -72,6 +76,32 @@ def test_a_page_tells_how_far_a_trial_is() -> None:
         screen.conclude("<p>over</p>")
         assert now(screen.url) == {"over": True}
         assert get(f"{screen.url}result") == "<p>over</p>"
+
+
+@needs_chromium
+async def test_what_a_server_tells_stands_beside_the_trial() -> None:
+    look = Look("http://node:8888", Polled(1.0, statistics(node=MARKUP, connections=5)))
+    with WebScreen(ANY_PORT, "stage 0", 6, MARKUP) as screen:
+        async with chromium() as browser:
+            shown = Shown(await browser.new_page())
+            answer = await shown.page.goto(screen.url)
+            assert answer is not None
+            assert answer.headers["content-security-policy"] == POLICY
+            await shown.says("#phase", "starting")
+            assert await shown.page.locator("#own").is_hidden()  # no server has told anything yet
+            screen.show(Told("connecting", 6), pace(10.0, started=5, connected=5, answered=4), (look,))
+            await shown.says("#whom", f"Node {MARKUP}, the writer of its system.")
+            assert await shown.text("h1") == MARKUP
+            assert await shown.text("#count") == "4 of 6"
+            assert await shown.page.locator("#trial-fans output").all_inner_texts() == ["5", "4"]
+            assert await shown.text("#fans output") == "5"
+            assert await shown.page.locator("#lessons dt").all_inner_texts() == ["backlog"]
+            assert await shown.page.locator("#pages a").get_attribute("href") == "http://node:8888/lab"
+            screen.conclude("<title>over</title>")
+            await shown.page.wait_for_url("**/result")
+            assert await shown.page.title() == "over"
+            assert shown.complaints == []
+            assert shown.asked == {screen.url.removesuffix("/")}
 
 
 def test_only_the_page_may_end_it() -> None:
@@ -117,7 +147,10 @@ def test_the_button_ends_a_trial_and_what_was_seen_is_kept(tmp_path: Path) -> No
         assert process.stderr is not None
         url = process.stderr.readline().split()[1]
         key = key_in(get(url))
-        wait_until(lambda: now(url)["phase"] == "posting")
+        wait_until(lambda: now(url)["phase"] == "posting" and bool(now(url)["nodes"]))
+        (node,) = now(url)["nodes"]
+        assert node["statistics"]["stage"]["name"] == "0"
+        assert "<title>Match Stream Lab</title>" in get(node["page"])
         assert stop(url, key) == 200
         wait_until(lambda: bool(now(url)["over"]))
         page = get(f"{url}result")
