@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from itertools import count, cycle
+from itertools import chain, count, cycle, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -195,14 +195,16 @@ async def test_nodes_that_take_turns_at_one_address_are_told_together() -> None:
 
 
 async def test_a_server_that_was_started_anew_has_no_past() -> None:
-    later = iter([{"uptime_s": 100.0}, {"uptime_s": 101.0}, {"uptime_s": 1.0, "accepted": 5_000}])
-    backend = Growing(later)
-    async with serving(backend) as url, lab(url, time_stands=True) as found:
-        await found.says("#accepts output", "-")
-        await found.page.clock.run_for(1000)
-        await found.says("#accepts output", "10")
-        await found.page.clock.run_for(1000)
-        await found.says("#accepts output", "-")
+    seen: list[dict[str, Any]] = [
+        {"connections": 1, "uptime_s": 100.0},
+        {"connections": 2, "uptime_s": 101.0},
+        {"connections": 3, "uptime_s": 1.0, "accepted": 5_000},
+    ]
+    async with serving(Growing(chain(seen, repeat(seen[-1])))) as url, lab(url, time_stands=True) as found:
+        for fans, accepts in (("1", "-"), ("2", "10"), ("3", "-")):
+            await found.says("#fans output", fans)
+            assert await found.figures("accepts") == [accepts]
+            await found.page.clock.run_for(1000)
 
 
 async def test_a_refusal_is_told_and_it_goes_on_by_itself() -> None:
