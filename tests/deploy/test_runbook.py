@@ -6,12 +6,11 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import psutil
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from stages.traffic import Drop
+from tests.deploy.monitoring import told_by
 from tests.deploy.shipped import DEPLOY, changed, environment_file
 from tests.deploy.test_haproxy_file import servers
 from tests.needs import needs
@@ -42,6 +41,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def with_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess("4", tmp_path_factory.mktemp("workers"), "--workers", "1") as server:
+        yield server
+
+
 @pytest.mark.parametrize("line", OURS)
 def test_a_command_is_taken_as_it_is_printed(line: str) -> None:
     assert_is_taken(words_of(line))
@@ -65,16 +70,14 @@ def test_its_nodes_are_those_of_the_proxy() -> None:
     assert f"(ports {', '.join(PORTS[1].split())})" in TEXT
 
 
-async def test_what_is_to_be_watched_is_told(server: ServerProcess) -> None:
+async def test_what_is_to_be_watched_is_told(server: ServerProcess, with_workers: ServerProcess) -> None:
     left = set(re.findall(r"`((?:matchstream|process)_\w+)`", TEXT))
     assert len(left) > 10
 
     async def are_told() -> bool:
         """Look again: how late the event loop is, is measured only while somebody looks."""
-        async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as answer:
-            families = list(text_string_to_metric_families(await answer.text()))
-        left.difference_update(family.name for family in families)
-        left.difference_update(sample.name for family in families for sample in family.samples)
+        for one in (server, with_workers):
+            left.difference_update(await told_by(one))
         return not left
 
     await eventually(are_told, "all metrics that the page names are told")
