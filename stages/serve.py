@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from common.addresses import join, reachable
 from common.http.client import ReporterClient
 from common.http.play import play_script
 from common.process_start import ending_signals
+from common.sd_notify import ServiceManager
 from common.store.embedded import EmbeddedRedis
 
 if TYPE_CHECKING:
@@ -42,11 +44,13 @@ class PlayedMatch:
 async def serve(stage: Stage, options: Options, play: PlayedMatch | None) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP; say `ready …` on standard output when fans and API calls are served.
 
-    The server stops in order then, and at once when it is told a second time.
+    systemd is told then, and when the server begins to end, if it waits for that (`Type=notify`). The server stops in
+    order, and at once when it is told to a second time.
 
     Raise what keeps the server from starting (CannotListenError, StoreUnavailableError, …), ServerEndedError when it
     gives up later, and what ends the reporter; everything that was started has ended then.
     """
+    manager = ServiceManager.of(os.environ)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_Exhaustion().handle)
     told_to_end, told_again = asyncio.Event(), asyncio.Event()
@@ -64,6 +68,8 @@ async def serve(stage: Stage, options: Options, play: PlayedMatch | None) -> Non
         addresses = await server.start()
         stack.push_async_callback(_stop, server, told_again)
         print(ready_line(addresses), flush=True)  # noqa: T201  # the command's one line on standard output
+        manager.tell_ready(ready_line(addresses))
+        stack.callback(manager.tell_stopping)
         waits: dict[str, asyncio.Task[object]] = {
             "told to end": asyncio.create_task(told_to_end.wait(), name="told-to-end"),
             "server": asyncio.create_task(server.wait(), name="server-end"),

@@ -67,6 +67,11 @@ def test_only_the_first_process_is_told_to_end_and_has_the_time_that_it_takes() 
         assert float(only("TimeoutStopSec")) >= seconds + STOP_S + OTHERS_NEED_S
 
 
+def test_systemd_waits_for_the_word_of_the_first_process_and_of_no_other() -> None:
+    """Which it gives: tests/stages/test_notify.py."""
+    assert (only("Type"), only("NotifyAccess")) == ("notify", "main")
+
+
 def test_a_node_may_open_what_it_asks_for_and_the_kernel_allows() -> None:
     (allowed,) = (each for each in load_profile("million").settings if each.name == "fs.nr_open")
     assert int(only("LimitNOFILE")) == MOST_FILES <= min(allowed.numbers[0], int(allowed.default))
