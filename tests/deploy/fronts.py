@@ -70,6 +70,7 @@ async def behind_nginx(directory: Path, certificate: Certificate, server: Behind
             "api.d/tls.conf",
             changes | {"[::]:443": f"{HOST}:{http}", "$fans_port 9443": f"$fans_port {fans}"},
         )
+        _copy(directory, "api.d/figures.conf", {})
         names = [option for at, _ in server.fans for option in ("--fans", at)]
         names += [option for at in server.http for option in ("--http", at)]
 
@@ -82,7 +83,7 @@ async def behind_nginx(directory: Path, certificate: Certificate, server: Behind
 
 
 def _copy(directory: Path, name: str, changes: dict[str, str]) -> None:
-    (directory / name).parent.mkdir()
+    (directory / name).parent.mkdir(exist_ok=True)
     (directory / name).write_text(changed((DEPLOY / "nginx" / name).read_text(), changes))
 
 
