@@ -53,6 +53,8 @@ class Behind:
 
     fans: Sequence[tuple[str, str]]
     http: Sequence[str]
+    browsers: Sequence[tuple[str, str]] = ()
+    """As `fans`."""
 
 
 @asynccontextmanager
@@ -73,6 +75,7 @@ async def behind_nginx(directory: Path, certificate: Certificate, server: Behind
         _copy(directory, "api.d/figures.conf", {})
         names = [option for at, _ in server.fans for option in ("--fans", at)]
         names += [option for at in server.http for option in ("--http", at)]
+        names += [option for at, _ in server.browsers for option in ("--browsers", at)]
 
         async def reload() -> None:
             asks = await asyncio.create_subprocess_exec(*words("-s", "reload", "-c", directory / "nginx.conf"))
@@ -142,11 +145,12 @@ async def _answers(master: int) -> bool:
 
 def _with_servers(text: str, server: Behind) -> str:
     """Return the configuration with this server's ports in place of those of four nodes."""
-    fans = "".join(
-        f"    server fan-{n} {at} port {api.rpartition(':')[2]}\n" for n, (at, api) in enumerate(server.fans)
+    fans, browsers = (
+        "".join(f"    server at-{n} {at} port {api.rpartition(':')[2]}\n" for n, (at, api) in enumerate(places))
+        for places in (server.fans, server.browsers)
     )
     http = "".join(f"    server api-{n} {at}\n" for n, at in enumerate(server.http))
-    for name, lines in (("fans", fans), ("api", http)):
+    for name, lines in (("fans", fans), ("browsers", browsers), ("api", http)):
         of_it = re.compile(rf"(\nbackend {name}\n(?:(?!    server |\S).*\n)*)(?:    server .*\n)+")
         text, found = of_it.subn(rf"\g<1>{lines}", text)
         assert found == 1, name

@@ -129,10 +129,21 @@ async def test_who_comes_by_tls_is_handed_out_the_port_that_speaks_it(
         assert await api.checkin() == front.plain_fans[1]
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/1/statistics"])
+@pytest.mark.parametrize("path", ["/metrics", "/1/statistics", "/lab"])
 async def test_a_nodes_figures_are_not_for_everybody(front: TlsFront, certificate: Certificate, path: str) -> None:
     async with https(front.url, certificate.trust) as http, http.get(path) as answer:
         assert answer.status == 403
+
+
+@pytest.mark.parametrize("path", ["/report", "/report/elp-tig-2011-09-10", "/site/report.js"])
+async def test_pages_of_the_api_are_for_everybody(front: TlsFront, server: ServerProcess, path: str) -> None:
+    """What the API itself says of them is said: they are there, or they are not."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{server.url}{path}") as itself,
+        http.get(f"{front.plain_url}{path}") as through,
+    ):
+        assert (through.status, await through.read()) == (itself.status, await itself.read())
 
 
 async def test_a_renewed_certificate_is_shown_and_nobody_is_cut_off(

@@ -47,6 +47,15 @@ def test_the_nodes_are_where_the_server_has_them() -> None:
     ]
 
 
+def test_browsers_are_where_the_environment_file_would_have_them() -> None:
+    first = re.search(r"^#MATCHSTREAM_BROWSER_PORT=(\d+)$", (DEPLOY / "matchstream.env").read_text(), re.MULTILINE)
+    assert first is not None
+    assert servers("browsers") == [
+        (f"127.0.0.1:{int(first[1]) + node}", "port", at.rpartition(":")[2])
+        for node, (at,) in enumerate(servers("api"))
+    ]
+
+
 def test_whoever_is_refused_may_be_sent_to_every_port() -> None:
     assert f"retries {len(servers('fans'))}\n" in TEXT
 
