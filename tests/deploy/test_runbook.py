@@ -68,6 +68,8 @@ def test_its_nodes_are_those_of_the_proxy() -> None:
     assert PORTS is not None
     assert [f"127.0.0.1:{port}" for port in PORTS[1].split()] == [words[0] for words in servers("api")]
     assert f"(ports {', '.join(PORTS[1].split())})" in TEXT
+    browsers = [words[0] for words in servers("browsers")]
+    assert f"--browsers {browsers[0]}-{browsers[-1].rpartition(':')[2]} " in TEXT
 
 
 async def test_what_is_to_be_watched_is_told(server: ServerProcess, with_workers: ServerProcess) -> None:
