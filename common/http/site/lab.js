@@ -12,7 +12,7 @@ const LATE_S = 3;          // how long an answer may be away before that is said
 const at = (id) => document.getElementById(id);
 const now = () => performance.now() / 1000;
 
-const system = new System();
+let system = new System();
 const panels = new Panels(at("server"));
 
 let heardAt = now();       // or, until the first answer, since when one is asked for
@@ -39,21 +39,24 @@ async function refusal(answer) {
 async function look() {
   const begun = performance.now(), mine = new AbortController();
   const tooLate = setTimeout(() => mine.abort(), TIMEOUT_MS);
+  let seen = null;
   asking = mine;
+  why = "";
   try {
-    const seen = await ask(mine.signal);
-    if (asking !== mine) return;
-    system.take(seen, now());
-    panels.show(system.figures(now()), Date.now() / 1000);
-    [heardAt, isAnswered, why] = [now(), true, ""];
+    seen = await ask(mine.signal);
   } catch (error) {
-    if (asking !== mine) return;
-    [isAnswered, why] = [false, error.name === "Error" ? error.message : ""];
-  } finally {
-    clearTimeout(tooLate);
+    if (error.name === "Error") why = error.message;  // else nobody answered, or not in time
+  }
+  clearTimeout(tooLate);
+  if (asking !== mine) return;  // nobody looks any more
+  timer = setTimeout(look, Math.max(0, EVERY_MS - (performance.now() - begun)));
+  isAnswered = seen !== null;
+  if (isAnswered) {
+    heardAt = now();
+    system.take(seen, heardAt);
+    panels.show(system.figures(heardAt), Date.now() / 1000);
   }
   showLink();
-  timer = setTimeout(look, Math.max(0, EVERY_MS - (performance.now() - begun)));
 }
 
 function rest() {
@@ -64,6 +67,7 @@ function rest() {
 
 function goOn() {
   if (isPaused || document.hidden || asking) return;
+  system = new System();  // a rate over a time in which nobody looked would be none of now
   panels.interrupt(Date.now() / 1000);
   heardAt = now();
   look();

@@ -240,6 +240,7 @@ async def test_who_looks_asks_once_a_second_and_who_does_not_asks_for_nothing() 
         assert backend.looks == 6
         await found.page.get_by_role("button", name="Go on").press("Enter")
         await found.says("#fans output", "7")
+        assert await found.figures("accepts") == ["-"]  # what came while nobody looked is not of now
         await found.says("#link", "live")
 
 
