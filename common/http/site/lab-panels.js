@@ -135,7 +135,7 @@ export class Panels {
     this.showLessons(figures.stage);
   }
 
-  // Nobody looked until `at`: what comes now is not joined to what was before.
+  // Nobody looked until `at`, or nobody answered: what comes now is not joined to what was before.
   interrupt(at) {
     for (const chart of this.charts) chart.interrupt(at);
   }

@@ -50,8 +50,10 @@ async function look() {
   clearTimeout(tooLate);
   if (asking !== mine) return;  // nobody looks any more
   timer = setTimeout(look, Math.max(0, EVERY_MS - (performance.now() - begun)));
+  const wasAnswered = isAnswered;
   isAnswered = seen !== null;
   if (isAnswered) {
+    if (!wasAnswered) panels.interrupt(Date.now() / 1000);
     heardAt = now();
     system.take(seen, heardAt);
     panels.show(system.figures(heardAt), Date.now() / 1000);
@@ -68,7 +70,7 @@ function rest() {
 function goOn() {
   if (isPaused || document.hidden || asking) return;
   system = new System();  // a rate over a time in which nobody looked would be none of now
-  panels.interrupt(Date.now() / 1000);
+  isAnswered = false;
   heardAt = now();
   look();
 }
