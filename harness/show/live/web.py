@@ -160,7 +160,7 @@ class WebScreen:
         app.router.add_get("/page.js", _get_script)
         for name, file in read_files(site.__name__).items():
             if name.startswith(_LAB):
-                app.router.add_get(f"/site/{name}", partial(_get_file, file))
+                app.router.add_get(site.path_of(name), partial(_get_file, file))
         app.router.add_get("/result", self._get_result)
         app.router.add_post("/stop", self._post_stop)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_ENDS_IN_S / 2)
