@@ -24,12 +24,12 @@ TOO_WIDE: Final = "document.documentElement.scrollWidth - document.documentEleme
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
     """Run it until the end."""
     from playwright.async_api import async_playwright  # noqa: PLC0415  # only where there is a browser
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:

@@ -285,6 +285,22 @@ async def test_a_match_that_is_announced_anew_is_shown_anew(
     assert reporter.complaints == []
 
 
+async def test_over_plain_http_it_works_and_says_that_the_token_can_be_read(
+    browser: Browser, server: ServerProcess, api: ReporterClient
+) -> None:
+    game = await kicked_off(api, "plain")
+    near = await Reporter.at(browser, server.url, game.id)
+    await near.says("#title", game.new.home)
+    assert not await near.page.locator("#open").is_visible()
+    async with chromium(f"--host-resolver-rules=MAP far.test {server.host}") as elsewhere:
+        reporter = await Reporter.at(elsewhere, f"http://far.test:{server.http_ports[0]}", game.id)
+        await reporter.says("#open", "the token")
+        await reporter.sign_in()
+        await reporter.goal(7)
+        await reporter.says("#said", "Accepted: Goal")
+        assert reporter.complaints == []
+
+
 async def test_it_is_worked_by_keyboard(browser: Browser, server: ServerProcess, api: ReporterClient) -> None:
     game = await kicked_off(api, "keys")
     reporter = await Reporter.at(browser, server.url, game.id)

@@ -153,6 +153,7 @@ function remove(entry) {
 function show() {
   at("sign-in").hidden = Boolean(token);
   at("foot").hidden = false;
+  at("others").hidden = !id;
   at("sign-out").hidden = !token;
   at("announcing").hidden = !token;
   if (!match) {

@@ -57,7 +57,8 @@ export function advance(clock, { kind, at: moment }) {
 
 export function minuteOf(clock, moment) {
   if (clock.beganAt === null) return "";
-  return `${FIRST_MINUTE[clock.period] + 1 + Math.floor((Date.parse(moment) - clock.beganAt) / 60000)}'`;
+  const minutes = Math.floor((Date.parse(moment) - clock.beganAt) / 60000);
+  return `${FIRST_MINUTE[clock.period] + 1 + Math.max(0, minutes)}'`;  // of two clocks, one may be late
 }
 
 // A line of the list of events.
