@@ -95,6 +95,34 @@ async def test_while_the_store_is_away_posts_wait_also_in_a_page_that_is_loaded_
                 assert reporter.complaints == []
 
 
+async def test_pauses_between_tries_grow_and_one_may_be_made_at_once(tmp_path: Path) -> None:
+    async with chromium() as browser:
+        with ServerProcess("4", tmp_path, "--nodes", "1", "--workers", "0") as server:
+            async with ReporterClient(server.url, TOKEN) as api:
+                game = await Game.announced(api, "pauses")
+                await game.start()
+                reporter = await Reporter.at(browser, server.url, game.id)
+                await reporter.sign_in()
+                page = reporter.page
+                await page.clock.install()
+                await page.reload()
+                await reporter.player(7).wait_for()
+                await page.clock.pause_at(await page.evaluate("Date.now()") + 1000)
+                await page.route("**/1/**", lambda route: route.abort())
+                await reporter.player(7).locator(".goal").click()
+                for ms, tried in ((0, "once"), (240, "once"), (260, "2 times"), (490, "2 times"), (510, "3 times")):
+                    await page.clock.run_for(ms)
+                    await reporter.says("#waiting-posts", f"tried {tried}; no answer from the server")
+                await page.clock.run_for(900)
+                await reporter.says("#waiting-posts", "tried 3 times")
+                await reporter.button("Try now").click()
+                await reporter.says("#waiting-posts", "tried 4 times")
+                await page.unroute("**/1/**")
+                await reporter.button("Try now").click()
+                await reporter.answered()
+                assert await kinds(game) == ["start", "goal"]
+
+
 async def test_an_answer_that_is_lost_is_asked_for_again_and_what_has_become_impossible_is_refused(
     tmp_path: Path,
 ) -> None:
