@@ -33,11 +33,12 @@ function understood(answer, text) {
   try {
     found.value = JSON.parse(text);
     if (!ok) found.error = found.value.error;
+    if (ok || found.error) return found;
   } catch {
-    found.isDone = false;
+    // as below
   }
-  if (!found.isDone && !found.error) found.error = found.mayPass ? NO_ANSWER : NOT_OURS;
-  return found;
+  // It is not the server's own: a proxy's, or of a network that wants one to sign in first.
+  return { ...found, isDone: false, mayPass: true, error: found.mayPass ? NO_ANSWER : NOT_OURS };
 }
 
 // Whether a token is right, without changing anything: it is looked at before a body, and no body is a match.

@@ -5,6 +5,7 @@
 import { NOT_OURS, ask, checkToken, isMatch } from "/site/api.js";
 import { listMatches, offerNewOnes } from "/site/choose.js";
 import { Field } from "/site/field.js";
+import { PostLists } from "/site/posts.js";
 import { Queue } from "/site/queue.js";
 import { MOST_PLAYERS, after, isLive, toldAs } from "/site/rules.js";
 import { PERIODS, advance, at, clockAtStart, element, minuteOf, row, whatHappened } from "/site/telling.js";
@@ -34,9 +35,11 @@ const tapped = new Map();     // when what was tapped last
 const field = new Field(tap);
 const send = (entry) => ask("POST", entry.path, { token, key: entry.key, body: entry.post });
 const queue = new Queue(send, heard, () => Boolean(token));
+const posts = new PostLists(queue, id, say);
 
+// That something still waits is not said again: it would be read out once more.
 function say(text, className = "") {
-  at("said").textContent = text;
+  if (className !== "waiting" || at("said").textContent !== text) at("said").textContent = text;
   at("said").className = `said ${className}`;
 }
 
@@ -95,59 +98,8 @@ function heard(entry, answer) {
   } else if (answer) {
     say(`Refused: ${answer.error}`, "refused");
   }
-  showQueue();
+  posts.draw();
   show();
-}
-
-// Posts that wait or were refused, each with a button that takes it away. Those that were listed stay, and so does the focus.
-function list(name, entries, label, act, reason) {
-  const all = at(name), hadFocus = all.contains(document.activeElement);
-  const there = new Map([...all.children].map((made) => [made.dataset.key, made]));
-  const wanted = new Set(entries.map(({ key }) => key));
-  for (const [key, made] of there) if (!wanted.has(key)) made.remove();
-  entries.forEach((entry, place) => {
-    const made = there.get(entry.key) ?? listed(entry, label, act);
-    if (all.children[place] !== made) all.insertBefore(made, all.children[place] ?? null);
-    made.querySelector(".reason").textContent = reason(entry);
-    made.lastChild.setAttribute("aria-disabled", queue.isSending(entry.key));
-  });
-  if (hadFocus && !all.contains(document.activeElement)) all.querySelector("button")?.focus();
-}
-
-function listed(entry, label, act) {
-  const made = document.createElement("li"), text = document.createElement("p"), button = element("button", label);
-  const words = entry.match === id ? entry.words : `${entry.words} (${entry.match})`;
-  button.type = "button";
-  button.setAttribute("aria-label", `${label}: ${words}`);
-  button.addEventListener("click", () => act(entry));
-  text.append(element("strong", words), " ", element("span", "", "reason"));
-  made.dataset.key = entry.key;
-  made.append(text, button);
-  return made;
-}
-
-function showQueue() {
-  at("queue").hidden = !queue.waiting.length;
-  at("queue-title").textContent = `Waiting: ${queue.waiting.length}`;
-  at("refused").hidden = !queue.refused.length;
-  list("waiting-posts", queue.waiting, "Remove", remove, ({ key, tries, why }) => {
-    const tried = tries ? `tried ${tries === 1 ? "once" : `${tries} times`}; ${why}` : "";
-    return queue.isSending(key) ? `is being sent … ${tried}` : tried;
-  });
-  list("refused-posts", queue.refused, "Dismiss", ({ key }) => queue.forget(key), ({ why }) => why);
-  countOpen();
-}
-
-// Both lists stand where nothing has to move for them; so it is said at the top that they are there.
-function countOpen() {
-  const open = [[queue.waiting.length, "waiting"], [queue.refused.length, "refused"]].filter(([count]) => count);
-  at("open-posts").hidden = !open.length;
-  at("open-posts").textContent = open.map((each) => each.join(" ")).join(", ");
-}
-
-function remove(entry) {
-  if (!queue.remove(entry.key)) return say("It is being sent: wait for what becomes of it", "waiting");
-  say(entry.tries ? `Removed: ${entry.words}; if a try has arrived all the same, it stands` : `Removed: ${entry.words}`);
 }
 
 function show() {
@@ -296,10 +248,10 @@ at("sign-in").addEventListener("submit", async (event) => {
   at("token").value = "";
   say("Signed in");
   show();
+  document.querySelector("main").focus();
   queue.go();
 });
 at("sign-out").addEventListener("click", () => { signOut(); say("Signed out"); });
-at("now").addEventListener("click", () => queue.go());
 at("more-matches").addEventListener("click", choose);
 at("line-ups").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -312,7 +264,7 @@ setInterval(() => { if (!document.hidden) read(); }, READ_EVERY_MS);
 
 at("open").hidden = isSecureContext;
 offerNewOnes(() => token, say);
-showQueue();
+posts.draw();
 show();
 if (id) read();
 else choose();
