@@ -14,6 +14,7 @@ import threading
 import time
 from array import array
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -113,13 +114,14 @@ class Observer:
             return now
 
     def observation(self, t0: float) -> Observation:
-        """Return everything that was seen, with moments counted from `t0` on `time.monotonic`. Ask after the end."""
-        return Observation(
-            at_s=np.array(self._at) - t0,
-            host_cpu_s=np.array(self._host_cpu_s),
-            available=np.array(self._available, dtype=np.int64),
-            processes=tuple(seen for seen in (*self._gone, *self._watched.values()) if seen.tick),
-        )
+        """Return everything that was seen until now, with moments counted from `t0` on `time.monotonic`."""
+        with self._lock:
+            return Observation(
+                at_s=np.array(self._at) - t0,
+                host_cpu_s=np.array(self._host_cpu_s),
+                available=np.array(self._available, dtype=np.int64),
+                processes=tuple(deepcopy(seen) for seen in (*self._gone, *self._watched.values()) if seen.tick),
+            )
 
     def _run(self) -> None:
         pause_s = PERIOD_S

@@ -49,6 +49,13 @@ def test_a_process_is_seen_with_its_memory_files_and_limit() -> None:
     assert seen.available.min() > 0
 
 
+def test_what_was_seen_does_not_grow_while_others_look_at_it() -> None:
+    with Observer([os.getpid()]) as observer:
+        seen = observer.observation(0.0)
+        observer.sample()
+    assert {len(process.tick) for process in seen.processes if process.pid == os.getpid()} == {len(seen.at_s)}
+
+
 def test_it_samples_by_itself_until_the_end() -> None:
     class Counting(Observer):
         taken = 0
