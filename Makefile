@@ -86,7 +86,7 @@ lab-growth: .venv/dev ## What more fans, events and workers cost stage 4: 20 min
 	$(foreach rate,$(RATES),$(call kept,--stage 4 --workers 1 -N 2000 -C 1000 --rate $(rate) --events $$(($(rate) * 5)),growth))
 	$(foreach workers,1 2 4,$(call kept,--stage 4 --workers $(workers) -N 17000 -C 8000 --rate 1 --events 10,growth))
 
-# It takes 19 GB, the kernel's settings for a million (harness tune apply million), and 5,200,000 open files on the machine
+# It takes 17 GB, the kernel's settings for a million (harness tune apply million), and 5,200,000 open files on the machine
 # (fs.file-max).
 lab-most: .venv/dev ## As many fans as this machine has room for, once: 20 minutes
 	$(call measured,$(GROWN) --rate 0.006 --workers 124 -N 2300000,--keep reports/results/most --repeat 1)
