@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from harness.records.trial import TrialResult
 
-LOAD = ("--stage", "0", "-N", "41", "-C", "10", "--interval", "0.05")
+LOAD = ("--stage", "0", "--with", "backlog", "-N", "41", "-C", "10", "--interval", "0.05")
+"""Ten at once are more than an accept queue of five takes on a busy machine."""
 NOBODY = "tcp://127.0.0.1:1"
 DROPPING = """
 address = "tcp://127.0.0.1:{port}"
