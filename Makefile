@@ -73,7 +73,7 @@ lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the best peers and the 
 	$(call kept,$(CROWD),beyond)
 	$(call kept,$(CROWD) --slow 5%,beyond)
 
-# Fans come at one rate, 4,000 a second, however many they are; a million needs some 9 GB and several minutes, so it comes once.
+# Fans come at one rate, 4,000 a second, however many they are; a million needs some 8 GB and several minutes, so it comes once.
 GROWN = --stage 4 -C 1000 --events 2
 SOME = $(GROWN) --rate 0.2
 RATES = 1 2 5 10 20 50 100

@@ -21,6 +21,7 @@ from tests.deploy.shipped import DEPLOY
 from tests.needs import needs
 from tests.stages.front import HOST, free_ports, serves
 from tests.stages.serving import ServerProcess
+from tests.stages.stage3.nodes import nodes_below
 from tests.stages.waiting import DEADLINE_S, eventually
 
 if TYPE_CHECKING:
@@ -171,11 +172,8 @@ async def test_a_real_prometheus_finds_out_that_a_node_hangs(server: ServerProce
     first_ports = server.http_ports[:: len(server.http_ports) // 2]
     targets = [f"{HOST}:{port}" for port in first_ports]
     hangs = ("NodeAway", targets[1])
-    (node,) = (
-        child
-        for child in psutil.Process(server.pid).children()
-        if f"--http-port {first_ports[1]}" in " ".join(child.cmdline())
-    )
+    nodes = nodes_below(server.pid)
+    node = psutil.Process(nodes[max(nodes)])
     async with prometheus(tmp_path, targets) as watching:
 
         async def all_tell() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -42,8 +42,8 @@ def serve(stage: str, directory: Path, options: tuple[str, ...], address: str) -
     return ServerProcess(stage, directory, *options, environ=environ)
 
 
-def warnings(server: ServerProcess) -> list[str]:
-    return [line for line in server.log().splitlines() if " INFO " not in line]
+def said_of_systemd(server: ServerProcess) -> list[str]:
+    return [line for line in server.log().splitlines() if "common.sd_notify" in line]
 
 
 @SERVES
@@ -83,10 +83,12 @@ def test_systemd_is_told_nothing_before_it_serves(tmp_path: Path) -> None:
 def test_what_it_starts_does_not_know_of_systemd(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with manager(address), serve("4", tmp_path, ("--nodes", "2", "--workers", "1"), address) as server:
-        children = psutil.Process(server.pid).children(recursive=True)
-        assert children
-        for child in children:
-            assert "NOTIFY_SOCKET" not in child.environ()
+        looked_at = 0
+        for child in psutil.Process(server.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # one that was there for a moment
+                assert "NOTIFY_SOCKET" not in child.environ()
+                looked_at += 1
+        assert looked_at >= 4  # two nodes, and a worker of each
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_a_manager_that_is_not_there_is_a_line_in_the_log(tmp_path: Path, addres
     with serve("2.5", tmp_path, (), address) as server:
         server.send_signal(signal.SIGTERM)
         assert server.wait() == 0
-        (line,) = warnings(server)
+        (line,) = said_of_systemd(server)
         assert f"systemd cannot be told READY=1 at NOTIFY_SOCKET={address}: " in line
         assert why in line
 
@@ -106,4 +108,4 @@ def test_a_manager_that_is_not_there_is_a_line_in_the_log(tmp_path: Path, addres
 def test_where_no_manager_waits_none_is_told(tmp_path: Path) -> None:
     with ServerProcess("2.5", tmp_path, environ=environment(tmp_path, NOTIFY_SOCKET="")) as server:
         pass
-    assert warnings(server) == []
+    assert said_of_systemd(server) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from common.domain.posts import Card
@@ -16,7 +17,7 @@ from tests.stages.reporting import Reporter
 from tests.stages.serving import TOKEN, ServerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from playwright.async_api import Route
@@ -26,6 +27,18 @@ pytestmark = needs_chromium
 
 async def kinds(game: Game) -> Sequence[str]:
     return [event.kind for event in await game.api.history(game.id)]
+
+
+@asynccontextmanager
+async def reported(directory: Path, prefix: str) -> AsyncIterator[tuple[Reporter, Game]]:
+    """Serve a match that has begun, and give who is signed in to report it."""
+    with ServerProcess("4", directory, "--nodes", "1", "--workers", "0") as server:
+        async with chromium() as browser, ReporterClient(server.url, TOKEN) as api:
+            game = await Game.announced(api, prefix)
+            await game.start()
+            reporter = await Reporter.at(browser, server.url, game.id)
+            await reporter.sign_in()
+            yield reporter, game
 
 
 async def test_a_server_is_killed_and_what_is_tapped_meanwhile_comes_when_it_is_back(tmp_path: Path) -> None:
@@ -96,85 +109,67 @@ async def test_while_the_store_is_away_posts_wait_also_in_a_page_that_is_loaded_
 
 
 async def test_pauses_between_tries_grow_and_one_may_be_made_at_once(tmp_path: Path) -> None:
-    async with chromium() as browser:
-        with ServerProcess("4", tmp_path, "--nodes", "1", "--workers", "0") as server:
-            async with ReporterClient(server.url, TOKEN) as api:
-                game = await Game.announced(api, "pauses")
-                await game.start()
-                reporter = await Reporter.at(browser, server.url, game.id)
-                await reporter.sign_in()
-                page = reporter.page
-                await page.clock.install()
-                await page.reload()
-                await reporter.player(7).wait_for()
-                await page.clock.pause_at(await page.evaluate("Date.now()") + 1000)
-                await page.route("**/1/**", lambda route: route.abort())
-                await reporter.player(7).locator(".goal").click()
-                for ms, tried in ((0, "once"), (240, "once"), (260, "2 times"), (490, "2 times"), (510, "3 times")):
-                    await page.clock.run_for(ms)
-                    await reporter.says("#waiting-posts", f"tried {tried}; no answer from the server")
-                await page.clock.run_for(900)
-                await reporter.says("#waiting-posts", "tried 3 times")
-                await reporter.button("Try now").click()
-                await reporter.says("#waiting-posts", "tried 4 times")
-                await page.unroute("**/1/**")
-                await reporter.button("Try now").click()
-                await reporter.answered()
-                assert await kinds(game) == ["start", "goal"]
+    async with reported(tmp_path, "pauses") as (reporter, game):
+        page = reporter.page
+        await page.clock.install()
+        await page.reload()
+        await reporter.player(7).wait_for()
+        await page.clock.pause_at(await page.evaluate("Date.now()") + 1000)
+        await page.route("**/1/**", lambda route: route.abort())
+        await reporter.player(7).locator(".goal").click()
+        for ms, tried in ((0, "once"), (240, "once"), (260, "2 times"), (490, "2 times"), (510, "3 times")):
+            await page.clock.run_for(ms)
+            await reporter.says("#waiting-posts", f"tried {tried}; no answer from the server")
+        await page.clock.run_for(900)
+        await reporter.says("#waiting-posts", "tried 3 times")
+        await reporter.button("Try now").click()
+        await reporter.says("#waiting-posts", "tried 4 times")
+        await page.unroute("**/1/**")
+        await reporter.button("Try now").click()
+        await reporter.answered()
+        assert await kinds(game) == ["start", "goal"]
 
 
 async def test_an_answer_that_is_lost_is_asked_for_again_and_what_has_become_impossible_is_refused(
     tmp_path: Path,
 ) -> None:
-    async with chromium() as browser:
-        with ServerProcess("4", tmp_path, "--nodes", "1", "--workers", "0") as server:
-            async with ReporterClient(server.url, TOKEN) as api:
-                game = await Game.announced(api, "lost")
-                await game.start()
-                reporter = await Reporter.at(browser, server.url, game.id)
-                await reporter.sign_in()
-                keys: list[str] = []
+    async with reported(tmp_path, "lost") as (reporter, game):
+        keys: list[str] = []
 
-                async def lose_two(route: Route) -> None:
-                    keys.append(route.request.headers["idempotency-key"])
-                    if len(keys) == 1:
-                        await route.fetch()
-                        await route.abort()
-                        return
-                    if len(keys) == 2:  # a network that wants one to sign in first
-                        await route.fulfill(status=200, body="<p>Welcome to our hotel</p>")
-                        return
-                    if "yellow" in (route.request.post_data or ""):
-                        await api.post_event(game.id, Card(team=game.new.home, player=1, card="red"))
-                    await route.continue_()
+        async def lose_two(route: Route) -> None:
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) == 1:
+                await route.fetch()
+                await route.abort()
+                return
+            if len(keys) == 2:  # a network that wants one to sign in first
+                await route.fulfill(status=200, body="<p>Welcome to our hotel</p>")
+                return
+            if "yellow" in (route.request.post_data or ""):
+                await game.api.post_event(game.id, Card(team=game.new.home, player=1, card="red"))
+            await route.continue_()
 
-                await reporter.page.route("**/events", lose_two)
-                await reporter.goal(7)
-                await reporter.answered()
-                await reporter.tap(reporter.player(1).locator(".yellow"))
-                await reporter.tap(reporter.button(f"Corner, {game.new.home}"))
-                await reporter.says("#refused-posts", f"number 1 of {game.new.home} is not on the field; on it: 7")
-                await reporter.answered()
-                assert await kinds(game) == ["start", "goal", "card", "corner"]
-                assert keys[2] == keys[1] == keys[0]
-                assert len(set(keys)) == 3
-                assert reporter.complaints == []
+        await reporter.page.route("**/events", lose_two)
+        await reporter.goal(7)
+        await reporter.answered()
+        await reporter.tap(reporter.player(1).locator(".yellow"))
+        await reporter.tap(reporter.button(f"Corner, {game.new.home}"))
+        await reporter.says("#refused-posts", f"number 1 of {game.new.home} is not on the field; on it: 7")
+        await reporter.answered()
+        assert await kinds(game) == ["start", "goal", "card", "corner"]
+        assert keys[2] == keys[1] == keys[0]
+        assert len(set(keys)) == 3
+        assert reporter.complaints == []
 
 
 async def test_who_is_not_known_any_more_signs_in_again_and_nothing_is_lost(tmp_path: Path) -> None:
-    async with chromium() as browser:
-        with ServerProcess("4", tmp_path, "--nodes", "1", "--workers", "0") as server:
-            async with ReporterClient(server.url, TOKEN) as api:
-                game = await Game.announced(api, "token")
-                await game.start()
-                reporter = await Reporter.at(browser, server.url, game.id)
-                await reporter.sign_in()
-                await reporter.page.evaluate("sessionStorage.setItem('matchstream-token', 'another')")
-                await reporter.page.reload()
-                await reporter.goal(7)
-                await reporter.says("#doubt", "the token is wrong")
-                assert await reporter.text("#open-posts") == "1 waiting"
-                await reporter.sign_in()
-                await reporter.answered()
-                assert await kinds(game) == ["start", "goal"]
-                assert reporter.complaints == []
+    async with reported(tmp_path, "token") as (reporter, game):
+        await reporter.page.evaluate("sessionStorage.setItem('matchstream-token', 'another')")
+        await reporter.page.reload()
+        await reporter.goal(7)
+        await reporter.says("#doubt", "the token is wrong")
+        assert await reporter.text("#open-posts") == "1 waiting"
+        await reporter.sign_in()
+        await reporter.answered()
+        assert await kinds(game) == ["start", "goal"]
+        assert reporter.complaints == []
