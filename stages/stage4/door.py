@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from common.wire.frames import GOODBYE, WELCOME, error_line, goodbye_line
 from common.wire.greeting import GreetingReader
+from stages.stage4.usual_greeting import usual_greeting
 
 if TYPE_CHECKING:
     from common.domain.events import Event
@@ -44,6 +45,11 @@ class Heard(NamedTuple):
 
 class Deaf:
     """A door whose fans say nothing more, once they have said what they want."""
+
+    def usual(self, data: bytes) -> Greeting | None:
+        """Leave everything to readers."""
+        del data
+        return None
 
     def hear(self, said: bytes) -> Heard:
         """Pass it over."""
@@ -81,6 +87,13 @@ class Door(Parting, Protocol):
     @property
     def welcome(self) -> bytes:
         """What the server says first."""
+        ...
+
+    def usual(self, data: bytes) -> Greeting | None:
+        """Return the greeting that the first bytes of a fan are, if it is of a form that is quickly read.
+
+        None tells nothing: they are for a reader then. It is asked only at the plane's own door, which comes before it.
+        """
         ...
 
     def reader(self) -> Reader:
@@ -131,6 +144,7 @@ class TextDoor(Deaf):
 
     welcome: Final = WELCOME
     goodbye: Final = GOODBYE
+    usual = staticmethod(usual_greeting)
 
     def reader(self) -> GreetingReader:
         """Return a reader of the two lines that are known."""

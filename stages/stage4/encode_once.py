@@ -27,7 +27,10 @@ from stages.stage4.fans import Fans
 
 if TYPE_CHECKING:
     from common.domain.events import Event
+    from common.wire.greeting import Greeting, Numbered
     from stages.stage0.messages import Notification
+    from stages.stage0.parts import Parts
+    from stages.stage4.crowd import Crowd
     from stages.stage4.seats import Seats
 
 
@@ -63,7 +66,33 @@ class KnowingAudience(Audience):
 
 
 class KnowingFans(Fans):
-    """Answers who comes to a match that is known."""
+    """Answers who comes to a match that is known; within a turn of the plane all with the same bytes."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._at_hand: dict[str | None, tuple[bytes, Crowd]] = {}
+        """What fans of a match are told who come in this turn, and where they stand then."""
+
+    def greeted(self, fd: int, greeting: Greeting) -> None:
+        """Do so without looking anything up, but for the first of a turn."""
+        at_hand = self._at_hand.get(greeting.match_id)
+        if at_hand is None or greeting.numbered is not None:
+            super().greeted(fd, greeting)
+            return
+        self._count_visit(greeting.user)
+        self._plane.answer(fd, *at_hand)
+
+    def _turn(self) -> None:
+        self._at_hand.clear()  # between two turns a match may go on, and a second pass
+        super()._turn()
+
+    def _seat(self, fd: int, match_id: str, numbered: Numbered | None) -> None:
+        super()._seat(fd, match_id, numbered)
+        if numbered is None:
+            seats = self._seats[match_id]
+            status = self._ready_status(seats)
+            if status is not None:
+                self._at_hand[match_id] = status, seats.crowd
 
     def _ready_status(self, seats: Seats) -> bytes | None:
         return ready_status(seats) if seats.is_known and seats.is_watched else super()._ready_status(seats)

@@ -28,20 +28,18 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 from array import array
-from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
 from common.wire.greeting import GreetingError
-from stages.stage0.client import PROBES
+from stages.stage4.fan_socket import probe, say_no_more
 from stages.stage4.file_table import make_room
 from stages.stage4.unsent import Unsent
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from common.wire.greeting import Greeting
     from stages.stage4.crowd import Crowd
@@ -61,16 +59,6 @@ _READ: Final = 4096
 
 _IN: Final = select.EPOLLIN | select.EPOLLRDHUP
 _GONE: Final = select.EPOLLHUP | select.EPOLLERR
-
-
-@contextmanager
-def _as_socket(fd: int) -> Iterator[socket.socket]:
-    """Give a descriptor as a socket, which it is, for a call that is rarely made, and leave it open."""
-    fan = socket.socket(fileno=fd)
-    try:
-        yield fan
-    finally:
-        fan.detach()
 
 
 class Host(Protocol):
@@ -328,7 +316,7 @@ class Plane:
             self._end(fd, Drop.BROKEN)
             return
         if self._state[fd] == _GREETED:
-            self._read_greeting(fd, data)
+            self._hear_first(fd, data)
         elif not data:
             self._has_said_all(fd)
         elif self._state[fd] != _LEAVING:
@@ -346,7 +334,21 @@ class Plane:
         if answer and fd not in self._behind:  # who does not read has no use for answers
             self._write(fd, answer)
 
-    def _read_greeting(self, fd: int, data: bytes) -> None:
+    def _hear_first(self, fd: int, data: bytes) -> None:
+        """Take in what a fan says before it has greeted."""
+        greeting = self.door.usual(data) if fd not in self._readers else None
+        if greeting is None:
+            greeting = self._read_greeting(fd, data)
+            if greeting is None:
+                return
+        self._state[fd] = _WAITING
+        if not data:
+            self._has_said_all(fd)
+        assert self._host is not None  # noqa: S101  # turns are made for a host
+        self._host.greeted(fd, greeting)
+
+    def _read_greeting(self, fd: int, data: bytes) -> Greeting | None:
+        """Return the greeting, if that is all of it; part from a fan that sends none."""
         reader = self._readers.pop(fd, None) or self.door.reader()
         try:
             greeting = reader.feed(data) if data else reader.end()
@@ -355,15 +357,10 @@ class Plane:
                 self._said_all.add(fd)
             self._traffic.drops[Drop.GREETING] += error.is_refusal
             self._say_last(fd, self._came_by.get(fd, self.door).refusal(error))
-            return
+            return None
         if greeting is None:
             self._readers[fd] = reader
-            return
-        self._state[fd] = _WAITING
-        if not data:
-            self._has_said_all(fd)
-        assert self._host is not None  # noqa: S101  # turns are made for a host
-        self._host.greeted(fd, greeting)
+        return greeting
 
     def _has_said_all(self, fd: int) -> None:
         if self._state[fd] == _LEAVING:
@@ -373,9 +370,7 @@ class Plane:
             self._last.add(fd)
         self._said_all.add(fd)
         self._epoll.modify(fd, select.EPOLLOUT if fd in self._behind else 0)  # its end is told all the same
-        with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
-            for option in PROBES:
-                fan.setsockopt(*option)
+        probe(fd)
 
     def _say_last(self, fd: int, data: bytes) -> None:
         """Send a fan the last that it is told, and leave it to close first, once it has heard that no more comes."""
@@ -387,10 +382,8 @@ class Plane:
             self._say_no_more(fd)
 
     def _say_no_more(self, fd: int) -> None:
-        if self._state[fd] == _FREE:
-            return
-        with suppress(OSError), _as_socket(fd) as fan:  # it may have gone already
-            fan.shutdown(socket.SHUT_WR)
+        if self._state[fd] != _FREE:
+            say_no_more(fd)
 
     def _write(self, fd: int, data: bytes) -> None:
         if self._behind and fd in self._behind:

@@ -41,6 +41,17 @@ async def test_newcomers_of_a_known_match_ask_the_database_nothing(
                 assert fan.told() == [f"after-{number}" for number in range(3)]
 
 
+async def test_who_comes_after_an_event_is_told_it_however_many_came_before(connect: Connect, game: Game) -> None:
+    async with watching(connect, game, "first") as fans:
+        for goals in range(1, 4):
+            await game.goal(f"goal {goals}")
+            await fans[0].read_events(goals)
+            async with watching(connect, game, *(f"{goals}-{number}" for number in range(5))) as newcomers:
+                assert {fan.frames[0].details["visit_score"] for fan in newcomers} == {goals}
+        await game.stop()
+        await fans[0].read_to_end()
+
+
 async def test_while_redis_is_away_they_are_told_what_the_server_knows(
     connect: Connect, game: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:
