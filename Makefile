@@ -35,43 +35,57 @@ define measured
 
 endef
 REPEATS = 1 2 3
-kept = $(foreach repeat,$(REPEATS),$(call measured,$(1),--keep reports/results/$(2) --repeat $(repeat)))
+# Machines drift, so what is compared comes round by round, and not three times each.
+rounds = $(foreach repeat,$(REPEATS),$(call $(1),$(repeat)))
+kept = $(call measured,$(1),--keep reports/results/$(2) --repeat $(3))
 
 lab-stages: .venv/dev ## Every stage and the floor under the talk's loads, three times: 10 minutes
-	$(call kept,--stage 0 -N 900 -C 4 --interval 0.1,stages)
-	$(call kept,--stage 1 -N 4000 -C 4 --interval 0.025,stages)
-	$(call kept,--stage 2.1 -N 8000 -C 500,stages)
-	$(call kept,--stage 2.2 -N 8000 -C 1000,stages)
-	$(call kept,--stage 2.3 -N 17000 -C 5000 --rate 1 --events 10,stages)
-	$(call kept,--stage 2.4 -N 17000 -C 5000 --rate 1 --events 10,stages)
-	$(call kept,--stage 2.5 -N 10000 -C 1000 --rate 2,stages)
-	$(call kept,--stage 2.5 -N 17000 -C 8000 --rate 1 --events 10,stages)
-	$(call kept,--stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,stages)
-	$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages)
-	$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages)
+	$(call rounds,stages-round)
+
+define stages-round
+$(call kept,--stage 0 -N 900 -C 4 --interval 0.1,stages,$(1))
+$(call kept,--stage 1 -N 4000 -C 4 --interval 0.025,stages,$(1))
+$(call kept,--stage 2.1 -N 8000 -C 500,stages,$(1))
+$(call kept,--stage 2.2 -N 8000 -C 1000,stages,$(1))
+$(call kept,--stage 2.3 -N 17000 -C 5000 --rate 1 --events 10,stages,$(1))
+$(call kept,--stage 2.4 -N 17000 -C 5000 --rate 1 --events 10,stages,$(1))
+$(call kept,--stage 2.5 -N 10000 -C 1000 --rate 2,stages,$(1))
+$(call kept,--stage 2.5 -N 17000 -C 8000 --rate 1 --events 10,stages,$(1))
+$(call kept,--stage 3 --nodes 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,stages,$(1))
+$(call kept,--peer floor -N 10000 -C 1000 --rate 2,stages,$(1))
+$(call kept,--peer floor -N 17000 -C 5000 --rate 1 --events 10,stages,$(1))
+endef
 
 # A fan of nchan is an EventSource, and those of four others are WebSockets: what stage 4 has doors for.
 DOORS = event-source websocket
 PEERS = redis nats mosquitto nchan websockets aiohttp uvicorn ws floor
 
-lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 5 minutes
-	$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers))
-	$(call kept,--stage 2.5 -N 8000 -C 1000,peers)
-	$(call kept,--stage 3 --nodes 2 -N 8000 -C 1000,peers)
-	$(call kept,--stage 4 --workers 1 -N 8000 -C 1000,peers)
-	$(foreach door,$(DOORS),$(call kept,--stage 4 --workers 1 --door $(door) -N 8000 -C 1000,peers))
+lab-peers: .venv/dev ## The servers one would choose instead, and the floor, under one load, three times: 8 minutes
+	$(call rounds,peers-round)
+
+define peers-round
+$(foreach peer,$(PEERS),$(call kept,--peer $(peer) -N 8000 -C 1000,peers,$(1)))
+$(call kept,--stage 2.5 -N 8000 -C 1000,peers,$(1))
+$(call kept,--stage 3 --nodes 2 -N 8000 -C 1000,peers,$(1))
+$(call kept,--stage 4 --workers 1 -N 8000 -C 1000,peers,$(1))
+$(foreach door,$(DOORS),$(call kept,--stage 4 --workers 1 --door $(door) -N 8000 -C 1000,peers,$(1)))
+endef
 
 # A wave of 8,000 alone: they come faster than any server here answers them, so what it measures is how far that lags.
 WAVE = -N 17000 -C 8000 --interval 1 --rate 1 --events 10
 CROWD = --stage 4 --workers 1 -N 10000 -C 1000 --rate 1 --events 10
 
 lab-beyond: .venv/dev ## Stage 4 beyond the talk, beside the best peers and the floor, three times: 13 minutes
-	$(call kept,--stage 4 --workers 1 $(WAVE),beyond)
-	$(foreach peer,nchan redis floor,$(call kept,--peer $(peer) $(WAVE),beyond))
-	$(call kept,--stage 4 --workers 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,beyond)
-	$(call kept,--stage 4 --workers 1 -N 10000 -C 1000 --rate 10 --events 35 --joining 5000/500,beyond)
-	$(call kept,$(CROWD),beyond)
-	$(call kept,$(CROWD) --slow 5%,beyond)
+	$(call rounds,beyond-round)
+
+define beyond-round
+$(call kept,--stage 4 --workers 1 $(WAVE),beyond,$(1))
+$(foreach peer,nchan redis floor,$(call kept,--peer $(peer) $(WAVE),beyond,$(1)))
+$(call kept,--stage 4 --workers 6 -N 100000 -C 32000 --interval 10 --events 10 --rate 0.2,beyond,$(1))
+$(call kept,--stage 4 --workers 1 -N 10000 -C 1000 --rate 10 --events 35 --joining 5000/500,beyond,$(1))
+$(call kept,$(CROWD),beyond,$(1))
+$(call kept,$(CROWD) --slow 5%,beyond,$(1))
+endef
 
 # Fans come at one rate, 4,000 a second, however many they are; a million needs some 8 GB and several minutes, so it comes once.
 GROWN = --stage 4 -C 1000 --events 2
@@ -79,12 +93,16 @@ SOME = $(GROWN) --rate 0.2
 RATES = 1 2 5 10 20 50 100
 
 lab-growth: .venv/dev ## What more fans, events and workers cost stage 4: 20 minutes
-	$(call kept,$(SOME) --workers 1 -N 1000,growth)
-	$(call kept,$(SOME) --workers 1 -N 10000,growth)
-	$(call kept,$(SOME) --workers 6 -N 100000,growth)
+	$(call rounds,growth-round)
 	$(call measured,$(SOME) --workers 56 -N 1000000,--keep reports/results/growth --repeat 1)
-	$(foreach rate,$(RATES),$(call kept,--stage 4 --workers 1 -N 2000 -C 1000 --rate $(rate) --events $$(($(rate) * 5)),growth))
-	$(foreach workers,1 2 4,$(call kept,--stage 4 --workers $(workers) -N 17000 -C 8000 --rate 1 --events 10,growth))
+
+define growth-round
+$(call kept,$(SOME) --workers 1 -N 1000,growth,$(1))
+$(call kept,$(SOME) --workers 1 -N 10000,growth,$(1))
+$(call kept,$(SOME) --workers 6 -N 100000,growth,$(1))
+$(foreach rate,$(RATES),$(call kept,--stage 4 --workers 1 -N 2000 -C 1000 --rate $(rate) --events $$(($(rate) * 5)),growth,$(1)))
+$(foreach workers,1 2 4,$(call kept,--stage 4 --workers $(workers) -N 17000 -C 8000 --rate 1 --events 10,growth,$(1)))
+endef
 
 # It takes 17 GB, the kernel's settings for a million (harness tune apply million), and 5,200,000 open files on the machine
 # (fs.file-max).
