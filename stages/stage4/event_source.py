@@ -28,8 +28,8 @@ answered 4 more.
 
 from __future__ import annotations
 
-import random
 from http import HTTPStatus
+from random import uniform
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -64,8 +64,8 @@ class EventSourceDoor(Deaf):
 
     def place(self, asked: Asked) -> str:
         """Return what a browser sends when it comes back; else what its page says."""
-        sent = [value for name, value in asked.headers if name == "last-event-id"]
-        return sent[-1] if sent and sent[-1] else asked.query.get("after", "")
+        sent = asked.request.last.get(b"last-event-id")
+        return sent.decode("latin-1") if sent else asked.query.get("after", "")
 
     def opening(self, asked: Asked) -> bytes:
         """Return the head of the answer, and when to come back."""
@@ -77,7 +77,7 @@ class EventSourceDoor(Deaf):
             "X-Accel-Buffering: no",  # nginx, of whatever configuration, is to send on what comes
             "Connection: close",
         )
-        return answer + b"retry: %d\n\n" % random.randint(*RETRY_MS)  # noqa: S311  # nothing secret about a pause
+        return answer + b"retry: %d\n\n" % uniform(*RETRY_MS)  # noqa: S311  # nothing secret about a pause
 
     def event(self, sent: Notification, at: Stand) -> bytes:
         """Return an event."""

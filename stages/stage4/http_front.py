@@ -7,9 +7,12 @@ their first bytes tell the door. nginx puts it under the address of the API (`ma
     GET /1/match/<id>/<the door's path>     the fan's name, if it has one, as ?user=
     GET /match/<id>                         the page of a match (`stages.stage4.pages`), and what belongs to it
 
-A head is read by h11, of which each fan who is asking has an object; it is gone when the fan is answered. What must
-hold: a head takes MOST_HEAD bytes at most, and is the same however it is cut into pieces; what is no request for a door
-is answered by the status that says why, with a line of JSON as the API has it (`Problem`), and the connection ends.
+A fan who is asking has an object that reads its head (`stages.stage4.request_head`), which is gone when the fan is
+answered. What must hold: what is no request for a door is answered by the status that says why, with a line of JSON as
+the API has it (`Problem`), and the connection ends.
+
+A wave of fans is to be answered as fast as by text. So what is the same for many is made once a second (`head`), and
+what nearly all ask for is known by its form, before a library is asked that knows every form.
 
 Rejected: to wait on the fans' ports for whether something comes before the welcome, which would have every fan wait,
 and to be wrong about browsers, which connect beforehand and then say nothing; to have the API take the requests and
@@ -20,13 +23,15 @@ from __future__ import annotations
 
 import re
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
+from time import time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import parse_qs, unquote
 
-import h11
 import msgspec
+from httptools import HttpParserInvalidURLError, parse_url
 
 from common.http.answers import Problem
 from common.wire.frames import seconds_until_again
@@ -35,20 +40,23 @@ from common.wire.streamed import parse_place
 from stages.stage0.messages import UNREADABLE
 from stages.stage4.door import Deaf, NumberingDoor
 from stages.stage4.pages import Pages
+from stages.stage4.request_head import MOST_HEAD, HeadReader, NoRequestError, Request, TooLongError
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from common.http.page_files import File
 
-MOST_HEAD: Final = 8192
-"""Bytes of a request up to the empty line."""
 AGAIN_S: Final = 1
 """When to ask again if nothing else is said, as the API has it."""
 
 _END: Final = b"\r\n\r\n"
 _PATH: Final = re.compile("/1/match/([^/]+)/([^/]+)")
+_PLAIN_PAIR: Final = re.compile("([a-z]+)=([A-Za-z0-9._~-]*)")
+"""A query of one pair that has nothing but what nobody escapes (RFC 3986, section 2.3)."""
+_HEADS: Final = 64
+"""Heads of answers that are kept: those of two doors and of some refusals, of this second and the last."""
 _STATUS: Final = MappingProxyType(
     {
         Drop.MATCH: HTTPStatus.NOT_FOUND,
@@ -83,11 +91,11 @@ class PageAskedError(RequestError):
         self.file = file
 
 
-class Asked(NamedTuple):
-    """What a door needs to know of a request: its headers, with their names in small letters, and its query."""
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What a door needs to know: the request, and of each name in its query the last value."""
 
-    headers: Sequence[tuple[str, str]]
-    query: Mapping[str, str]
+    request: Request
+    query: dict[str, str]
 
 
 class BrowserDoor(NumberingDoor, Protocol):
@@ -108,8 +116,13 @@ class BrowserDoor(NumberingDoor, Protocol):
 
 
 def head(status: HTTPStatus, *headers: str) -> bytes:
-    """Return the head of an answer."""
-    lines = (f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}", *headers)
+    """Return the head of an answer; one that many get is made once a second."""
+    return _head(int(time()), status, *headers)
+
+
+@lru_cache(_HEADS)
+def _head(at_s: int, status: HTTPStatus, *headers: str) -> bytes:
+    lines = (f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(at_s, usegmt=True)}", *headers)
     return "\r\n".join(lines).encode() + _END
 
 
@@ -166,7 +179,7 @@ class HttpFront(Deaf):
         """Return the answer of a server that stops to who has not been let in."""
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, STOPPING.format(after_s), (f"Retry-After: {after_s}",))
 
-    def greeting(self, request: h11.Request) -> Greeting:
+    def greeting(self, request: Request) -> Greeting:
         """Return what a request asks for. Raise RequestError; PageAskedError where that is no match."""
         try:
             return self._greeting(request)
@@ -174,17 +187,13 @@ class HttpFront(Deaf):
             error.is_of_head = request.method == b"HEAD"
             raise
 
-    def _greeting(self, request: h11.Request) -> Greeting:
-        not_allowed = RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+    def _greeting(self, request: Request) -> Greeting:
         if request.method not in {b"GET", b"HEAD"}:
-            raise not_allowed
+            raise _not_allowed()
         door, match_id, query = self._found(request.target)
         if request.method == b"HEAD":  # of what does not end there is no head alone
-            raise not_allowed
-        headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
-        if request.http_version == b"1.0":
-            headers = [header for header in headers if header[0] != "upgrade"]  # RFC 9110, section 7.8
-        asked = Asked(headers, query)
+            raise _not_allowed()
+        asked = Asked(request, query)
         try:
             user = checked_name(query.get("user") or door.name, "user")
             place = door.place(asked)
@@ -206,51 +215,55 @@ class HttpFront(Deaf):
         """Return what is said of a request that ends before its head does."""
         return RequestError(HTTPStatus.BAD_REQUEST, f"the request is not complete; ask for {self._known}")
 
-    def _found(self, target: bytes) -> tuple[BrowserDoor, str, Mapping[str, str]]:
+    def _found(self, target: bytes) -> tuple[BrowserDoor, str, dict[str, str]]:
         try:
-            split = urlsplit(target.decode())
-            if (file := self._pages.file_at(split.path)) is not None:
-                raise PageAskedError(file)
-            found = _PATH.fullmatch(split.path)
+            url = parse_url(target)
+            path = (url.path or b"").decode()
+            found = _PATH.fullmatch(path)
             door = None if found is None else self._doors.get(found[2])
             if found is not None and door is not None:
-                query = parse_qs(split.query, keep_blank_values=True, errors="strict")
                 match_id = checked_name(unquote(found[1], errors="strict"), "match id")
-                return door, match_id, {name: values[-1] for name, values in query.items()}
-        except ValueError:
+                return door, match_id, _query((url.query or b"").decode())
+        except (ValueError, HttpParserInvalidURLError):
             raise RequestError(HTTPStatus.BAD_REQUEST, f"that is no URL; ask for {self._known}") from None
         except WrongFieldError as error:
             raise RequestError(HTTPStatus.NOT_FOUND, f"{error}; there is no such match") from None
+        if (file := self._pages.file_at(path)) is not None:
+            raise PageAskedError(file)
         raise RequestError(HTTPStatus.NOT_FOUND, f"there is no such path here; ask for {self._known}")
 
 
-class RequestReader:
+def _not_allowed() -> RequestError:
+    return RequestError(HTTPStatus.METHOD_NOT_ALLOWED, "a match is watched by GET", "Allow: GET")
+
+
+def _query(text: str) -> dict[str, str]:
+    """Return of each name in a query the last value. Raise ValueError."""
+    if not text:
+        return {}
+    if (pair := _PLAIN_PAIR.fullmatch(text)) is not None:
+        return {pair[1]: pair[2]}
+    return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True, errors="strict").items()}
+
+
+class RequestReader(HeadReader):
     """Reads one request, in pieces."""
 
-    __slots__ = ("_front", "_http", "_size")
+    __slots__ = ("_front",)
 
     def __init__(self, front: HttpFront) -> None:
+        super().__init__()
         self._front = front
-        self._http: h11.Connection | None = None
-        self._size = 0
 
     def feed(self, data: bytes) -> Greeting | None:
         """Return what is asked for once the head is complete. Raise RequestError."""
-        if self._http is None:
-            self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
-        within = data[: MOST_HEAD - self._size]
-        self._size += len(data)
         try:
-            if within:  # for h11, nothing would be the end of the connection
-                self._http.receive_data(within)
-            event = self._http.next_event()
-        except h11.RemoteProtocolError:
+            request = self.read(data)
+        except NoRequestError:
             raise self._front.not_read() from None
-        if isinstance(event, h11.Request):
-            return self._front.greeting(event)
-        if self._size > MOST_HEAD:
-            raise self._front.too_long()
-        return None
+        except TooLongError:
+            raise self._front.too_long() from None
+        return None if request is None else self._front.greeting(request)
 
     def end(self) -> Greeting | None:
         """Raise RequestError: the fan says no more."""

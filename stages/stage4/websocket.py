@@ -28,16 +28,18 @@ nothing for others.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from websockets import http11
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidHeader, PayloadTooBig, ProtocolError
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
+from websockets.utils import accept_key
 
 from common.wire.streamed import streamed
 from stages.stage4.door import Heard
@@ -50,11 +52,17 @@ if TYPE_CHECKING:
     from common.domain.events import Event
     from stages.stage0.messages import Notification
     from stages.stage4.http_front import Asked
+    from stages.stage4.request_head import Request
     from stages.stage4.window import Stand
 
 MOST_SAID: Final = 1024
 """Bytes that a fan's frame may hold."""
 _KEY: Final = "Sec-WebSocket-Key"
+_KEY_NAME: Final = _KEY.lower().encode()
+_KEY_FORM: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+"""16 bytes in base64 (RFC 4648, section 4)."""
+_CONNECTIONS: Final = frozenset({b"upgrade", b"keep-alive, upgrade"})
+"""How browsers ask for it, Firefox the latter way."""
 _MOST_REASON: Final = 123
 """Bytes: what a control frame can hold beside the code (RFC 6455, section 5.5)."""
 
@@ -91,16 +99,8 @@ class WebSocketDoor:
 
     def opening(self, asked: Asked) -> bytes:
         """Return the answer that makes the connection a WebSocket. Raise RequestError."""
-        try:
-            accept, _, _ = ServerProtocol().process_request(Request("", Headers(asked.headers)))
-        except InvalidHandshake as error:
-            if isinstance(error, InvalidHeader) and error.name == _KEY:
-                why = f"the {_KEY} is not one of 16 bytes (RFC 6455)"
-                raise RequestError(HTTPStatus.BAD_REQUEST, why) from None
-            wanted = ("Upgrade: websocket", "Sec-WebSocket-Version: 13")
-            raise RequestError(HTTPStatus.UPGRADE_REQUIRED, "ask for a WebSocket of version 13", *wanted) from None
-        made = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}")
-        return head(HTTPStatus.SWITCHING_PROTOCOLS, *made)
+        made = head(HTTPStatus.SWITCHING_PROTOCOLS, "Upgrade: websocket", "Connection: Upgrade")
+        return b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (made[:-2], _accept(asked.request).encode())
 
     def event(self, sent: Notification, at: Stand) -> bytes:
         """Return an event, and after the last one a close."""
@@ -157,6 +157,37 @@ class WebSocketDoor:
                 answer += Frame(Opcode.PONG, frame.data).serialize(mask=False)
             elif frame.opcode is Opcode.CLOSE:
                 return Heard(answer + _closed(bytes(frame.data)), b"", is_over=True)
+
+
+def _accept(request: Request) -> str:
+    """Return the proof that the request was understood. Raise RequestError."""
+    if _is_usual(request):
+        return accept_key(request.last[_KEY_NAME].decode())
+    headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
+    if request.is_old:
+        headers = [header for header in headers if header[0] != "upgrade"]  # RFC 9110, section 7.8
+    try:
+        return ServerProtocol().process_request(http11.Request("", Headers(headers)))[0]
+    except InvalidHandshake as error:
+        if isinstance(error, InvalidHeader) and error.name == _KEY:
+            why = f"the {_KEY} is not one of 16 bytes (RFC 6455)"
+            raise RequestError(HTTPStatus.BAD_REQUEST, why) from None
+        wanted = ("Upgrade: websocket", "Sec-WebSocket-Version: 13")
+        raise RequestError(HTTPStatus.UPGRADE_REQUIRED, "ask for a WebSocket of version 13", *wanted) from None
+
+
+def _is_usual(request: Request) -> bool:
+    """Whether a request has the form that nearly all have, of which the library would find just that it is right."""
+    last = request.last
+    return (
+        not request.is_old
+        and len(last) == len(request.headers)  # none comes twice
+        and last.get(b"connection", b"").lower() in _CONNECTIONS
+        and last.get(b"upgrade", b"").lower() == b"websocket"
+        and last.get(b"sec-websocket-version") == b"13"
+        and b"sec-websocket-protocol" not in last
+        and _KEY_FORM.fullmatch(last.get(_KEY_NAME, b"")) is not None
+    )
 
 
 def _message(event: Event, at: Stand, missed: str = "") -> bytes:

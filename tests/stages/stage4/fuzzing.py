@@ -30,7 +30,8 @@ from common.tuning.open_files import count_open_files
 from common.wire.greeting import LIMIT, Greeting, GreetingError
 from stages.stage4.door import TextDoor
 from stages.stage4.event_source import EventSourceDoor
-from stages.stage4.http_front import MOST_HEAD, HttpFront
+from stages.stage4.http_front import HttpFront
+from stages.stage4.request_head import MOST_HEAD
 from stages.stage4.websocket import WebSocketDoor
 from stages.traffic import Drop
 from tests.stages.stage4.arena import PlaneFan, arena
@@ -87,7 +88,11 @@ STRANGERS: Final = {
                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
             ),
             b"GET /match.js HTTP/1.1\r\nHost: h\r\n\r\n",
+            b"GET /1/mat",
+            b"GET /1/match/m/stream HTTP/1.1\r\nHo",
+            b"GET /1/match/m/stream HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n",
             b"POST /1/match/m/stream HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
+            b"GET /1/match/m/ws HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
             b"V:2:ann\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         ),

@@ -8,7 +8,7 @@ from tests.stages.stage4.fuzzing import STRANGERS, fuzz
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("to", "inputs"), [("fans", 5_000), ("browsers", 1_500)])
+@pytest.mark.parametrize(("to", "inputs"), [("fans", 5_000), ("browsers", 2_500)])
 def test_whatever_is_said_byte_by_byte_is_what_it_is_in_one_piece(to: str, inputs: int) -> None:
     tally = fuzz(STRANGERS[to], inputs, seed=2011)
     assert tally.greetings + tally.refusals + tally.unfinished == tally.inputs == inputs

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.wire.greeting import Greeting, Numbered
 from stages.stage0.client import STORE_AWAY
 from stages.stage0.messages import UNREADABLE
 from stages.stage4.event_source import EventSourceDoor
-from stages.stage4.http_front import MOST_HEAD, HttpFront, RequestError
+from stages.stage4.http_front import HttpFront, RequestError, head
+from stages.stage4.request_head import MOST_HEAD
 from stages.stage4.websocket import WebSocketDoor
 from stages.traffic import Drop
 from tests.stages.stage4.arena import Arena, PlaneFan, arena
@@ -187,6 +190,61 @@ REQUESTS = st.builds(
 def test_a_good_request_is_read() -> None:
     assert read([GOOD]) == Greeting("ann", "mñ", Numbered(3, 77, "event-source"))
     assert read([SOCKET]) == Greeting("websocket", "m", Numbered(3, 77, "websocket"))
+
+
+def watch(target: str) -> Greeting | tuple[int, str] | None:
+    return read([f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()])
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "why"),
+    [
+        ("*", 404, f"there is no such path here; {KNOWN}"),
+        ("http://h", 404, f"there is no such path here; {KNOWN}"),
+        ("http://h:x/1/match/m/stream", 400, f"that is no URL; {KNOWN}"),
+        ("//h/1/match/m/stream", 404, f"there is no such path here; {KNOWN}"),
+        ("/1/match/m/stream/", 404, f"there is no such path here; {KNOWN}"),
+        ("/1/match//stream", 404, f"there is no such path here; {KNOWN}"),
+        ("/1/match/m/stream?user=%FF", 400, f"that is no URL; {KNOWN}"),
+    ],
+)
+def test_what_is_no_target_of_a_door(target: str, status: int, why: str) -> None:
+    assert watch(target) == (status, why)
+
+
+@pytest.mark.parametrize("begin", ["", "http://h", "https://u:p@h:80", "http://[::1]:80"])
+@pytest.mark.parametrize("end", ["", "#goals"])
+def test_what_is_before_the_path_and_behind_the_query_does_not_matter(begin: str, end: str) -> None:
+    assert watch(f"{begin}/1/match/m/stream?after=77-3{end}") == Greeting(
+        "event-source", "m", Numbered(3, 77, "event-source")
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from(("user", "User", "after", "x", "")), st.text(max_size=5)), max_size=3))
+@example([("user", "a-Z.0_~")])
+@example([("user", "ann"), ("user", "bob")])
+@example([("user", "")])
+def test_a_query_is_read_as_forms_are(pairs: list[tuple[str, str]]) -> None:
+    found = watch(f"/1/match/m/stream?{urlencode([*pairs, ('after', '')])}")
+    users = [value for name, value in pairs if name == "user"]
+    plain = f"/1/match/m/stream?user={quote(users[-1])}" if users else "/1/match/m/stream"
+    assert found == watch(plain)
+
+
+@pytest.mark.parametrize(
+    "query", ["user=ann&user", "user=ann;x=y", "user+=ann", "&&", "user", "=", "?user=ann", "user==x"]
+)
+def test_a_query_that_is_none_is_read_as_the_library_reads_it(query: str) -> None:
+    user = parse_qs(query, keep_blank_values=True).get("user", [""])[-1] or "event-source"
+    assert watch(f"/1/match/m/stream?{query}") == Greeting(user, "m", Numbered(None, 0, "event-source"))
+
+
+def test_an_answer_has_the_date_of_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    dates = []
+    for at_s in (0.1, 0.9, 1.0):
+        monkeypatch.setattr("stages.stage4.http_front.time", lambda at_s=at_s: at_s)
+        dates.append(head(HTTPStatus.OK).split(b"\r\n")[1])
+    assert dates == [b"Date: Thu, 01 Jan 1970 00:00:0%d GMT" % second for second in (0, 0, 1)]
 
 
 @given(REQUESTS, st.lists(st.integers(0, 1 << 20), max_size=6))
