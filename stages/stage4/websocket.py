@@ -59,7 +59,7 @@ MOST_SAID: Final = 1024
 """Bytes that a fan's frame may hold."""
 _KEY: Final = "Sec-WebSocket-Key"
 _KEY_NAME: Final = _KEY.lower().encode()
-_KEY_FORM: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+_KEY_FORM: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64 (RFC 4648, section 4)."""
 _CONNECTIONS: Final = frozenset({b"upgrade", b"keep-alive, upgrade"})
 """How browsers ask for it, Firefox the latter way."""
