@@ -22,8 +22,8 @@ any site may watch, as it may read the API: all that is told is public.
 
 It costs no task, and no object for a fan: an event is made into a frame once, since what a server sends is not masked,
 and sent by the plane. What a fan says is kept only while a frame of it is not complete. Frames and the handshake are
-those of the library websockets; until a fan is answered it costs some 40 µs more than by the other door. It moves
-nothing for others.
+those of the library websockets, which is not asked about a request of the usual form: to find it right takes it 18 to
+28 µs. So until a fan is answered it costs 2 to 4 µs more than by the other door. It moves nothing for others.
 """
 
 from __future__ import annotations
