@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 needs_chromium = needs("chromium", "chromium")
 
-_FLAGS: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+FLAGS: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+"""What it is started with."""
 MARKUP: Final = "<img src=x onerror=document.title='hacked'>"
 """A name, or a remark, that must be shown as it is written."""
 TOO_WIDE: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -29,7 +30,7 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
     from playwright.async_api import async_playwright  # noqa: PLC0415  # only where there is a browser
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*_FLAGS, *flags])
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *flags])
         try:
             yield browser
         finally:

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from tests.stages.chromium import Shown
-from tests.stages.serving import TOKEN
+from common.http.client import ReporterClient
+from tests.stages.chromium import Shown, chromium
+from tests.stages.game import Game
+from tests.stages.serving import TOKEN, ServerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
     from playwright.async_api import Browser, Locator, Page
 
 PHONE = (360, 640)
+
+
+async def kinds(game: Game) -> Sequence[str]:
+    """Return what was accepted of a match."""
+    return [event.kind for event in await game.api.history(game.id)]
+
+
+@asynccontextmanager
+async def reported(directory: Path, prefix: str) -> AsyncIterator[tuple[Reporter, Game]]:
+    """Serve a match that has begun, and give who is signed in to report it."""
+    with ServerProcess("4", directory, "--nodes", "1", "--workers", "0") as server:
+        async with chromium() as browser, ReporterClient(server.url, TOKEN) as api:
+            game = await Game.announced(api, prefix)
+            await game.start()
+            reporter = await Reporter.at(browser, server.url, game.id)
+            await reporter.sign_in()
+            yield reporter, game
 
 
 class Reporter(Shown):
@@ -28,6 +51,23 @@ class Reporter(Shown):
         reporter = cls(page)
         await page.goto(f"{url}/report/{match_id}".rstrip("/"))
         return reporter
+
+    async def beside(self) -> Self:
+        """Return another reporter of the same match, who has signed in on another phone."""
+        browser = self.page.context.browser
+        assert browser is not None
+        url, match_id = self.page.url.split("/report/")
+        other = await self.at(browser, url, match_id)
+        await other.sign_in()
+        return other
+
+    async def stops_its_clock(self) -> None:
+        """Have the page's clock stand still but for `clock.run_for`: nothing is read by itself, and a tap is a rest."""
+        await self.page.clock.install()
+        await self.page.reload()
+        await self.page.locator(".players li:visible").first.wait_for()
+        await self.page.locator("#events li").first.wait_for()
+        await self.page.clock.pause_at(await self.page.evaluate("Date.now()") + 1000)
 
     async def sign_in(self, token: str = TOKEN) -> None:
         """Say a token, which is right."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from common.domain.posts import Card
@@ -13,32 +12,15 @@ from tests.loopback import OWN_ADDRESS
 from tests.redis_server import RedisServer
 from tests.stages.chromium import chromium, needs_chromium
 from tests.stages.game import Game
-from tests.stages.reporting import Reporter
+from tests.stages.reporting import Reporter, kinds, reported
 from tests.stages.serving import TOKEN, ServerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from playwright.async_api import Route
 
 pytestmark = needs_chromium
-
-
-async def kinds(game: Game) -> Sequence[str]:
-    return [event.kind for event in await game.api.history(game.id)]
-
-
-@asynccontextmanager
-async def reported(directory: Path, prefix: str) -> AsyncIterator[tuple[Reporter, Game]]:
-    """Serve a match that has begun, and give who is signed in to report it."""
-    with ServerProcess("4", directory, "--nodes", "1", "--workers", "0") as server:
-        async with chromium() as browser, ReporterClient(server.url, TOKEN) as api:
-            game = await Game.announced(api, prefix)
-            await game.start()
-            reporter = await Reporter.at(browser, server.url, game.id)
-            await reporter.sign_in()
-            yield reporter, game
 
 
 async def test_a_server_is_killed_and_what_is_tapped_meanwhile_comes_when_it_is_back(tmp_path: Path) -> None:
@@ -111,10 +93,7 @@ async def test_while_the_store_is_away_posts_wait_also_in_a_page_that_is_loaded_
 async def test_pauses_between_tries_grow_and_one_may_be_made_at_once(tmp_path: Path) -> None:
     async with reported(tmp_path, "pauses") as (reporter, game):
         page = reporter.page
-        await page.clock.install()
-        await page.reload()
-        await reporter.player(7).wait_for()
-        await page.clock.pause_at(await page.evaluate("Date.now()") + 1000)
+        await reporter.stops_its_clock()
         await page.route("**/1/**", lambda route: route.abort())
         await reporter.player(7).locator(".goal").click()
         for ms, tried in ((0, "once"), (240, "once"), (260, "2 times"), (490, "2 times"), (510, "3 times")):
@@ -145,7 +124,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_what_has_become_imp
             if len(keys) == 2:  # a network that wants one to sign in first
                 await route.fulfill(status=200, body="<p>Welcome to our hotel</p>")
                 return
-            if "yellow" in (route.request.post_data or ""):
+            if "yellow" in (route.request.post_data or "") and keys.count(keys[-1]) == 1:
                 await game.api.post_event(game.id, Card(team=game.new.home, player=1, card="red"))
             await route.continue_()
 

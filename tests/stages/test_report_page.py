@@ -382,11 +382,18 @@ async def test_it_fits_is_large_enough_for_a_thumb_and_can_be_read(
     await reporter.line_up((1, 7), (10, 12))
     await reporter.says("#said", "Accepted")
     await fits()
+    await game.goal()
+    await reporter.more(7, "Own goal")
+    await reporter.says("#refused-posts", "Send all the same")
+    await fits()
     await page.route("**/events", lambda route: route.abort())
     await reporter.goal(7)
     await reporter.says("#waiting-posts", "tried")
     await fits()
     await reporter.player(7).locator(".who").click()
+    await fits()
+    await page.keyboard.press("Escape")
+    await page.locator("#cancel").click()
     await fits()
 
 

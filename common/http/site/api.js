@@ -7,11 +7,13 @@ const NO_ANSWER = "no answer from the server";
 const NOT_OURS = "what answers here is not the server that this page is of: load the page anew";
 
 // Ask, and return the answer: `status` (0: there was none), `value`, and if it is no success `error`, a line that says
-// what to do. `mayPass`: the very same may succeed in a moment, not before `againMs`. `now`: the server's time.
-export async function ask(method, path, { token, key, body } = {}) {
+// what to do. `mayPass`: the very same may succeed in a moment, not before `againMs`. `now`: the server's time. `version`: of
+// a match that was read, what If-Match takes.
+export async function ask(method, path, { token, key, version, body } = {}) {
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
   if (key) headers["Idempotency-Key"] = `"${key}"`;
+  if (version) headers["If-Match"] = `"${version}"`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const options = { method, headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
   if (body !== undefined) options.body = JSON.stringify(body);
@@ -28,8 +30,9 @@ function understood(answer, text) {
   const again = headers.get("Retry-After");
   const found = {
     status, isDone: ok, mayPass: PASSING.includes(status) || again !== null, againMs: 1000 * (Number(again) || 0),
-    now: Date.parse(headers.get("Date")) || Date.now(),
+    now: Date.parse(headers.get("Date")) || Date.now(), version: /"(.*)"/.exec(headers.get("ETag"))?.[1],
   };
+  if (status === 204) return found;
   try {
     found.value = JSON.parse(text);
     if (!ok) found.error = found.value.error;

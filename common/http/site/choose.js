@@ -8,6 +8,7 @@ let next = "";
 export async function listMatches() {
   const answer = await ask("GET", `/1/matches?limit=20&after=${encodeURIComponent(next)}`);
   if (!answer.isDone) return answer.error;
+  if (!next) at("matches").replaceChildren();
   at("matches").append(...answer.value.matches.map((match) => {
     const made = document.createElement("li"), link = document.createElement("a");
     link.href = `/report/${encodeURIComponent(match.id)}`;
@@ -17,7 +18,8 @@ export async function listMatches() {
   }));
   next = answer.value.next ?? "";
   at("more-matches").hidden = !next;
-  return at("matches").children.length ? "" : "there is no match yet: announce one";
+  if (!at("matches").children.length) at("matches").append(element("li", "There is no match yet: announce one."));
+  return "";
 }
 
 const asTeam = ({ id, name, players }) => ({

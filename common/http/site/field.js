@@ -1,19 +1,12 @@
 // Who is on the field, and a button for all that they can do; two teams beside each other, or one at a time on a phone.
 // Nothing is asked here: `post` is called with what a tap says.
 
-import { KINDS, at, element } from "/site/telling.js";
+import { button, choose } from "/site/choice.js";
 import { PLAYS, bench, turns } from "/site/rules.js";
+import { KINDS, at, element } from "/site/telling.js";
 
 const SIDES = ["home", "visit"];
 const EXTRA_WORDS = { ...KINDS, halftime_stop: "Break over" };
-
-function button(text, words, className, act) {
-  const made = element("button", text, className);
-  made.type = "button";
-  if (words) made.setAttribute("aria-label", words);
-  made.addEventListener("click", act);
-  return made;
-}
 
 export class Field {
   #post;
@@ -104,12 +97,7 @@ export class Field {
   }
 
   #choose(title, offered) {
-    at("choice-title").textContent = title;
-    at("choices").replaceChildren(...offered.map(([text, post]) => button(text, "", "", () => {
-      at("choice").close();
-      this.#post(post, null);
-    })));
-    at("choice").showModal();
+    choose(title, offered, (post) => this.#post(post, null));
   }
 }
 

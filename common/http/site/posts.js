@@ -1,6 +1,10 @@
-// The lists of posts that wait and that were refused, each with a button that takes it away; `id` is the match of the page.
+// The lists of posts that wait and that were refused, each with a button that takes it away; what was refused for what its
+// reporter did not know (meanwhile.js) has one that sends it all the same. `id` is the match of the page.
 
+import { button } from "/site/choice.js";
 import { at, element } from "/site/telling.js";
+
+const AGAIN = "Send all the same";
 
 export class PostLists {
   #queue;
@@ -37,20 +41,18 @@ export class PostLists {
       const made = there.get(entry.key) ?? this.#listed(entry, label, act);
       if (all.children[place] !== made) all.insertBefore(made, all.children[place] ?? null);
       made.querySelector(".reason").textContent = reason(entry);
-      made.lastChild.setAttribute("aria-disabled", this.#queue.isSending(entry.key));
+      made.querySelector("button").setAttribute("aria-disabled", this.#queue.isSending(entry.key));
     });
     if (hadFocus && !all.contains(document.activeElement)) all.querySelector("button")?.focus();
   }
 
   #listed(entry, label, act) {
-    const made = document.createElement("li"), text = document.createElement("p"), button = element("button", label);
+    const made = document.createElement("li"), text = document.createElement("p");
     const words = entry.match === this.#id ? entry.words : `${entry.words} (${entry.match})`;
-    button.type = "button";
-    button.setAttribute("aria-label", `${label}: ${words}`);
-    button.addEventListener("click", () => act(entry));
     text.append(element("strong", words), " ", element("span", "", "reason"));
     made.dataset.key = entry.key;
-    made.append(text, button);
+    made.append(text, button(label, `${label}: ${words}`, "", () => act(entry)));
+    if (entry.isOutdated) made.append(button(AGAIN, `${AGAIN}: ${words}`, "again", () => this.#queue.again(entry.key)));
     return made;
   }
 

@@ -1,8 +1,10 @@
 // Posts that wait until the server has answered them: one at a time, in order, each under a key of its own, so that what
-// is sent again is done once (Idempotency-Key). They are in the tab's storage, and so outlast the page's being loaded anew;
-// a tab that is copied sends the same keys, which is harmless.
+// is sent again is done once (Idempotency-Key). They are kept in the tab, and so outlast the page's being loaded anew; a tab
+// that is copied sends the same keys, which is harmless.
 
 import { freshKey } from "/site/api.js";
+import { keep, kept } from "/site/kept.js";
+import { follow } from "/site/meanwhile.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
@@ -22,7 +24,7 @@ export class Queue {
     this.#send = send;
     this.#tell = tell;
     this.#isOpen = isOpen;
-    this.#kept = JSON.parse(sessionStorage.getItem(PLACE)) ?? { waiting: [], refused: [] };
+    this.#kept = JSON.parse(kept(PLACE)) ?? { waiting: [], refused: [] };
   }
 
   get waiting() { return this.#kept.waiting; }
@@ -30,8 +32,9 @@ export class Queue {
 
   isSending(key) { return this.#sending === key; }
 
+  // An entry says of which match it is, what is to be asked for, and what its reporter knows (meanwhile.js).
   add(entry) {
-    this.waiting.push({ ...entry, key: freshKey(), tries: 0, why: "" });
+    this.waiting.push({ ...entry, key: freshKey(), own: [], tries: 0, why: "", isOutdated: false });
     this.#keep();
     this.go();
   }
@@ -47,6 +50,13 @@ export class Queue {
   forget(key) {
     this.#kept.refused = this.refused.filter((entry) => entry.key !== key);
     this.#keep();
+  }
+
+  // Have an entry that was refused for what it did not know wait once more: it knows that by now.
+  again(key) {
+    const entry = this.refused.find((one) => one.key === key);
+    this.forget(key);
+    this.add(entry);
   }
 
   // Send the first one now, whenever it was to be sent.
@@ -65,15 +75,20 @@ export class Queue {
       entry.why = answer.error;
     } else {
       this.waiting.shift();
-      if (!answer.isDone) this.refused.unshift({ ...entry, why: answer.error });
+      if (!answer.isDone) this.refused.unshift({ ...entry, why: answer.error, isOutdated: answer.status === 412 });
+      else if (entry.post) this.#accepted(entry, answer.value.seq);
     }
     this.#keep(entry, answer);
     if (answer.mayPass) this.#timer = setTimeout(() => this.go(), Math.max(answer.againMs, pause(entry.tries)));
     else if (answer.status !== 401) this.go();
   }
 
+  #accepted({ match }, number) {
+    for (const entry of this.waiting) if (entry.match === match) follow(entry, number);
+  }
+
   #keep(entry, answer) {
-    sessionStorage.setItem(PLACE, JSON.stringify(this.#kept));
+    keep(PLACE, JSON.stringify(this.#kept));
     this.#tell(entry, answer);
   }
 }

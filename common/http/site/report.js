@@ -1,13 +1,16 @@
 // The page of a reporter. What is tapped becomes a post, posts wait in a queue (queue.js) until the API has answered, and
 // what is shown is the match as the API tells it, with those on the field who will be there when the queue is empty.
-// The token is in this tab's storage and in a header, and nowhere else.
+// The token is in this tab and in a header, and nowhere else.
 
 import { NOT_OURS, ask, checkToken, isMatch } from "/site/api.js";
+import { confirm } from "/site/choice.js";
 import { listMatches, offerNewOnes } from "/site/choose.js";
 import { Field } from "/site/field.js";
+import { drop, isFleeting, keep, kept } from "/site/kept.js";
+import { Known, deliver, versionAt } from "/site/meanwhile.js";
 import { PostLists } from "/site/posts.js";
 import { Queue } from "/site/queue.js";
-import { MOST_PLAYERS, after, isLive, toldAs } from "/site/rules.js";
+import { MOST_PLAYERS, after, isLive, isTwin, toldAs } from "/site/rules.js";
 import { PERIODS, advance, at, clockAtStart, element, minuteOf, row, whatHappened } from "/site/telling.js";
 
 const READ_EVERY_MS = 3000;
@@ -21,10 +24,13 @@ const TOKEN = "matchstream-token";
 const id = location.pathname.split("/")[2] ?? "";  // as it is written in a URL
 const path = `/1/match/${id}`;
 
-let token = sessionStorage.getItem(TOKEN) ?? "";
+let token = kept(TOKEN) ?? "";
 let match = null;             // as the API told it last
+let version = "";             // of that
 let last = null;              // the last event that is shown
+let known = new Known();      // which events this reporter knows
 let clock = clockAtStart();
+let news = [];                // what others have reported, and was not said yet
 let aheadMs = 0;              // how far the server's clock is before this one
 let isReading = false;
 let isWanted = false;
@@ -33,8 +39,7 @@ let restTimer = 0;
 const tapped = new Map();     // when what was tapped last
 
 const field = new Field(tap);
-const send = (entry) => ask("POST", entry.path, { token, key: entry.key, body: entry.post });
-const queue = new Queue(send, heard, () => Boolean(token));
+const queue = new Queue((entry) => deliver(entry, token), heard, () => Boolean(token));
 const posts = new PostLists(queue, id, say);
 
 // That something still waits is not said again: it would be read out once more.
@@ -66,11 +71,24 @@ function tap(post, button) {
   }
   at("remark").value = "";
   const told = comment ? { ...post, comment } : post;
-  queue.add({ match: id, path: `${path}/events`, post: told, words: words(told) });
+  const upTo = last ? known.upTo : match.seq;  // of what is not read yet the score, at least, is seen
+  queue.add({
+    match: id, method: "POST", path: `${path}/events`, version: versionAt(version, upTo), post: told, words: words(told),
+  });
 }
 
-// The match as it will stand when the queue is empty.
-const expected = () => queue.waiting.filter((entry) => entry.match === id).reduce((now, { post }) => after(now, post), match);
+// What is confirmed is what was read: what comes while it is asked makes it another match (If-Match).
+function cancel() {
+  rest();
+  const entry = { match: id, method: "DELETE", path, version, words: `Cancel the match ${match.id}` };
+  const events = match.seq === 1 ? "its event" : `its ${match.seq} events`;
+  confirm(`Cancel ${match.id}? It is deleted with ${events}, for good, and its fans are let go.`, "Cancel the match",
+    () => queue.add(entry));
+}
+
+// What waits of this match, and how that will stand when the queue is empty; null if it will be no more.
+const waiting = () => queue.waiting.filter((entry) => entry.match === id);
+const expected = () => waiting().reduce((now, { post }) => now && post && after(now, post), match) ?? null;
 
 function rest() {
   document.body.classList.add("resting");
@@ -89,7 +107,7 @@ document.addEventListener("click", (event) => {
 function heard(entry, answer) {
   if (answer?.isDone) {
     say(`Accepted: ${entry.words}`, "accepted");
-    if (entry.match === id && match?.seq + 1 === answer.value.seq) match = { ...after(match, entry.post), seq: answer.value.seq };
+    if (entry.match === id && entry.post) accepted(entry.post, answer.value.seq);
     read();
   } else if (answer?.status === 401) {
     signOut(answer.error);
@@ -97,9 +115,17 @@ function heard(entry, answer) {
     say(`Waiting: ${answer.error}`, "waiting");
   } else if (answer) {
     say(`Refused: ${answer.error}`, "refused");
+    if (answer.status === 412) read();
   }
   posts.draw();
   show();
+}
+
+function accepted(post, seq) {
+  known.add(seq);
+  if (match?.seq + 1 !== seq) return;
+  match = { ...after(match, post), seq };
+  version = versionAt(version, seq);
 }
 
 function show() {
@@ -108,19 +134,22 @@ function show() {
   at("others").hidden = !id;
   at("sign-out").hidden = !token;
   at("announcing").hidden = !token;
+  at("fleeting").hidden = !isFleeting();
+  at("told").hidden = !match || !last;
+  const then = expected();
+  at("cancel").hidden = !token || !then;
+  at("line-ups").hidden = !token || then?.period !== "not_started";
+  at("playing").hidden = !token || !then || !isLive(then);
   if (!match) {
-    for (const part of ["line-ups", "playing"]) at(part).hidden = true;
+    document.title = at("title").textContent = "Report a match";
+    at("when").textContent = "";
     return;
   }
-  const then = expected();
   const score = `${match.home} ${match.home_score} : ${match.visit_score} ${match.visit}`;
   document.title = at("title").textContent = score;
   at("when").textContent = [PERIODS[match.period] ?? match.period, minuteNow()].filter(Boolean).join(", ");
-  at("told").hidden = !last;
-  at("line-ups").hidden = !token || then.period !== "not_started";
-  at("playing").hidden = !token || !isLive(then);
   if (!at("line-ups").hidden) offerLineUps();
-  field.draw(then);
+  if (then) field.draw(then);
 }
 
 function minuteNow() {
@@ -166,15 +195,17 @@ async function read() {
 async function readOnce() {
   const answer = await ask("GET", path);
   if (!answer.isDone) return notRead(answer);
-  if (!isMatch(answer.value)) return complain(NOT_OURS);
+  if (!isMatch(answer.value) || !answer.version) return complain(NOT_OURS);
   complain("");
   if (isAway) say("The server answers again");
   isAway = false;
   match = answer.value;
+  version = answer.version;
   aheadMs = answer.now - Date.now();
   at("choose").hidden = true;
   show();
   await readEvents();
+  if (news.length) sayNews();
   show();
   if (queue.waiting[0]?.tries) queue.go();
 }
@@ -195,6 +226,7 @@ function notRead(answer) {
 // back, and all of them are.
 async function readEvents() {
   if (last && match.seq < last.seq) forgetEvents();
+  let isFirst = !last;
   let number = last ? last.seq - 1 : 0;
   while (number !== null && number < match.seq && match.last_at !== last?.at) {
     const answer = await ask("GET", `${path}/history?limit=1000&after=${number}`);
@@ -204,23 +236,42 @@ async function readEvents() {
     if (last && first.seq === last.seq && first.at !== last.at) {
       forgetEvents();
       number = 0;
+      isFirst = true;
     } else {
-      answer.value.events.filter(({ seq }) => seq > (last?.seq ?? 0)).forEach(showEvent);
+      answer.value.events.filter(({ seq }) => seq > (last?.seq ?? 0)).forEach((event) => showEvent(event, isFirst));
     }
   }
 }
 
 function forgetEvents() {
   last = null;
+  known = new Known();
   clock = clockAtStart();
   at("events").replaceChildren();
 }
 
-function showEvent(event) {
+// Show an event. One that is news to this reporter is said, and marked; but not while it may be one of its own, of which the
+// answer is not here yet.
+function showEvent(event, isFirst) {
   advance(clock, event);
-  at("events").prepend(row(event, clock));
+  const made = row(event, clock);
+  if (isFirst) known.add(event.seq);
+  known.show(event.seq);
+  const isOneOf = (entries) => entries.some(({ match: whose, post }) => whose === id && post && isTwin(post, event));
+  if (token && !known.has(event.seq) && !isOneOf(queue.waiting)) {
+    made.append(element("span", "another reporter", "by"));
+    if (!isOneOf(queue.refused)) news.push(whatHappened(event));  // else it was said with that
+  }
+  at("events").prepend(made);
   if (at("events").children.length > SHOWN_EVENTS) at("events").lastChild.remove();
   last = event;
+}
+
+// Say what others have reported. What of one's own was just accepted has to be seen, too.
+function sayNews() {
+  const said = at("said").classList.contains("accepted") ? ` – ${at("said").textContent}` : "";
+  say(`Another reporter: ${news.join("; ")}${said}`, "other");
+  news = [];
 }
 
 async function choose() {
@@ -231,7 +282,7 @@ async function choose() {
 
 function signOut(why = "") {
   token = "";
-  sessionStorage.removeItem(TOKEN);
+  drop(TOKEN);
   doubt(why);
   show();
   at("token").focus();
@@ -244,7 +295,7 @@ at("sign-in").addEventListener("submit", async (event) => {
   if (![400, 422].includes(answer.status)) return doubt(answer.error);  // a 401, if nothing worse
   doubt("");
   token = given;
-  sessionStorage.setItem(TOKEN, token);
+  keep(TOKEN, token);
   at("token").value = "";
   say("Signed in");
   show();
@@ -252,6 +303,7 @@ at("sign-in").addEventListener("submit", async (event) => {
   queue.go();
 });
 at("sign-out").addEventListener("click", () => { signOut(); say("Signed out"); });
+at("cancel").addEventListener("click", cancel);
 at("more-matches").addEventListener("click", choose);
 at("line-ups").addEventListener("submit", (event) => {
   event.preventDefault();

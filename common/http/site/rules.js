@@ -42,6 +42,14 @@ export function after(match, post) {
   return next;
 }
 
+// Whether an event may tell what a post tells. Of one goal two reporters may name two players, and of a play one of them none.
+export function isTwin(post, { kind, details }) {
+  if (kind !== post.kind || details.team !== post.team) return false;
+  if (kind === "card") return details.card === post.card && details.player.number === post.player;
+  if (kind === "substitution") return details.player_out.number === post.player_out;
+  return !PLAYS.includes(kind) || !details.player || !post.player || details.player.number === post.player;
+}
+
 // A post as the event that it will be, if it is accepted: with players in place of their numbers.
 export function toldAs(match, post) {
   const side = (post.player_team ?? post.team) === match.home ? "home" : "visit";
