@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.load import fans as fans_module
+from harness.load import conversations as conversations_module
 from harness.load import sockets as sockets_module
 from harness.load.connecting import Destination, outcome_of, prepare
 from harness.load.counters import SharedProgress
@@ -172,7 +172,7 @@ def test_at_its_moment_all_of_a_wave_are_connected_and_nothing_else_is_done(
 def test_a_connection_was_made_when_its_handshake_was_over_whenever_one_looks(
     fan: Fans, epoll: select.epoll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fans_module, "handshake_s", lambda _: 0.25)
+    monkeypatch.setattr(conversations_module, "handshake_s", lambda _: 0.25)
     fan.start_due()
     turn(fan, epoll)
     assert fan.samples.connected_s[0] == fan.samples.started_s[0] + 0.25
@@ -183,7 +183,7 @@ def test_a_connection_that_had_to_be_tried_again_was_made_when_it_is_seen(
 ) -> None:
     began = time.monotonic()
     fan.begin(began)
-    monkeypatch.setattr(fans_module, "handshake_s", lambda _: None)
+    monkeypatch.setattr(conversations_module, "handshake_s", lambda _: None)
     fan.start_due()
     looked_s = time.monotonic() - began
     turn(fan, epoll)
