@@ -47,12 +47,14 @@ from stages.tour.course import CourseError
 from stages.tour.tourist import NobodyAnswersError, take_tour
 from stages.tour.trial import TrialFailedError
 from stages.watch import WatchEndedError, WatchError, watch_match
-from stages.worth import RESULTS, ResultsError, read_worths, summaries_in
+from stages.worth import RESULTS, ResultsError
+from stages.worth.ablations import read_worths, summaries_in
+from stages.worth.doors import read_costs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from stages.worth import Worth
+    from stages.worth.ablations import Worth
 
 _USER_ERRORS = (
     AddressError,
@@ -306,14 +308,15 @@ def lessons_command(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="What harness ablate found, for NAME.  [default: that of this checkout]"),
+        typer.Option(metavar="DIR", help="What was measured, for NAME.  [default: that of this checkout]"),
     ] = None,
 ) -> None:
     """List the lessons by the stage that adds them; with NAME tell of one: cause, slide, code, what it is worth."""
     try:
         if name is not None:
             _check_alone(of, parts_of)
-            lines = page_lines(explain(name), load_elsewhere().get(name), _worths(name, results))
+            found, worths, costs = explain(name), _worths(name, results), read_costs(name, results or RESULTS)
+            lines = page_lines(found, load_elsewhere().get(name), worths, costs)
         elif parts_of is not None:
             lines = part_lines(find_stage(parts_of), STAGES["0"])
         elif of is not None:

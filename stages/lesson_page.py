@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from stages.elsewhere import Elsewhere
     from stages.explained import Explained
-    from stages.worth import Worth
+    from stages.worth.ablations import Worth
+    from stages.worth.doors import Cost
 
 _LINES: Final = TextWrapper(
     width=100, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False, break_long_words=False
@@ -19,12 +20,15 @@ NO_RESULTS: Final = "no results are here: they are in reports/results of a check
 _RATIOS: Final = (
     "(Ratios, with 95 % intervals: without the lesson over with it; where it was added, with it over without.)"
 )
+COSTS: Final = "(Means of the runs of make lab-peers, and from where to where they reach; {load}.)"
 _SCENARIOS: Final = "{names} (harness scenarios says what happens in each)"
 _NOT_RUN: Final = "no scenario that was run (harness scenarios has those there are)"
 
 
-def page_lines(found: Explained, elsewhere: Elsewhere | None, worths: Sequence[Worth] | None) -> Iterator[str]:
-    """Give the lines of the page. `worths` is None where there are no results."""
+def page_lines(
+    found: Explained, elsewhere: Elsewhere | None, worths: Sequence[Worth] | None, costs: Sequence[Cost]
+) -> Iterator[str]:
+    """Give the lines of the page. `worths` is None where there are no results, `costs` are those of a door."""
     yield f"{found.lesson.name}: {found.lesson.teaches}"
     yield from _section("in the talk", [found.headline])
     yield from _section("cause", [found.cause])
@@ -35,6 +39,7 @@ def page_lines(found: Explained, elsewhere: Elsewhere | None, worths: Sequence[W
     else:
         yield from _section("exercised by", [_scenarios(worths)])
         yield from _section("worth here", _worth(worths))
+    yield from _section("costs here", _costs(costs))
     yield from _section("in words", found.seen)
     if elsewhere is not None:
         yield from _section("elsewhere", [f"{whose}: {name.says} ({name.source})" for whose, name in elsewhere.named()])
@@ -56,6 +61,14 @@ def _worth(worths: Sequence[Worth]) -> Iterator[str]:
         yield f"not exercised: {', '.join(idle)}"
     if any(one.ratios for one in worths):
         yield _RATIOS
+
+
+def _costs(costs: Sequence[Cost]) -> Iterator[str]:
+    for one in costs:
+        events = f"an event to each fan {one.fanout}, to the last {one.last}"
+        yield f"{one.way}: ART {one.art}; {events}; memory a fan {one.memory}"
+    if costs:
+        yield COSTS.format(load=costs[0].load)
 
 
 def _needs(found: Explained) -> Iterator[str]:

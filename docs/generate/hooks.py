@@ -11,7 +11,7 @@ from mkdocs.structure.files import File
 
 from docs.generate.api import describe_api
 from docs.generate.commands import describe_commands
-from docs.generate.lessons import Course, introduced_by, lesson_uri, read_worths, stage_uri
+from docs.generate.lessons import Course, introduced_by, lesson_uri, read_door_costs, read_worths, stage_uri
 from docs.generate.metrics import describe_metrics
 from docs.generate.settings import describe_settings
 from docs.generate.sources import PICTURES, ROOT, SourceError, Sources, file_page, place_of
@@ -54,7 +54,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made, in place of what it is made from. Raise PluginError where a page includes what is not there."""
     sources = Sources(_WHOLE)
     written = {file.src_uri: file.content_string for file in files.documentation_pages()}
-    course = Course(sources, read_worths())
+    course = Course(sources, read_worths(), read_door_costs())
     try:
         made: dict[str, str | bytes] = {
             **{uri: _filled(uri, text, sources, course) for uri, text in written.items()},

@@ -22,10 +22,13 @@ from harness.units import show_load
 from stages.catalogue import LESSONS, PACKAGES
 from stages.elsewhere import load_elsewhere
 from stages.explained import explain
-from stages.worth import RESULTS, summaries_in
+from stages.lesson_page import COSTS
+from stages.worth import RESULTS
+from stages.worth.ablations import summaries_in
+from stages.worth.doors import read_costs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import ModuleType
 
     from docs.generate.sources import Sources
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from harness.show.charts.chart import Chart
     from stages.explained import Explained
     from stages.stage0.parts import Stage
+    from stages.worth.doors import Cost
 
 _SHOW_CODE: Final = """::: {module}
     options:
@@ -59,6 +63,8 @@ class Course:
 
     sources: Sources
     worths: Sequence[LessonWorth]
+    costs: Mapping[str, Sequence[Cost]]
+    """Of the lessons that are doors."""
 
     def pages(self) -> Iterator[tuple[str, str | bytes]]:
         """Give the address and the text of each page, and of each chart its bytes."""
@@ -109,6 +115,7 @@ class Course:
         yield f"    matchstream serve --stage {found.stage.name}{''.join(_left_out(found))}\n"
         yield f"## What exercises it\n\n{_scenarios(name)}"
         yield f"## What it is worth here\n\n{self._worth(name, chart)}"
+        yield from _costs(self.costs.get(name, ()))
         yield from (f"{text}\n" for text in found.seen)
         yield f"## In the code\n\n{self._code(uri, found)}"
         if (elsewhere := load_elsewhere().get(name)) is not None:
@@ -158,6 +165,11 @@ def read_worths() -> tuple[LessonWorth, ...]:
     """Return all that the ablations of this checkout say of lessons."""
     records = map(load_record, summaries_in(RESULTS))
     return tuple(one for record in records if isinstance(record, Ablation) for one in record.lessons)
+
+
+def read_door_costs() -> dict[str, tuple[Cost, ...]]:
+    """Return what each door costs that was measured in this checkout, by the name of its lesson."""
+    return {lesson.name: costs for lesson in LESSONS if (costs := read_costs(lesson.name, RESULTS))}
 
 
 def introduced_by(stage: Stage) -> tuple[str, ...]:
@@ -216,6 +228,15 @@ def _scenarios(name: str) -> str:
     root = "        # as root" if any(scenario.needs_netns for scenario in scenarios) else ""
     command = f"    harness ablate --lesson {name}{named}{root}\n\n"
     return f"{table(('scenario', 'what happens', 'load'), rows)}{command}"
+
+
+def _costs(costs: Sequence[Cost]) -> Iterator[str]:
+    """Give what a door costs, and what fans do who watch in other ways."""
+    if not costs:
+        return
+    titles = ("fans", "ART", "an event to each", "an event to the last", "memory a fan")
+    rows = ((one.way, one.art, one.fanout, one.last, one.memory) for one in costs)
+    yield f"## What it costs here\n\n{COSTS.format(load=costs[0].load)}\n\n{table(titles, rows)}"
 
 
 def _source(source: str) -> str:

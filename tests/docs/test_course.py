@@ -13,7 +13,7 @@ from tests.printed_commands import assert_is_taken, words_of
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     """Return the pages by their addresses, of a checkout in which nothing was measured."""
-    made = Course(Sources({}), ()).pages()
+    made = Course(Sources({}), (), {}).pages()
     return {uri: page for uri, page in made if isinstance(page, str)}
 
 

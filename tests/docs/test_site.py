@@ -14,7 +14,8 @@ from typing import Final
 import pytest
 
 from stages.catalogue import LESSONS, STAGES
-from stages.worth import RESULTS, read_worths, summaries_in
+from stages.worth import RESULTS
+from stages.worth.ablations import read_worths, summaries_in
 from tests.printed_commands import COMMANDS_OF
 
 ROOT: Final = Path(__file__).parents[2]

@@ -10,12 +10,16 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from harness.records.directory import ResultsDirectory
 from harness.records.files import write
 from stages import cli
 from stages.catalogue import LESSONS, STAGES
 from stages.elsewhere import load_elsewhere
-from stages.worth import RESULTS, summaries_in
+from stages.worth import RESULTS
+from stages.worth.ablations import summaries_in
+from tests.harness.campaign.doubles import a_trial_of
 from tests.harness.made_records import a_ratio, a_worth, an_ablation
+from tests.harness.results import a_machine, a_server
 from tests.stages.refusals import refused
 
 ROOT: Final = Path(__file__).parents[2]
@@ -103,6 +107,35 @@ def test_its_worth_is_read_from_what_the_harness_writes(results: Path) -> None:
         "added to stage 0, few: not by itself, for a reason not exercised: left out of stage 1 (Ratios, "
     )
     assert page("backlog", "--results", str(results / "ablation")) == shown
+
+
+def test_what_a_door_costs_is_read_from_trials_beside_other_ways_to_watch(results: Path) -> None:
+    kept = ResultsDirectory(results / "peers", a_machine())
+    ways = (
+        ("stage 4, by websocket", {"stage": "4", "door": "websocket"}, 0.020),
+        ("stage 4, by websocket", {"stage": "4", "door": "websocket"}, 0.030),
+        ("stage 4", {"stage": "4"}, 0.010),
+        ("stage 4, 2 nodes", {"stage": "4", "nodes": 2}, 0.001),
+        ("nginx with nchan", {"peer": "nchan"}, 0.123),
+        ("Redis", {"peer": "redis"}, 0.001),
+        ("invalid", {"stage": "4", "door": "websocket"}, 9.0),
+    )
+    for number, (name, what, art_s) in enumerate(ways):
+        trial = a_trial_of(name, art_s, valid=name != "invalid")
+        target = msgspec.structs.replace(trial.asked.target, **what)
+        asked = msgspec.structs.replace(trial.asked, target=target)
+        server = msgspec.structs.replace(a_server(), memory_per_connection_bytes=1500)
+        kept.keep(f"trial-{number}", msgspec.structs.replace(trial, asked=asked, server=server))
+    shown = page("websocket", "--results", str(results))["costs here"]
+    first, *others = shown.split("; memory a fan 1,500 B ")
+    assert first.startswith("by websocket: ART 25.0 ms (20.0 to 30.0); an event to each fan ")
+    assert first.endswith(", to the last 45.0 ms")
+    assert [other.partition(";")[0] for other in others] == [
+        "as text: ART 10.0 ms",
+        "nginx with nchan: ART 123 ms",
+        "(Means of the runs of make lab-peers, and from where to where they reach",
+    ]
+    assert "costs here" not in page("event-source", "--results", str(results))
 
 
 def test_what_was_not_measured_is_said_to_be_so(results: Path) -> None:

@@ -1,22 +1,17 @@
-"""What a lesson was worth where it was measured: read from the summaries of `harness ablate`, which lie in a checkout.
-
-The server knows the harness by what it writes alone (as the harness knows the server by its commands), so it has a type
-of its own for the few fields that it shows: `harness schema ablation` describes them all.
-"""
+"""What a lesson was worth, left out of a stage or added to one: read from the summaries of `harness ablate`."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from stages.worth import ResultsError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RESULTS: Final = Path(__file__).parents[1] / "reports" / "results"
-"""Where those of this checkout lie; what is installed from a package has none."""
+    from pathlib import Path
 
 _FILE: Final = "ablation.json"
 _SAID: Final = {
@@ -29,10 +24,6 @@ _SAID: Final = {
     "too few runs": "too few runs",
 }
 """What is said of the changed stage, in the order in which it is told; what was not measured is not told."""
-
-
-class ResultsError(Exception):
-    """There are no results of lessons where they were looked for, or no such ones; the message says what to do."""
 
 
 class Ratio(msgspec.Struct, frozen=True):
