@@ -114,8 +114,10 @@ class Course:
             yield f"It makes no sense without {needs}: {plain(found.lesson.because)}.\n"
         yield f"    matchstream serve --stage {found.stage.name}{''.join(_left_out(found))}\n"
         yield f"## What exercises it\n\n{_scenarios(name)}"
-        yield f"## What it is worth here\n\n{self._worth(name, chart)}"
-        yield from _costs(self.costs.get(name, ()))
+        costs = self.costs.get(name, ())
+        if self._of(name) or not costs:  # else there is something to be said
+            yield f"## What it is worth here\n\n{self._worth(name, chart)}"
+        yield from _costs(costs)
         yield from (f"{text}\n" for text in found.seen)
         yield f"## In the code\n\n{self._code(uri, found)}"
         if (elsewhere := load_elsewhere().get(name)) is not None:
