@@ -122,3 +122,8 @@ def probe_of(process: Process) -> Probe:
         server = process.node.ended[process]
     assert isinstance(server, Probe)
     return server
+
+
+def tasks_of(process: Process) -> list[asyncio.Task[None]]:
+    """Return the task of a process; that of one which hibernates there is only while a callback waits."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == process.name]

@@ -8,7 +8,7 @@ import pytest
 from common.otp.node import Node
 from common.otp.process import Down, Exit, Process
 from common.otp.signals import KILLED, NO_PROCESS, NORMAL, SHUTDOWN, CallError, Reason, Stop
-from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping, crash, forever, probe_of, raising
+from tests.common.otp.servers import Boom, Probe, Stubborn, Trapping, crash, forever, probe_of, raising, tasks_of
 from tests.virtual_time import idle, now_s
 
 pytestmark = pytest.mark.usefixtures("hibernates")
@@ -38,11 +38,6 @@ class Refusing(Probe):
 
     async def init(self) -> None:
         raise Boom
-
-
-def tasks_of(process: Process) -> list[asyncio.Task[None]]:
-    """Return the task of a process; that of one which hibernates there is only while a callback waits."""
-    return [task for task in asyncio.all_tasks() if task.get_name() == process.name]
 
 
 async def starting(node: Node, server: Probe, name: str = "starting") -> asyncio.Task[Process]:
@@ -262,105 +257,6 @@ async def test_a_process_that_signals_its_own_exit_and_crashes_still_terminates(
     assert isinstance(reason, Boom)
     assert not any(task.cancelled() or task.cancelling() for task in tasks)
     assert now_s() == 1.0
-
-
-@pytest.mark.parametrize("outside", [False, True])
-async def test_terminate_after_a_cancellation_may_use_timeouts_and_task_groups(
-    node: Node, outside: bool, hibernates: bool
-) -> None:
-    async def fail() -> None:
-        raise Boom
-
-    async def work_together() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(fail())
-            await asyncio.sleep(2.0)
-
-    class Orderly(Probe):
-        async def terminate(self, reason: Reason) -> None:
-            current = asyncio.current_task()
-            assert current is not None
-            assert current.cancelling() == 0  # else a TaskGroup of Python 3.13 cancels its task anew
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await asyncio.sleep(2.0)
-            with pytest.raises(ExceptionGroup):
-                await work_together()
-            super().terminate(reason)
-
-    process = await node.start(Orderly())
-    process.cast(forever)
-    await idle()
-    (task,) = tasks_of(process)
-    if outside:
-        task.cancel()
-    else:
-        process.exit(SHUTDOWN)
-    await process.wait()
-    assert probe_of(process).ended == [SHUTDOWN]
-    assert task.cancelled() == (outside or hibernates)
-
-
-async def test_an_outside_cancellation_ends_the_process_properly_and_is_passed_on(node: Node) -> None:
-    process, watcher, linked = (
-        await node.start(Probe(), name="target"),
-        await node.start(Probe()),
-        await node.start(Trapping()),
-    )
-    monitor = watcher.monitor(process)
-    linked.link(process)
-    process.cast(forever)
-    await idle()
-    (task,) = tasks_of(process)
-    task.cancel()
-    await process.wait()
-    await idle()
-    assert task.cancelled()
-    assert probe_of(process).ended == [SHUTDOWN]
-    assert probe_of(watcher).seen == [Down(monitor, SHUTDOWN)]
-    assert probe_of(linked).seen == [Exit(process, SHUTDOWN)]
-
-
-async def test_an_outside_cancellation_of_terminate_is_passed_on(node: Node, caplog: pytest.LogCaptureFixture) -> None:
-    process, watcher = await node.start(Stubborn(60.0)), await node.start(Probe())
-    monitor = watcher.monitor(process)
-    process.exit("why")
-    await idle()
-    (task,) = tasks_of(process)
-    task.cancel()
-    await process.wait()
-    await idle()
-    assert task.cancelled()
-    assert probe_of(watcher).seen == [Down(monitor, "why")]
-    assert not caplog.records
-
-
-async def test_a_cancellation_of_what_a_callback_waits_for_is_a_crash(node: Node) -> None:
-    process, watcher = await node.start(Probe(), name="target"), await node.start(Probe())
-    watcher.monitor(process)
-    waited_for = asyncio.get_running_loop().create_future()
-
-    async def wait(_: Probe) -> None:
-        await waited_for
-
-    process.cast(wait)
-    await idle()
-    (task,) = tasks_of(process)
-    waited_for.cancel()
-    await process.wait()
-    await idle()
-    (down,) = probe_of(watcher).seen
-    assert isinstance(down.reason, asyncio.CancelledError)
-    assert task.cancelling() == 0
-
-
-async def test_a_callback_that_looks_at_what_was_cancelled_has_crashed(node: Node) -> None:
-    process, cancelled = await node.start(Probe()), asyncio.get_running_loop().create_future()
-    cancelled.cancel()
-    process.cast(lambda _: cancelled.result())
-    await process.wait()
-    (reason,) = probe_of(process).ended
-    assert isinstance(reason, asyncio.CancelledError)
 
 
 async def test_a_callback_cannot_swallow_an_exit(node: Node) -> None:

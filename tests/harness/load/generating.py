@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.load.controller import Generator
@@ -10,7 +12,7 @@ from tests.harness.known_servers import DIALOGUE, PATIENCE_S
 
 if TYPE_CHECKING:
     import select
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from harness.load.fans import Fans
     from harness.load.samples import GeneratorUsage, Progress, Samples
@@ -51,3 +53,16 @@ def turn(fans: Fans, epoll: select.epoll) -> None:
     fans.on_turn()
     for fd, mask in events:
         fans.on_ready(fd, mask)
+
+
+def happened(times: Sequence[float]) -> bool:
+    """Return whether something happened to every fan."""
+    return not any(map(math.isnan, times))
+
+
+def marks_by_fan(samples: Samples) -> dict[int, list[int]]:
+    """Return the numbers of the events that each fan received, in order."""
+    marks = defaultdict(list)
+    for fan, mark in zip(samples.receipt_fan, samples.receipt_sequence, strict=True):
+        marks[fan].append(mark)
+    return dict(marks)
