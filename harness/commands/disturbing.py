@@ -36,7 +36,8 @@ class Disturbing:
         typer.Option(
             "--reset",
             metavar="FANS@TIME",
-            help="How many fans break off at once, how long after the first event: 2000@10s.",
+            help="How many fans break off at once, how long after the first event: 2000@10s. With --reconnect they "
+            "are back.",
         ),
     ] = None
     arrivals_during_events: Annotated[
@@ -66,7 +67,7 @@ class Disturbing:
             metavar="TIME[..TIME]",
             help="Fans who are cut off, or turned away, greet again after a random wait: up to the first time, which "
             "doubles with each try up to the second: 1s..30s. Default: up to 30s. What was told meanwhile they miss, "
-            "unless they say where they were, as an EventSource does.",
+            "unless they say where they were, as an EventSource does, and a fan of a stage with the lesson resume.",
         ),
     ] = None
     redis_latency: Annotated[
@@ -83,9 +84,36 @@ class Disturbing:
         bool, typer.Option("--small-buffers", help="With --netns: sockets of the server have room for two pages each.")
     ] = False
 
+    small_queues: Annotated[
+        bool,
+        typer.Option(
+            "--small-queues", help="With --netns: an accept queue of the server takes 128, as before Linux 5.4."
+        ),
+    ] = False
+    open_files: Annotated[
+        int | None,
+        typer.Option(
+            "--open-files",
+            min=256,
+            max=1 << 20,
+            help="How many files a process of the stage may have open at most. Default: as the harness may.",
+        ),
+    ] = None
+    stop_nodes: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-nodes",
+            metavar="NODES@TIME",
+            help="How many nodes of the stage are told to stop, how long after the first event: 1@1s.",
+        ),
+    ] = None
+
     def disturbances(self) -> Disturbances:
         """Return what was asked for. Raise AskedError."""
-        reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_reset(self.reset)
+        reset, reset_at_s = (0, 0.0) if self.reset is None else _parse_at("--reset", self.reset, "fans", "2000@10s")
+        stops, stop_at_s = (
+            (0, 0.0) if self.stop_nodes is None else _parse_at("--stop-nodes", self.stop_nodes, "nodes", "1@1s")
+        )
         joining, joining_c = (0, 0) if self.joining is None else _parse_joining(self.joining)
         storm, storm_at_s, storm_within_s = (0.0, 0.0, 0.0) if self.storm is None else _parse_storm(self.storm)
         base_s, cap_s = (0.0, 0.0) if self.reconnect is None else _parse_reconnect(self.reconnect)
@@ -107,6 +135,10 @@ class Disturbing:
             redis_latency_by="proxy" if latency_s else None,
             faults=self.faults or "",
             small_buffers=self.small_buffers,
+            small_queues=self.small_queues,
+            open_files=self.open_files or 0,
+            stops=stops,
+            stop_at_s=stop_at_s,
         )
 
 
@@ -125,11 +157,12 @@ def _parse_share(option: str, text: str, example: str) -> float:
     return float(found[1]) / 100
 
 
-def _parse_reset(text: str) -> tuple[int, float]:
-    fans, at, moment = text.strip().partition("@")
-    if not at or not fans.isascii() or not fans.isdigit() or int(fans) < 1:
-        raise AskedError(f"--reset {text}: say how many fans and when, such as 2000@10s")
-    return int(fans), _parse_time("--reset", text, moment)
+def _parse_at(option: str, text: str, of: str, example: str) -> tuple[int, float]:
+    """Return how many, and when."""
+    count, at, moment = text.strip().partition("@")
+    if not at or not count.isascii() or not count.isdigit() or int(count) < 1:
+        raise AskedError(f"{option} {text}: say how many {of} and when, such as {example}")
+    return int(count), _parse_time(option, text, moment)
 
 
 def _parse_storm(text: str) -> tuple[float, float, float]:

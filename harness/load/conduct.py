@@ -4,7 +4,7 @@ Real fans do not all come and then sit still. Some go and others come (churn), a
 once (resets), a proxy is started anew and all behind it are back in a moment (a storm), and some have a phone in a
 pocket that takes nothing any more (slow). Who does what is decided beforehand, by a seed, so that two servers that are
 compared are left by the same fans. What a fan does whom the server left is decided, too: it is gone, or it connects
-again after a while (`harness.load.backoff`).
+again after a while (`harness.load.backoff`); so does then who was reset.
 
 Whoever leaves was told to: that is no failure of the server, and it counts for the events between its coming and its
 leaving. Whoever stops reading is set apart: what the others get is what the server is judged by.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from harness.load.backoff import Backoff
@@ -29,11 +29,15 @@ SEED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A fan leaves `at_s` seconds after the events began; `resets`: it breaks its connection instead of closing it."""
+    """A fan leaves `at_s` seconds after the events began; `resets`: it breaks its connection instead of closing it.
+
+    `returns`: it comes back, as one does whose network broke, where fans connect again.
+    """
 
     at_s: float
     fan: int
     resets: bool
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Conduct:
 
     `departures` are in the order of their moments. The k-th newcomer, the k-th fan after all those who come by the
     schedule, is to start `newcomers_s[k]` seconds after the events began. With a `backoff` fans connect again who lost
-    their connection, or did not get one, and were not told to leave.
+    their connection, or did not get one, and were not told to leave for good.
     """
 
     slow: frozenset[int] = frozenset()
@@ -55,7 +59,7 @@ class Conduct:
         number = {fan: index for index, fan in enumerate(fans)}
         return type(self)(
             frozenset(number[fan] for fan in self.slow if fan in number),
-            tuple(Departure(d.at_s, number[d.fan], d.resets) for d in self.departures if d.fan in number),
+            tuple(replace(d, fan=number[d.fan]) for d in self.departures if d.fan in number),
             tuple(self.newcomers_s[fan - n] for fan in fans if fan >= n),
             None if self.backoff is None else self.backoff.of(fans),
         )
@@ -124,7 +128,8 @@ def planned(load: Load, asked: Disturbances, events_s: float, seed: int = SEED) 
     leaving += range(n, n + len(newcomers_s))
     replaced_s = newcomers_s if asked.churn_per_s else ()
     departures = [Departure(at_s, fan, resets=False) for at_s, fan in zip(replaced_s, leaving, strict=False)]
-    departures += [Departure(asked.reset_at_s, fan, resets=True) for fan in sorted(order[stays:])]
+    returns = bool(asked.reconnect_cap_s)
+    departures += [Departure(asked.reset_at_s, fan, resets=True, returns=returns) for fan in sorted(order[stays:])]
     departures += [Departure(asked.storm_at_s, fan, resets=True) for fan in sorted(order[stays - storm : stays])]
     departures.sort(key=lambda departure: departure.at_s)
     return Conduct(frozenset(order[:slow]), tuple(departures), newcomers_s, backoff_of(asked, seed))

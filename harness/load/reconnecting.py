@@ -1,5 +1,7 @@
 """Fans who connect again: whoever loses its connection, or does not get one, tries to have another after a while.
 
+Each try goes to the next of the server's addresses: who is turned away by one of them is not by all.
+
 What it must guarantee: who is away is not served, and is no loss of events either; who is back is told apart from who
 never left. Three things are kept in mind for that:
 
@@ -11,7 +13,8 @@ never left. Three things are kept in mind for that:
 * A connection counts as lost until the last event (`stay_away`). Who is closed later is not to come back. Nor is who is
   told what is no answer: that is a defect, and to hide it behind the next try would be no honest figure.
 
-Whoever watches an event stream says which event it had last, as browsers do, so a server can tell it what it missed.
+Whoever watches an event stream, or has frames with numbers, says which event it had last, so a server can tell it what
+it missed.
 
 A fan that is there costs four bytes more than one that does not connect again, and where its events have ids a place in
 a dictionary; for one that is away there is an object.
@@ -31,7 +34,7 @@ from harness.load.deliveries import mark_of
 from harness.load.fans import Fans
 from harness.load.lost_connections import LostConnections
 from harness.load.phases import AWAY, CONNECTING, WATCHING
-from harness.load.protocols.event_stream import resuming
+from harness.load.protocols.catalogue import resuming
 from harness.load.samples import Outcome
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from harness.load.protocols.reader import Callbacks
 
 _PARTED: Final = frozenset({Outcome.LEFT, Outcome.BROKE_OFF, Outcome.MALFORMED})
-"""Who ended their connection themselves."""
+"""Who ended their connection themselves, and for good."""
 
 _FINAL: Final = frozenset({*SHORTAGES, Outcome.MALFORMED})
 """After what no other try is made: this side has no room for it, or the server speaks something else."""
@@ -75,6 +78,7 @@ class ReconnectingFans(Fans):
         "_lost",
         "_new",
         "_places",
+        "_returning",
         "_stays_away",
     )
 
@@ -90,6 +94,7 @@ class ReconnectingFans(Fans):
         self._due: list[tuple[float, int]] = []  # a heap of when who is to try
         self._deadlines: deque[tuple[float, int, int]] = deque()  # when which try of whom is overdue
         self._stays_away = False
+        self._returning = frozenset(each.fan for each in job.conduct.departures if each.returns)
 
     # The schedule.
 
@@ -114,7 +119,7 @@ class ReconnectingFans(Fans):
         else:
             self._deadlines.append((now + self._answer_timeout_s, fan, away.tries))
         self._phase[fan] = CONNECTING
-        error = self._sockets.connect_again(fan)
+        error = self._sockets.connect_again(fan, away.tries)
         if error:
             self._fail(fan, outcome_of(error), now)
 
@@ -162,7 +167,7 @@ class ReconnectingFans(Fans):
         return replace(super()._callbacks, place=self._places.__setitem__)
 
     def _hello(self, fan: int) -> bytes:
-        return resuming(super()._hello(fan), self._places.get(fan, b""))
+        return resuming(self._dialogue, super()._hello(fan), self._places.get(fan, b""))
 
     def on_ready(self, fd: int, events: int) -> None:
         """Take in what epoll reports of one of the sockets."""
@@ -191,11 +196,13 @@ class ReconnectingFans(Fans):
         samples.outcome[fan] = Outcome.PENDING
         samples.closed_s[fan] = math.nan
         samples.closes.pop(fan, None)
+        tried_s = samples.started_s[fan]
         self._restore(fan, away)
         if away.row is None:
             super()._on_answered(fan, now)
             return
         self._lost.back_s[away.row] = now
+        self._lost.tried_s[away.row] = tried_s
         samples.receipt_fan.append(fan)
         samples.receipt_sequence.append(mark_of(self._heard[fan]))
         samples.receipt_s.append(now)
@@ -219,10 +226,12 @@ class ReconnectingFans(Fans):
     def _leave(self, fan: int, *, resets: bool) -> None:
         self._new = len(self.samples.receipt_sequence)
         super()._leave(fan, resets=resets)
-        if fan in self._away:  # it was closed just before
+        if fan in self._away and fan not in self._returning:  # it was closed just before
             self._leaves_when_answered[fan] = resets
 
     def _lose(self, fan: int, outcome: Outcome, now: float) -> None:
+        if outcome is Outcome.BROKE_OFF and fan in self._returning:
+            outcome = Outcome.CUT  # it is the network that broke
         super()._lose(fan, outcome, now)
         if self._stays_away or outcome in _PARTED:
             return

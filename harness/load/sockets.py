@@ -43,19 +43,21 @@ class Sockets:
         self._slow = job.conduct.slow
         self._destinations = [Destination.of(endpoint, job.share.reach) for endpoint in job.endpoints]
         for fan in range(len(job.share.fans)):
-            self._addresses.append(self._destination(fan).address)
+            destination = self._destination(fan)
+            self._addresses.append(destination.address)
             try:
-                self._make(fan)
+                self._make(fan, destination)
             except OSError as error:
                 self._unprepared[fan] = error.errno or 0
 
-    def _destination(self, fan: int) -> Destination:
-        return self._destinations[self._share.fans[fan] % len(self._destinations)]
+    def _destination(self, fan: int, tries: int = 0) -> Destination:
+        """Return where a fan goes who has tried so often before."""
+        return self._destinations[(self._share.fans[fan] + tries) % len(self._destinations)]
 
-    def _make(self, fan: int) -> socket.SocketType:
+    def _make(self, fan: int, destination: Destination) -> socket.SocketType:
         """Make the socket of a fan, and watch it. Raise OSError if there can be none."""
         sources = self._share.sources
-        sock = prepare(self._destination(fan), sources[fan % len(sources)])
+        sock = prepare(destination, sources[fan % len(sources)])
         if fan in self._slow:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)  # before the window is offered
         self.of[fan] = sock
@@ -83,13 +85,16 @@ class Sockets:
                 refused.append((fan, error))
         return refused
 
-    def connect_again(self, fan: int) -> int:
+    def connect_again(self, fan: int, tries: int) -> int:
         """Make another socket for a fan who has none any more, and begin a connection; return why not, or 0.
+
+        Its first one went to its own endpoint, and each of so many tries to the one behind.
 
         What epoll has reported before must have been taken in: the descriptor may be one that was closed just now.
         """
         try:
-            error = self._make(fan).connect_ex(self._addresses[fan])
+            destination = self._destination(fan, tries)
+            error = self._make(fan, destination).connect_ex(destination.address)
         except OSError as refused:
             return refused.errno or errno.ENOBUFS
         return 0 if error == errno.EINPROGRESS else error

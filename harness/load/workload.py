@@ -124,6 +124,8 @@ class Dialogue:
     empty; everything else is in the `turns`, and marks are in messages, of which one that begins with `error_start`
     refuses. By MQTT the hello is a CONNECT and a SUBSCRIBE, whose acknowledgements are the answer, so `answer_end` is
     empty; marks are in what is published.
+    With `numbers` the lines are a stage's frames with numbers, from which a fan who connects again goes on
+    (`harness.load.protocols.numbered_frames`).
     """
 
     hello: bytes
@@ -136,6 +138,7 @@ class Dialogue:
     heartbeat: Heartbeat | None = None
     tls: Tls | None = None
     vars: Vars | None = None
+    numbers: bool = False
 
     def __post_init__(self) -> None:
         is_lines = self.protocol is Protocol.LINES

@@ -81,11 +81,13 @@ class Disturbances(Section, frozen=True, kw_only=True):
     fans come besides the N, in waves of `joining_c`: the first an interval of the load after the first event was due.
     In a storm the share `storm` of them break their connections at `storm_at_s`, and as many come again within
     `storm_within_s`.
-    With a `reconnect_cap_s` fans connect again who lost their connection, or got none: after a random wait of up to
-    `reconnect_base_s`, which doubles with each try, up to the cap.
+    With a `reconnect_cap_s` fans connect again who lost their connection, as those who were reset, or got none: after a
+    random wait of up to `reconnect_base_s`, which doubles with each try, up to the cap.
     `redis_latency_s` is what a round trip to the stage's Redis takes more, and `redis_latency_by` what makes it so:
     a proxy, or the kernel's netem (tc-netem(8)). `faults` is what the stage was told to break in itself. With
-    `small_buffers` the sockets of the server's network namespace had little room before the server tuned anything.
+    `small_buffers` the sockets of the server's network namespace had little room before the server tuned anything, and
+    with `small_queues` the accept queues. `open_files` is how many files each of its processes may have open at most,
+    0 where it was left as it is. So many of its nodes as `stops` were told to stop at `stop_at_s`.
     """
 
     churn_per_s: Share = 0.0
@@ -104,6 +106,10 @@ class Disturbances(Section, frozen=True, kw_only=True):
     storm_within_s: Seconds = 0.0
     reconnect_base_s: Seconds = 0.0
     reconnect_cap_s: Seconds = 0.0
+    small_queues: bool = False
+    open_files: Count = 0
+    stops: Count = 0
+    stop_at_s: Seconds = 0.0
 
 
 class Asked(Section, frozen=True, kw_only=True):

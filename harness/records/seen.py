@@ -49,12 +49,16 @@ class Response(Section, frozen=True, kw_only=True):
     `newcomers` are the intended response times of those alone who were to start after the first event was due, so that
     the server had a match to tell meanwhile, and `newcomers_art` is their ART; None where nobody was answered who came
     then, and in older results.
+
+    `unanswered` is of the others how long it took from their intended start until they were turned away, or gave up;
+    None where all were answered, and in older results.
     """
 
     intended: Distribution | None
     art: Distribution | None
     newcomers: Distribution | None = None
     newcomers_art: Distribution | None = None
+    unanswered: Distribution | None = None
 
 
 class EventSeen(Section, frozen=True, kw_only=True):
@@ -157,12 +161,12 @@ class ApiSeen(Section, frozen=True, kw_only=True):
 class Reconnects(Section, frozen=True, kw_only=True):
     """How fans came back who lost their connection, or did not get one.
 
-    `lost` are connections that ended, not by the fan's doing, after it was served and before the last event was posted;
+    `lost` are connections that ended, not by the fan's will, after it was served and before the last event was posted;
     `ended` counts them by how they did.
     Of the tries to connect again `tried` were made and `served` were answered, also of fans whom nobody had served
     before; `failures` counts the others by what happened to them, as far as they were over. `back` is the time from
     the loss of a connection until the fan was served again; of `not_back` it was not until the end, which counts as
-    infinitely long.
+    infinitely long. `took` is how long the try took by which it was; None where nobody was back, and in older results.
 
     `missed` are deliveries, of events that were posted while their fan was away, or were still on their way when its
     connection was lost. They are no part of what a fan is due, so none is a loss. Those that it was told on the next
@@ -178,6 +182,7 @@ class Reconnects(Section, frozen=True, kw_only=True):
     not_back: Count
     missed: Count
     recovered: Count
+    took: Distribution | None = None
 
 
 class Seen(Section, frozen=True, kw_only=True):

@@ -18,13 +18,23 @@ def show_disturbances(asked: Disturbances) -> str:
     parts += _comings(asked)
     if asked.arrivals_during_events:
         parts.append("arrivals during events")
-    if asked.redis_latency_s:
-        parts.append(f"Redis {show_time(asked.redis_latency_s)} away ({asked.redis_latency_by})")
-    if asked.small_buffers:
-        parts.append("small socket buffers")
-    if asked.faults:
-        parts.append(f"faults {asked.faults}")
+    parts += _of_the_server(asked)
     return ", ".join(parts)
+
+
+def _of_the_server(asked: Disturbances) -> Iterator[str]:
+    if asked.redis_latency_s:
+        yield f"Redis {show_time(asked.redis_latency_s)} away ({asked.redis_latency_by})"
+    if asked.small_buffers:
+        yield "small socket buffers"
+    if asked.small_queues:
+        yield "small accept queues"
+    if asked.open_files:
+        yield f"{asked.open_files:,} open files a process"
+    if asked.stops:
+        yield f"{asked.stops:,} {'node' if asked.stops == 1 else 'nodes'} stopped at {show_time(asked.stop_at_s)}"
+    if asked.faults:
+        yield f"faults {asked.faults}"
 
 
 def _comings(asked: Disturbances) -> Iterator[str]:

@@ -57,6 +57,8 @@ def rows_of(result: TrialResult) -> list[tuple[str, str]]:
         ),
         ("response", f"{_percentiles(response.intended)}{_whose(result)}"),
     ]
+    if response.unanswered is not None:
+        rows.append(("not answered", f"turned away, or gave up, after {_figures(response.unanswered)}"))
     if response.newcomers is not None:
         art = NOTHING if response.newcomers_art is None else show_time(response.newcomers_art.mean_s)
         rows.append(("newcomers", f"while events flowed: {_percentiles(response.newcomers)}; ART {art}"))
@@ -122,6 +124,8 @@ def _reconnects(seen: Reconnects, *, has_events: bool) -> str:
     if seen.lost:
         back = "nobody was" if seen.back is None else _figures(seen.back)
         parts.append(f"back, from the loss: {back}; {seen.not_back:,} not back at the end")
+    if seen.took is not None:
+        parts.append(f"such a try took {_figures(seen.took)}")
     if seen.lost and has_events:
         parts.append(f"of events from meanwhile {seen.missed:,} deliveries missed, {seen.recovered:,} told afterwards")
     return "; ".join(parts)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
+import psutil
+
 from common.addresses import reachable
 from harness.interruption import sleep_interruptibly
 from harness.load.workload import Dialogue, Endpoint
@@ -32,6 +34,8 @@ ORPHANS_TIMEOUT_S = 5.0
 _READY = re.compile(r"^ready fans=(?P<fans>\S+) http=(?P<http>\S+)(?: browsers=(?P<browsers>\S+))?$", re.MULTILINE)
 _POLL_S = 0.02
 _SYSCTL = "sysctl"  # the lesson by which a stage has the kernel's settings of the profile `server`
+_PORT = "--port"  # of `matchstream serve`; a node is one, as a child of the first process
+_RESUME = "resume"  # … that by which fans can go on where they were
 
 
 class StageTarget:
@@ -91,33 +95,47 @@ class StageTarget:
 
     @property
     def tunes_kernel(self) -> bool:
-        """Whether the stage, such as it is to be started, has the lesson `sysctl`. Raise TargetError if there is none.
-
-        A lesson that was asked for by name need not be looked up.
-        """
-        if _SYSCTL in self._variant.with_lessons:
-            return True
-        if _SYSCTL in self._variant.without_lessons:
-            return False
-        return _SYSCTL in lessons_of(self._variant.stage, self._command)
+        """Whether the stage, as it is to be started, has the lesson `sysctl`. Raise TargetError if there is no such."""
+        return self._has(_SYSCTL)
 
     def listen_on(self, host: str) -> None:
         """Have the server listen on this address when it is started."""
         self._host = host
 
     def disturb(self, disturbances: Disturbances) -> None:
-        """Have the server's Redis so far away, and the server break what it was told to, when it is started."""
+        """Have the server's Redis so far away, its files so few, and it break what it was told to, when it is started.
+
+        Raise TargetError where nodes are to stop, and none would be left.
+        """
+        if disturbances.stops and disturbances.stops >= (self._variant.nodes or 1):
+            raise TargetError(
+                f"{self.name}: of its nodes {disturbances.stops} are to stop, and another must be left for their fans: "
+                "give more --nodes"
+            )
         self._disturbances = disturbances
+
+    def stop_nodes(self, count: int) -> None:
+        """Tell so many of its nodes to stop, as who takes one out of service does, those with the highest ports.
+
+        They are not waited for. The server's first process starts them again.
+        """
+        assert self._running is not None  # noqa: S101 -- it was started
+        commands = {child: child.cmdline() for child in psutil.Process(self._running.pid).children()}
+        nodes = {int(words[words.index(_PORT) + 1]): child for child, words in commands.items() if _PORT in words}
+        for port in sorted(nodes)[-count:]:
+            nodes[port].terminate()
 
     def start(self) -> None:
         """Start the server and wait until it is ready. Raise TargetError with the last line of its log if it is not."""
-        where = ["--host", self._host, "--port", "0", "--http-port", "0"]
+        where = ["--host", self._host, _PORT, "0", "--http-port", "0"]
         if self._disturbances.redis_latency_s:
             self._far_redis = FarRedis.start(self._disturbances.redis_latency_s)
             where += ["--redis", self._far_redis.url]
         if self._disturbances.faults:
             where += ["--faults", self._disturbances.faults]
         command = (*self._command, "serve", *self._variant.options, *where)
+        if self._disturbances.open_files:
+            command = ("sh", "-c", 'ulimit -n "$0" && exec "$@"', str(self._disturbances.open_files), *command)
         with tempfile.TemporaryFile() as output:
             self._running = Program.start(command, {"MATCHSTREAM_TOKEN": self._token}, output)
             try:
@@ -149,12 +167,24 @@ class StageTarget:
         return None if self._running is None else self._running.ended()
 
     def dialogue(self, match_id: str | None) -> Dialogue:
-        """Return a fan's part in the stages' protocol, or by the door. Raise TargetError for a door to no match."""
+        """Return a fan's part in the stages' protocol, or by the door. Raise TargetError for a door to no match.
+
+        Who connects again has numbers where the stage has them.
+        """
         if self._variant.door is None:
-            return match_stream_dialogue(match_id)
+            numbers = bool(self._disturbances.reconnect_cap_s) and self._has(_RESUME)
+            return match_stream_dialogue(match_id, numbers=numbers)
         if match_id is None:
             raise TargetError(f"by {self._variant.door} fans say which match they watch, and there is none")
         return door_dialogue(self._variant.door, match_id)
+
+    def _has(self, lesson: str) -> bool:
+        """Whether the stage, such as it is started, has a lesson. One that was asked for by name is not looked up."""
+        if lesson in self._variant.with_lessons:
+            return True
+        if lesson in self._variant.without_lessons:
+            return False
+        return lesson in lessons_of(self._variant.stage, self._command)
 
     @property
     def _fans_at(self) -> str:

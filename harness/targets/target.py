@@ -5,6 +5,7 @@ from typing import Protocol
 from common import addresses
 from common.addresses import AddressError, HttpUrl, join, parse
 from harness.errors import HarnessError
+from harness.load.protocols.numbered_frames import END
 from harness.load.workload import Dialogue, Endpoint
 from harness.targets.publisher import Publisher
 from harness.targets.variant import Variant
@@ -72,15 +73,22 @@ class Target(Protocol):
         ...
 
 
-def match_stream_dialogue(match_id: str | None) -> Dialogue:
-    """Return a fan's part in the protocol of the stages: one line after the welcome, then frames."""
-    hello = "V:2:{user}\n" if match_id is None else f"VERSION:1:CONNECT:{{user}}:MATCH:{match_id}\n"
+def match_stream_dialogue(match_id: str | None, *, numbers: bool = False) -> Dialogue:
+    """Return a fan's part in the protocol of the stages: one line after the welcome, then frames.
+
+    With `numbers`, which only some servers have, a fan who connects again goes on where it was.
+    """
+    if numbers:
+        hello = f"V:3:{{user}}:{match_id or ''}\n"
+    else:
+        hello = "V:2:{user}\n" if match_id is None else f"VERSION:1:CONNECT:{{user}}:MATCH:{match_id}\n"
     return Dialogue(
         hello=hello.encode(),
         welcome_end=b"\n",
-        answer_end=b"\n\r\n",
+        answer_end=END if numbers else b"\n\r\n",
         mark=b"\tcomment: #",
         error_start=b"ERROR:",
+        numbers=numbers,
     )
 
 

@@ -81,6 +81,15 @@ class Onlooker(Protocol):
         ...
 
 
+@runtime_checkable
+class HasNodes(Protocol):
+    """A target whose server is some nodes, of which some can be taken out of service."""
+
+    def stop_nodes(self, count: int) -> None:
+        """Tell so many of them to stop, and do not wait for it."""
+        ...
+
+
 @dataclass(slots=True)
 class _Course:
     """How far a trial came. `settled` is the progress at which all fans were, None before; moments are after `t0`."""
@@ -277,6 +286,8 @@ async def _post_all(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch |
     match, publisher, course = run.match, run.target.publisher, run.course
     assert match is not None  # noqa: S101 -- there is nothing to post without; this tells the type checker
     assert publisher is not None  # noqa: S101 -- nor is there a match
+    if not course.posts and run.plan.disturbances.stops:
+        asyncio.get_running_loop().call_later(run.plan.disturbances.stop_at_s, _stop_nodes, run.target, run.plan)
     done = course.posts = course.posts or []
 
     def note(post: Posted) -> None:
@@ -295,6 +306,11 @@ async def _post_all(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch |
         if asks and isinstance(publisher, ApiPublisher):
             course.answers = await stack.enter_async_context(_asked(publisher, match.match.id))
         await Reporter(poster, match.match.id, publisher.refusals).post_all(posts, course.t0, note)
+
+
+def _stop_nodes(target: Target, plan: TrialPlan) -> None:
+    if isinstance(target, HasNodes):
+        target.stop_nodes(plan.disturbances.stops)
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ def run_trial(
     try:
         with (
             interruptions_deferred(),
-            placed(plan.placement, target, small_buffers=plan.disturbances.small_buffers) as place,
+            placed(plan.placement, target, plan.disturbances) as place,
             _running(target, place),
             place.for_generator(),
             _playing(target.publisher, plan.match),
@@ -101,17 +101,23 @@ class Disturbable(Protocol):
     """A target whose server the harness starts, so that it can be told what else is to happen to it."""
 
     def disturb(self, disturbances: Disturbances) -> None:
-        """Have the server's Redis so far away, and the server break what it was told to, when it is started."""
+        """Have the server's Redis so far away, and what else was asked for, when it is started. Raise TargetError."""
         ...
 
 
 def _disturb(target: Target, asked: Disturbances) -> None:
-    if not asked.redis_latency_s and not asked.faults:
+    if isinstance(target, Disturbable):
+        target.disturb(asked)
         return
-    option = "--redis-latency" if asked.redis_latency_s else "--faults"
-    if not isinstance(target, Disturbable):
-        raise TargetError(f"{option} is for the stages, which the harness starts: leave it out for {target.name}")
-    target.disturb(asked)
+    of_a_stage = {
+        "--redis-latency": asked.redis_latency_s,
+        "--open-files": asked.open_files,
+        "--stop-nodes": asked.stops,
+        "--faults": asked.faults,
+    }
+    for option, value in of_a_stage.items():
+        if value:
+            raise TargetError(f"{option} is for the stages, which the harness starts: leave it out for {target.name}")
 
 
 @contextlib.contextmanager

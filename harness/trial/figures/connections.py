@@ -67,6 +67,7 @@ def reconnects(samples: Samples, missed: int, recovered: int) -> Reconnects | No
         not_back=not_back,
         missed=missed,
         recovered=recovered,
+        took=distribution(np.asarray(lost.back_s) - np.asarray(lost.tried_s)),
     )
 
 

@@ -62,6 +62,7 @@ def analyse(samples: Samples, posts: Sequence[Posted] | None, phases: Phases) ->
             art=distribution(np.asarray(samples.talk_s())),
             newcomers=_responses(newcomers),
             newcomers_art=distribution(np.asarray(newcomers.talk_s())),
+            unanswered=_unanswered(samples),
         ),
         delivery=_delivery(got, what_was_due.expected, posts) if posts else None,
         timeline=timeline(samples, phases.over_s, deliveries),
@@ -80,6 +81,12 @@ def _responses(samples: Samples) -> Distribution | None:
     """
     response_s = np.asarray(samples.response_s())
     return distribution(response_s, missing=len(samples) - response_s.size - samples.outcome.count(Outcome.UNTOLD))
+
+
+def _unanswered(samples: Samples) -> Distribution | None:
+    """Return how long those waited who were not answered, as far as they did not wait until the end."""
+    waited_s = np.asarray(samples.closed_s) - np.asarray(samples.intended_s)
+    return distribution(waited_s[np.isnan(np.asarray(samples.answered_s)) & ~np.isnan(waited_s)])
 
 
 def recovery_s(samples: Samples, stop_s: float | None) -> float | None:

@@ -14,13 +14,13 @@ import msgspec
 
 from common.tuning.sysctl import load_profile
 from harness.load.workload import LOOPBACK_SOURCES, ChosenSources, Sources
-from harness.records.asked import Placement
+from harness.records.asked import Disturbances, Placement
 from harness.trial.observer import listen_counters
 from harness.trial.placement.chosen import chosen_sources
 from harness.trial.placement.errors import PlacementError
 from harness.trial.placement.namespaces import SERVER_ADDRESS, SOURCES, Namespace, Pair, joined_namespaces
 from harness.trial.placement.pinning import pin_redis, pinned
-from harness.trial.placement.settings import set_in_namespace, shrink_buffers
+from harness.trial.placement.settings import SMALL_BUFFERS, SMALL_QUEUES, set_in_namespace, shrink
 
 
 @runtime_checkable
@@ -69,23 +69,29 @@ class TrialPlace:
 
 
 @contextmanager
-def placed(placement: Placement, target: object, *, small_buffers: bool = False) -> Iterator[TrialPlace]:
+def placed(placement: Placement, target: object, disturbances: Disturbances) -> Iterator[TrialPlace]:
     """Hold the place for a trial of `target`, and tell it where to listen. Raise PlacementError.
 
-    With `small_buffers` the sockets of the server's namespace have little room until the profile sets them.
+    With small buffers the sockets of the server's namespace have little room until the profile sets them, and with
+    small queues those who wait to be accepted.
     """
     _check(placement, target)
-    if small_buffers and placement.network != "netns":
-        raise PlacementError("--small-buffers are those of a network namespace: give --netns as well")
+    small = {
+        "--small-buffers": (disturbances.small_buffers, SMALL_BUFFERS),
+        "--small-queues": (disturbances.small_queues, SMALL_QUEUES),
+    }
+    asked = {option: settings for option, (is_asked, settings) in small.items() if is_asked}
+    if asked and placement.network != "netns":
+        raise PlacementError(f"{next(iter(asked))} are those of a network namespace: give --netns as well")
     if placement.network == "loopback":
         sources = LOOPBACK_SOURCES if placement.sources is None else chosen_sources(placement.sources)
         yield TrialPlace(placement, sources, None)
         return
     with joined_namespaces() as pair:
         sysctls = {}
-        if small_buffers:
+        for settings in asked.values():
             with pair.server.entered():
-                shrink_buffers()
+                shrink(settings)
         if isinstance(target, Placeable):
             target.listen_on(SERVER_ADDRESS)
             if target.tunes_kernel:

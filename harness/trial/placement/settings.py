@@ -19,9 +19,13 @@ SMALL_BUFFERS: Final[Mapping[str, str]] = MappingProxyType(
 """What guides set to save memory: two pages at most for what a reader has not read yet, and for what is to be sent."""
 
 
-def shrink_buffers(root: Path = PROC_SYS) -> None:
-    """Give the sockets of this thread's network namespace SMALL_BUFFERS. Raise PlacementError if the kernel refuses."""
-    for name, value in SMALL_BUFFERS.items():
+SMALL_QUEUES: Final[Mapping[str, str]] = MappingProxyType({"net.core.somaxconn": "128"})
+"""What the kernel had until Linux 5.4 (2019), and so had the talk's servers: an accept queue takes so many."""
+
+
+def shrink(settings: Mapping[str, str], root: Path = PROC_SYS) -> None:
+    """Set this in this thread's network namespace: SMALL_BUFFERS, for example. Raise PlacementError if it cannot be."""
+    for name, value in settings.items():
         _write(name, value, root)
 
 

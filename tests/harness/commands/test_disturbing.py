@@ -23,6 +23,9 @@ def test_all_are_read() -> None:
         redis_latency="2ms",
         faults="client=1%/s",
         small_buffers=True,
+        small_queues=True,
+        open_files=2_048,
+        stop_nodes="1@500ms",
     )
     assert given.disturbances() == Disturbances(
         churn_per_s=0.05,
@@ -34,6 +37,10 @@ def test_all_are_read() -> None:
         redis_latency_by="proxy",
         faults="client=1%/s",
         small_buffers=True,
+        small_queues=True,
+        open_files=2_048,
+        stops=1,
+        stop_at_s=0.5,
         joining=5_000,
         joining_c=500,
         storm=0.5,
@@ -57,6 +64,7 @@ def test_all_are_read() -> None:
         (Disturbing(reset="2000"), r"--reset 2000: say how many fans and when, such as 2000@10s"),
         (Disturbing(reset="0@1s"), r"--reset 0@1s: say how many"),
         (Disturbing(reset="10@soon"), r"--reset 10@soon: 'soon' is no duration"),
+        (Disturbing(stop_nodes="1"), r"--stop-nodes 1: say how many nodes and when, such as 1@1s"),
         (Disturbing(joining="5000"), r"--joining 5000: say how many fans, and how many of them come at once"),
         (Disturbing(joining="5000/0"), r"--joining 5000/0: say how many fans"),
         (Disturbing(storm="50%"), r"--storm 50%: say what share of the fans, and when, such as 50%@30s"),

@@ -41,18 +41,23 @@ class OneFan:
     """A fan that is due now, and the server that it comes to, turn by turn."""
 
     def __init__(
-        self, epoll: select.epoll, listener: socket.socket, conduct: Conduct, dialogue: Dialogue = DIALOGUE
+        self,
+        epoll: select.epoll,
+        listener: socket.socket,
+        conduct: Conduct,
+        dialogue: Dialogue = DIALOGUE,
+        others: tuple[socket.socket, ...] = (),
     ) -> None:
         assert conduct.backoff is not None
         share = Share(range(1), ("127.0.1.0",))
-        endpoint = Endpoint(*listener.getsockname())
-        job = Job(share, array("d", [0.0]), dialogue, (endpoint,), "fan-", TIMEOUT_S, conduct, events=9)
+        endpoints = tuple(Endpoint(*each.getsockname()) for each in (listener, *others))
+        job = Job(share, array("d", [0.0]), dialogue, endpoints, "fan-", TIMEOUT_S, conduct, events=9)
         self.fans = ReconnectingFans(epoll, job, conduct.backoff)
         self.samples = self.fans.samples
         assert self.samples.lost is not None
         self.lost = self.samples.lost
         self._epoll = epoll
-        self._listener = listener
+        self.listener = listener
         self.fans.begin(time.monotonic())
 
     @property
@@ -68,7 +73,7 @@ class OneFan:
         self.fans.start_due()
         while self.samples.outcome[0] and self.lost.tried == tried:  # it is away, and due within a moment
             self.fans.start_due()
-        server, _ = self._listener.accept()
+        server, _ = self.listener.accept()
         server.settimeout(PATIENCE_S)
         self.turn()
         return server
@@ -221,6 +226,26 @@ def test_who_is_to_leave_while_it_is_away_leaves_when_it_is_back(epoll: select.e
     with fan.be_served() as server:
         assert server.recv(4096) == b""
     assert (fan.outcome, fan.fans.away, fan.fans.open) == (Outcome.LEFT, 0, 0)
+
+
+def test_each_try_goes_to_the_next_address_and_what_waits_there_is_not_broken_off_again(
+    epoll: select.epoll, listener: socket.socket
+) -> None:
+    departure = Departure(0.0, 0, resets=True, returns=True)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        fan = OneFan(epoll, listener, Conduct(departures=(departure,), backoff=AT_ONCE), others=(other,))
+        with fan.be_served() as server:
+            fan.fans.events_begin(time.monotonic())
+            fan.fans.leave_due()
+            assert (fan.outcome, fan.fans.away) == (Outcome.CUT, 1)
+            with pytest.raises(ConnectionResetError):
+                server.recv(4096)
+        fan.listener = other
+        with fan.be_served():
+            fan.fans.leave_due()
+            assert (fan.outcome, fan.fans.away, fan.lost.ended) == (Outcome.PENDING, 0, {"cut": 1})
+            assert fan.lost.lost_s[0] <= fan.lost.tried_s[0] < fan.lost.back_s[0]
+            fan.fans.close()
 
 
 def test_a_try_that_the_generator_has_no_room_for_is_its_last(

@@ -1,5 +1,7 @@
 """What else can happen in a trial: it does, and is reported as what was asked for, not as the server's failure."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.load.match import synthetic_match
@@ -81,6 +83,15 @@ def test_events_flow_while_fans_come() -> None:
     assert seen.api is not None
 
 
+@pytest.mark.parametrize(("without", "failure"), [((), "error_line"), (("admission",), "no_welcome")])
+def test_who_finds_no_file_left_is_told_so_or_gives_up(without: tuple[str, ...], failure: str) -> None:
+    few = replace(plan(Disturbances(open_files=256)), load=Load(300, 100, 0.02), answer_timeout_s=1.0)
+    seen = run_trial(few, StageTarget(Variant("4", without_lessons=without, workers=1)), Silent()).seen
+    assert seen.fans.failures == {failure: seen.fans.failed}
+    assert seen.response.unanswered is not None
+    assert seen.response.unanswered.count == seen.fans.failed == 300 - seen.fans.served
+
+
 @pytest.mark.parametrize(
     ("disturbances", "posts", "reason"),
     [
@@ -105,6 +116,8 @@ def test_what_cannot_be_is_refused_before_anything_is_started(
     [
         (Disturbances(redis_latency_s=0.002, redis_latency_by="proxy"), "--redis-latency"),
         (Disturbances(faults="client=1%/s"), "--faults"),
+        (Disturbances(open_files=2_048), "--open-files"),
+        (Disturbances(stops=1), "--stop-nodes"),
     ],
 )
 def test_a_server_that_the_harness_does_not_start_is_not_broken(disturbances: Disturbances, option: str) -> None:

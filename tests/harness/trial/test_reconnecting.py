@@ -23,12 +23,14 @@ from harness.show.progress import Silent
 from harness.targets.custom import CustomTarget
 from harness.targets.description import Description, Publish, check
 from harness.targets.stage import StageTarget
+from harness.targets.target import TargetError
 from harness.targets.variant import Variant
 from harness.trial.figures.slo import DEFAULT_SLO, parse_slo
 from harness.trial.plan import TrialPlan
 from harness.trial.receipts import write_receipts
 from harness.trial.run import run_trial
 from tests.deploy.certificates import Certificate, needs_openssl
+from tests.harness.fake import FAKE
 from tests.harness.known_servers import PATIENCE_S, STATUS, WELCOME, KnownServer, KnownTarget, Peer
 from tests.harness.targets.dropping_server import Drop, DroppingServer
 
@@ -196,5 +198,42 @@ def test_the_fans_of_a_worker_that_is_killed_are_back(door: Door | None) -> None
     assert delivery.lost == 0
     assert delivery.received + seen.missed + seen.recovered == N * POSTS
     assert result.bound.name in {"process ended", "generator"}
-    if door is not None:  # they say which event they had last
-        assert seen.missed == 0
+    assert seen.missed == 0  # they say which event they had last
+
+
+def test_where_nothing_is_numbered_the_fans_of_a_worker_that_is_killed_miss_what_was_told() -> None:
+    without = ("resume", "event-source", "websocket")
+    target = StageTarget(Variant("4", without_lessons=without, workers=2))
+    later = Disturbances(reconnect_base_s=0.5, reconnect_cap_s=0.5)
+    seen = reconnects_of(run_trial(plan(later), target, KillsAWorker(target)))
+    assert seen.lost == seen.served > 0
+    assert seen.missed > 0
+
+
+def test_who_was_reset_is_back_once_and_others_stay_where_they_are() -> None:
+    asked = Disturbances(reset=8, reset_at_s=0.1, reconnect_base_s=0.02, reconnect_cap_s=0.1)
+    target = StageTarget(Variant("0"), FAKE)
+    result = run_trial(plan(asked), target, Silent())
+    fans, seen = result.seen.fans, reconnects_of(result)
+    assert result.verdict.met, result.verdict.broken
+    assert (fans.served, fans.reset, fans.failures) == (N, 0, {})
+    assert (seen.lost, seen.ended, seen.served, seen.not_back) == (8, {"cut": 8}, 8, 0)
+    assert seen.took is not None
+    assert seen.back is not None
+    assert seen.took.count == 8
+    assert seen.took.mean_s < seen.back.mean_s  # without the wait before it
+
+
+def test_the_fans_of_a_node_that_stops_go_to_another() -> None:
+    asked = Disturbances(stops=1, stop_at_s=0.05, reconnect_base_s=0.02, reconnect_cap_s=0.1)
+    target = StageTarget(Variant("4", without_lessons=("listeners", "drain"), nodes=2))
+    result = run_trial(replace(plan(asked), match=synthetic_match("r1", 60, 20.0)), target, Silent())
+    seen = reconnects_of(result)
+    assert result.verdict.met, result.verdict.broken
+    assert result.seen.fans.served == N
+    assert (seen.lost, seen.ended, seen.missed) == (N // 2, {"ended": N // 2}, 0)
+
+
+def test_of_the_only_node_nobody_would_be_left() -> None:
+    with pytest.raises(TargetError, match="stage 4: of its nodes 1 are to stop, and another must be left"):
+        run_trial(plan(Disturbances(stops=1)), StageTarget(Variant("4")), Silent())

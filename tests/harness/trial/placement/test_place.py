@@ -107,9 +107,10 @@ def test_small_buffers_are_what_a_stage_with_the_lesson_makes_larger() -> None:
     assert result.asked.placement.sysctls["net.ipv4.tcp_wmem"] == "4096 16384 65536"
 
 
-def test_small_buffers_need_a_namespace_of_their_own() -> None:
-    small = replace(plan_of(Placement()), disturbances=Disturbances(small_buffers=True))
-    with pytest.raises(PlacementError, match="--small-buffers are those of a network namespace: give --netns as well"):
+@pytest.mark.parametrize("what", ["buffers", "queues"])
+def test_small_buffers_and_queues_need_a_namespace_of_their_own(what: str) -> None:
+    small = replace(plan_of(Placement()), disturbances=Disturbances(**{f"small_{what}": True}))
+    with pytest.raises(PlacementError, match=f"--small-{what} are those of a network namespace: give --netns as well"):
         run_trial(small, fake(), Silent())
 
 

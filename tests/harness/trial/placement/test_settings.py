@@ -5,7 +5,7 @@ import pytest
 from common.tuning.profile import parse_profile
 from common.tuning.sysctl import load_profile
 from harness.trial.placement.errors import PlacementError
-from harness.trial.placement.settings import set_in_namespace, shrink_buffers
+from harness.trial.placement.settings import SMALL_BUFFERS, SMALL_QUEUES, set_in_namespace, shrink
 
 SETTING = """
 [settings."{name}"]
@@ -61,7 +61,7 @@ def test_a_second_time_there_is_nothing_to_set(root: Path) -> None:
 def test_small_buffers_are_below_what_the_profile_of_a_server_asks_for(root: Path) -> None:
     for name in ("tcp_rmem", "tcp_wmem"):
         (root / "net/ipv4" / name).write_text("4096\t131072\t6291456\n")
-    shrink_buffers(root)
+    shrink(SMALL_BUFFERS, root)
     assert (root / "net/ipv4/tcp_wmem").read_text() == "4096 4096 8192\n"
     assert set_in_namespace(load_profile("server"), root) == {
         "net.ipv4.tcp_rmem": "4096 16384 131072",
@@ -76,3 +76,10 @@ def test_a_setting_that_the_kernel_refuses_is_named(root: Path, monkeypatch: pyt
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(PlacementError, match=r"net\.core\.short cannot be set to 100 \(Operation not permitted\)"):
         set_in_namespace(PROFILE, root)
+
+
+def test_small_queues_are_below_what_the_profile_of_a_server_asks_for(root: Path) -> None:
+    (root / "net/core/somaxconn").write_text("4096\n")
+    shrink(SMALL_QUEUES, root)
+    assert (root / "net/core/somaxconn").read_text() == "128\n"
+    assert set_in_namespace(load_profile("server"), root)["net.core.somaxconn"] == "65535"
