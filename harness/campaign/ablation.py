@@ -205,16 +205,19 @@ def _group(stage: str, scenario: Scenario, lessons: Collection[str]) -> Iterator
             MeasuredServer(f"{scenario.name}-{name}", variant.name, lambda: StageTarget(variant)), load, per_round
         )
 
+    same = Variant(stage, without_lessons=scenario.without, nodes=scenario.nodes, door=scenario.door)
+
     def changed(lesson: str) -> Variant:
-        only = (lesson,)
-        return Variant(stage, with_lessons=only) if change == "added" else Variant(stage, without_lessons=only)
+        if change == "added":
+            return replace(same, with_lessons=(lesson,))
+        return replace(same, without_lessons=(*same.without_lessons, lesson))
 
     word = "with" if change == "added" else "without"
     yield Group(
         stage=stage,
         scenario=scenario,
-        reference=arm(f"stage-{stage}", Variant(stage), per_round=2),
-        placebo=arm(f"stage-{stage}-{_PLACEBO}", Variant(stage)),
+        reference=arm(f"stage-{stage}", same, per_round=2),
+        placebo=arm(f"stage-{stage}-{_PLACEBO}", same),
         altered=tuple(
             Altered(lesson, change, arm(f"stage-{stage}-{word}-{lesson}", changed(lesson))) for lesson in lessons
         ),

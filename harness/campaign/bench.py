@@ -7,7 +7,7 @@ import msgspec
 import psutil
 
 from harness.campaign.journal import Journal
-from harness.campaign.plan import FixedLoad, Planned, PlannedSearch, PlannedTrial
+from harness.campaign.plan import ANSWER_TIMEOUT_S, FixedLoad, Planned, PlannedSearch, PlannedTrial
 from harness.campaign.quiet import PATIENCE_S, wait_until_quiet
 from harness.load.match import synthetic_match
 from harness.load.workload import Load
@@ -22,11 +22,6 @@ from harness.search.run import run_search
 from harness.trial.figures.slo import Slo
 from harness.trial.plan import TrialPlan, asked, trial_id
 from harness.trial.run import TrialMeasurer, run_trial
-
-ANSWER_TIMEOUT_S = 10.0
-"""Within what a fan must be answered: ten times what the SLO asks for, so that a server that fails is not waited for.
-"""
-
 
 LONGEST_ARRIVAL_S = 100.0
 """How long all fans of a search for N may take to come. At 50 a second, as a short accept queue takes them, that is
@@ -131,7 +126,7 @@ def trial_plan(load: FixedLoad, conditions: Conditions) -> TrialPlan:
         load=Load(load.n, load.c, load.interval_s),
         slo=conditions.slo,
         match=synthetic_match(trial_id(), load.events, load.rate_per_s),
-        answer_timeout_s=ANSWER_TIMEOUT_S,
+        answer_timeout_s=load.answer_timeout_s,
         placement=msgspec.structs.replace(conditions.placement, network="netns")
         if load.in_netns
         else conditions.placement,

@@ -41,6 +41,9 @@ _FIELDS: Mapping[Figure, str] = MappingProxyType(
         "cut": "cut",
         "recovery": "recovery_s",
         "open_files": "open_files_held",
+        "refusal": "refusal_mean_s",
+        "returns": "returns_mean_s",
+        "missed": "missed",
     }
 )
 MEASURED: tuple[Figure, ...] = ("served", "art", "response_p99", "fanout", "fanout_last", "memory")
@@ -58,9 +61,14 @@ TIMES: frozenset[Figure] = frozenset(
         "loop_lag_p99",
         "api",
         "recovery",
+        "refusal",
+        "returns",
     }
 )
 """The figures that are a time, in seconds."""
+
+_OF_OTHERS: frozenset[Figure] = frozenset({"refusal"})
+"""Times that are not of fans who were answered, and say the more the fewer were."""
 
 
 def values(trials: Sequence[Measurement], figure: Figure) -> list[float]:
@@ -110,7 +118,7 @@ def _comparable(figure: Figure, a: Sequence[Measurement], b: Sequence[Measuremen
         return True
     if figure == "memory":
         return min(found, default=1.0) > 0
-    if figure not in TIMES:
+    if figure not in TIMES or figure in _OF_OTHERS:
         return True
     served = mean(a, "served"), mean(b, "served")
     if served[0] is None or served[1] is None or min(served[0], served[1]) < SAME_FANS * max(served[0], served[1]):

@@ -54,12 +54,17 @@ class MeasuredServer:
     likely_n: int | None = None
 
 
+ANSWER_TIMEOUT_S = 10.0
+"""Within what a fan must be answered: ten times what the SLO asks for, so that a server that fails is not waited for.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class FixedLoad:
     """What the servers are compared under: N fans in waves of C, then `events` posts, 1/rate seconds apart.
 
     What else happens meanwhile are the `disturbances`. With `in_netns` server and generator are in network namespaces
-    of their own, wherever the others are.
+    of their own, wherever the others are. A fan who is not answered gives up after `answer_timeout_s`.
     """
 
     n: int
@@ -69,6 +74,7 @@ class FixedLoad:
     rate_per_s: float
     disturbances: Disturbances = field(default_factory=Disturbances)
     in_netns: bool = False
+    answer_timeout_s: float = ANSWER_TIMEOUT_S
 
     @property
     def schedule_s(self) -> float:

@@ -15,7 +15,7 @@ from typing import Final
 
 from harness.campaign.plan import FixedLoad
 from harness.errors import HarnessError
-from harness.records.asked import Disturbances
+from harness.records.asked import Disturbances, Door
 from harness.records.campaign import Figure
 
 
@@ -30,6 +30,9 @@ class Scenario:
     `sentence` says what it does, for people. `from_stage` is the first stage that bears it; None where every stage
     does that has the lesson. `needs_netns`: server and generator must be in network namespaces of their own, which
     needs root; without, what it exercises is not exercised. `is_long`: an ablation runs it only if it is named.
+
+    The server has no lesson of `without`, whichever is judged: one of those stands on it, or would be in its way. It
+    has so many `nodes`, its own number where that is None, and the fans come by the `door`; None: by text.
     """
 
     name: str
@@ -39,6 +42,9 @@ class Scenario:
     from_stage: str | None = None
     needs_netns: bool = False
     is_long: bool = False
+    without: tuple[str, ...] = ()
+    nodes: int | None = None
+    door: Door | None = None
 
 
 _ALL: Final = (
@@ -71,9 +77,16 @@ _ALL: Final = (
     ),
     Scenario(
         "overflow",
-        "18,000 fans at the same moment, more than four accept queues of the kernel's default take, in a network of "
+        "6,000 fans at the same moment; an accept queue takes 128 of them, as it did before Linux 5.4, in a network of "
         "their own.",
-        FixedLoad(n=18_000, c=18_000, interval_s=0.25, events=5, rate_per_s=5.0),
+        FixedLoad(
+            n=6_000,
+            c=6_000,
+            interval_s=0.25,
+            events=5,
+            rate_per_s=5.0,
+            disturbances=Disturbances(small_queues=True),
+        ),
         ("served", "art", "response_p99"),
         from_stage="2.1",
         needs_netns=True,
@@ -211,6 +224,70 @@ _ALL: Final = (
         ("cut", "recovery", "newcomers", "fanout"),
         from_stage="2.1",
     ),
+    Scenario(
+        "reconnects",
+        "1,000 of 2,000 fans lose their network at once while events flow, and come back within half a second. They "
+        "say what they heard last, where the server has a word for that. The doors, which stand on it, are left out.",
+        FixedLoad(
+            n=2_000,
+            c=500,
+            interval_s=0.25,
+            events=30,
+            rate_per_s=10.0,
+            disturbances=Disturbances(reset=1_000, reset_at_s=1.0, reconnect_base_s=0.5, reconnect_cap_s=5.0),
+        ),
+        ("missed", "returns", "fanout", "server_cpu"),
+        from_stage="4",
+        without=("event-source", "websocket"),
+    ),
+    Scenario(
+        "crowded",
+        "6,000 fans come in waves of 500 to processes that may have 2,048 files open, and give up after 3 s.",
+        FixedLoad(
+            n=6_000,
+            c=500,
+            interval_s=0.25,
+            events=6,
+            rate_per_s=5.0,
+            disturbances=Disturbances(open_files=2_048),
+            answer_timeout_s=3.0,
+        ),
+        ("refusal", "served", "fanout", "server_cpu"),
+        from_stage="4",
+    ),
+    Scenario(
+        "leaving",
+        "One of two nodes is told to stop while events flow, and its 2,000 fans go to the other at once. Each has one "
+        "port, so that who is let go by one node tries the other next.",
+        FixedLoad(
+            n=4_000,
+            c=500,
+            interval_s=0.25,
+            events=12,
+            rate_per_s=2.0,
+            disturbances=Disturbances(stops=1, stop_at_s=1.0, reconnect_base_s=0.02, reconnect_cap_s=5.0),
+        ),
+        ("returns", "missed", "fanout", "fanout_p99"),
+        from_stage="4",
+        without=("listeners",),
+        nodes=2,
+    ),
+    Scenario(
+        "browsers",
+        "2,000 fans come as browsers do, by EventSource, in waves of 500, then events.",
+        FixedLoad(n=2_000, c=500, interval_s=0.25, events=6, rate_per_s=5.0),
+        ("served",),
+        from_stage="4",
+        door="event-source",
+    ),
+    Scenario(
+        "websockets",
+        "2,000 fans come by WebSocket, in waves of 500, then events.",
+        FixedLoad(n=2_000, c=500, interval_s=0.25, events=6, rate_per_s=5.0),
+        ("served",),
+        from_stage="4",
+        door="websocket",
+    ),
 )
 
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
@@ -244,18 +321,16 @@ OF_LESSON: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "workers": ("burst", "crowd"),
         "time-slices": ("joining",),
         "slow-fans": ("deaf",),
-        "resume": (),
-        "admission": (),
-        "drain": (),
-        "event-source": (),
-        "websocket": (),
+        "resume": ("reconnects",),
+        "admission": ("crowded",),
+        "drain": ("leaving",),
+        "event-source": ("browsers",),
+        "websocket": ("websockets",),
     }
 )
 """The scenarios that exercise each lesson of stages 1 to 4.
 
-The last ones have none. `resume`, `admission` and `drain` are for fans who come back: with what they have heard
-already, all at once after a node died, or from a node that is emptied. The harness's fans come once, so it cannot say
-what these lessons are worth. `event-source` and `websocket` are for other fans than those of a stage.
+`event-source` and `websocket` are for other fans than those of a stage: what they are worth is that those are served.
 """
 
 _OF_EACH_FAN: Final = (

@@ -46,6 +46,9 @@ Figure = Literal[
     "cut",
     "recovery",
     "open_files",
+    "refusal",
+    "returns",
+    "missed",
 ]
 """What is compared. `N`, `C` (sustained), `burst C` and `rate` are the last pass of a search, `served` a count of fans;
 `art` (mean), `response_p99`, `newcomers` (the mean response of those who came while events flowed), `newcomers_art`
@@ -56,7 +59,11 @@ Figure = Literal[
 core (mean); `loop_lag_p99` how late its event loop was, and `api` (mean) how long an answer of its API took, while fans
 came and events flowed, in seconds. `cut` is how many fans lost their connection, and `recovery` how long after that a
 new fan waited for its answer, at most, in seconds. `open_files` are those of all processes of the server just before
-the last event: what it still holds."""
+the last event: what it still holds.
+
+`refusal` is how long those waited who were not answered, until they were turned away or gave up (mean), and `returns`
+how long a try took of who lost its connection and was served again (mean), in seconds; `missed` is how many deliveries
+such fans never got, of what was posted meanwhile."""
 
 Judgement = Literal[
     "better", "worse", "no change seen", "too few runs", "not measured", "fails", "reference fails", "both fail"
@@ -93,6 +100,9 @@ class Measurement(Section, frozen=True, kw_only=True):
     newcomers_mean_s: float | None = None
     newcomers_art_mean_s: float | None = None
     open_files_held: int | None = None
+    refusal_mean_s: float | None = None
+    returns_mean_s: float | None = None
+    missed: int | None = None
 
 
 class Repeats(Section, frozen=True, kw_only=True):
@@ -252,6 +262,7 @@ class Comparison(Section, frozen=True, kw_only=True):
 def measurement(result: TrialResult, file: str) -> Measurement:
     """Return the figures of a trial."""
     response, delivery, server = result.seen.response, result.seen.delivery, result.server
+    unanswered, reconnects = response.unanswered, result.seen.reconnects
     art, intended, newcomers, api = response.art, response.intended, response.newcomers, result.seen.api
     fanout = None if delivery is None else delivery.fanout
     return Measurement(
@@ -280,6 +291,9 @@ def measurement(result: TrialResult, file: str) -> Measurement:
         newcomers_mean_s=None if newcomers is None else newcomers.mean_s,
         newcomers_art_mean_s=None if response.newcomers_art is None else response.newcomers_art.mean_s,
         open_files_held=None if server is None else server.open_files_held,
+        refusal_mean_s=None if unanswered is None else unanswered.mean_s,
+        returns_mean_s=None if reconnects is None or reconnects.took is None else reconnects.took.mean_s,
+        missed=None if reconnects is None else reconnects.missed,
     )
 
 

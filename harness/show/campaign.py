@@ -44,6 +44,9 @@ TITLES: dict[Figure, str] = {
     "cut": "fans cut",
     "recovery": "recovery",
     "open_files": "open files held",
+    "refusal": "until refused",
+    "returns": "coming back",
+    "missed": "events missed",
 }
 """What people call the figures."""
 

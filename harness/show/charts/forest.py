@@ -35,6 +35,9 @@ FIGURES: Final[Mapping[Figure, str]] = MappingProxyType(
         "cut": "number of fans cut",
         "recovery": "time to recover",
         "open_files": "open files held",
+        "refusal": "time until refused",
+        "returns": "mean response to who comes back",
+        "missed": "number of events missed",
     }
 )
 """What a figure is called on an axis."""

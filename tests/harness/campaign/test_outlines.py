@@ -184,6 +184,27 @@ def test_a_lesson_is_left_out_of_no_stage_in_which_it_changes_nothing() -> None:
     }
 
 
+def test_what_stands_on_a_lesson_is_left_out_on_both_sides_and_fans_come_by_the_door_of_the_scenario() -> None:
+    these = ("fd-plane", "resume", "drain", "event-source", "websocket")
+    subject = Subject({"0": (), "4": these}, these)
+    plan = ablating.outline(subject, chosen(["reconnects", "leaving", "browsers"]), 1, seed=1)
+    options = {
+        (group.scenario.name, one.lesson): tuple(
+            " ".join(arm.server.make().variant.options[2:]) for arm in (group.reference, one.arm)
+        )
+        for group in plan.groups
+        for one in group.altered
+        if group.stage == "4"
+    }
+    doors = "--without event-source --without websocket"
+    assert options == {
+        ("reconnects", "resume"): (doors, f"{doors} --without resume"),
+        ("leaving", "drain"): ("--without listeners --nodes 2", "--without listeners --without drain --nodes 2"),
+        ("browsers", "event-source"): ("--browser-port 0", "--without event-source --browser-port 0"),
+    }
+    assert all(group.placebo.server.make().variant == group.reference.server.make().variant for group in plan.groups)
+
+
 def test_a_reference_is_measured_twice_a_round_its_placebo_and_the_others_once() -> None:
     plan = an_outline("waves", rounds=5)
     trials = Counter(planned.server.key for planned in plan.plan)
