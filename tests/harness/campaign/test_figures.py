@@ -54,6 +54,15 @@ def test_a_server_that_serves_few_is_not_praised_for_their_times() -> None:
     assert judgements(ratios(FEW, FAST))["art"] == "not measured"
 
 
+def test_how_long_those_waited_who_were_not_answered_is_compared_however_many_were() -> None:
+    told, not_told = (
+        [msgspec.structs.replace(trial, refusal_mean_s=waited_s + trial.art_mean_s) for trial in trials]
+        for trials, waited_s in ((FAST, 0.0), (FEW, 3.0))
+    )
+    assert judged("refusal", compare("refusal", told, {"b": not_told}))["b"].judgement == "worse"
+    assert judged("art", compare("art", told, {"b": not_told}))["b"].judgement == "not measured"
+
+
 def test_nothing_is_compared_with_nothing() -> None:
     assert set(judgements(ratios(FAST, [])).values()) == {"not measured"}
 

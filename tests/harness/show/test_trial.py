@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.records.asked import Asked, Placement
+from harness.records.asked import Asked, Disturbances, Placement
 from harness.records.distribution import distribution
 from harness.records.seen import OwnEvents
 from harness.records.trial import Validity, Verdict
 from harness.records.usage import ProcessEnd, Wave
+from harness.show.disturbances import show_disturbances
 from harness.show.trial import show_result
 from harness.units import show_bytes, show_growth, show_time
 from tests.harness.results import a_delivery, a_generator, a_result, a_server, seen_by, some_fans, some_reconnects
@@ -91,6 +92,19 @@ def test_those_who_came_while_events_flowed_are_told_apart() -> None:
     )
 
 
+def test_how_long_those_waited_who_were_not_answered_is_told() -> None:
+    assert "not answered" not in printed()
+    seen = seen_by(some_fans())
+    response = msgspec.structs.replace(seen.response, unanswered=distribution(np.array([3.0])))
+    text = printed(seen=msgspec.structs.replace(seen, response=response))
+    assert re.search(r"not answered +turned away, or gave up, after p50 3\.00 s, p90 3\.00 s, max 3\.00 s", text)
+
+
+def test_what_happened_to_the_server_is_told() -> None:
+    asked = Disturbances(small_queues=True, open_files=2_048, stops=2, stop_at_s=1.0)
+    assert show_disturbances(asked) == "small accept queues, 2,048 open files a process, 2 nodes stopped at 1.00 s"
+
+
 def test_fans_who_connect_again_are_told_of() -> None:
     assert "reconnects" not in printed()
     seen = seen_by(some_fans(), delivery=a_delivery())
@@ -106,12 +120,14 @@ def test_fans_who_connect_again_are_told_of() -> None:
         failures={"refused": 1_190, "status_503": 6},
         back=back,
         not_back=1,
+        took=distribution(np.array([0.002, 0.003, 0.004])),
     )
     text = printed(seen=msgspec.structs.replace(seen, reconnects=some))
     for part in (
         "4 connections lost (3 close 1012, 1 cut); of 1,200 tries",
         "tries to connect again 3 were served (1,190 refused, 6 status 503)",
         "back, from the loss: p50 1.00 s, p90 ∞, max ∞; 1 not back at the end",
+        "such a try took p50 3.00 ms, p90 4.00 ms, max 4.00 ms",
         "of events from meanwhile 3 deliveries missed, 0 told afterwards",
     ):
         assert part in " ".join(text.split())
