@@ -77,11 +77,11 @@ _ALL: Final = (
     ),
     Scenario(
         "overflow",
-        "6,000 fans at the same moment; an accept queue takes 128 of them, as it did before Linux 5.4, in a network of "
+        "4,000 fans at the same moment; an accept queue takes 128 of them, as it did before Linux 5.4, in a network of "
         "their own.",
         FixedLoad(
-            n=6_000,
-            c=6_000,
+            n=4_000,
+            c=4_000,
             interval_s=0.25,
             events=5,
             rate_per_s=5.0,
