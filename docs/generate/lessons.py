@@ -51,6 +51,7 @@ _SAID: Final = """::: {package}
       show_root_toc_entry: false
 """
 _NO_RESULTS: Final = "Nothing was measured of it in this checkout.\n\n"
+_ONLY_COSTS: Final = "That was not measured in this checkout, but what it costs was.\n\n"
 _RATIOS: Final = (
     "Ratios of what a server is without the lesson to what it is with it, where it was added of what it is with it to "
     "what it is without; with 95 % intervals, all of a figure judged together.\n\n"
@@ -114,10 +115,8 @@ class Course:
             yield f"It makes no sense without {needs}: {plain(found.lesson.because)}.\n"
         yield f"    matchstream serve --stage {found.stage.name}{''.join(_left_out(found))}\n"
         yield f"## What exercises it\n\n{_scenarios(name)}"
-        costs = self.costs.get(name, ())
-        if self._of(name) or not costs:  # else there is something to be said
-            yield f"## What it is worth here\n\n{self._worth(name, chart)}"
-        yield from _costs(costs)
+        yield f"## What it is worth here\n\n{self._worth(name, chart)}"
+        yield from _costs(self.costs.get(name, ()))
         yield from (f"{text}\n" for text in found.seen)
         yield f"## In the code\n\n{self._code(uri, found)}"
         if (elsewhere := load_elsewhere().get(name)) is not None:
@@ -131,7 +130,7 @@ class Course:
         worths = self._of(name)
         measured = [one for one in worths if one.scenario is not None]
         if not worths:
-            return _NO_RESULTS
+            return _ONLY_COSTS if name in self.costs else _NO_RESULTS
         if not measured:
             return "It was not exercised: no scenario that was run has to do with it.\n\n"
         shown = "" if chart is None else f"![{chart.finding}]({Path(_picture_uri(name)).name})\n\n"
