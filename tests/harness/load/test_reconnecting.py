@@ -233,6 +233,7 @@ def test_each_try_goes_to_the_next_address_and_what_waits_there_is_not_broken_of
 ) -> None:
     departure = Departure(0.0, 0, resets=True, returns=True)
     with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(PATIENCE_S)
         fan = OneFan(epoll, listener, Conduct(departures=(departure,), backoff=AT_ONCE), others=(other,))
         with fan.be_served() as server:
             fan.fans.events_begin(time.monotonic())
