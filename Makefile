@@ -120,7 +120,7 @@ lab-staircase: .venv/dev ## Every stage's limits, and all of them under the same
 lab-ablation: .venv/dev ## What each lesson of the talk is worth, where it is at work: 60 minutes of it
 	@$(BIN)/harness ablate --stage 3 --rounds 3 --budget 60m --out reports/results/ablation
 
-OF_STAGE_4 = fd-plane encode-once write-behind workers time-slices slow-fans resume admission drain
+OF_STAGE_4 = fd-plane encode-once write-behind workers time-slices slow-fans resume admission drain event-source websocket
 
 lab-ablation-4: .venv/dev ## … and each of stage 4: 25 minutes of it
 	@$(BIN)/harness ablate $(foreach lesson,$(OF_STAGE_4),--lesson $(lesson)) --rounds 3 --budget 25m \
