@@ -270,11 +270,25 @@ def _play(run: _Run, memory: RestWatch) -> None:
     if run.match is not None:
         posts = run.match.posts
         if run.course.posts is not None:  # all but the last: who came meanwhile has waited for that one
-            posts = (replace(posts[-1], due_s=0.0),)
+            posts = (replace(posts[-1], due_s=_until_the_last_s(run)),)
         _post(run, posts, memory, asks=False)
     run.watcher.phase("closing", 0)
     if any(post.accepted for post in run.course.posts or ()):
         run.generator.wait_until_quiet(QUIET_S, _DELIVERY_LIMIT_S, _receipts_due(run))
+
+
+def _until_the_last_s(run: _Run) -> float:
+    """Return how long until the last event is due: as long after the one before as was planned, or now if that is over.
+
+    One that was sent as soon as the one before is accepted would wait for that to have gone out to all.
+    """
+    done = run.course.posts
+    assert run.match is not None  # noqa: S101 -- there is nothing due without; this tells the type checker
+    if not done:  # it is the only one
+        return 0.0
+    before, last = run.match.posts[-2:]
+    due_s = run.course.t0 + done[-1].intended_s + last.due_s - before.due_s
+    return max(0.0, due_s - time.monotonic())
 
 
 def _post(run: _Run, posts: Sequence[PlannedPost], memory: RestWatch | None, *, asks: bool) -> None:

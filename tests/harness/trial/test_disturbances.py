@@ -21,6 +21,7 @@ from tests.harness.known_servers import KnownTarget
 N = 20
 EVENTS, RATE_PER_S = 10, 20.0
 EVENTS_S = EVENTS / RATE_PER_S
+ROUNDING_S = 1e-6
 
 
 def plan(disturbances: Disturbances, *, posts: bool = True, interval_s: float = 0.02) -> TrialPlan:
@@ -72,6 +73,20 @@ def test_slow_fans_are_set_apart_and_the_others_get_everything() -> None:
     assert (seen.fans.slow, seen.fans.served) == (N // 4, N - N // 4)
     assert seen.delivery is not None
     assert seen.delivery.received == (N - N // 4) * (EVENTS + 1)
+
+
+def test_the_last_event_is_due_when_it_was_planned() -> None:
+    delivery = trial(Disturbances(slow=0.25)).seen.delivery
+    assert delivery is not None
+    before, last = delivery.events[-2:]
+    assert last.intended_s - before.intended_s >= 1 / RATE_PER_S - ROUNDING_S
+
+
+def test_where_the_last_event_is_the_only_one_it_comes_when_all_have() -> None:
+    asked = replace(plan(Disturbances(arrivals_during_events=True)), match=synthetic_match("d0", 0, RATE_PER_S))
+    result = run_trial(asked, StageTarget(Variant("0"), FAKE), Silent())
+    assert result.seen.delivery is not None
+    assert result.seen.delivery.received == N
 
 
 def test_events_flow_while_fans_come() -> None:
