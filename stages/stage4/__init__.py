@@ -21,6 +21,8 @@ Hooks of its own, beside those in `stages.stage0`:
 | component  | hook               | filled by               | what it decides                              |
 |------------|--------------------|-------------------------|----------------------------------------------|
 | `Fans`     | `_answer_at_once`  | `resume`                | who is answered without its audience         |
+| `Fans`     | `greeted` `_seat`  | `encode-once`           | who is answered with what is at hand         |
+| `Fans`     | `_turn`            | `encode-once`           | until when it is                             |
 | `Fans`     | `_ready_status`    | `encode-once`           | which status is at hand                      |
 | `Fans`     | `_count_visit`     | `write-behind`          | when a visit is counted                      |
 | `Fans`     | `_look`            | `event-source`          | what is done once a second                   |
