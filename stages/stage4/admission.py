@@ -32,7 +32,7 @@ from stages.traffic import Drop
 if TYPE_CHECKING:
     from stages.options import Options
     from stages.stage0.parts import Parts
-    from stages.stage4.door import Door
+    from stages.stage4.door import Door, OwnDoor
     from stages.stage4.plane import Host
     from stages.traffic import Traffic
 
@@ -53,7 +53,7 @@ def files_aside(limit: int) -> int:
 class AdmittingPlane(Plane):
     """Turns fans away while there are as many as may be, or while only the files are left that are set aside."""
 
-    def __init__(self, door: Door, traffic: Traffic) -> None:
+    def __init__(self, door: OwnDoor, traffic: Traffic) -> None:
         super().__init__(door, traffic)
         self.most: int | None = None
         """Fans that are let in at most; None: as many as there are files."""

@@ -46,11 +46,6 @@ class Heard(NamedTuple):
 class Deaf:
     """A door whose fans say nothing more, once they have said what they want."""
 
-    def usual(self, data: bytes) -> Greeting | None:
-        """Leave everything to readers."""
-        del data
-        return None
-
     def hear(self, said: bytes) -> Heard:
         """Pass it over."""
         del said
@@ -89,19 +84,23 @@ class Door(Parting, Protocol):
         """What the server says first."""
         ...
 
-    def usual(self, data: bytes) -> Greeting | None:
-        """Return the greeting that the first bytes of a fan are, if it is of a form that is quickly read.
-
-        None tells nothing: they are for a reader then. It is asked only at the plane's own door, which comes before it.
-        """
-        ...
-
     def reader(self) -> Reader:
         """Return who reads the greeting of one more fan."""
         ...
 
     def refusal(self, error: GreetingError) -> bytes:
         """Return what tells a fan that it has not said what it should."""
+        ...
+
+
+class OwnDoor(Door, Protocol):
+    """The door of the plane's own ports, by which nearly all fans come."""
+
+    def usual(self, data: bytes) -> Greeting | None:
+        """Return the greeting that the first bytes of a fan are, if it is of a form that is quickly read.
+
+        None tells nothing: they are for a reader then.
+        """
         ...
 
 

@@ -21,9 +21,9 @@ or away connects anew after `Retry-After`.
 
 It costs no task, and no object for a fan: an event is encoded once, and sent by the plane. The answer has no length
 and is in no pieces; it ends with the connection (RFC 9112, section 6.3), so that what is sent is the same for all. A
-fan costs some 8 µs of CPU more than by text until it is answered, with the 15 headers that a browser sends, and 5 with
-the two that are needed. It moves nothing for others: a fan by text takes as many bytecodes an event as without, and 4
-more until it is answered.
+fan costs some 10 µs of CPU more than by text until it is answered, with the 15 headers that a browser sends, and 7 with
+the two that are needed (`reports/design-notes.md`). It moves nothing for others: a fan by text takes as many bytecodes
+an event as without, and 4 more until it is answered.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from common.wire.greeting import Greeting
     from stages.stage4.crowd import Crowd
-    from stages.stage4.door import Door, NumberingDoor, Parting, Reader
+    from stages.stage4.door import Door, NumberingDoor, OwnDoor, Parting, Reader
     from stages.traffic import Traffic
 
 _FREE, _GREETED, _WAITING, _SEATED, _LEAVING = range(5)
@@ -76,7 +76,7 @@ class Host(Protocol):
 class Plane:
     """The fans of one server process, from the moment they are accepted until they are closed."""
 
-    def __init__(self, door: Door, traffic: Traffic) -> None:
+    def __init__(self, door: OwnDoor, traffic: Traffic) -> None:
         self.door = door
         self._traffic = traffic
         self._epoll = select.epoll()

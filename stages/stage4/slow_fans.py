@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from stages.options import Options
     from stages.stage0.parts import Parts
     from stages.stage4.crowd import Crowd
-    from stages.stage4.door import Door, Parting
+    from stages.stage4.door import OwnDoor, Parting
     from stages.traffic import Traffic
 
 BOUND: Final = 64 * 1024
@@ -101,7 +101,7 @@ class BoundedPlane(Plane):
 
     _host: ReseatingHost | None
 
-    def __init__(self, door: Door, traffic: Traffic) -> None:
+    def __init__(self, door: OwnDoor, traffic: Traffic) -> None:
         super().__init__(door, traffic)
         self.skips = False
         """Whether a fan that is too slow is left out for a while, or closed."""
