@@ -6,15 +6,17 @@ import asyncio
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from common.domain.errors import DomainError
-from common.otp import NO_PROCESS, NORMAL, SHUTDOWN, CallError, GenFsm, StateTimeout, Stop
+from common.otp import NORMAL, SHUTDOWN, CallError, GenFsm, StateTimeout, Stop
 from common.store.errors import StoreUnavailableError, UnreadableRecordError
 from common.wire.frames import WELCOME, error_line
 from common.wire.greeting import Greeting, GreetingError, GreetingReader
 from stages.stage0.log import messages
 from stages.stage0.messages import UNREADABLE, Dismissal, Notification, Status, Watch
+from stages.stage0.on_demand import call_on_demand
 from stages.traffic import Drop
 
 if TYPE_CHECKING:
@@ -51,9 +53,6 @@ PROBES: Final = (
 reset once it has forgotten the connection (tcp(7), tcp_fin_timeout: 60 s), as it does to an event. Seconds, and how
 often.
 """
-
-_ATTEMPTS = 3
-"""A user may end, its last fan gone, just when a new one comes for it; twice in a row is chance, thrice is a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +262,6 @@ class Client(GenFsm):
 
     async def _call_user(self, greeting: Greeting) -> Process:
         """Have the user watch the match for this client, and return it."""
-        watch = Watch(self.process, greeting.match_id)
-        attempt = 1
-        while True:
-            user = await self._parts.user_sup.start_user(self.node, greeting.user)
-            try:
-                await user.call(watch)
-            except CallError as error:
-                if error.reason not in (NORMAL, NO_PROCESS) or attempt == _ATTEMPTS:
-                    raise
-                attempt += 1
-            else:
-                return user
+        find = partial(self._parts.user_sup.start_user, self.node, greeting.user)
+        user, _ = await call_on_demand(find, Watch(self.process, greeting.match_id))
+        return user

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.otp import (
-    NO_PROCESS,
-    NORMAL,
     AlreadyStartedError,
     CallError,
     NoProcessError,
@@ -15,13 +14,11 @@ from common.otp import (
     StartChild,
 )
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
+from stages.stage0.on_demand import call_on_demand
 
 if TYPE_CHECKING:
     from common.otp import Node, Process
     from stages.stage0.parts import Parts
-
-_ATTEMPTS = 3
-"""A match may end just when it is asked for; twice in a row is chance, thrice is a fault."""
 
 
 class MatchSup(SimpleOneForOne):
@@ -38,14 +35,11 @@ class MatchSup(SimpleOneForOne):
 
         Raise what the match answers; UnknownOutcomeError as well if its process crashes before it does.
         """
-        for _ in range(_ATTEMPTS):
-            match = await cls.start_match(node, match_id)
-            try:
-                return await match.call(request)
-            except CallError as error:
-                if error.reason not in (NORMAL, NO_PROCESS):
-                    break
-        raise UnknownOutcomeError(f"the match {match_id} ended before it answered")
+        try:
+            _, answer = await call_on_demand(partial(cls.start_match, node, match_id), request)
+        except CallError:
+            raise UnknownOutcomeError(f"the match {match_id} ended before it answered") from None
+        return answer
 
     @staticmethod
     def name_of(match_id: str) -> str:

@@ -140,17 +140,15 @@ class User(GenServer):
         """Send an event to a client that has not been told of it yet, or send the client away."""
         messages.info("%s <- %s", self.process.name, type(message).__name__)
         watching = self._watching.get(message.client)
-        if watching is None:
-            return None
         sent = message.message
-        if isinstance(sent, Dismissal):
+        if watching is None:
+            pass
+        elif isinstance(sent, Dismissal):
             self._dismiss(message.client, sent)
         elif sent.seq > watching.seq + 1:
             return self._resume(message.client)
         elif sent.seq == watching.seq + 1 or sent.is_last:
             self._transmit(message.client, sent)
-        else:
-            return None
         self._stop_if_unused()
         return None
 
@@ -163,6 +161,7 @@ class User(GenServer):
             await self._resume_all(message.manager)
         elif isinstance(message, Exit):
             await self._ended(message.process)
+        self._stop_if_unused()
 
     async def _watch(self, request: Watch) -> None:
         match, status = await self._parts.db.query(self.node, StatusOf(request.match_id))
@@ -223,7 +222,7 @@ class User(GenServer):
     async def _resume(self, client: Process) -> None:
         if client in self._watching:
             await self._insist(client, self._rejoin(client))
-            self._stop_if_unused()
+        self._stop_if_unused()
 
     async def _rejoin(self, client: Process) -> None:
         await self._catch_up(client)
@@ -250,8 +249,8 @@ class User(GenServer):
             watching.seq, watching.at = notification.seq, notification.accepted_at
 
     def _stop_if_unused(self, answer: object = None) -> None:
-        """End, with this answer, when no client is left. Raise Stop."""
-        if not self._watching:
+        """End, with this answer, when no client is left; who has come already is served first. Raise Stop."""
+        if not self._watching and not self.process.queued:
             raise Stop(reply=answer)
 
     # Hooks: what later lessons do otherwise (the table in `stages.stage0` has them all).
@@ -265,7 +264,7 @@ class User(GenServer):
         self.process.link(client)
 
     async def _forget(self, client: Process) -> None:
-        """Take a client's handler away; end when it was the last client."""
+        """Take a client's handler away; end at once if it was the last client, and the handler with this process."""
         watching = self._watching.pop(client)
         self._stop_if_unused()
         if watching.dispatcher is not None and watching.dispatcher.alive:

@@ -68,9 +68,11 @@ class MonitoringUser(User):
         """Forget a client that is down; get over a dispatcher that is."""
         if not isinstance(message, Down):
             await super().handle_info(message)
-        elif self._monitors.get(message.monitor.process) is message.monitor:
+            return
+        if self._monitors.get(message.monitor.process) is message.monitor:
             del self._monitors[message.monitor.process]
             await self._ended(message.monitor.process)
+        self._stop_if_unused()
 
     def _hold(self, client: Process) -> None:
         self._monitor(client)
@@ -82,7 +84,6 @@ class MonitoringUser(User):
                 await watching.dispatcher.call(DeleteHandler((watching.match_id, self._id, client)))
         if self._watching.get(client) is watching:
             del self._watching[client]
-        self._stop_if_unused()
 
     def _handler(self, client: Process, match_id: str) -> AddHandler:
         return AddHandler((match_id, self._id, client), UnsupervisedSubscription(self.process, client))

@@ -50,7 +50,7 @@ class DelayedUser(User):
         self._count()
         if message.client in self._watching:
             await self._subscribe(message.client)
-            self._stop_if_unused()
+        self._stop_if_unused()
 
     def terminate(self, reason: Reason) -> Awaitable[None] | None:
         """Count the visit of who has been answered and could not be kept."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,9 @@ from common.domain.posts import Foul
 from common.http.client import ApiError
 from common.store.errors import StoreUnavailableError, UnknownOutcomeError
 from common.store.redis_store import RedisStore
+from stages.stage0.messages import EventManager
 from stages.stage0.user import User
+from tests.stages.game import Game
 from tests.stages.in_process.running import are_subscribed, play_on, watching
 from tests.stages.waiting import eventually
 
@@ -25,8 +29,10 @@ if TYPE_CHECKING:
     from common.otp import Process
     from common.store.terms import Terms
     from tests.stages.fan import Connect
-    from tests.stages.game import Game
     from tests.stages.in_process.running import Running
+
+CROWD = 50
+ASKERS = 300
 
 
 def before_the_subscription(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], Awaitable[None]]) -> None:
@@ -194,3 +200,22 @@ async def test_a_match_that_is_announced_anew_behind_a_fans_back(
     assert fan.kinds == ["status"]
     (error,) = fan.errors
     assert "announced anew" in error
+
+
+@pytest.mark.parametrize("is_one_user", [True, False])
+async def test_a_crowd_that_asks_for_a_match_before_it_begins(
+    running: Running, connect: Connect, game: Game, is_one_user: bool
+) -> None:
+    """Each of its processes has ended when it has answered; everybody is answered all the same."""
+    announced = await Game.announced(game.api, "later")
+    async with AsyncExitStack() as stack:
+        fans = [await stack.enter_async_context(connect()) for _ in range(CROWD)]
+        await asyncio.gather(
+            *(fan.watch("user" if is_one_user else f"user-{number}", announced.id) for number, fan in enumerate(fans))
+        )
+        for fan in fans:
+            await fan.read_to_end()
+            assert (fan.kinds, fan.errors) == (["status"], [])
+    call = running.stage.parts.match_sup.call
+    told = await asyncio.gather(*(call(running.node, announced.id, EventManager()) for _ in range(ASKERS)))
+    assert told == [None] * ASKERS

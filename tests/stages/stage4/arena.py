@@ -65,9 +65,10 @@ class PlaneFan:
 class Arena:
     """A plane on pairs of sockets (unix(7)), where what one end does the other knows at once: one turn sees it all."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door | None) -> None:
         self.traffic = Traffic()
-        self.plane = Plane(door, self.traffic)
+        self.plane = Plane(TextDoor(), self.traffic)
+        self._door = door
         self.plane.open(self)
         self.crowd = Crowd(self.plane.position)
         self.greetings: dict[int, Greeting] = {}
@@ -91,7 +92,7 @@ class Arena:
         """Return a fan that was welcomed; the kernel keeps about `room` bytes for it, if that is said."""
         fan = PlaneFan(*self.pair(room))
         self._fans.append(fan)
-        self.plane.welcome(fan.fd)
+        self.plane.welcome(fan.fd, self._door)
         return fan
 
     def pair(self, room: int | None = None) -> tuple[socket.socket, int]:
@@ -152,11 +153,11 @@ class Arena:
 
 @contextmanager
 def arena(door: Door | None = None) -> Iterator[Arena]:
-    """Give an arena, at whose door one speaks the talk's protocol unless it is another.
+    """Give an arena whose fans come by the plane's own door, or by another.
 
     At the end everybody leaves, and nothing must be known of anybody then.
     """
-    found = Arena(door or TextDoor())
+    found = Arena(door)
     try:
         yield found
         found.plane.cut_off_all()

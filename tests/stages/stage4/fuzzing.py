@@ -160,7 +160,7 @@ def batch(rng: random.Random, who: Strangers, fans: int) -> Tally:
     inputs = [an_input(rng, who) for _ in range(fans)]
     ends = [rng.choice((PlaneFan.say_no_more, PlaneFan.close)) for _ in inputs]
     with ExitStack() as stack:
-        found = stack.enter_context(arena(door))
+        found = stack.enter_context(arena(None if isinstance(door, TextDoor) else door))
         crowd = [found.connect() for _ in inputs]
         for place in range(max(map(len, inputs))):
             for fan, said in zip(crowd, inputs, strict=True):
