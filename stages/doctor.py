@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 FAN_BYTES: Final = 8_200
 HIBERNATED_FAN_BYTES: Final = 4_600
-"""Of the server and its Redis at rest, in the stages without and with the lesson `hibernate`: the most that
-reports/results/stages has (7,000 to 8,100 and 4,000 to 4,500, and 100 of Redis)."""
+"""Of the server and its Redis at rest, in the stages without and with the lesson `hibernate`: about the most that
+reports/results/stages has (7,500 to 8,400 and 4,100 to 4,550, and 100 of Redis)."""
 PLANE_FAN_BYTES: Final = 300
 """With `fd-plane`: 70, and 150 of Redis, with 8,000 fans of stage 4."""
 KERNEL_BYTES: Final = 4_400
 """Of the kernel, for the server's end of a connection: its socket, file and epoll entry take some 3,700 while nothing
-was ever sent; half of what both ends have after two events is 2,600 to 4,900 (likewise)."""
+was ever sent; half of what both ends have after two events is 2,700 to 4,800 (likewise, from 4,000 fans on)."""
 
 _OTHER_FILES: Final = 14
 """Of a process, beside listeners and connections to Redis: standard streams, and what its event loop has open."""

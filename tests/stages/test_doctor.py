@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 RESULTS: Final = Path(__file__).parents[2] / "reports" / "results" / "stages"
 FEW: Final = ("sh", "-c", 'ulimit -n 256; exec "$@"', "sh")
 """A prefix that runs a command with 256 open files, and no way to have more."""
+MANY: Final = 4_000
+"""From so many fans on the kernel's part can be seen."""
 
 MACHINE: Final = {
     "proc/meminfo": "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\n",
@@ -220,10 +222,15 @@ async def test_a_server_has_the_files_open_that_are_said_to_be_its_own(stage: St
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="needs results: make lab-stages")
 def test_what_a_fan_takes_is_what_was_measured() -> None:
-    """Within a quarter, for every stage in the results: server, Redis, and half of the kernel's part for both ends."""
+    """Within a quarter, for the stages in the results: server, Redis, and half of the kernel's part for both ends.
+
+    What the kernel takes is told of the machine as a whole, so with few fans it is that of anything else.
+    """
     sizes = defaultdict(list)
     for _, result in read_results(RESULTS):
         if not isinstance(result, TrialResult) or result.asked.target.stage is None or result.server is None:
+            continue
+        if result.asked.load.n < MANY:
             continue
         memory = result.server.memory
         assert memory is not None
